@@ -1,0 +1,66 @@
+"""Bayesian inference for neural scaling laws: posteriors, extrapolation bands, compute-optimal plans.
+
+Import it as ``import bayescale as bs``; everything public is a name of this module and loaded on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayescale.catalog import dataset_names as dataset_names
+    from bayescale.catalog import law_names as law_names
+    from bayescale.catalog import load_card as load_card
+    from bayescale.catalog import load_dataset as load_dataset
+    from bayescale.catalog import load_law as load_law
+    from bayescale.errors import BayescaleError as BayescaleError
+    from bayescale.fitting import Fit as Fit
+    from bayescale.fitting import fit as fit
+    from bayescale.fitting import with_log_likelihood as with_log_likelihood
+    from bayescale.fitting import with_posterior_predictive as with_posterior_predictive
+    from bayescale.forecasting import Forecast as Forecast
+    from bayescale.forecasting import forecast as forecast
+    from bayescale.law import Law as Law
+    from bayescale.law import Parameter as Parameter
+    from bayescale.law import Prior as Prior
+    from bayescale.allocation import Optimum as Optimum
+    from bayescale.allocation import optimum as optimum
+    from bayescale.runs import Runs as Runs
+    from bayescale.storage import load as load
+    from bayescale.storage import save as save
+
+_HOME = {
+    "BayescaleError": "errors",
+    "Fit": "fitting",
+    "Forecast": "forecasting",
+    "Law": "law",
+    "Optimum": "allocation",
+    "Parameter": "law",
+    "Prior": "law",
+    "Runs": "runs",
+    "dataset_names": "catalog",
+    "fit": "fitting",
+    "forecast": "forecasting",
+    "law_names": "catalog",
+    "load": "storage",
+    "load_card": "catalog",
+    "load_dataset": "catalog",
+    "load_law": "catalog",
+    "optimum": "allocation",
+    "save": "storage",
+    "with_log_likelihood": "fitting",
+    "with_posterior_predictive": "fitting",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'bayescale' has no attribute {name!r}")
+    value = getattr(import_module(f"bayescale.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

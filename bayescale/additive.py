@@ -1,0 +1,109 @@
+"""What laws that add a power of N and a power of D have in common: their priors and their compute-optimal size.
+
+Priors come from the spread of 20 published fits of ``E + A N^-alpha + B D^-beta`` (language models, mixtures of
+experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. The size of
+each term is given a prior at the centre of the runs rather than through ``A`` and ``B``, whose correlation with the
+exponents is 0.999.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale.law import Derived, Parameter, Prior, Values, power
+
+LEVEL_N = Parameter(
+    name="level_N",
+    prior=Prior("LogNormal", mu=float(np.log(0.3)), sigma=0.7),
+    meaning="loss due to finite parameters at the runs' geometric-mean N",
+    unit="nats/token",
+    reason="a term is 0.1 to 0.8 nats inside published designs",
+)
+LEVEL_D = Parameter(
+    name="level_D",
+    prior=LEVEL_N.prior,
+    meaning="loss due to finite data at the runs' geometric-mean D",
+    unit="nats/token",
+    reason=LEVEL_N.reason,
+)
+
+
+def centre_loss(reducible: Callable[[ModuleType, Values], Any]) -> Parameter:
+    """Loss at the centre of the runs, whose excess over the reducible part there, E, has the prior.
+
+    The runs fix this sum to a fraction of a per cent while its parts trade off, so it is a coordinate of its own.
+
+    Parameters
+    ----------
+    reducible : callable
+        ``reducible(xp, sampled)``: the reducible loss at the centre, nats/token.
+    """
+    return Parameter(
+        name="loss_centre",
+        prior=Prior("LogNormal", mu=float(np.log(1.6)), sigma=0.30),
+        meaning="loss at the geometric-mean N and D of the runs; the prior is on E, its irreducible part",
+        unit="nats/token",
+        reason="E is 1.6 nats, 5-95 % 0.98-2.6: wider than text models with 50-100 thousand token vocabularies have shown",
+        shift=reducible,
+    )
+
+
+def sum_of_levels(xp: ModuleType, sampled: Values) -> Any:
+    """Reducible loss at the centre where the two terms add."""
+    return sampled["level_N"] + sampled["level_D"]
+
+
+EXPONENT = Parameter(
+    name="exponent",
+    prior=Prior("LogNormal", mu=-1.35, sigma=0.38),
+    meaning="mean exponent (alpha + beta)/2",
+    reason="log-mean and log-sd over 20 published fits",
+)
+ALLOCATION = Parameter(
+    name="a_opt",
+    prior=Prior("Beta", alpha=12.0, beta=12.0),
+    meaning="allocation exponent beta/(alpha + beta): N* grows as C^a",
+    reason="0.50 with sd 0.10: wider than published fits (sd 0.06), so that protocols with a biased optimum stay reachable",
+)
+
+E = Derived(name="E", meaning="irreducible loss", unit="nats/token")
+A = Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token")
+B = Derived(name="B", meaning="coefficient of the data term", unit="nats/token")
+ALPHA_N = Derived(name="alpha_N", meaning="exponent of parameters, alpha")
+BETA_D = Derived(name="beta_D", meaning="exponent of data, beta")
+
+
+def coefficient(xp: ModuleType, level: Any, exponent: Any, centre: Any) -> Any:
+    """Coefficient of a term ``A x^-exponent`` that has the given size at the centre."""
+    return level * power(xp, centre, exponent)
+
+
+def additive_optimum(p: Values, product: Any) -> Any:
+    """Compute-optimal N of ``A N^-alpha + B D^-beta`` where ``N D = product``.
+
+    ``N* = (alpha A / (beta B))^(1/(alpha + beta)) product^(beta/(alpha + beta))``: Hoffmann et al. 2022,
+    arXiv:2203.15556, equation 4, with ``product = C/6``. It is also the optimum of any increasing function of that sum.
+
+    Parameters
+    ----------
+    p : mapping
+        ``A``, ``B`` in nats/token, ``alpha_N``, ``beta_D``; arrays that broadcast with ``product``.
+    product : array_like
+        N * D, parameters times tokens.
+
+    Returns
+    -------
+    array
+        N*, parameters.
+
+    Examples
+    --------
+    >>> p = {"A": 482.01, "B": 2085.43, "alpha_N": 0.34781, "beta_D": 0.36585}
+    >>> float(additive_optimum(p, 5.76e23 / 6).round(-8))
+    72200000000.0
+    """
+    alpha, beta = p["alpha_N"], p["beta_D"]
+    log_ratio = np.log(alpha * p["A"]) - np.log(beta * p["B"])
+    return np.exp((log_ratio + beta * np.log(product)) / (alpha + beta))

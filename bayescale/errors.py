@@ -1,0 +1,43 @@
+"""The exceptions of bayescale, all under one root.
+
+::
+
+    BayescaleError
+    ├── QuantityError (ValueError)   a number with a suffix that cannot be read
+    ├── RunsError (ValueError)       a table of runs that cannot be used
+    ├── CatalogError (LookupError)   a law or data set that cannot be found or loaded
+    ├── LawError (ValueError)        a law that contradicts itself or does not fit its runs
+    ├── SamplingError (RuntimeError) a posterior that cannot be sampled at all
+    └── FitFileError (ValueError)    a saved fit that cannot be read or trusted
+
+Every message names the thing, its value, and what would be right. The command line turns each of them into one line
+and exit status 2.
+"""
+
+
+class BayescaleError(Exception):
+    """Root of every error that bayescale raises on purpose."""
+
+
+class QuantityError(BayescaleError, ValueError):
+    """A number such as ``70B`` or ``5.76e23`` that cannot be read."""
+
+
+class RunsError(BayescaleError, ValueError):
+    """A table of runs that cannot be used; the message holds one line per fault."""
+
+
+class CatalogError(BayescaleError, LookupError):
+    """A law or data set that cannot be found or loaded."""
+
+
+class LawError(BayescaleError, ValueError):
+    """A law that contradicts itself, or that the given runs cannot inform."""
+
+
+class SamplingError(BayescaleError, RuntimeError):
+    """A posterior that cannot be sampled at all."""
+
+
+class FitFileError(BayescaleError, ValueError):
+    """A saved fit that is damaged, foreign, or belongs to another law or version."""

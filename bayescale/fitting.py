@@ -1,0 +1,401 @@
+"""Fitting: a law and a table of runs become a :class:`Fit`, a posterior in ArviZ's groups with what vouches for it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale import catalog
+from bayescale.law import Law
+from bayescale.noise import Noise, noise_by_name
+from bayescale.runs import Runs, check_runs
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+Engine = Literal["importance", "nuts"]
+
+PRIOR_DRAWS = 1000
+_E_UNINFORMED = 0.8
+"""Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What vouches for the draws; None where a figure is not defined for the sampler that made them.
+
+    Attributes
+    ----------
+    certified : bool
+        Whether the draws can stand for the posterior.
+    pareto_k : float or None
+        Tail shape of the importance weights; below 0.7 if certified.
+    ess_min : float
+        Effective sample size of the worst parameter: of the importance weights (at least 1,000 if certified), or the
+        smaller of bulk and tail for NUTS (at least 400).
+    r_hat_max : float or None
+        Largest R-hat of the chains; below 1.01 if certified.
+    divergent_share : float or None
+    log_evidence, log_evidence_se : float or None
+        Log marginal likelihood of the log outcomes, and its Monte Carlo standard error.
+    """
+
+    certified: bool
+    pareto_k: float | None
+    ess_min: float
+    r_hat_max: float | None
+    divergent_share: float | None
+    log_evidence: float | None
+    log_evidence_se: float | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a fit comes from, so that it can be repeated."""
+
+    law: str
+    law_hash: str | None
+    dataset: str
+    data_hash: str
+    n_runs: int
+    noise: str
+    engine: str
+    draws: int
+    chains: int
+    seed: int
+    created_at: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A posterior over a law's parameters.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+        ArviZ's groups: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (log outcome, dim run) and
+        ``constant_data`` (inputs, their centres); ``log_likelihood`` and ``posterior_predictive`` once asked for.
+    law : Law
+    record : Record
+    diagnostics : Diagnostics
+    warnings, notes : tuple of str
+        What makes the result doubtful; what a reader should know besides.
+    """
+
+    tree: xr.DataTree
+    law: Law
+    record: Record
+    diagnostics: Diagnostics
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def noise(self) -> Noise:
+        """Noise of the log outcome around the law."""
+        return noise_by_name(self.record.noise)
+
+    @property
+    def outcome_name(self) -> str:
+        """Name of the observed variable."""
+        return f"log_{self.law.outcome}"
+
+    @cached_property
+    def parameters(self) -> dict[str, Array]:
+        """Every parameter, sampled and derived, as an array of shape (chain * draw,)."""
+        return {str(name): values.to_numpy().reshape(-1) for name, values in self.tree["posterior"].data_vars.items()}
+
+    @property
+    def runs(self) -> Runs:
+        """The runs that were fitted: inputs, compute and outcome."""
+        constant = self.tree["constant_data"].to_dataset()
+        frame = constant[[name for name in constant if constant[name].dims == ("run",)]].to_dataframe()
+        frame[self.law.outcome] = np.exp(self.tree["observed_data"][self.outcome_name].to_numpy())
+        return Runs(frame=frame.reset_index(drop=True), source=self.record.dataset, outcome=self.law.outcome)
+
+    def summary(self, ci_prob: float = 0.9) -> pd.DataFrame:
+        """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning."""
+        tails = [(1 - ci_prob) / 2, 0.5, (1 + ci_prob) / 2]
+        described = {item.name: item for item in (*self.law.derived, *self.law.parameters, *self.noise.parameters)}
+        rows = {
+            name: [values.mean(), values.std(), *np.quantile(values, tails), item.unit, item.meaning]
+            for name, item in described.items()
+            for values in [self.parameters[name]]
+        }
+        columns = ["mean", "sd", *(f"q{100 * t:04.1f}".replace(".0", "") for t in tails), "unit", "meaning"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+    def __str__(self) -> str:
+        head = f"{self.law.title} on {self.record.dataset} ({self.record.n_runs} runs), {self.record.engine}"
+        return "\n".join([head, self.summary().iloc[:, :-1].to_string(float_format="%.4g"), *self.warnings])
+
+
+def fit(
+    law: str | Path | Law = "chinchilla",
+    runs: str | Path | pd.DataFrame | Runs = "chinchilla",
+    *,
+    noise: str = "student_t",
+    engine: Engine = "importance",
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+) -> Fit:
+    """Sample the posterior of a law given training runs.
+
+    Parameters
+    ----------
+    law : str, path or Law
+        Name of a shipped law, path of a law file, or a law.
+    runs : str, path, DataFrame or Runs
+        Name of a shipped data set, path of a CSV or Parquet file, or a table.
+    noise : {"student_t", "normal"}
+        Noise of the log outcome.
+    engine : {"importance", "nuts"}
+        Sampler. Importance sampling that is not certified falls back to NUTS, and says so in ``Fit.warnings``.
+    draws, chains : int
+        Shape of the posterior; importance sampling's draws are independent, so its chains are only a shape.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    Fit
+        Marked in ``warnings`` and ``diagnostics.certified`` if neither sampler is certified.
+
+    Raises
+    ------
+    RunsError, CatalogError, LawError
+        If the runs, the law, or the two together cannot be used.
+    SamplingError
+        If the posterior is nowhere finite.
+
+    Examples
+    --------
+    >>> posterior = fit("chinchilla", "chinchilla", seed=1)
+    >>> posterior.diagnostics.certified
+    True
+    >>> 1.7 < posterior.parameters["E"].mean() < 1.9
+    True
+    """
+    # Names are resolved and checked before the imports of PyMC, so that a mistake is reported at once.
+    resolved_law = law if isinstance(law, Law) else catalog.load_law(law)
+    table = _as_runs(runs, resolved_law)
+    resolved_noise = noise_by_name(noise)
+    warnings = [*table.warnings, *check_runs(resolved_law, table)]
+
+    from bayescale.posterior import build_model
+
+    model = build_model(resolved_law, table, resolved_noise)
+    sampled = _sample(model, engine, draws, chains, seed)
+    result = Fit(
+        tree=_tree(model, resolved_law, resolved_noise, table, sampled),
+        law=resolved_law,
+        record=Record(
+            law=resolved_law.name,
+            law_hash=None if isinstance(law, Law) else catalog.law_source_hash(law),
+            dataset=table.source,
+            data_hash=table.data_hash,
+            n_runs=len(table),
+            noise=noise,
+            engine=sampled.engine,
+            draws=draws,
+            chains=chains,
+            seed=seed,
+            created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
+        ),
+        diagnostics=sampled.diagnostics,
+        notes=table.notes,
+    )
+    return replace(result, warnings=(*warnings, *sampled.warnings, *_identification_warnings(result)))
+
+
+def with_log_likelihood(fitted: Fit) -> Fit:
+    """The fit with the group ``log_likelihood``: of each run under each draw, dims chain, draw and run.
+
+    For 100,000 runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked for.
+    """
+    from bayescale.posterior import build_model
+    from bayescale.sampling.logdensity import LogDensity
+
+    density = LogDensity(build_model(fitted.law, fitted.runs, fitted.noise))
+    values = density.pointwise(density.unconstrain(fitted.parameters))
+    return _with_run_group(fitted, "log_likelihood", values)
+
+
+def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
+    """The fit with the group ``posterior_predictive``: replicated log outcomes, dims chain, draw and run."""
+    from bayescale.posterior import relative_standard_error
+
+    runs = fitted.runs
+    parameters = {name: values[:, None] for name, values in fitted.parameters.items()}
+    mu = np.log(fitted.law.mean(np, {name: runs.column(name) for name in fitted.law.input_names}, parameters))
+    standard_error = relative_standard_error(fitted.law, runs)
+    values = fitted.noise.draw(np.random.default_rng(seed), mu, parameters, standard_error)
+    return _with_run_group(fitted, "posterior_predictive", values)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """Draws in ArviZ's shape, whichever sampler made them."""
+
+    posterior: dict[str, Array]
+    sample_stats: xr.Dataset
+    prior: dict[str, Array]
+    engine: str
+    diagnostics: Diagnostics
+    warnings: tuple[str, ...] = ()
+
+
+def _sample(model: "pm.Model", engine: Engine, draws: int, chains: int, seed: int) -> _Sampled:
+    from bayescale.sampling.logdensity import LogDensity
+
+    density = LogDensity(model)
+    prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
+    if engine == "nuts":
+        return _sample_nuts(model, prior, draws, chains, seed)
+    first = _sample_importance(density, prior_coordinates, prior, draws, chains, seed)
+    if first.diagnostics.certified:
+        return first
+    why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
+    second = _sample_nuts(model, prior, draws, chains, seed)
+    if second.diagnostics.certified:
+        return replace(second, warnings=(f"{why}: these draws are from NUTS",))
+    better = max(first, second, key=lambda s: s.diagnostics.ess_min)
+    why = f"NOT CERTIFIED: {why}, nor was NUTS ({_shortfall(second.diagnostics)}); these draws are from {better.engine}"
+    return replace(better, warnings=(why,))
+
+
+def _sample_importance(
+    density: Any, prior_coordinates: Array, prior: dict[str, Array], draws: int, chains: int, seed: int
+) -> _Sampled:
+    from bayescale.sampling.importance import sample_importance
+
+    result = sample_importance(density, prior_coordinates, draws * chains, seed)
+    shape = (chains, draws)
+    log_density = density(result.draws).reshape(shape)
+    return _Sampled(
+        posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
+        sample_stats=xr.Dataset({"lp": (("chain", "draw"), log_density)}),
+        prior=prior,
+        engine="importance",
+        diagnostics=Diagnostics(
+            certified=result.certified,
+            pareto_k=result.pareto_k,
+            ess_min=float(result.ess.min()),
+            r_hat_max=None,
+            divergent_share=None,
+            log_evidence=result.log_evidence,
+            log_evidence_se=result.log_evidence_se,
+        ),
+    )
+
+
+def _sample_nuts(model: "pm.Model", prior: dict[str, Array], draws: int, chains: int, seed: int) -> _Sampled:
+    from bayescale.sampling.nuts import sample_nuts
+
+    result = sample_nuts(model, draws=draws, chains=chains, seed=seed)
+    return _Sampled(
+        posterior={str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()},
+        sample_stats=result.sample_stats,
+        prior=prior,
+        engine="nuts",
+        diagnostics=Diagnostics(
+            certified=result.certified,
+            pareto_k=None,
+            ess_min=result.ess_min,
+            r_hat_max=result.r_hat_max,
+            divergent_share=result.divergent_share,
+            log_evidence=None,
+            log_evidence_se=None,
+        ),
+    )
+
+
+def _shortfall(diagnostics: Diagnostics) -> str:
+    named = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
+    figures = [f"{name} {value:.2f}" for name, value in named.items() if value is not None]
+    return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
+
+
+def _as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
+    if isinstance(runs, Runs):
+        return runs
+    if isinstance(runs, pd.DataFrame):
+        return Runs.from_frame(runs, outcome=law.outcome)
+    return catalog.load_runs(runs)
+
+
+def _tree(model: "pm.Model", law: Law, noise: Noise, runs: Runs, sampled: _Sampled) -> xr.DataTree:
+    described = {item.name: item for item in (*law.parameters, *law.derived, *noise.parameters)}
+
+    def dataset(values: dict[str, Array]) -> xr.Dataset:
+        variables = {}
+        for name, value in values.items():
+            item: Any = described[name]
+            shaped = value if value.ndim == 2 else value[None]
+            variables[name] = (("chain", "draw"), shaped, {"units": item.unit, "long_name": item.meaning})
+        chains, draws = shaped.shape
+        return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
+
+    posterior = dataset(sampled.posterior)
+    observed = {rv.name: ("run", model.rvs_to_values[rv].eval()) for rv in model.observed_RVs}
+    run = np.asarray(model.coords["run"])
+    return xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
+            "prior": dataset(sampled.prior),
+            "observed_data": xr.Dataset(observed, coords={"run": run}),
+            "constant_data": _constant_data(law, runs).assign_coords(run=run),
+        }
+    )
+
+
+def _constant_data(law: Law, runs: Runs) -> xr.Dataset:
+    from bayescale.posterior import design_centre
+
+    units = {item.name: item.unit for item in law.inputs} | {"C": "FLOP", f"{law.outcome}_se": law.outcome_unit}
+    present = [name for name in dict.fromkeys([*law.input_names, *units]) if name in runs.frame]
+    data: dict[str, Any] = {name: ("run", runs.column(name), {"units": units[name]}) for name in present}
+    for name, value in design_centre(law, runs).items():
+        data[f"centre_{name}"] = ((), value, {"units": units[name]})
+    return xr.Dataset(data)
+
+
+def _with_run_group(fitted: Fit, group: str, values: Array) -> Fit:
+    posterior, observed = fitted.tree["posterior"], fitted.tree["observed_data"]
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], observed.sizes["run"])
+    coords = {
+        "chain": posterior["chain"].to_numpy(),
+        "draw": posterior["draw"].to_numpy(),
+        "run": observed["run"].to_numpy(),
+    }
+    tree = fitted.tree.copy()
+    tree[group] = xr.DataTree(
+        xr.Dataset({fitted.outcome_name: (("chain", "draw", "run"), values.reshape(shape))}, coords=coords)
+    )
+    return replace(fitted, tree=tree)
+
+
+def _identification_warnings(fitted: Fit) -> list[str]:
+    """Warn where E is the prior's: its size then comes from other people's runs."""
+    if "E" not in fitted.parameters:
+        return []
+    prior = fitted.tree["prior"]["E"].to_numpy().std()
+    posterior = fitted.parameters["E"].std()
+    if posterior < _E_UNINFORMED * prior:
+        return []
+    return [
+        f"E is not identified: its posterior sd is {posterior / prior:.0%} of its prior's, so forecasts far beyond the "
+        "runs rest on the prior; add runs at larger N and D"
+    ]

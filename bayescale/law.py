@@ -1,0 +1,209 @@
+"""What a scaling law is: a mean function of inputs and parameters, with priors, a citation and published values.
+
+A law is written twice over, but only once each: ``mean`` is the textbook formula in the parameters that people report
+(``A``, ``alpha_N`` ...), and ``derive`` computes those from the parameters that are sampled, which are chosen so that
+the posterior is nearly round. The same lines serve the PyMC graph (``xp = pytensor.tensor``) and NumPy forecasts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale.errors import LawError
+
+Values = Mapping[str, Any]
+"""Arrays or tensors by name: inputs (``N``, ``D`` ...) or parameters."""
+
+IMPROPER = ("Flat", "HalfFlat")
+RESERVED = frozenset({"alpha", "model", "group", "variable", "column", "sample", "chain", "draw", "run"})
+"""Names that ArviZ or xarray use themselves, so that no parameter may carry them."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A prior by its PyMC name and arguments, written down without importing PyMC.
+
+    Parameters
+    ----------
+    distribution : str
+        Name of a PyMC distribution, such as ``"LogNormal"``.
+    **arguments : float
+        Its arguments by their PyMC names.
+
+    Examples
+    --------
+    >>> print(Prior("LogNormal", mu=-1.35, sigma=0.38))
+    LogNormal(mu=-1.35, sigma=0.38)
+    """
+
+    distribution: str
+    arguments: Mapping[str, float]
+
+    def __init__(self, distribution: str, **arguments: float) -> None:
+        object.__setattr__(self, "distribution", distribution)
+        object.__setattr__(self, "arguments", arguments)
+
+    def __str__(self) -> str:
+        return f"{self.distribution}({', '.join(f'{k}={v:.4g}' for k, v in self.arguments.items())})"
+
+    @property
+    def proper(self) -> bool:
+        """Whether the prior integrates to one, and so can stand in for missing runs."""
+        return self.distribution not in IMPROPER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A sampled parameter.
+
+    Parameters
+    ----------
+    name : str
+        Name in the posterior; ``alpha``, ``model``, ``group`` and a few others are taken by ArviZ and refused.
+    prior : Prior
+    meaning : str
+        What it is, in one phrase.
+    unit : str
+        Unit, empty for a pure number.
+    reason : str
+        Why this prior.
+    shift : callable, optional
+        ``shift(xp, sampled)``: the prior is that of the parameter minus this positive function of the parameters that
+        stand before it. A level that the runs fix tightly can so be a coordinate of its own, while the prior stays on
+        the part of it that is believed in.
+    """
+
+    name: str
+    prior: Prior
+    meaning: str
+    unit: str = ""
+    reason: str = ""
+    shift: Callable[[ModuleType, Values], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name in RESERVED:
+            raise LawError(
+                f"a parameter may not be called {self.name!r}: ArviZ uses that name; try {self.name + '_N'!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A parameter that people report, computed from the sampled ones by :attr:`Law.derive`."""
+
+    name: str
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A column that a law reads."""
+
+    name: str
+    meaning: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFit:
+    """Values that somebody published for a law, for comparison and tests; never used in a fit."""
+
+    citation: str
+    values: Mapping[str, float]
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+PARAMETERS = Input(name="N", meaning="model parameters", unit="parameters")
+TOKENS = Input(name="D", meaning="training tokens", unit="tokens")
+
+
+def _nothing_derived(xp: ModuleType, sampled: Values, centre: Values) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A scaling law: how the expected outcome depends on the inputs, and what is believed before the runs are seen.
+
+    Parameters
+    ----------
+    name, title, formula, citation : str
+    decision, failure : str
+        One sentence each: the decision it supports and where it is known to fail.
+    inputs : tuple of Input
+        Columns the mean function reads; each needs at least two distinct values in the runs.
+    outcome, outcome_unit : str
+        Column that is predicted, a positive number, modelled on the log scale.
+    parameters : tuple of Parameter
+        What is sampled, with priors.
+    derived : tuple of Derived
+        What ``derive`` returns, described.
+    mean : callable
+        ``mean(xp, x, p)``: expected outcome. ``xp`` is ``numpy`` or ``pytensor.tensor``; ``x`` holds the inputs and
+        ``p`` all parameters, sampled and derived; the arrays broadcast against each other.
+    derive : callable, optional
+        ``derive(xp, sampled, centre)``: the derived parameters as a dict; ``centre`` holds the geometric mean of each
+        input over the fitted runs, at which the size of a term is sampled.
+    optimum : callable, optional
+        ``optimum(p, product)``: the N that minimises the mean where N * D = product; closed form.
+    published : tuple of PublishedFit
+
+    Raises
+    ------
+    LawError
+        If two parameters share a name.
+    """
+
+    name: str
+    title: str
+    formula: str
+    citation: str
+    decision: str = ""
+    failure: str = ""
+    inputs: tuple[Input, ...]
+    outcome: str = "loss"
+    outcome_unit: str = "nats/token"
+    parameters: tuple[Parameter, ...]
+    derived: tuple[Derived, ...] = ()
+    mean: Callable[[ModuleType, Values, Values], Any]
+    derive: Callable[[ModuleType, Values, Values], dict[str, Any]] = _nothing_derived
+    optimum: Callable[[Values, Any], Any] | None = None
+    published: tuple[PublishedFit, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [item.name for item in self._described]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise LawError(f"law {self.name!r} defines {', '.join(twice)} more than once: each name may stand once")
+
+    @property
+    def _described(self) -> tuple["Parameter | Derived", ...]:
+        return (*self.parameters, *self.derived)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the columns that the mean function reads."""
+        return tuple(item.name for item in self.inputs)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of every parameter, sampled and derived, by name."""
+        return {item.name: item.unit for item in self._described}
+
+    def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
+        """Sampled and derived parameters together, in NumPy."""
+        return {**sampled, **self.derive(np, sampled, centre)}
+
+
+def power(xp: ModuleType, base: Any, exponent: Any) -> Any:
+    """``base ** exponent`` for positive bases, through the logarithm.
+
+    For many draws of the exponent over the same runs this takes one logarithm per run and one exponential per draw and
+    run, about half the time of a general power.
+    """
+    return xp.exp(exponent * xp.log(base))

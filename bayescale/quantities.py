@@ -1,0 +1,76 @@
+"""Numbers as people write them: ``70B`` parameters, ``1.4T`` tokens, ``5.76e23`` FLOP."""
+
+import math
+import re
+
+from bayescale.errors import QuantityError
+
+_SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
+_PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKMBGT]?)\s*")
+_PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
+
+
+def parse_quantity(text: str) -> float:
+    """Read a number with an optional suffix k, M, B (or G), or T.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"70B"``, ``"1.4T"``, ``"5.76e23"`` or ``"12_000"``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    QuantityError
+        If the text is not such a number, or the number is too large for a float.
+
+    Examples
+    --------
+    >>> parse_quantity("70B")
+    70000000000.0
+    >>> parse_quantity("5.76e23")
+    5.76e+23
+    >>> parse_quantity("3,2")
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.QuantityError: '3,2' is not a number: write decimals with a point (3.2) and no thousands separators
+    """
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        if re.fullmatch(r"\s*[+-]?[\d.,\s]+[kKMBGT]?\s*", text) and "," in text:
+            point = text.strip().replace(",", ".", 1) if text.count(",") == 1 else text.strip().replace(",", "")
+            raise QuantityError(
+                f"{text!r} is not a number: write decimals with a point ({point}) and no thousands separators"
+            )
+        raise QuantityError(f"{text!r} is not a number: write it as 70B, 1.4T, 350M or 5.76e23")
+    value = float(match[1].replace("_", "")) * _SUFFIXES[match[2]]
+    if not math.isfinite(value):
+        raise QuantityError(f"{text!r} is too large: the largest number is about 1.8e308")
+    return value
+
+
+def format_quantity(value: float, digits: int = 3) -> str:
+    """Write a count in the same notation, to three significant digits.
+
+    Examples
+    --------
+    >>> format_quantity(7.24e10), format_quantity(1.3e12), format_quantity(18.4), format_quantity(5.76e23)
+    ('72.4B', '1.3T', '18.4', '5.76e+23')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    magnitude = float(f"{abs(value):.{digits - 1}e}")
+    if magnitude >= 1e15:
+        return f"{value:.{digits}g}"
+    for suffix, scale in _PRINTED:
+        if magnitude >= scale:
+            return _digits(value / scale, digits) + suffix
+    return _digits(value, digits)
+
+
+def _digits(value: float, digits: int) -> str:
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"

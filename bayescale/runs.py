@@ -1,0 +1,309 @@
+"""A checked table of training runs: what every fit, forecast and comparison starts from.
+
+A table is checked as far as it can be without a law when it is read (:meth:`Runs.read`, :meth:`Runs.from_frame`), and
+for what a law needs when that law is fitted (:func:`check_runs`). All faults of a table are raised at once, one a line.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from bayescale.errors import LawError, RunsError
+from bayescale.law import Law
+from bayescale.quantities import format_quantity
+from bayescale.tables import FloatArray, listed, missing_column, positive, read_table, refuse, rename
+
+UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
+
+_RAY_WIDTH = float(np.log(1.05))
+_LARGEST_LOSS = 12.0
+_SMALLEST_LOSS = 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Training runs, one a row, checked; made by :meth:`read` or :meth:`from_frame`.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, shape (runs, columns)
+        ``N`` (parameters), ``D`` and ``U`` (tokens), ``C`` (FLOP), the outcome, such as ``loss`` (nats/token), and its
+        standard error, such as ``loss_se``, are finite positive floats as far as they are present; other columns are as
+        they came. Its index counts from 0.
+    source : str
+        File or data set that the runs come from.
+    outcome : str
+        Column that a law is to predict.
+    warnings : tuple of str
+        What makes the table doubtful, though usable.
+    notes : tuple of str
+        What a reader should know besides, such as rows left out.
+
+    Examples
+    --------
+    >>> table = {"params": ["70M", "1.4B"], "D": [1e9, 28e9], "loss": [3.9, 2.6]}
+    >>> runs = Runs.from_frame(pd.DataFrame(table), columns={"N": "params"})
+    >>> print(runs)
+    DataFrame: runs: 2, decades of compute: 2.75, rays of tokens per parameter: 2
+    column       unit     min      max decades
+         N parameters     70M     1.4B    1.30
+         D     tokens      1B      28B    1.45
+         C       FLOP 4.2e+17 2.35e+20    2.75
+      loss nats/token     2.6      3.9    0.18
+    """
+
+    frame: pd.DataFrame
+    source: str
+    outcome: str = "loss"
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, path: str | Path, *, columns: Mapping[str, str] | None = None, outcome: str = "loss") -> Self:
+        """Read runs from a CSV or Parquet file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv`` (UTF-8, comma-separated, decimal points, a header line), ``.parquet`` or ``.pq``.
+        columns : mapping, optional
+            The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+        outcome : str
+            Column that a law is to predict, by the name used here.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        RunsError
+            If the file cannot be read, or the table cannot be used; one line per fault.
+        """
+        return cls.from_frame(read_table(Path(path)), source=str(path), columns=columns, outcome=outcome)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        source: str = "DataFrame",
+        columns: Mapping[str, str] | None = None,
+        outcome: str = "loss",
+    ) -> Self:
+        """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, shape (runs, columns)
+            Left as it is. Numbers may be text such as ``"70B"``.
+        source : str
+            What error messages call the table.
+        columns : mapping, optional
+            The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
+        outcome : str
+            Column that a law is to predict, by the name used here.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        RunsError
+            If the table cannot be used; one line per fault.
+
+        Examples
+        --------
+        >>> Runs.from_frame(pd.DataFrame({"loss": [3.2, -1.0]}), source="a.csv")
+        Traceback (most recent call last):
+        ...
+        bayescale.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: correct it or leave the row out
+        """
+        columns = columns or {}
+        frame = rename(frame, columns, source)
+        if len(frame) == 0:
+            raise RunsError(f"{source}: has no rows: a table needs at least one run")
+        faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
+        for name in _checked_columns(frame, outcome):
+            label = f"{columns[name]} (as {name})" if name in columns else name
+            frame[name], found = positive(frame[name], source, label)
+            faults += found
+        if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
+            with np.errstate(over="ignore", under="ignore"):
+                frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
+        refuse(faults)
+        return cls(frame, source, outcome, warnings=tuple(_doubts(frame, outcome)))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __str__(self) -> str:
+        facts = [f"runs: {len(self)}"]
+        if "C" in self.frame:
+            facts.append(f"decades of compute: {self.compute_decades:.2f}")
+        if self.n_rays:
+            facts.append(f"rays of tokens per parameter: {self.n_rays}")
+        table = self.summary().to_string(
+            index=False,
+            formatters={"min": format_quantity, "max": format_quantity, "decades": "{:.2f}".format},
+        )
+        return "\n".join([f"{self.source}: {', '.join(facts)}", table, *self.notes, *self.warnings])
+
+    def column(self, name: str) -> FloatArray:
+        """One column of quantities, as finite positive floats.
+
+        Returns
+        -------
+        array, shape (runs,)
+
+        Raises
+        ------
+        RunsError
+            If there is no such column, or a value is not a finite number above zero.
+        """
+        if name not in self.frame:
+            raise RunsError(missing_column(name, self.frame.columns, self.source))
+        numbers, faults = positive(self.frame[name], self.source, name)
+        refuse(faults)
+        return numbers
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of the column names and of all numbers, in row order, whatever the row labels and column order."""
+        digest = hashlib.sha256()
+        for name in sorted(self.frame.columns):
+            digest.update(f"{name}\0".encode())
+            if self.frame[name].dtype.kind in "biuf":
+                digest.update(self.frame[name].to_numpy(dtype="<f8", na_value=np.nan).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def compute_decades(self) -> float:
+        """Largest over smallest training compute, as a power of ten."""
+        return float(np.ptp(np.log10(self.column("C"))))
+
+    @property
+    def n_rays(self) -> int:
+        """Number of distinct tokens per parameter D/N, counted as one within 5 %; 0 without N and D."""
+        if not {"N", "D"} <= set(self.frame.columns):
+            return 0
+        log_ratios = np.sort(np.log(self.column("D")) - np.log(self.column("N")))
+        rays = position = 0
+        while position < len(log_ratios):
+            position = int(np.searchsorted(log_ratios, log_ratios[position] + _RAY_WIDTH, side="right"))
+            rays += 1
+        return rays
+
+    def summary(self) -> pd.DataFrame:
+        """Range of every checked column.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades``.
+        """
+        names = _checked_columns(self.frame, self.outcome)
+        low, high = self.frame[names].min().to_numpy(), self.frame[names].max().to_numpy()
+        units = [UNITS.get(name.removesuffix("_se"), "") for name in names]
+        return pd.DataFrame(
+            {"column": names, "unit": units, "min": low, "max": high, "decades": np.log10(high) - np.log10(low)}
+        )
+
+
+def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
+    """Check that runs can inform a law.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+
+    Returns
+    -------
+    tuple of str
+        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter.
+
+    Raises
+    ------
+    RunsError
+        If a column that the law reads is missing, or holds what is not a finite number above zero.
+    LawError
+        If an input has one value only, or an improper prior meets fewer runs than parameters.
+
+    Examples
+    --------
+    >>> from bayescale.catalog import load_law
+    >>> table = pd.DataFrame({"N": [7e7, 7e7], "D": [1e9, 2e9], "loss": [3.9, 3.6]})
+    >>> check_runs(load_law("chinchilla"), Runs.from_frame(table))
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
+    """
+    needed = (*law.input_names, law.outcome)
+    reader = f", which law {law.name!r} needs"
+    refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
+    values = {name: runs.column(name) for name in needed}
+    for name in law.input_names:
+        if np.ptp(values[name]) == 0:
+            raise LawError(
+                f"{runs.source}: every run has {name} = {format_quantity(values[name][0])}: "
+                f"law {law.name!r} needs at least two values of {name}"
+            )
+    return (*_too_few_runs(law, runs), *_one_ray(law, runs))
+
+
+def _checked_columns(frame: pd.DataFrame, outcome: str) -> list[str]:
+    return [name for name in dict.fromkeys(("N", "D", "U", "C", outcome, f"{outcome}_se")) if name in frame]
+
+
+def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
+    median = float(frame[outcome].median())
+    if outcome == "loss" and median > _LARGEST_LOSS:
+        yield (
+            f"column loss has median {median:.3g}: if it is perplexity, take its natural logarithm "
+            "to have nats per token"
+        )
+    if outcome == "loss" and median < _SMALLEST_LOSS:
+        yield (
+            f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
+            "over the tokens per byte of your tokenizer"
+        )
+    yield from _repeated_runs(frame, _checked_columns(frame, outcome))
+
+
+def _repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
+    if len(compared) == 1:
+        return  # the outcome alone does not tell runs apart
+    keys = frame[compared].assign(group=frame["group"].astype(str)) if "group" in frame else frame[compared]
+    rows = np.flatnonzero(keys.duplicated()) + 1
+    if len(rows):
+        yield (
+            f"repeated rows: {listed(rows)} ({len(rows)} of {len(frame)}) equal earlier ones in "
+            f"{', '.join(keys.columns)}: each counts as a run of its own, so leave copies out"
+        )
+
+
+def _too_few_runs(law: Law, runs: Runs) -> Iterator[str]:
+    free = len(law.parameters)
+    if len(runs) >= free:
+        return
+    message = f"{runs.source}: {len(runs)} runs for the {free} free parameters of law {law.name!r}"
+    improper = [parameter.name for parameter in law.parameters if not parameter.prior.proper]
+    if improper:
+        raise LawError(f"{message}: add runs, or give {', '.join(improper)} a proper prior")
+    yield f"{message}: the priors decide the rest"
+
+
+def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
+    if {"N", "D"} <= set(law.input_names) and runs.n_rays == 1:
+        ratio = float(np.median(runs.column("D") / runs.column("N")))
+        yield (
+            f"all runs lie on one ray of D/N = {format_quantity(ratio)} tokens per parameter: only one combination of "
+            "the two terms is identified; the prior decides the rest"
+        )

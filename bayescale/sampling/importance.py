@@ -1,0 +1,313 @@
+"""Adaptive mixture importance sampling: independent draws from a posterior of a dozen parameters, in about a second.
+
+A proposal is grown where the weights say so (incremental mixture importance sampling, Raftery and Bao 2010,
+doi:10.1111/j.1541-0420.2009.01399.x), starting from the modes. Diagnostics on the draws that built a proposal are
+optimistic and blind to a mode that was missed, so two proposals are adapted independently and then frozen, with a wide
+defensive component each; only fresh draws are weighted, and the two must agree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.errors import SamplingError
+from bayescale.sampling.mixture import Mixture, StudentT, refit
+from bayescale.sampling.modes import Density, find_modes
+from bayescale.sampling.psis import smooth_weights
+
+Array = NDArray[np.float64]
+
+K_HAT_LIMIT = 0.7
+"""Largest Pareto k-hat of a certified fit (Vehtari et al. 2024, arXiv:1507.02646)."""
+ESS_LIMIT = 1000
+"""Smallest effective sample size of a certified fit."""
+DISAGREEMENT_LIMIT = 4.0
+"""Largest difference between the two proposals' estimates of a certified fit, in standard errors."""
+
+_STARTS = 4
+_DF = 5.0
+_COMPONENTS = 8
+_TEMPERED_ESS = 0.05
+_DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
+_LARGEST_POOL = 16
+"""Draws weighted at most, per draw wanted."""
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How long a proposal is adapted: until draws from it are worth this share of independent ones."""
+
+    draws_per_round: int
+    rounds: int
+    effective_share: float
+
+
+_QUICK = _Effort(draws_per_round=1000, rounds=12, effective_share=0.5)
+_PATIENT = _Effort(draws_per_round=4000, rounds=16, effective_share=0.7)
+
+
+@dataclass(frozen=True)
+class ImportanceResult:
+    """Draws and what vouches for them.
+
+    Attributes
+    ----------
+    draws : array, shape (draw, coordinate)
+        Unconstrained draws, equally weighted, no two alike.
+    pareto_k : float
+        Shape of the upper tail of the weights.
+    ess : array, shape (coordinate,)
+        Effective sample size of the weights for the mean of each coordinate.
+    log_evidence, log_evidence_se : float
+        Log marginal likelihood and its Monte Carlo standard error.
+    disagreement : float
+        Largest difference between the two proposals' means or log evidence, in standard errors.
+    """
+
+    draws: Array
+    pareto_k: float
+    ess: Array
+    log_evidence: float
+    log_evidence_se: float
+    disagreement: float
+
+    @property
+    def certified(self) -> bool:
+        """Whether the draws can stand for the posterior."""
+        return (
+            self.pareto_k < K_HAT_LIMIT and bool(self.ess.min() >= ESS_LIMIT) and self.disagreement < DISAGREEMENT_LIMIT
+        )
+
+
+def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
+    """Sample a posterior by two independently adapted, frozen mixtures.
+
+    Where the first attempt is not certified, a second one adapts longer, on other random numbers.
+
+    Parameters
+    ----------
+    density : callable
+        Log posterior density (prior times likelihood, for the log evidence) of draws of shape (draw, coordinate).
+    prior_draws : array, shape (draw, coordinate)
+        Where the search for modes may start; each proposal uses one half.
+    n_draws : int
+        Number of equally weighted draws returned.
+    seed : int
+
+    Raises
+    ------
+    SamplingError
+        If the density is finite at none of the prior draws.
+    """
+    first, second = np.random.SeedSequence(seed).spawn(2)
+    result = _attempt(density, prior_draws, n_draws, first, _QUICK)
+    if result.certified:
+        return result
+    again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
+    return again if again.certified or again.ess.min() > result.ess.min() else result
+
+
+def _attempt(
+    density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: "_Effort"
+) -> ImportanceResult:
+    rngs = np.random.default_rng(seed).spawn(3)
+    halves = np.array_split(prior_draws, 2)
+    proposals = [freeze(*adapt(density, half, rng, effort), rng) for half, rng in zip(halves, rngs[:2], strict=True)]
+    pool = _Pool(density, proposals)
+    wanted = max(ESS_LIMIT, n_draws)
+    for _ in range(_LARGEST_POOL // len(proposals)):
+        pool.extend(wanted, rngs[:2])
+        if pool.ess().min() >= wanted:
+            break
+    weights, k_hat = smooth_weights(pool.log_weights())
+    log_evidence, log_evidence_se = _log_mean(pool.log_weights())
+    return ImportanceResult(
+        draws=np.concatenate(pool.draws)[systematic_sample(weights, n_draws, rngs[2])],
+        pareto_k=k_hat,
+        ess=pool.ess(),
+        log_evidence=log_evidence,
+        log_evidence_se=log_evidence_se,
+        disagreement=pool.disagreement(),
+    )
+
+
+def adapt(
+    density: Density, prior_draws: Array, rng: np.random.Generator, effort: "_Effort"
+) -> tuple[Mixture, Array, Array]:
+    """Grow a proposal; returns it with all draws that built it and their log weights.
+
+    Every round draws from the current mixture, weights all draws so far by the mixture of all rounds (Cornuet et al.
+    2012, arXiv:0907.1254), adds a component at the heaviest draw, and refits the components to the weighted draws.
+    """
+    mixture = _initial_mixture(density, prior_draws)
+    history: list[Mixture] = []
+    draws, target, mixed = np.empty((0, prior_draws.shape[1])), np.empty(0), np.empty(0)
+    best, best_share = mixture, 0.0
+    for _ in range(effort.rounds):
+        fresh = mixture.draw(effort.draws_per_round, rng)
+        fresh_target, own = density(fresh), mixture.log_density(fresh)
+        earlier = [m.log_density(fresh) for m in history]
+        history.append(mixture)
+        mixed = np.append(np.logaddexp(mixed, mixture.log_density(draws)), np.logaddexp.reduce([*earlier, own]))
+        draws, target = np.concatenate([draws, fresh]), np.append(target, fresh_target)
+        share = _effective_share(fresh_target - own)
+        if share > best_share:
+            best, best_share = mixture, share
+        if share >= effort.effective_share:
+            break
+        weights = tempered(target - mixed)
+        if len(mixture.components) < _COMPONENTS:
+            mixture = mixture.with_component(_component_at_heaviest(draws, weights), 0.1)
+        mixture = refit(mixture, draws, weights)
+    return best, draws, target - mixed
+
+
+def _initial_mixture(density: Density, prior_draws: Array) -> Mixture:
+    """Laplace approximations at the modes, and the prior's own spread."""
+    modes = find_modes(density, _starts(density, prior_draws))
+    laplace = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
+    shares = np.exp(laplace - laplace.max()) + 0.05
+    components = tuple(StudentT.from_covariance(m.location, m.covariance, _DF) for m in modes)
+    wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.cov(prior_draws.T), _DF)
+    return Mixture(components, shares / shares.sum()).with_component(wide, 0.1)
+
+
+def tempered(log_weights: Array) -> Array:
+    """Normalised weights, flattened by the largest power that leaves enough effective draws to refit from.
+
+    Early weights rest on a handful of draws; refitting to those would shrink the proposal onto them.
+    """
+
+    if _effective_share(log_weights) >= _TEMPERED_ESS:
+        return _normalised(log_weights)
+    low, high = 0.0, 1.0
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _effective_share(middle * log_weights) >= _TEMPERED_ESS else (low, middle)
+    return _normalised(low * log_weights)
+
+
+def freeze(mixture: Mixture, draws: Array, log_weights: Array, rng: np.random.Generator) -> Mixture:
+    """Add a wide component that keeps the weights bounded where the adaptation has not been."""
+    weights = _normalised(log_weights)
+    mean, covariance = _weighted_moments(draws, weights)
+    wide = StudentT.from_covariance(mean, _DEFENSIVE_STRETCH**2 * covariance, _DEFENSIVE_DF)
+    return mixture.with_component(wide, _DEFENSIVE_WEIGHT)
+
+
+def systematic_sample(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Choose n distinct items with probabilities proportional to their weights, in random order.
+
+    Items whose weight asks for more than one place get exactly one (Madow 1949, doi:10.1214/aoms/1177729988).
+    """
+    probabilities = np.minimum(1.0, n * weights)
+    for _ in range(50):
+        certain = probabilities >= 1
+        rest = probabilities[~certain].sum()
+        if certain.sum() >= n or rest == 0:
+            break
+        scale = (n - certain.sum()) / rest
+        if abs(scale - 1) < 1e-12:
+            break
+        probabilities = np.where(certain, 1.0, np.minimum(1.0, probabilities * scale))
+    shuffled = rng.permutation(len(weights))
+    edges = np.cumsum(probabilities[shuffled])
+    marks = (np.arange(n) + rng.uniform()) * edges[-1] / n
+    return rng.permutation(shuffled[np.searchsorted(edges, marks).clip(max=len(weights) - 1)])
+
+
+class _Pool:
+    """Fresh draws from each frozen proposal, weighted by their equal mixture."""
+
+    def __init__(self, density: Density, proposals: list[Mixture]) -> None:
+        self._density, self._proposals = density, proposals
+        d = proposals[0].components[0].location.size
+        self.draws = [np.empty((0, d)) for _ in proposals]
+        self._target = [np.empty(0) for _ in proposals]
+        self._own: list[list[Array]] = [[np.empty(0) for _ in proposals] for _ in proposals]
+
+    def extend(self, n: int, rngs: list[np.random.Generator]) -> None:
+        for i, (proposal, rng) in enumerate(zip(self._proposals, rngs, strict=False)):
+            fresh = proposal.draw(n, rng)
+            self.draws[i] = np.concatenate([self.draws[i], fresh])
+            self._target[i] = np.concatenate([self._target[i], self._density(fresh)])
+            for j, other in enumerate(self._proposals):
+                self._own[i][j] = np.concatenate([self._own[i][j], other.log_density(fresh)])
+
+    def log_weights(self) -> Array:
+        mixed = [np.logaddexp.reduce(np.stack(logs)) - np.log(len(logs)) for logs in self._own]
+        return np.concatenate(self._target) - np.concatenate(mixed)
+
+    def ess(self) -> Array:
+        draws, weights = np.concatenate(self.draws), _normalised(self.log_weights())
+        return _effective_sizes(draws, weights)
+
+    def disagreement(self) -> float:
+        """Largest z-score between what the two proposals say of the log evidence and of each mean."""
+        estimates = []
+        for i, draws in enumerate(self.draws):
+            log_weights = self._target[i] - self._own[i][i]
+            weights = _normalised(log_weights)
+            mean = weights @ draws
+            variance = np.square(weights) @ np.square(draws - mean)
+            log_evidence, se = _log_mean(log_weights)
+            estimates.append((np.append(mean, log_evidence), np.append(variance, se**2)))
+        (first, first_variance), (second, second_variance) = estimates
+        return float(np.max(np.abs(first - second) / np.sqrt(first_variance + second_variance)))
+
+
+def _starts(density: Density, prior_draws: Array) -> Array:
+    heights = density(prior_draws)
+    order = np.argsort(-heights)[:_STARTS]
+    order = order[np.isfinite(heights[order])]
+    if len(order) == 0:
+        raise SamplingError(
+            "the posterior density is zero or undefined at every draw from the prior: check the law's mean function and "
+            "its priors against the runs"
+        )
+    return prior_draws[order]
+
+
+def _component_at_heaviest(draws: Array, weights: Array) -> StudentT:
+    """A component around the heaviest draw, shaped by the weighted draws nearest to it."""
+    centre = draws[weights.argmax()]
+    _, covariance = _weighted_moments(draws, weights)
+    scale = np.sqrt(np.diag(covariance).clip(1e-300))
+    distance = np.square((draws - centre) / scale).sum(axis=1)
+    nearest = np.argsort(distance)[: len(draws) // 10]
+    local = weights[nearest] + 1 / len(weights)
+    local /= local.sum()
+    offsets = draws[nearest] - centre
+    return StudentT.from_covariance(centre, (offsets.T * local) @ offsets, _DF)
+
+
+def _normalised(log_weights: Array) -> Array:
+    weights = np.exp(log_weights - log_weights.max())
+    return np.asarray(weights / weights.sum())
+
+
+def _effective_share(log_weights: Array) -> float:
+    weights = _normalised(log_weights)
+    return float(1 / np.square(weights).sum() / len(weights))
+
+
+def _weighted_moments(draws: Array, weights: Array) -> tuple[Array, Array]:
+    mean = weights @ draws
+    offsets = draws - mean
+    return mean, np.asarray((offsets.T * weights) @ offsets)
+
+
+def _effective_sizes(draws: Array, weights: Array) -> Array:
+    """Posterior variance over the squared Monte Carlo error of each coordinate's self-normalised mean."""
+    mean = weights @ draws
+    squares = np.square(draws - mean)
+    return np.asarray((weights @ squares) / (np.square(weights) @ squares))
+
+
+def _log_mean(log_weights: Array) -> tuple[float, float]:
+    """Log of the mean weight and its standard error."""
+    top = log_weights.max()
+    weights = np.exp(log_weights - top)
+    mean = weights.mean()
+    return float(top + np.log(mean)), float(weights.std() / (mean * np.sqrt(len(weights))))

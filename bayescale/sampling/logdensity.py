@@ -1,0 +1,133 @@
+"""A ``pm.Model`` as functions of many unconstrained draws at once.
+
+Compiling is what makes PyMC slow for a fit that takes a second, so the graph is vectorised over draws and run by
+PyTensor's Python linker: no code is generated, and every node is one NumPy call over all draws.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.errors import SamplingError
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+
+ELEMENTS_PER_CALL = 2_000_000
+"""Draws times runs in one call; an intermediate array of that many floats takes 16 MB."""
+
+
+class LogDensity:
+    """Log posterior density of a model, and its parameters, at unconstrained draws.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        Its free variables must be scalars; their unconstrained values are laid out in a row.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One name per unconstrained coordinate, such as ``E_log__``.
+
+    Raises
+    ------
+    SamplingError
+        If a free variable is not a scalar.
+    """
+
+    def __init__(self, model: "pm.Model") -> None:
+        import pytensor.tensor as pt
+
+        vectors = [rv.name for rv in model.free_RVs if rv.ndim]
+        if vectors:
+            raise SamplingError(f"importance sampling takes scalar parameters only, not {', '.join(vectors)}")
+        self.names = tuple(value.name for value in model.value_vars)
+        self._model = model
+        self._draws = pt.matrix("draws")
+        self._columns = {value: self._draws[:, i] for i, value in enumerate(model.value_vars)}
+        self._n_runs = len(model.coords["run"])
+        self._log_density = self._compile([model.logp()])
+        self._functions: dict[str, Callable[[Array], list[Array]]] = {}
+
+    def __call__(self, draws: Array) -> Array:
+        """Log density at draws of shape (draw, coordinate); minus infinity where it is undefined."""
+        with np.errstate(all="ignore"):
+            values = np.concatenate([self._log_density(chunk)[0] for chunk in self._chunks(draws)])
+        return np.where(np.isfinite(values), values, -np.inf)
+
+    def parameters(self, draws: Array) -> dict[str, Array]:
+        """Sampled and derived parameters on their own scale, each of shape (draw,)."""
+        wanted = [*self._model.free_RVs, *self._model.deterministics]
+        if "parameters" not in self._functions:
+            self._functions["parameters"] = self._compile(self._model.replace_rvs_by_values(wanted))
+        return dict(zip([v.name for v in wanted], self._functions["parameters"](draws), strict=True))
+
+    def pointwise(self, draws: Array) -> Array:
+        """Log likelihood of every run, shape (draw, run)."""
+        if "pointwise" not in self._functions:
+            (observed,) = self._model.logp(vars=self._model.observed_RVs, sum=False)
+            self._functions["pointwise"] = self._compile([observed])
+        return np.concatenate([self._functions["pointwise"](chunk)[0] for chunk in self._chunks(draws)])
+
+    def prior(self, n: int, seed: int) -> tuple[Array, dict[str, Array]]:
+        """Draw from the prior: coordinates of shape (n, coordinate), and the parameters, each of shape (n,)."""
+        import pytensor
+        from pymc.distributions.shape_utils import change_dist_size
+        from pymc.pytensorf import reseed_rngs
+        from pytensor.graph.traversal import graph_inputs
+
+        model = self._model
+        draws = [change_dist_size(rv, (n,), expand=True) for rv in model.free_RVs]
+        transforms = [model.rvs_to_transforms[rv] for rv in model.free_RVs]
+        values = [
+            draw if transform is None else transform.forward(draw, *rv.owner.inputs)
+            for rv, draw, transform in zip(model.free_RVs, draws, transforms, strict=True)
+        ]
+        rngs = [v for v in graph_inputs(draws) if isinstance(v.type, pytensor.tensor.random.type.RandomGeneratorType)]
+        reseed_rngs(rngs, seed)
+        coordinates = np.column_stack(pytensor.function([], values, mode=interpreted_mode())())
+        return coordinates, self.parameters(coordinates)
+
+    def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
+        """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,)."""
+        import pytensor
+        import pytensor.tensor as pt
+
+        given = [pt.vector(rv.name) for rv in self._model.free_RVs]
+        transforms = [self._model.rvs_to_transforms[rv] for rv in self._model.free_RVs]
+        coordinates = [
+            value if transform is None else transform.forward(value, *rv.owner.inputs)
+            for value, transform, rv in zip(given, transforms, self._model.free_RVs, strict=True)
+        ]
+        function = pytensor.function(given, coordinates, mode=interpreted_mode(), on_unused_input="ignore")
+        return np.column_stack(function(*(parameters[value.name] for value in given)))
+
+    def _chunks(self, draws: Array) -> Iterator[Array]:
+        size = max(1, ELEMENTS_PER_CALL // self._n_runs)
+        for start in range(0, len(draws), size):
+            yield draws[start : start + size]
+
+    def _compile(self, outputs: Sequence[Any]) -> Callable[[Array], list[Array]]:
+        import pytensor
+        from pytensor.graph.replace import vectorize_graph
+
+        vectorized = vectorize_graph(list(outputs), self._columns)
+        compiled: Callable[[Array], list[Array]] = pytensor.function(
+            [self._draws], vectorized, mode=interpreted_mode(), on_unused_input="ignore"
+        )
+        return compiled
+
+
+def interpreted_mode() -> Any:
+    """PyTensor's mode for graphs that run only a few times.
+
+    With the optimiser ``fast_run`` the fused element-wise loops would run in Python, a thousand times slower.
+    """
+    from pytensor.compile.mode import Mode
+
+    return Mode(linker="py", optimizer="fast_compile")

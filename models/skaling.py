@@ -1,0 +1,67 @@
+"""Skaling: a power of the sum of Chinchilla's two terms, which lets parameters and data interact."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
+
+OUTER_EXPONENT = Parameter(
+    name="k",
+    prior=Prior("LogNormal", mu=float(np.log(0.75)), sigma=0.4),
+    meaning="power of the sum; 1 is Chinchilla",
+    reason="5-95 % 0.39-1.45: half to one and a half times Chinchilla's",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents
+    # k alpha, k beta: the priors of that law keep their meaning, and k is left with the curvature.
+    k = q["k"]
+    alpha = 2 * q["exponent"] * (1 - q["a_opt"]) / k
+    beta = 2 * q["exponent"] * q["a_opt"] / k
+    reducible = additive.sum_of_levels(xp, q)
+    scale = power(xp, reducible, 1 / k - 1)
+    return {
+        "E": q["loss_centre"] - reducible,
+        "A": additive.coefficient(xp, q["level_N"] * scale, alpha, centre["N"]),
+        "B": additive.coefficient(xp, q["level_D"] * scale, beta, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": beta,
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    inner = p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+    return p["E"] + power(xp, inner, p["k"])
+
+
+LAW = Law(
+    name="skaling",
+    title="Skaling",
+    formula="E + (A N^-alpha + B D^-beta)^k",
+    citation="arXiv:2608.07222 (2026)",
+    decision="Whether the additive form is wrong for these runs, and whether that changes the forecast.",
+    failure="k and E trade off: fits better inside the runs than it forecasts beyond them.",
+    inputs=(PARAMETERS, TOKENS),
+    parameters=(
+        additive.LEVEL_N,
+        additive.LEVEL_D,
+        OUTER_EXPONENT,
+        additive.centre_loss(additive.sum_of_levels),
+        additive.EXPONENT,
+        additive.ALLOCATION,
+    ),
+    derived=(
+        additive.E,
+        Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token^(1/k)"),
+        Derived(name="B", meaning="coefficient of the data term", unit="nats/token^(1/k)"),
+        additive.ALPHA_N,
+        additive.BETA_D,
+    ),
+    mean=mean,
+    derive=derive,
+    optimum=additive.additive_optimum,
+)

@@ -1,0 +1,56 @@
+"""Tied exponents: Chinchilla with alpha = beta, so that N* and D* grow alike with compute (Muennighoff et al. 2023)."""
+
+from types import ModuleType
+from typing import Any
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, power
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    alpha = q["exponent"]
+    return {
+        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
+        "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
+        "B": additive.coefficient(xp, q["level_D"], alpha, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": alpha,
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+
+
+LAW = Law(
+    name="tied",
+    title="Chinchilla with tied exponents",
+    formula="E + A N^-alpha + B D^-alpha",
+    citation="Muennighoff et al. 2023, arXiv:2305.16264, section 3 (alpha = beta)",
+    decision="Loss and tokens per parameter when the runs are too few or too aligned to tell alpha from beta.",
+    failure="Fixes the allocation exponent at 1/2, so it cannot say how tokens per parameter change with compute.",
+    inputs=(PARAMETERS, TOKENS),
+    parameters=(
+        additive.LEVEL_N,
+        additive.LEVEL_D,
+        additive.centre_loss(additive.sum_of_levels),
+        additive.EXPONENT,
+    ),
+    derived=(
+        additive.E,
+        additive.A,
+        additive.B,
+        Derived(name="alpha_N", meaning="exponent of parameters, alpha"),
+        Derived(name="beta_D", meaning="exponent of data, equal to alpha"),
+    ),
+    mean=mean,
+    derive=derive,
+    optimum=additive.additive_optimum,
+    published=(
+        PublishedFit(
+            citation="Muennighoff et al. 2023, arXiv:2305.16264, released notebook",
+            values={"E": 1.869144, "A": 520.825, "B": 1487.716, "alpha_N": 0.3526596, "beta_D": 0.3526596},
+            note="54 runs on C4; natural logs 0.6254804, 6.255414 and 7.3049974; no standard errors given",
+        ),
+    ),
+)

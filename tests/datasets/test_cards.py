@@ -1,0 +1,74 @@
+"""Every folder of datasets/: its card is complete, and says of the table what the table holds."""
+
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayescale import catalog
+
+pytestmark = pytest.mark.parametrize("name", catalog.dataset_names())
+
+
+def test_every_folder_has_a_card(name):
+    folders = {path.name for path in catalog.root("datasets").iterdir() if path.is_dir()}
+    assert folders == set(catalog.dataset_names())
+
+
+def test_card_is_complete(name):
+    card = catalog.load_card(name)
+    assert card.name == name
+    for entry in (card.title, card.description, card.licence, card.licence_notes, card.outcome):
+        assert entry.strip()
+    assert card.citation
+    assert all("arXiv:" in text or "https://" in text for text in card.citation)
+    assert all(text.startswith("https://") for text in card.source)
+    assert card.source
+    assert card.known_problems
+    assert set(card.laws) <= set(catalog.law_names())
+    assert bool(card.exclude) == bool(card.exclude_reason)
+
+
+def test_card_describes_the_table(name):
+    card, table = catalog.load_card(name), _table(name)
+    assert len(table) == card.rows
+    assert list(table.columns) == list(card.columns)
+    for column, entry in card.columns.items():
+        assert entry["meaning"], column
+        assert ("unit" in entry) == _is_quantity(table[column]), column
+        assert set(entry) <= {"meaning", "unit", "counting", "trap"}, column
+
+
+def test_quantities_are_finite_and_positive(name):
+    table = _table(name)
+    for column in filter(lambda column: _is_quantity(table[column]), table.columns):
+        assert np.isfinite(table[column]).all(), column
+        assert (table[column] > 0).all(), column
+
+
+def test_default_rows_are_what_the_card_says(name):
+    card, table = catalog.load_card(name), _table(name)
+    left_out = int(table[card.exclude].sum()) if card.exclude else 0
+    assert len(catalog.load_dataset(name)) == card.rows - left_out
+    assert len(catalog.load_dataset(name, everything=True)) == card.rows
+
+
+def test_published_fits_are_of_laws_that_have_those_parameters(name):
+    for fit in _entries(name).get("published_fit", {}).values():
+        law = catalog.load_law(fit["law"])
+        assert set(fit["values"]) <= set(law.units)
+        assert set(fit.get("standard_errors", {})) <= set(fit["values"])
+        assert fit["citation"]
+
+
+def _entries(name):
+    return tomllib.loads((catalog.root("datasets") / name / "card.toml").read_text(encoding="utf-8"))
+
+
+def _table(name):
+    return pd.read_csv(catalog.root("datasets") / name / "runs.csv")
+
+
+def _is_quantity(column):
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)

@@ -1,0 +1,117 @@
+"""Every file of models/: the formula, its parametrisation, its optimum and its published values hang together."""
+
+import numpy as np
+import pytest
+
+from bayescale import catalog
+
+LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
+WITH_OPTIMUM = [law for law in LAWS.values() if law.optimum is not None]
+TERMS_SIZED_AT_THE_CENTRE = [LAWS["chinchilla"], LAWS["tied"]]
+BUDGETS = np.array([1e19, 5.76e23, 1e26])
+
+each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+
+
+@pytest.fixture(scope="module")
+def prior_draws():
+    """Sampled parameters by law and name, shape (8, 1): against inputs of any length."""
+    import pymc as pm
+    from pytensor.compile.mode import Mode
+
+    def draw(law):
+        sampled = {}
+        for seed, item in enumerate(law.parameters):
+            distribution = getattr(pm, item.prior.distribution).dist(**item.prior.arguments)
+            mode = Mode(linker="py", optimizer="fast_compile")
+            values = pm.draw(distribution, draws=8, random_seed=seed, mode=mode)[:, None]
+            sampled[item.name] = values + (item.shift(np, sampled) if item.shift else 0)
+        return sampled
+
+    return {name: draw(law) for name, law in LAWS.items()}
+
+
+@each_law
+def test_law_is_named_by_its_file(law):
+    assert LAWS[law.name] is law
+
+
+@each_law
+def test_law_is_described(law):
+    assert all([law.title, law.formula, law.citation, law.decision, law.failure, law.outcome_unit])
+    assert all(item.meaning for item in (*law.inputs, *law.parameters, *law.derived))
+    assert all(parameter.reason for parameter in law.parameters)
+
+
+@each_law
+def test_priors_are_proper(law):
+    assert all(parameter.prior.proper for parameter in law.parameters)
+
+
+@each_law
+def test_derive_returns_what_the_law_says(law, prior_draws):
+    assert list(law.derive(np, prior_draws[law.name], centre(law))) == [item.name for item in law.derived]
+
+
+@each_law
+def test_published_values_are_of_parameters_of_the_law(law):
+    for fit in law.published:
+        assert set(fit.values) <= set(law.units)
+        assert set(fit.standard_errors) <= set(fit.values)
+
+
+@each_law
+def test_numpy_and_pytensor_agree(law, prior_draws):
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.compile.mode import Mode
+
+    x, sampled = inputs(law, 1e6, 1e13), prior_draws[law.name]
+    symbols = {name: pt.dcol(name) for name in sampled}
+    constants = {name: pt.constant(values) for name, values in x.items()}
+    derived = law.derive(pt, symbols, centre(law))
+    graph = law.mean(pt, constants, {**symbols, **derived})
+    evaluate = pytensor.function(list(symbols.values()), graph, mode=Mode(linker="py", optimizer="fast_compile"))
+    expected = law.mean(np, x, law.all_parameters(sampled, centre(law)))
+    np.testing.assert_allclose(evaluate(*sampled.values()), expected, rtol=1e-12)
+
+
+@each_law
+def test_mean_is_finite_and_positive_over_thirty_orders_of_magnitude(law, prior_draws):
+    mean = law.mean(np, inputs(law, 1.0, 1e30), law.all_parameters(prior_draws[law.name], centre(law)))
+    assert mean.shape == (8, 61)
+    assert np.isfinite(mean).all()
+    assert (mean > 0).all()
+
+
+@pytest.mark.parametrize("law", WITH_OPTIMUM, ids=lambda law: law.name)
+def test_closed_form_optimum_minimises_the_mean_at_constant_compute(law, prior_draws):
+    p = law.all_parameters(prior_draws[law.name], centre(law))
+    product = BUDGETS / 6
+    best = law.optimum(p, product)
+
+    def mean_at(N):
+        return law.mean(np, {"N": N, "D": product / N}, p)
+
+    for factor in (0.5, 0.99, 1.01, 2.0):
+        assert (mean_at(best) < mean_at(best * factor)).all()
+    step = 1e-3
+    slope = (mean_at(best * np.exp(step)) - mean_at(best * np.exp(-step))) / (2 * step)
+    np.testing.assert_allclose(slope / mean_at(best), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("law", TERMS_SIZED_AT_THE_CENTRE, ids=lambda law: law.name)
+def test_terms_have_their_level_at_the_centre(law, prior_draws):
+    at, sampled = centre(law), prior_draws[law.name]
+    p = law.all_parameters(sampled, at)
+    np.testing.assert_allclose(p["A"] * at["N"] ** -p["alpha_N"], sampled["level_N"], rtol=1e-12)
+    np.testing.assert_allclose(p["B"] * at["D"] ** -p["beta_D"], sampled["level_D"], rtol=1e-12)
+
+
+def inputs(law, low, high):
+    return {name: np.geomspace(low, high, 61) for name in law.input_names}
+
+
+def centre(law):
+    # An array, since PyTensor takes a Python float that fits for a float32.
+    return {name: np.array(3e9) for name in law.input_names}

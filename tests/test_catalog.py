@@ -1,0 +1,129 @@
+"""Laws and data sets: found by name or path, refused with a hint."""
+
+import shutil
+
+import pytest
+
+from bayescale import catalog
+from bayescale.errors import CatalogError, RunsError
+
+
+@pytest.fixture
+def law_file(tmp_path):
+    return shutil.copy(catalog.law_path("tied"), tmp_path / "my_law.py")
+
+
+@pytest.mark.parametrize("kind", ["models", "datasets"])
+def test_folders_are_found_beside_the_package_and_inside_an_installed_one(kind, tmp_path, monkeypatch):
+    assert catalog.root(kind).is_dir()
+    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "bayescale" / "catalog.py"))
+    assert catalog.root(kind) == tmp_path / kind
+    (tmp_path / "bayescale" / kind).mkdir(parents=True)
+    assert catalog.root(kind) == tmp_path / "bayescale" / kind
+
+
+def test_a_law_is_loaded_by_name_and_only_once():
+    assert catalog.load_law("chinchilla") is catalog.load_law("chinchilla")
+    assert catalog.law_path("chinchilla").name == "chinchilla.py"
+
+
+def test_a_law_of_ones_own_is_loaded_by_path_and_again_when_it_has_changed(law_file):
+    law = catalog.load_law(law_file)
+    assert law.name == "tied"
+    assert catalog.load_law(str(law_file)) is law
+    law_file.write_text(law_file.read_text().replace('name="tied"', 'name="mine"'))
+    assert catalog.load_law(law_file).name == "mine"
+
+
+def test_source_hash_ignores_comments_and_layout_but_not_code(law_file):
+    shipped = catalog.law_source_hash("tied")
+    law_file.write_text("# a remark\n\n" + law_file.read_text().replace("LAW = Law(", "LAW = Law(  # here"))
+    assert catalog.law_source_hash(law_file) == shipped
+    law_file.write_text(law_file.read_text().replace('p["E"] +', '2 * p["E"] +'))
+    assert catalog.law_source_hash(law_file) != shipped
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("x = 1\nLAW = 1 / 0", ("line 2", "ZeroDivisionError")),
+        ("import no_such_module", ("line 1", "ModuleNotFoundError", "no_such_module")),
+        ("x = 1\n\nLAW = (", ("line 3", "SyntaxError")),
+        ("law = 1", ("no LAW", "LAW = Law(...)")),
+        ("LAW = 'chinchilla'", ("LAW as str", "LAW = Law(...)")),
+        ("\0", ("SyntaxError", "null bytes")),
+    ],
+    ids=["raises", "import", "syntax", "no LAW", "not a Law", "binary"],
+)
+def test_a_broken_law_file_is_refused_with_file_line_and_cure(law_file, code, said):
+    law_file.write_text(code)
+    with pytest.raises(CatalogError) as caught:
+        catalog.load_law(law_file)
+    for part in (str(law_file), *said):
+        assert part in str(caught.value)
+
+
+def test_source_hash_of_what_is_not_python_is_refused(law_file):
+    law_file.write_text("LAW = (")
+    with pytest.raises(CatalogError, match="line 1: SyntaxError"):
+        catalog.law_source_hash(law_file)
+
+
+def test_a_law_file_that_fails_outside_itself_names_the_line_that_called(law_file):
+    law_file.write_text("import json\n\nLAW = json.loads('{')\n")
+    with pytest.raises(CatalogError, match="line 3: JSONDecodeError"):
+        catalog.load_law(law_file)
+
+
+def test_a_law_file_that_may_not_be_read_is_refused(law_file, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    with pytest.raises(CatalogError, match=r"Permission denied.*permissions"):
+        catalog.load_law(law_file)
+
+
+def test_unknown_names_suggest_the_near_one_and_list_all(tmp_path):
+    with pytest.raises(CatalogError, match=r"no law 'skalling', did you mean 'skaling'\? Laws: .*tied; or a path"):
+        catalog.load_law("skalling")
+    with pytest.raises(CatalogError, match=r"no law 'xyz'\. Laws: chinchilla"):
+        catalog.load_law("xyz")
+    with pytest.raises(CatalogError, match=r"absent\.py: no such law file in .*: check the path"):
+        catalog.load_law(tmp_path / "absent.py")
+    with pytest.raises(CatalogError, match=r"no data set 'chinchila', did you mean 'chinchilla'\? Data sets: "):
+        catalog.load_card("chinchila")
+
+
+def test_the_chinchilla_runs_leave_the_outliers_out_and_say_so():
+    runs = catalog.load_dataset("chinchilla")
+    assert (len(runs), runs.source, runs.warnings) == (240, "chinchilla", ())
+    assert runs.notes[0].startswith("5 of 245 runs flagged outlier left out: the 5 largest losses")
+    assert runs.notes[0] in str(runs)
+    assert runs.frame.index.tolist() == list(range(240))
+    everything = catalog.load_dataset("chinchilla", everything=True)
+    assert (len(everything), everything.notes) == (245, ())
+
+
+def test_runs_are_loaded_by_name_or_path(tmp_path):
+    by_name = catalog.load_runs("chinchilla")
+    path = tmp_path / "mine.csv"
+    by_name.frame.rename(columns={"loss": "val_loss"}).to_csv(path, index=False)
+    by_path = catalog.load_runs(path, columns={"loss": "val_loss"})
+    assert by_path.data_hash == by_name.data_hash
+    assert by_path.source == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "said"),
+    [
+        ("chinchila", None, r"no data set 'chinchila', did you mean 'chinchilla'\?.*a path that ends in \.csv"),
+        ("absent.csv", None, r"absent\.csv: no such file in "),
+        ("tests", None, r"tests: is a directory"),
+        ("chinchilla", {"N": "params"}, r"chinchilla: a shipped data set.*leave --columns out"),
+    ],
+)
+def test_runs_that_are_not_there_are_refused(name, columns, said, pytestconfig, monkeypatch):
+    monkeypatch.chdir(pytestconfig.rootpath)
+    with pytest.raises(RunsError, match=said):
+        catalog.load_runs(name, columns=columns)
