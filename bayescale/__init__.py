@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayescale.allocation import Optimum as Optimum
+    from bayescale.allocation import optimum as optimum
     from bayescale.catalog import dataset_names as dataset_names
     from bayescale.catalog import law_names as law_names
     from bayescale.catalog import load_card as load_card
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from bayescale.law import Law as Law
     from bayescale.law import Parameter as Parameter
     from bayescale.law import Prior as Prior
-    from bayescale.allocation import Optimum as Optimum
-    from bayescale.allocation import optimum as optimum
     from bayescale.runs import Runs as Runs
     from bayescale.storage import load as load
     from bayescale.storage import save as save
@@ -51,7 +51,7 @@ _HOME = {
     "with_posterior_predictive": "fitting",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

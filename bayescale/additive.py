@@ -45,7 +45,7 @@ def centre_loss(reducible: Callable[[ModuleType, Values], Any]) -> Parameter:
         prior=Prior("LogNormal", mu=float(np.log(1.6)), sigma=0.30),
         meaning="loss at the geometric-mean N and D of the runs; the prior is on E, its irreducible part",
         unit="nats/token",
-        reason="E is 1.6 nats, 5-95 % 0.98-2.6: wider than text models with 50-100 thousand token vocabularies have shown",
+        reason="E is 1.6 nats, 5-95 % 0.98-2.6: wider than text models with 50 to 100 thousand tokens have shown",
         shift=reducible,
     )
 
@@ -65,7 +65,7 @@ ALLOCATION = Parameter(
     name="a_opt",
     prior=Prior("Beta", alpha=12.0, beta=12.0),
     meaning="allocation exponent beta/(alpha + beta): N* grows as C^a",
-    reason="0.50 with sd 0.10: wider than published fits (sd 0.06), so that protocols with a biased optimum stay reachable",
+    reason="0.50, sd 0.10: wider than published fits (sd 0.06), so that biased protocols stay reachable",
 )
 
 E = Derived(name="E", meaning="irreducible loss", unit="nats/token")

@@ -8,7 +8,8 @@
     ├── CatalogError (LookupError)   a law or data set that cannot be found or loaded
     ├── LawError (ValueError)        a law that contradicts itself or does not fit its runs
     ├── SamplingError (RuntimeError) a posterior that cannot be sampled at all
-    └── FitFileError (ValueError)    a saved fit that cannot be read or trusted
+    ├── FitFileError (ValueError)    a saved fit that cannot be read or trusted
+    └── OutputError (OSError)        a file that cannot be written
 
 Every message names the thing, its value, and what would be right. The command line turns each of them into one line
 and exit status 2.
@@ -41,3 +42,7 @@ class SamplingError(BayescaleError, RuntimeError):
 
 class FitFileError(BayescaleError, ValueError):
     """A saved fit that is damaged, foreign, or belongs to another law or version."""
+
+
+class OutputError(BayescaleError, OSError):
+    """A file that cannot be written."""

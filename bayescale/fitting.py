@@ -1,7 +1,7 @@
 """Fitting: a law and a table of runs become a :class:`Fit`, a posterior in ArviZ's groups with what vouches for it."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -14,7 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.law import Law
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name
 from bayescale.runs import Runs, check_runs
 
@@ -60,9 +61,14 @@ class Diagnostics:
 
 @dataclass(frozen=True)
 class Record:
-    """Where a fit comes from, so that it can be repeated."""
+    """Where a fit comes from, so that it can be repeated.
+
+    ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
+    which has no hash.
+    """
 
     law: str
+    law_origin: str
     law_hash: str | None
     dataset: str
     data_hash: str
@@ -115,6 +121,16 @@ class Fit:
         return {str(name): values.to_numpy().reshape(-1) for name, values in self.tree["posterior"].data_vars.items()}
 
     @property
+    def sample_coords(self) -> dict[str, Any]:
+        """Coordinates of the draws: chain and draw."""
+        return {dim: self.tree["posterior"][dim].to_numpy() for dim in SAMPLE_DIMS}
+
+    def in_chains(self, values: Array) -> Array:
+        """Reshape values of shape (chain * draw, ...) to (chain, draw, ...)."""
+        sizes = self.tree["posterior"].sizes
+        return values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
+
+    @property
     def runs(self) -> Runs:
         """The runs that were fitted: inputs, compute and outcome."""
         constant = self.tree["constant_data"].to_dataset()
@@ -122,17 +138,15 @@ class Fit:
         frame[self.law.outcome] = np.exp(self.tree["observed_data"][self.outcome_name].to_numpy())
         return Runs(frame=frame.reset_index(drop=True), source=self.record.dataset, outcome=self.law.outcome)
 
-    def summary(self, ci_prob: float = 0.9) -> pd.DataFrame:
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning."""
-        tails = [(1 - ci_prob) / 2, 0.5, (1 + ci_prob) / 2]
-        described = {item.name: item for item in (*self.law.derived, *self.law.parameters, *self.noise.parameters)}
-        rows = {
-            name: [values.mean(), values.std(), *np.quantile(values, tails), item.unit, item.meaning]
-            for name, item in described.items()
-            for values in [self.parameters[name]]
-        }
-        columns = ["mean", "sd", *(f"q{100 * t:04.1f}".replace(".0", "") for t in tails), "unit", "meaning"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        described = _described((*self.law.derived, *self.law.parameters, *self.noise.parameters))
+        posterior = self.tree["posterior"].to_dataset()
+        rows = [summary_table(posterior[name], ci_prob) for name in described]
+        table = pd.concat(rows).set_axis(list(described))
+        return table.assign(
+            unit=[item.unit for item in described.values()], meaning=[item.meaning for item in described.values()]
+        )
 
     def __str__(self) -> str:
         head = f"{self.law.title} on {self.record.dataset} ({self.record.n_runs} runs), {self.record.engine}"
@@ -201,6 +215,7 @@ def fit(
         law=resolved_law,
         record=Record(
             law=resolved_law.name,
+            law_origin=_law_origin(law),
             law_hash=None if isinstance(law, Law) else catalog.law_source_hash(law),
             dataset=table.source,
             data_hash=table.data_hash,
@@ -285,7 +300,7 @@ def _sample_importance(
     log_density = density(result.draws).reshape(shape)
     return _Sampled(
         posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
-        sample_stats=xr.Dataset({"lp": (("chain", "draw"), log_density)}),
+        sample_stats=xr.Dataset({"lp": (SAMPLE_DIMS, log_density)}),
         prior=prior,
         engine="importance",
         diagnostics=Diagnostics(
@@ -335,15 +350,25 @@ def _as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
     return catalog.load_runs(runs)
 
 
+def _described(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:
+    return {item.name: item for item in items}
+
+
+def _law_origin(law: str | Path | Law) -> str:
+    if isinstance(law, Law):
+        return "object"
+    return "shipped" if str(law) in catalog.law_names() else Path(law).name
+
+
 def _tree(model: "pm.Model", law: Law, noise: Noise, runs: Runs, sampled: _Sampled) -> xr.DataTree:
-    described = {item.name: item for item in (*law.parameters, *law.derived, *noise.parameters)}
+    described = _described((*law.parameters, *law.derived, *noise.parameters))
 
     def dataset(values: dict[str, Array]) -> xr.Dataset:
         variables = {}
         for name, value in values.items():
-            item: Any = described[name]
+            item = described[name]
             shaped = value if value.ndim == 2 else value[None]
-            variables[name] = (("chain", "draw"), shaped, {"units": item.unit, "long_name": item.meaning})
+            variables[name] = (SAMPLE_DIMS, shaped, {"units": item.unit, "long_name": item.meaning})
         chains, draws = shaped.shape
         return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
 
@@ -373,17 +398,10 @@ def _constant_data(law: Law, runs: Runs) -> xr.Dataset:
 
 
 def _with_run_group(fitted: Fit, group: str, values: Array) -> Fit:
-    posterior, observed = fitted.tree["posterior"], fitted.tree["observed_data"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], observed.sizes["run"])
-    coords = {
-        "chain": posterior["chain"].to_numpy(),
-        "draw": posterior["draw"].to_numpy(),
-        "run": observed["run"].to_numpy(),
-    }
+    coords = {**fitted.sample_coords, "run": fitted.tree["observed_data"]["run"].to_numpy()}
+    variable = ((*SAMPLE_DIMS, "run"), fitted.in_chains(values))
     tree = fitted.tree.copy()
-    tree[group] = xr.DataTree(
-        xr.Dataset({fitted.outcome_name: (("chain", "draw", "run"), values.reshape(shape))}, coords=coords)
-    )
+    tree[group] = xr.DataTree(xr.Dataset({fitted.outcome_name: variable}, coords=coords))
     return replace(fitted, tree=tree)
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def build_model(law: Law, runs: Runs, noise: Noise) -> "pm.Model":
     """Build the posterior of a law given runs.
 
-    The model has the dim ``run``, one ``pm.Data`` per input, the centre of each input as ``centre_<input>``, the sampled
-    parameters as free variables, the derived ones as deterministics, and the log outcome as the observed variable
-    ``log_<outcome>``. Nothing of the runs' length is traced.
+    The model has the dim ``run``, one ``pm.Data`` per input, the centre of each input as ``centre_<input>``, the
+    sampled parameters as free variables, the derived ones as deterministics, and the log outcome as the observed
+    variable ``log_<outcome>``. Nothing of the runs' length is traced.
 
     Parameters
     ----------

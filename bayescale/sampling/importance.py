@@ -113,7 +113,7 @@ def _attempt(
 ) -> ImportanceResult:
     rngs = np.random.default_rng(seed).spawn(3)
     halves = np.array_split(prior_draws, 2)
-    proposals = [freeze(*adapt(density, half, rng, effort), rng) for half, rng in zip(halves, rngs[:2], strict=True)]
+    proposals = [freeze(*adapt(density, half, rng, effort)) for half, rng in zip(halves, rngs[:2], strict=True)]
     pool = _Pool(density, proposals)
     wanted = max(ESS_LIMIT, n_draws)
     for _ in range(_LARGEST_POOL // len(proposals)):
@@ -178,7 +178,6 @@ def tempered(log_weights: Array) -> Array:
 
     Early weights rest on a handful of draws; refitting to those would shrink the proposal onto them.
     """
-
     if _effective_share(log_weights) >= _TEMPERED_ESS:
         return _normalised(log_weights)
     low, high = 0.0, 1.0
@@ -188,7 +187,7 @@ def tempered(log_weights: Array) -> Array:
     return _normalised(low * log_weights)
 
 
-def freeze(mixture: Mixture, draws: Array, log_weights: Array, rng: np.random.Generator) -> Mixture:
+def freeze(mixture: Mixture, draws: Array, log_weights: Array) -> Mixture:
     """Add a wide component that keeps the weights bounded where the adaptation has not been."""
     weights = _normalised(log_weights)
     mean, covariance = _weighted_moments(draws, weights)
@@ -263,8 +262,8 @@ def _starts(density: Density, prior_draws: Array) -> Array:
     order = order[np.isfinite(heights[order])]
     if len(order) == 0:
         raise SamplingError(
-            "the posterior density is zero or undefined at every draw from the prior: check the law's mean function and "
-            "its priors against the runs"
+            "the posterior density is zero or undefined at every draw from the prior: check the law's mean function "
+            "and its priors against the runs"
         )
     return prior_draws[order]
 

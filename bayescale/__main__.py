@@ -1,0 +1,6 @@
+"""``python -m bayescale``."""
+
+from bayescale.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Compute-optimal parameters and tokens at a budget, draw by draw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.errors import LawError
+from bayescale.fitting import Fit
+from bayescale.forecasting import add_noise, compute_warnings, law_mean
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.quantities import format_quantity
+
+Array = NDArray[np.float64]
+FlopRule = Callable[[Array, Array], Array]
+"""Training compute (FLOP) of N parameters on D tokens; must increase in both."""
+
+UNITS = {"loss": "nats/token", "N": "parameters", "D": "tokens", "tokens_per_parameter": "tokens/parameter"}
+
+
+def six_nd(N: Array, D: Array) -> Array:
+    """Training compute of a dense Transformer, 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
+
+    Examples
+    --------
+    >>> float(six_nd(70e9, 1.4e12))
+    5.88e+23
+    """
+    return 6.0 * N * D
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Draws of the compute-optimal run at each budget.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        ``N`` (parameters), ``D`` (tokens), ``tokens_per_parameter``, ``latent`` (the law's mean at the optimum) and
+        ``loss`` (a new run there, with noise); ``N_law`` and ``D_law``, the law's own optimum. Dims chain, draw and
+        budget; the coordinate ``C`` (FLOP) runs along ``budget``.
+    warnings : tuple of str
+    """
+
+    draws: xr.Dataset
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """One row per budget and quantity: median and equal-tailed interval, with the unit."""
+        low, high = tail_probabilities(ci_prob)
+        rows = []
+        for name, unit in UNITS.items():
+            columns = quantiles(self.draws[name], [low, 0.5, high])
+            table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
+            rows.append(table.assign(C=self.draws["C"].to_numpy(), quantity=name, unit=unit))
+        stacked = pd.concat(rows)
+        return stacked[["C", "quantity", *columns, "unit"]].sort_values("C", kind="stable").reset_index(drop=True)
+
+    def __str__(self) -> str:
+        table = self.summary()
+        for column in table.columns[2:-1]:
+            table[column] = [format_quantity(value, 4) for value in table[column]]
+        table["C"] = [format_quantity(value) for value in table["C"]]
+        return "\n".join([table.to_string(index=False), *self.warnings])
+
+
+def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) -> Optimum:
+    """Compute-optimal N and D at each budget, with credible intervals.
+
+    Where the law has a closed form and compute is 6 N D that is used; otherwise the law's mean is minimised along the
+    curve of constant compute, for all draws at once.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law in N and D.
+    C : array_like, shape (budget,) or scalar
+        Budgets, FLOP.
+    flops : callable
+        Training compute of N parameters on D tokens; increasing in both.
+    seed : int
+        Of the noise in ``loss``.
+
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D, a budget is not positive and finite, or the mean has no minimum along the
+        curve for some draw.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> best = optimum(fit("chinchilla", "chinchilla"), [5.76e23, 1e26])
+    >>> bool((17 < best.draws["tokens_per_parameter"].isel(budget=0).median() < 21))
+    True
+    """
+    law = fit.law
+    if set(law.input_names) != {"N", "D"}:
+        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
+    budgets = np.atleast_1d(np.asarray(C, dtype=float))
+    for value in budgets:
+        if not (np.isfinite(value) and value > 0):
+            raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
+    parameters = {name: values[:, None] for name, values in fit.parameters.items()}
+    if law.optimum is not None and flops is six_nd:
+        n_best = law.optimum(parameters, budgets / 6)
+        d_best = budgets / (6 * n_best)
+    else:
+        n_best = numeric_optimum(fit, budgets, flops)
+        d_best = tokens_at(flops, budgets, n_best)
+    latent = law_mean(fit, {"N": n_best, "D": d_best})
+    values = {
+        "N": n_best,
+        "D": d_best,
+        "tokens_per_parameter": d_best / n_best,
+        "latent": latent,
+        "loss": add_noise(fit, latent, seed),
+        "N_law": n_best,
+        "D_law": d_best,
+    }
+    dims = (*SAMPLE_DIMS, "budget")
+    draws = xr.Dataset(
+        {name: (dims, fit.in_chains(value), {"units": _unit(name)}) for name, value in values.items()},
+        coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})},
+    )
+    return Optimum(draws=draws, warnings=(*fit.warnings, *compute_warnings(fit, budgets)))
+
+
+def numeric_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:
+    """N that minimises the law's mean along each curve of constant compute; shape (sample, budget)."""
+    from scipy.differentiate import derivative
+    from scipy.optimize import elementwise
+
+    n_samples = len(next(iter(fit.parameters.values())))
+    # The parameters are passed on as arguments, since the solvers drop elements that have converged.
+    names = list(fit.parameters)
+    given = [np.broadcast_to(fit.parameters[name][:, None], (n_samples, len(budgets))) for name in names]
+    arguments = (np.broadcast_to(np.log(budgets), (n_samples, len(budgets))), *given)
+
+    def mean_along(log_n: Array, log_budget: Array, *values: Array) -> Array:
+        n = np.exp(log_n)
+        inputs = {"N": n, "D": tokens_at(flops, np.exp(log_budget), n)}
+        return np.asarray(fit.law.mean(np, inputs, dict(zip(names, values, strict=True))))
+
+    def slope(log_n: Array, *arguments: Array) -> Array:
+        return np.asarray(derivative(mean_along, log_n, args=arguments, initial_step=0.05).df)
+
+    bracket = elementwise.bracket_minimum(mean_along, arguments[0] / 2 - 1, args=arguments)
+    if not bracket.success.all():
+        raise LawError(
+            f"law {fit.law.name!r} has no compute-optimal N at {budgets[~bracket.success.all(axis=0)][0]:g} FLOP"
+        )
+    # A minimum's place is only known to the square root of the mean's rounding error; its slope's root is sharp.
+    left, _, right = bracket.bracket
+    return np.asarray(np.exp(elementwise.find_root(slope, (left, right), args=arguments).x))
+
+
+def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:
+    """Tokens that bring N parameters to a budget; arrays broadcast."""
+    if flops is six_nd:
+        return np.asarray(budgets / (6 * N))
+    from scipy.optimize import elementwise
+
+    def excess(log_d: Array, n: Array, budget: Array) -> Array:
+        return np.log(flops(n, np.exp(log_d))) - np.log(budget)
+
+    n, budget = np.broadcast_arrays(np.asarray(N, dtype=float), np.asarray(budgets, dtype=float))
+    start = np.log(budget / (6 * n))
+    bracket = elementwise.bracket_root(excess, start - 1, start + 1, args=(n, budget))
+    return np.asarray(np.exp(elementwise.find_root(excess, bracket.bracket, args=(n, budget)).x))
+
+
+def _unit(name: str) -> str:
+    return UNITS.get(name.removesuffix("_law"), UNITS["loss"])

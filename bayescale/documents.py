@@ -1,0 +1,78 @@
+"""The JSON documents of the command line, for programs: full precision, and quantile keys that do not change."""
+
+import math
+from typing import Any
+
+import xarray as xr
+
+from bayescale.allocation import Optimum
+from bayescale.fitting import Fit
+from bayescale.forecasting import Forecast
+from bayescale.intervals import SAMPLE_DIMS, quantiles
+
+_TAILS = (0.05, 0.5, 0.95)
+_QUARTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def fit_document(fit: Fit) -> dict[str, Any]:
+    """What was fitted, how well it was sampled, and its parameters."""
+    diagnostics = fit.diagnostics
+    document: dict[str, Any] = _finite(
+        {
+            "law": fit.record.law,
+            "dataset": fit.record.dataset,
+            "n_runs": fit.record.n_runs,
+            "noise": fit.record.noise,
+            "engine": fit.record.engine,
+            "seed": fit.record.seed,
+            "diagnostics": {
+                "pareto_k": diagnostics.pareto_k,
+                "ess_min": diagnostics.ess_min,
+                "r_hat_max": diagnostics.r_hat_max,
+                "certified": diagnostics.certified,
+                "divergent_share": diagnostics.divergent_share,
+                "log_evidence": diagnostics.log_evidence,
+                "log_evidence_se": diagnostics.log_evidence_se,
+            },
+            "parameters": {
+                str(name): {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _TAILS)}
+                for name, draws in fit.tree["posterior"].data_vars.items()
+            },
+            "warnings": list(fit.warnings),
+            "notes": list(fit.notes),
+        }
+    )
+    return document
+
+
+def plan_document(fit: Fit, best: Optimum) -> dict[str, Any]:
+    """The fit, and at each budget the compute-optimal run: ``loss`` with noise, the rest without."""
+    names = ("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law")
+    budgets = []
+    for i in range(best.draws.sizes["budget"]):
+        draws = best.draws.isel(budget=i)
+        budgets.append({"C": float(draws["C"]), **{name: _at(draws[name], _TAILS) for name in names}})
+    return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
+
+
+def predict_document(bands: Forecast) -> dict[str, Any]:
+    """The predictive distribution of the outcome at each point."""
+    predictions = []
+    for i, point in enumerate(bands.points.to_dict("records")):
+        draws = bands.draws["predictive"].isel(point=i)
+        summary = {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _QUARTILES)}
+        predictions.append({**point, bands.outcome: summary})
+    return {"predictions": _finite(predictions), "warnings": list(bands.warnings)}
+
+
+def _at(draws: xr.DataArray, probabilities: tuple[float, ...]) -> dict[str, float]:
+    return {name: float(value) for name, value in quantiles(draws.transpose(*SAMPLE_DIMS), probabilities).items()}
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON has no number for by null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,161 @@
+"""Posterior-predictive bands on the outcome of runs that nobody has trained yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.errors import LawError
+from bayescale.fitting import Fit
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.quantities import format_quantity
+
+Array = NDArray[np.float64]
+
+MEASURED_HORIZON = 30.0
+"""Largest ratio of a forecast's compute to the largest run's at which coverage can be back-tested on published runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Draws of the outcome at new points.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        Variables ``latent`` (the law's mean) and ``predictive`` (a new run, with noise), dims chain, draw and point;
+        the inputs are coordinates along ``point``.
+    outcome, unit : str
+    warnings : tuple of str
+    """
+
+    draws: xr.Dataset
+    outcome: str
+    unit: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """The inputs of each point."""
+        return pd.DataFrame(
+            {str(name): self.draws[name].to_numpy() for name in self.draws.coords if name not in SAMPLE_DIMS}
+        )
+
+    def summary(self, ci_prob: float = DEFAULT_MASS, *, latent: bool = False) -> pd.DataFrame:
+        """One row per point: its inputs; mean, standard deviation, interval and median of the outcome.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Mass of the equal-tailed interval.
+        latent : bool
+            Of the law's mean instead of a new run with its noise.
+        """
+        values = self.draws["latent" if latent else "predictive"]
+        return self.points.join(summary_table(values, ci_prob))
+
+    def __str__(self) -> str:
+        table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
+        return "\n".join([f"{self.outcome} ({self.unit}), posterior predictive", table, *self.warnings])
+
+
+def forecast(fit: Fit, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
+    """Forecast the outcome at new inputs, with everything that the posterior does not know.
+
+    Parameters
+    ----------
+    fit : Fit
+    seed : int
+        Of the noise; the same seed gives the same draws.
+    **inputs : array_like, shape (point,) or scalar
+        The law's inputs by name, such as ``N`` (parameters) and ``D`` (tokens); they broadcast against each other.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    LawError
+        If an input of the law is missing, unknown, not positive or not finite.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> bands = forecast(fit("chinchilla", "chinchilla"), N=[1e9, 70e9], D=[20e9, 1.4e12])
+    >>> bands.draws["predictive"].dims
+    ('chain', 'draw', 'point')
+    >>> bool((bands.summary()["q05"] < bands.summary()["q95"]).all())
+    True
+    """
+    points = _checked_points(fit, inputs)
+    latent = law_mean(fit, points)
+    coords = {**fit.sample_coords, **{name: ("point", values) for name, values in points.items()}}
+    attrs = {"units": fit.law.outcome_unit}
+    dims = (*SAMPLE_DIMS, "point")
+    draws = xr.Dataset(
+        {
+            "latent": (dims, fit.in_chains(latent), attrs),
+            "predictive": (dims, fit.in_chains(add_noise(fit, latent, seed)), attrs),
+        },
+        coords=coords,
+    )
+    return Forecast(
+        draws=draws,
+        outcome=fit.law.outcome,
+        unit=fit.law.outcome_unit,
+        warnings=(*fit.warnings, *_reach_warnings(fit, points)),
+    )
+
+
+def law_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
+    """The law's mean of shape (sample, point) at inputs of shape (point,) or (sample, point)."""
+    parameters = {name: values[:, None] for name, values in fit.parameters.items()}
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(fit.law.mean(np, inputs, parameters))
+
+
+def add_noise(fit: Fit, latent: Array, seed: int) -> Array:
+    """Outcomes of new runs around a mean of shape (sample, point)."""
+    parameters = {name: values[:, None] for name, values in fit.parameters.items()}
+    return np.exp(fit.noise.draw(np.random.default_rng(seed), np.log(latent), parameters))
+
+
+def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
+    """Warn of compute beyond what any back-test on published runs has measured."""
+    constant = fit.tree["constant_data"]
+    if "C" not in constant:
+        return ()
+    largest = float(constant["C"].max())
+    reach = float(np.max(compute)) / largest
+    if reach <= MEASURED_HORIZON:
+        return ()
+    return (
+        f"{np.max(compute):.3g} FLOP is {format_quantity(reach)} times the largest run ({largest:.3g} FLOP): coverage "
+        f"can be measured up to about {MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
+    )
+
+
+def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
+    if {"N", "D"} <= points.keys():
+        return compute_warnings(fit, 6 * points["N"] * points["D"])
+    return compute_warnings(fit, points["C"]) if "C" in points else ()
+
+
+def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    law = fit.law
+    missing = [name for name in law.input_names if name not in inputs]
+    unknown = [name for name in inputs if name not in law.input_names]
+    if missing or unknown:
+        wrong = [*(f"{name} is missing" for name in missing), *(f"{name} is not an input" for name in unknown)]
+        raise LawError(f"law {law.name!r} takes {', '.join(law.input_names)}: {'; '.join(wrong)}")
+    arrays = np.broadcast_arrays(*(np.asarray(inputs[name], dtype=float) for name in law.input_names))
+    points = {name: np.atleast_1d(values).ravel() for name, values in zip(law.input_names, arrays, strict=True)}
+    for name, values in points.items():
+        for row, value in enumerate(values, start=1):
+            if not (np.isfinite(value) and value > 0):
+                raise LawError(f"point {row}: {name} is {value:g}, but must be a finite number above zero")
+    return points

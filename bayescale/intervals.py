@@ -1,0 +1,49 @@
+"""Intervals of posterior draws: equal-tailed, named by their mass."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+SAMPLE_DIMS = ("chain", "draw")
+DEFAULT_MASS = 0.9
+
+
+def tail_probabilities(mass: float) -> tuple[float, float]:
+    """Lower and upper probability of the equal-tailed interval of a mass.
+
+    Examples
+    --------
+    >>> tail_probabilities(0.9)
+    (0.05, 0.95)
+    """
+    if not 0 < mass < 1:
+        raise ValueError(f"an interval's mass lies between 0 and 1, not at {mass}")
+    return round((1 - mass) / 2, 12), round((1 + mass) / 2, 12)
+
+
+def quantiles(draws: xr.DataArray, probabilities: Sequence[float]) -> dict[str, xr.DataArray]:
+    """Quantiles over chains and draws by their names: ``q05`` for the 5 % quantile.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray(np.arange(101.0)[None], dims=SAMPLE_DIMS)
+    >>> {name: float(value) for name, value in quantiles(draws, [0.05, 0.5]).items()}
+    {'q05': 5.0, 'q50': 50.0}
+    """
+    values = draws.quantile(list(probabilities), dim=SAMPLE_DIMS)
+    return {quantile_name(p): values.sel(quantile=p, drop=True) for p in probabilities}
+
+
+def quantile_name(probability: float) -> str:
+    """``q05`` for 0.05, ``q2.5`` for 0.025."""
+    percent = round(100 * probability, 6)
+    return f"q{percent:02.0f}" if percent == int(percent) else f"q{percent:g}"
+
+
+def summary_table(draws: xr.DataArray, mass: float = DEFAULT_MASS) -> pd.DataFrame:
+    """Mean, standard deviation, interval and median over the draws, a row per value of the other dimension, if any."""
+    low, high = tail_probabilities(mass)
+    columns = {"mean": draws.mean(SAMPLE_DIMS), "sd": draws.std(SAMPLE_DIMS), **quantiles(draws, [low, 0.5, high])}
+    return pd.DataFrame({name: np.atleast_1d(value.to_numpy()) for name, value in columns.items()})

@@ -1,0 +1,135 @@
+"""Figures of a plan: isoFLOP curves with bands and N*, and loss against compute."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.allocation import optimum
+from bayescale.errors import OutputError
+from bayescale.files import replacing
+from bayescale.fitting import Fit
+from bayescale.forecasting import forecast
+from bayescale.intervals import DEFAULT_MASS, quantiles, tail_probabilities
+from bayescale.quantities import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_GRID = 60
+_FORMATS = (".png", ".svg", ".pdf")
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, told apart with any colour vision (https://jfly.uni-koeln.de/color/)."""
+
+
+def plot_plan(fit: Fit, C: Sequence[float], *, ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Figure":
+    """IsoFLOP curves beside loss against compute, at the given budgets.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law in N and D.
+    C : sequence of float
+        Budgets, FLOP.
+    ci_prob : float
+        Mass of the outer band; the inner one holds half.
+    seed : int
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    plot_isoflop(fit, C, ax=left, ci_prob=ci_prob, seed=seed)
+    plot_loss_against_compute(fit, C, ax=right, ci_prob=ci_prob, seed=seed)
+    figure.suptitle(f"{fit.law.title} fitted to {fit.record.n_runs} runs of {Path(fit.record.dataset).name}")
+    return figure
+
+
+def plot_isoflop(fit: Fit, C: Sequence[float], *, ax: "Axes", ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Axes":
+    """Predicted loss along each curve of constant compute, with the interval of its optimum, N*."""
+    best = optimum(fit, C, seed=seed).draws
+    for i, (budget, colour) in enumerate(zip(C, _cycle(len(C)), strict=True)):
+        low, middle, high = _tails(best["N"].isel(budget=i), ci_prob)
+        sizes = np.geomspace(low / 8, high * 8, _GRID)
+        bands = forecast(fit, seed=seed, N=sizes, D=budget / (6 * sizes)).draws["predictive"]
+        _draw_bands(ax, sizes, bands, ci_prob, colour, f"{format_quantity(budget)} FLOP")
+        level = float(best["latent"].isel(budget=i).median())
+        ax.plot([low, high], [level, level], color=colour, linewidth=4, alpha=0.8, solid_capstyle="butt")
+        ax.plot(middle, level, "o", color=colour, markeredgecolor="black", markersize=7)
+        label = f"N* {format_quantity(middle)}\n[{format_quantity(low)}, {format_quantity(high)}]"
+        ax.annotate(
+            label, (middle, level), xytext=(0, -14), textcoords="offset points", ha="center", va="top", fontsize=8
+        )
+    ax.margins(y=0.2)
+    _finish(ax, "Parameters N", _loss_label(fit), "Loss along isoFLOP curves, and N*")
+    ax.legend(title=f"{0.5 * ci_prob:.0%} and {ci_prob:.0%} bands", fontsize=8, title_fontsize=8, loc="upper center")
+    return ax
+
+
+def plot_loss_against_compute(
+    fit: Fit, C: Sequence[float], *, ax: "Axes", ci_prob: float = DEFAULT_MASS, seed: int = 0
+) -> "Axes":
+    """Predicted loss of compute-optimal runs from the smallest run to the largest budget, with the runs."""
+    runs = fit.runs
+    compute = runs.column("C")
+    grid = np.geomspace(compute.min(), max(*C, compute.max()), _GRID)
+    best = optimum(fit, grid, seed=seed).draws
+    _draw_bands(ax, grid, best["loss"].rename(budget="point"), ci_prob, _COLOURS[0], "compute-optimal run")
+    ax.plot(compute, runs.column(fit.law.outcome), "o", color="0.35", markersize=3, alpha=0.7, label="runs")
+    if "E" in fit.parameters:
+        ax.axhline(
+            float(np.median(fit.parameters["E"])), color="black", linestyle=":", linewidth=1, label="irreducible loss E"
+        )
+    ax.axvspan(compute.max(), grid[-1], color="0.92", zorder=0, label="extrapolated")
+    _finish(ax, "Training compute C (FLOP)", _loss_label(fit), "Loss against compute")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure to a PNG, SVG or PDF file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the ending is none of those, or the file cannot be written.
+    """
+    if path.suffix not in _FORMATS:
+        raise OutputError(f"{path}: a figure's name ends in {', '.join(_FORMATS)}")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=160)
+
+
+def _draw_bands(ax: "Axes", x: NDArray[np.float64], draws: Any, mass: float, colour: str, label: str) -> None:
+    for share, opacity in ((mass, 0.18), (mass / 2, 0.32)):
+        low, middle, high = _tails(draws, share)
+        ax.fill_between(x, low, high, color=colour, alpha=opacity, linewidth=0)
+    ax.plot(x, middle, color=colour, linewidth=1.5, label=label)
+
+
+def _tails(draws: Any, mass: float) -> tuple[Any, Any, Any]:
+    low, high = tail_probabilities(mass)
+    return tuple(value.to_numpy() for value in quantiles(draws, [low, 0.5, high]).values())  # type: ignore[return-value]
+
+
+def _finish(ax: "Axes", x_label: str, y_label: str, title: str) -> None:
+    ax.set(xscale="log", xlabel=x_label, ylabel=y_label, title=title)
+    if "FLOP" not in x_label:
+        ax.xaxis.set_major_formatter(lambda value, _: format_quantity(value))
+    ax.grid(color="0.9", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _cycle(n: int) -> list[str]:
+    return [_COLOURS[i % len(_COLOURS)] for i in range(n)]
+
+
+def _loss_label(fit: Fit) -> str:
+    return f"{fit.law.outcome.capitalize()} ({fit.law.outcome_unit})"

@@ -1,0 +1,165 @@
+"""Saving a fit to one netCDF file, and loading it back only if it is whole and belongs to the law at hand."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayescale import catalog
+from bayescale.errors import CatalogError, FitFileError
+from bayescale.files import replacing
+from bayescale.fitting import Diagnostics, Fit, Record
+from bayescale.law import Law
+
+FORMAT = 1
+"""Version of the file format; a file of a higher one is refused."""
+
+
+def save(fit: Fit, path: str | Path) -> Path:
+    """Save a fit to a netCDF file, atomically: an older file of that name stays whole until the new one is.
+
+    The file holds ArviZ's groups, so ``arviz.from_netcdf`` reads it too. A user's own law is not stored, only its hash.
+
+    Parameters
+    ----------
+    fit : Fit
+    path : path
+        By custom it ends in ``.nc``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayescale import fit
+    >>> posterior = fit("chinchilla", "chinchilla")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = load(save(posterior, Path(folder) / "chinchilla.nc"))
+    >>> bool((again.parameters["E"] == posterior.parameters["E"]).all())
+    True
+    """
+    header = {
+        "format": FORMAT,
+        "record": asdict(fit.record),
+        "diagnostics": asdict(fit.diagnostics),
+        "warnings": fit.warnings,
+        "notes": fit.notes,
+    }
+    tree = fit.tree.copy()
+    text = json.dumps(header)
+    tree.attrs = {"bayescale": text, "digest": _digest(tree, text)}
+    path = Path(path)
+    with replacing(path) as temporary:
+        tree.to_netcdf(str(temporary), engine="h5netcdf")
+    return path
+
+
+def load(path: str | Path, *, law: str | Path | Law | None = None) -> Fit:
+    """Load a fit.
+
+    Parameters
+    ----------
+    path : path
+    law : path or Law, optional
+        The law file of a fit of a user's own law; it must be the one that was fitted.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    FitFileError
+        If the file is missing, damaged, foreign, newer than this version, or fitted by another law.
+    """
+    path = Path(path)
+    tree = _read(path)
+    header = _header(tree, path)
+    if tree.attrs.get("digest") != _digest(tree, tree.attrs["bayescale"]):
+        raise FitFileError(f"{path}: is damaged: its contents do not match their checksum; fit again")
+    tree.attrs = {}
+    record = Record(**header["record"])
+    return Fit(
+        tree=tree,
+        law=_law_of(record, law, path),
+        record=record,
+        diagnostics=Diagnostics(**header["diagnostics"]),
+        warnings=tuple(header["warnings"]),
+        notes=tuple(header["notes"]),
+    )
+
+
+def _read(path: Path) -> xr.DataTree:
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise FitFileError(f"{path}: {what}: give a file saved with `bayescale fit RUNS -o fit.nc`")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as opened:
+            return opened.load()
+    except Exception as error:  # whatever a damaged file makes the HDF5 stack raise
+        raise FitFileError(
+            f"{path}: cannot be read as netCDF ({type(error).__name__}): it is damaged, cut short, or of another kind; "
+            "fit again"
+        ) from error
+
+
+def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(tree.attrs["bayescale"])
+        saved_format = int(header["format"])
+    except (KeyError, TypeError, ValueError):
+        raise FitFileError(f"{path}: is a netCDF file, but bayescale did not save it") from None
+    if saved_format > FORMAT:
+        raise FitFileError(
+            f"{path}: has format {saved_format}, and this version reads up to {FORMAT}: upgrade bayescale"
+        )
+    return dict(header)
+
+
+def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
+    """The law that was fitted. A file is never trusted to name code: only shipped laws are found by name."""
+    if isinstance(given, Law):
+        if given.name != record.law:
+            raise FitFileError(f"{path}: was fitted with law {record.law!r}, not {given.name!r}: give that one")
+        return given
+    if given is None and record.law_origin != "shipped":
+        raise FitFileError(
+            f"{path}: was fitted with a law of your own ({record.law_origin}), which is not stored: give it by --law"
+        )
+    if given is None and record.law not in catalog.law_names():
+        raise FitFileError(f"{path}: was fitted with law {record.law!r}, which this version does not ship")
+    named = record.law if given is None else given
+    try:
+        found = catalog.law_source_hash(named)
+        law = catalog.load_law(named)
+    except CatalogError as error:
+        raise FitFileError(f"{path}: needs its law, but {error}") from error
+    if found != record.law_hash:
+        raise FitFileError(
+            f"{path}: was fitted with another version of law {record.law!r} (hash {str(record.law_hash)[:12]}, now "
+            f"{found[:12]}): fit again, or give the law file of that time by --law"
+        )
+    return law
+
+
+def _digest(tree: xr.DataTree, header: str) -> str:
+    digest = hashlib.sha256(header.encode())
+    nodes = {node.path: node.to_dataset(inherit=False) for node in tree.subtree}
+    for group in sorted(nodes):
+        dataset = nodes[group]
+        for name in sorted(str(v) for v in dataset.variables):
+            variable = dataset.variables[name]
+            digest.update(f"{group}/{name}{variable.dims}{variable.shape}".encode())
+            digest.update(np.ascontiguousarray(variable.to_numpy()).tobytes())
+    return digest.hexdigest()
