@@ -5,13 +5,12 @@ Exit status: 0 good, 1 a result that is not certified, 2 bad input or usage, 130
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
+import click
 
 from bayescale.errors import BayescaleError, QuantityError
 from bayescale.quantities import format_quantity, parse_quantity
@@ -24,64 +23,101 @@ if TYPE_CHECKING:
 DEFAULT_BUDGETS = ("5.76e23", "1e26")
 DEFAULT_LAW = "chinchilla"
 DEFAULT_NOISE = "student_t"
+DEFAULT_ENGINE = "importance"
 
-app = typer.Typer(
-    name="bayescale",
-    help="Bayesian scaling laws: loss bands and compute-optimal N and D from a table of training runs.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+
+class Quantity(click.ParamType[float]):
+    """A positive number such as 70B or 5.76e23."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text of an option."""
+        if isinstance(value, float):
+            return value
+        try:
+            number = parse_quantity(value)
+        except QuantityError as error:
+            self.fail(str(error), param, ctx)
+        if number <= 0:
+            self.fail(f"{value} is not above zero", param, ctx)
+        return number
+
+
+class Pairs(click.ParamType[dict[str, str]]):
+    """``name=value`` pairs, such as N=70B,D=1.4T."""
+
+    name = "name=value,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
+        """Read the text of an option."""
+        if isinstance(value, dict):
+            return value
+        pairs = [part.partition("=") for part in value.split(",")]
+        if any(not key.strip() or not text.strip() for key, _, text in pairs):
+            self.fail(f"{value!r}: write name=value pairs separated by commas, such as N=70B,D=1.4T", param, ctx)
+        return {key.strip(): text.strip() for key, _, text in pairs}
+
+
+class Mass(click.ParamType[float]):
+    """The mass of an interval."""
+
+    name = "mass"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text of an option."""
+        try:
+            mass = float(value)
+        except ValueError:
+            mass = float("nan")
+        if not 0 < mass < 1:
+            self.fail(f"{value} is not between 0 and 1; for a 90 % interval give 0.9", param, ctx)
+        return mass
+
+
+def fit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a fit, as ``source`` and ``options``, and of what is printed."""
+    decorators = (
+        click.option("--law", metavar="NAME|FILE", help=f"A shipped law or a law file (.py). Default {DEFAULT_LAW}."),
+        click.option("--noise", help=f"Noise of the log outcome: student_t or normal. Default {DEFAULT_NOISE}."),
+        click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
+        click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers."),
+        click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables."),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+SOURCE_HELP = "RUNS is a shipped data set's name, a CSV or Parquet file, or a saved fit (.nc)."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="bayescale")
+def app() -> None:
+    """Bayesian scaling laws: loss bands and compute-optimal N and D from a table of training runs."""
+
+
+@app.command(epilog=SOURCE_HELP)
+@click.argument("runs", default="chinchilla")
+@click.option(
+    "--budget",
+    "budgets",
+    type=Quantity(),
+    multiple=True,
+    default=DEFAULT_BUDGETS,
+    show_default=True,
+    help="Training FLOP; repeat it for more.",
 )
-
-
-class EngineName(StrEnum):
-    """Samplers by name."""
-
-    importance = "importance"
-    nuts = "nuts"
-
-
-RunsArgument = Annotated[
-    str,
-    typer.Argument(metavar="RUNS", help="A shipped data set's name, a CSV or Parquet file, or a saved fit (.nc)."),
-]
-LawOption = Annotated[
-    str | None, typer.Option("--law", help=f"A shipped law's name or a law file (.py). Default {DEFAULT_LAW}.")
-]
-NoiseOption = Annotated[
-    str | None, typer.Option("--noise", help=f"Noise of the log outcome: student_t or normal. Default {DEFAULT_NOISE}.")
-]
-EngineOption = Annotated[EngineName | None, typer.Option("--engine", help="Sampler. Default importance.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same numbers.")]
-ColumnsOption = Annotated[
-    str | None, typer.Option("--columns", help="The table's own names, such as loss=val_loss,N=params.")
-]
-IntervalOption = Annotated[float, typer.Option("--interval", help="Mass of the equal-tailed intervals shown.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
-
-
-@app.command()
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the plan (.png, .svg or .pdf).")
+@fit_options
 def plan(
-    runs: RunsArgument = "chinchilla",
-    budget: Annotated[
-        list[str] | None,
-        typer.Option("--budget", help=f"Training FLOP; repeat it for more. Default {' and '.join(DEFAULT_BUDGETS)}."),
-    ] = None,
-    law: LawOption = None,
-    noise: NoiseOption = None,
-    engine: EngineOption = None,
-    seed: SeedOption = 0,
-    columns: ColumnsOption = None,
-    interval: IntervalOption = 0.9,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw the plan to this file (.png, .svg, .pdf).")
-    ] = None,
-    as_json: JsonOption = False,
+    runs: str, budgets: tuple[float, ...], plot: Path | None, seed: int, interval: float, as_json: bool, **options: Any
 ) -> None:
     """Loss bands and compute-optimal N and D, with credible intervals, at each budget."""
-    _check_interval(interval)
-    budgets = [_quantity("--budget", text) for text in budget or DEFAULT_BUDGETS]
-    fitted = _fit(runs, law, noise, engine, seed, columns)
+    fitted = _fit(runs, seed, **options)
     from bayescale.allocation import optimum
 
     best = optimum(fitted, budgets, seed=seed)
@@ -101,21 +137,13 @@ def plan(
     _exit(fitted)
 
 
-@app.command("fit")
-def fit_command(
-    runs: RunsArgument = "chinchilla",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the fit to this netCDF file.")] = None,
-    law: LawOption = None,
-    noise: NoiseOption = None,
-    engine: EngineOption = None,
-    seed: SeedOption = 0,
-    columns: ColumnsOption = None,
-    interval: IntervalOption = 0.9,
-    as_json: JsonOption = False,
-) -> None:
+@app.command("fit", epilog=SOURCE_HELP)
+@click.argument("runs", default="chinchilla")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Save the fit to this netCDF file (.nc).")
+@fit_options
+def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Sample a law's posterior, show its parameters, and save it."""
-    _check_interval(interval)
-    fitted = _fit(runs, law, noise, engine, seed, columns)
+    fitted = _fit(runs, seed, **options)
     if output is not None:
         from bayescale.storage import save
 
@@ -132,27 +160,23 @@ def fit_command(
     _exit(fitted)
 
 
-@app.command()
+@app.command(epilog=SOURCE_HELP)
+@click.argument("runs")
+@click.option("--at", type=Pairs(), multiple=True, help="A point, such as N=70B,D=1.4T; repeat it for more.")
+@click.option("--points", type=click.Path(path_type=Path), help="A CSV or Parquet table of points.")
+@fit_options
 def predict(
-    runs: RunsArgument,
-    at: Annotated[
-        list[str] | None, typer.Option("--at", help="A point, such as N=70B,D=1.4T; repeat it for more.")
-    ] = None,
-    points: Annotated[Path | None, typer.Option("--points", help="A CSV or Parquet table of points.")] = None,
-    law: LawOption = None,
-    noise: NoiseOption = None,
-    engine: EngineOption = None,
-    seed: SeedOption = 0,
-    columns: ColumnsOption = None,
-    interval: IntervalOption = 0.9,
-    as_json: JsonOption = False,
+    runs: str,
+    at: tuple[dict[str, str], ...],
+    points: Path | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Forecast the outcome of runs that have not been trained."""
-    _check_interval(interval)
-    if not at and points is None:
-        raise typer.BadParameter("give a point as --at N=70B,D=1.4T, or a table of points as --points FILE")
-    asked = _points(at or [], points)
-    fitted = _fit(runs, law, noise, engine, seed, columns)
+    asked = _points(at, points)
+    fitted = _fit(runs, seed, **options)
     from bayescale.forecasting import forecast
 
     bands = forecast(fitted, seed=seed, **asked)
@@ -175,8 +199,9 @@ def predict(
 
 
 @app.command()
-def laws(name: Annotated[str | None, typer.Argument(help="A law's name or file, to see it in full.")] = None) -> None:
-    """List the laws, or show one in full: formula, priors, published fits."""
+@click.argument("name", required=False)
+def laws(name: str | None) -> None:
+    """List the laws, or show one (a NAME or a file) in full: formula, priors, published fits."""
     from bayescale.catalog import law_names, load_law
 
     if name is None:
@@ -203,7 +228,8 @@ def laws(name: Annotated[str | None, typer.Argument(help="A law's name or file, 
 
 
 @app.command()
-def datasets(name: Annotated[str | None, typer.Argument(help="A data set's name, to see its card.")] = None) -> None:
+@click.argument("name", required=False)
+def datasets(name: str | None) -> None:
     """List the shipped data sets, or show one's card and the ranges of its runs."""
     from bayescale.catalog import dataset_names, load_card, load_dataset
 
@@ -235,13 +261,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fit(
-    source: str, law: str | None, noise: str | None, engine: EngineName | None, seed: int, columns: str | None
+    source: str,
+    seed: int,
+    *,
+    law: str | None,
+    noise: str | None,
+    engine: Any,
+    columns: dict[str, str] | None,
 ) -> "Fit":
     """Fit runs, or load a saved fit."""
     if Path(source).suffix == ".nc":
         given = {"--noise": noise, "--engine": engine, "--columns": columns}
         for option in (name for name, value in given.items() if value is not None):
-            raise typer.BadParameter(f"{option} has no effect on a saved fit ({source}): fit the runs again")
+            raise click.UsageError(f"{option} has no effect on a saved fit ({source}): fit the runs again")
         from bayescale.storage import load
 
         return load(source, law=law)
@@ -250,55 +282,28 @@ def _fit(
 
     law = law or DEFAULT_LAW
     load_law(law)
-    table = load_runs(source, columns=_mapping(columns) if columns else None)
-    chosen = engine or EngineName.importance
-    doing = f"fitting {law} to {len(table)} runs" + (" (compiling: about 10 s)" if chosen is EngineName.nuts else "")
+    table = load_runs(source, columns=columns)
+    engine = engine or DEFAULT_ENGINE
+    doing = f"fitting {law} to {len(table)} runs" + (" (compiling: about 10 s)" if engine == "nuts" else "")
     with _progress(doing):
-        return fit(law, table, noise=noise or DEFAULT_NOISE, engine=chosen.value, seed=seed)
+        return fit(law, table, noise=noise or DEFAULT_NOISE, engine=engine, seed=seed)
 
 
-def _points(texts: Sequence[str], path: Path | None) -> dict[str, Any]:
-    points = [{name: _quantity(f"--at {text}", value) for name, value in _mapping(text).items()} for text in texts]
-    names = list(points[0]) if points else []
-    for text, point in zip(texts, points, strict=True):
-        if set(point) != set(names):
-            raise typer.BadParameter(f"--at {text}: every point needs the same inputs, here {', '.join(names)}")
-    columns = {name: [point[name] for point in points] for name in names}
-    if path is None:
-        return columns
-    from bayescale.tables import positive, read_table, refuse
+def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
+    """Points as columns, from the options or from a table."""
+    if bool(at) == (path is not None):
+        raise click.UsageError("give points either as --at N=70B,D=1.4T or as a table by --points FILE")
+    if path is not None:
+        from bayescale.tables import positive, read_table, refuse
 
-    if texts:
-        raise typer.BadParameter("give points either by --at or by --points, not both")
-    frame, faults = read_table(path), list[str]()
-    for name in frame.columns:
-        columns[str(name)], found = positive(frame[name], str(path), str(name))  # type: ignore[assignment]
-        faults += found
-    refuse(faults)
-    return columns
-
-
-def _mapping(text: str) -> dict[str, str]:
-    """``N=70B,D=1.4T`` as a dictionary."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if any(not key.strip() or not value.strip() for key, _, value in pairs):
-        raise typer.BadParameter(f"{text!r}: write name=value pairs separated by commas, such as N=70B,D=1.4T")
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _quantity(option: str, text: str) -> float:
-    try:
-        value = parse_quantity(text)
-    except QuantityError as error:
-        raise typer.BadParameter(f"{option}: {error}") from None
-    if value <= 0:
-        raise typer.BadParameter(f"{option}: {text} is not above zero")
-    return value
-
-
-def _check_interval(mass: float) -> None:
-    if not 0 < mass < 1:
-        raise typer.BadParameter(f"--interval: {mass:g} is not between 0 and 1; for a 90 % interval give 0.9")
+        frame = read_table(path)
+        read = {str(name): positive(frame[name], str(path), str(name)) for name in frame.columns}
+        refuse([fault for _, faults in read.values() for fault in faults])
+        return {name: values for name, (values, _) in read.items()}
+    for point in at:
+        if point.keys() != at[0].keys():
+            raise click.UsageError(f"--at: every point needs the same inputs, here {', '.join(at[0])}")
+    return {name: [Quantity().convert(point[name], None, None) for point in at] for name in at[0]}
 
 
 @contextmanager
@@ -390,4 +395,4 @@ def _print_json(document: dict[str, Any]) -> None:
 
 def _exit(fitted: "Fit") -> None:
     if not fitted.diagnostics.certified:
-        raise typer.Exit(1)
+        sys.exit(1)

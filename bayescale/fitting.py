@@ -211,7 +211,7 @@ def fit(
     model = build_model(resolved_law, table, resolved_noise)
     sampled = _sample(model, engine, draws, chains, seed)
     result = Fit(
-        tree=_tree(model, resolved_law, resolved_noise, table, sampled),
+        tree=_tree(resolved_law, resolved_noise, table, sampled),
         law=resolved_law,
         record=Record(
             law=resolved_law.name,
@@ -360,7 +360,7 @@ def _law_origin(law: str | Path | Law) -> str:
     return "shipped" if str(law) in catalog.law_names() else Path(law).name
 
 
-def _tree(model: "pm.Model", law: Law, noise: Noise, runs: Runs, sampled: _Sampled) -> xr.DataTree:
+def _tree(law: Law, noise: Noise, runs: Runs, sampled: _Sampled) -> xr.DataTree:
     described = _described((*law.parameters, *law.derived, *noise.parameters))
 
     def dataset(values: dict[str, Array]) -> xr.Dataset:
@@ -373,8 +373,8 @@ def _tree(model: "pm.Model", law: Law, noise: Noise, runs: Runs, sampled: _Sampl
         return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
 
     posterior = dataset(sampled.posterior)
-    observed = {rv.name: ("run", model.rvs_to_values[rv].eval()) for rv in model.observed_RVs}
-    run = np.asarray(model.coords["run"])
+    observed = {f"log_{law.outcome}": ("run", np.log(runs.column(law.outcome)))}
+    run = np.arange(1, len(runs) + 1)
     return xr.DataTree.from_dict(
         {
             "posterior": posterior,

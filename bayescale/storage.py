@@ -15,6 +15,8 @@ from bayescale.files import replacing
 from bayescale.fitting import Diagnostics, Fit, Record
 from bayescale.law import Law
 
+_ATTRS = ("bayescale", "digest")
+
 FORMAT = 1
 """Version of the file format; a file of a higher one is refused."""
 
@@ -104,14 +106,31 @@ def _read(path: Path) -> xr.DataTree:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise FitFileError(f"{path}: {what}: give a file saved with `bayescale fit RUNS -o fit.nc`")
+    # A netCDF-4 file is an HDF5 file; read as such it loads several times faster than through xarray's generic reader.
+    import h5py
+
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
-            return opened.load()
+        with h5py.File(path, "r") as file:
+            groups = {name: _dataset(item) for name, item in file.items() if isinstance(item, h5py.Group)}
+            attrs = {name: file.attrs[name] for name in _ATTRS if name in file.attrs}
+            return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
     except Exception as error:  # whatever a damaged file makes the HDF5 stack raise
         raise FitFileError(
             f"{path}: cannot be read as netCDF ({type(error).__name__}): it is damaged, cut short, or of another kind; "
             "fit again"
         ) from error
+
+
+def _dataset(group: Any) -> xr.Dataset:
+    variables = {}
+    for name, stored in group.items():
+        dims = (name,) if stored.is_scale else tuple(dim[0].name.rpartition("/")[2] for dim in stored.dims)
+        values = stored[()].astype(bool) if stored.attrs.get("dtype") == "bool" else stored[()]
+        attrs = {key: stored.attrs[key] for key in ("units", "long_name") if key in stored.attrs}
+        variables[name] = (dims, values, attrs)
+    return xr.Dataset({k: v for k, v in variables.items() if v[0] != (k,)}).assign_coords(
+        {k: v for k, v in variables.items() if v[0] == (k,)}
+    )
 
 
 def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:

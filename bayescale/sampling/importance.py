@@ -213,7 +213,7 @@ def systematic_sample(weights: Array, n: int, rng: np.random.Generator) -> NDArr
     shuffled = rng.permutation(len(weights))
     edges = np.cumsum(probabilities[shuffled])
     marks = (np.arange(n) + rng.uniform()) * edges[-1] / n
-    return rng.permutation(shuffled[np.searchsorted(edges, marks).clip(max=len(weights) - 1)])
+    return np.asarray(rng.permutation(shuffled[np.searchsorted(edges, marks).clip(max=len(weights) - 1)]))
 
 
 class _Pool:
@@ -236,7 +236,7 @@ class _Pool:
 
     def log_weights(self) -> Array:
         mixed = [np.logaddexp.reduce(np.stack(logs)) - np.log(len(logs)) for logs in self._own]
-        return np.concatenate(self._target) - np.concatenate(mixed)
+        return np.asarray(np.concatenate(self._target) - np.concatenate(mixed))
 
     def ess(self) -> Array:
         draws, weights = np.concatenate(self.draws), _normalised(self.log_weights())

@@ -1,0 +1,131 @@
+"""A ``pm.Model`` as a vectorised function, for every shipped law and noise, against PyMC and SciPy."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from bayescale import catalog
+from bayescale.errors import SamplingError
+from bayescale.noise import NOISES
+from bayescale.posterior import build_model, relative_standard_error
+from bayescale.runs import Runs
+from bayescale.sampling import logdensity
+from bayescale.sampling.logdensity import LogDensity, interpreted_mode
+
+N_RUNS = 40
+CASES = {f"{law}-{noise}": (law, noise) for law, noise in product(catalog.law_names(), NOISES)}
+
+
+def made_up_runs(law):
+    rng = np.random.default_rng(0)
+    columns = {name: 10 ** rng.uniform(7, 11, N_RUNS) for name in law.input_names}
+    outcome = rng.uniform(2, 4, N_RUNS)
+    return Runs.from_frame(
+        pd.DataFrame({**columns, law.outcome: outcome, f"{law.outcome}_se": 0.01 * outcome}), outcome=law.outcome
+    )
+
+
+class Case:
+    def __init__(self, law, noise):
+        self.law, self.noise = catalog.load_law(law), NOISES[noise]
+        self.runs = made_up_runs(self.law)
+        self.model = build_model(self.law, self.runs, self.noise)
+        self.density = LogDensity(self.model)
+        self.draws, self.parameters = self.density.prior(2000, seed=1)
+
+
+@pytest.fixture(scope="session", params=CASES.values(), ids=CASES)
+def case(request):
+    return Case(*request.param)
+
+
+def test_log_density_is_that_of_pymc(case):
+    reference = case.model.compile_logp(mode=interpreted_mode())
+    draws = case.draws[:20]
+    expected = [reference(dict(zip(case.density.names, draw, strict=True))) for draw in draws]
+    np.testing.assert_allclose(case.density(draws), expected, rtol=1e-9)
+
+
+def test_pointwise_log_likelihood_sums_to_the_likelihood_part(case):
+    reference = case.model.compile_logp(vars=case.model.observed_RVs, mode=interpreted_mode())
+    draws = case.draws[:20]
+    values = dict(zip(case.density.names, draws.T, strict=True))
+    expected = [reference({name: value[i] for name, value in values.items()}) for i in range(len(draws))]
+    pointwise = case.density.pointwise(draws)
+    assert pointwise.shape == (20, N_RUNS)
+    np.testing.assert_allclose(pointwise.sum(axis=1), expected, rtol=1e-9)
+
+
+def test_pointwise_log_likelihood_is_that_of_the_law_in_numpy(case):
+    p = {name: values[:20, None] for name, values in case.parameters.items()}
+    x = {name: case.runs.column(name) for name in case.law.input_names}
+    scale = np.hypot(p["sigma"], relative_standard_error(case.law, case.runs))
+    distribution = stats.t(p["nu"]) if "nu" in p else stats.norm
+    residuals = np.log(case.runs.column(case.law.outcome)) - np.log(case.law.mean(np, x, p))
+    expected = distribution.logpdf(residuals / scale) - np.log(scale)
+    np.testing.assert_allclose(case.density.pointwise(case.draws[:20]), expected, rtol=1e-8)
+
+
+def test_coordinates_and_parameters_convert_into_each_other(case):
+    np.testing.assert_allclose(case.density.unconstrain(case.parameters), case.draws, rtol=1e-9, atol=1e-12)
+    again = case.density.parameters(case.draws)
+    for name, values in case.parameters.items():
+        np.testing.assert_allclose(again[name], values)
+
+
+def test_parameters_are_all_those_of_the_law_and_the_noise(case):
+    names = {item.name for item in (*case.law.parameters, *case.law.derived, *case.noise.parameters)}
+    assert set(case.parameters) == names
+    assert all(values.shape == (2000,) for values in case.parameters.values())
+
+
+def test_prior_draws_have_the_quantiles_of_the_priors(case):
+    import pymc as pm
+
+    for parameter in (*case.law.parameters, *case.noise.parameters):
+        shift = parameter.shift(np, case.parameters) if parameter.shift else 0.0
+        distribution = getattr(pm, parameter.prior.distribution).dist(**parameter.prior.arguments)
+        expected = pm.draw(distribution, draws=2000, random_seed=2, mode=interpreted_mode())
+        assert stats.ks_2samp(case.parameters[parameter.name] - shift, expected).pvalue > 1e-3, parameter.name
+
+
+def test_prior_draws_repeat_with_their_seed_only(case):
+    np.testing.assert_array_equal(case.density.prior(50, seed=3)[0], case.density.prior(50, seed=3)[0])
+    assert (case.density.prior(50, seed=3)[0] != case.density.prior(50, seed=4)[0]).all()
+
+
+def test_chunks_change_nothing(case, monkeypatch):
+    draws = case.draws[:100]
+    whole, pointwise = case.density(draws), case.density.pointwise(draws)
+    monkeypatch.setattr(logdensity, "ELEMENTS_PER_CALL", 7 * N_RUNS)
+    np.testing.assert_array_equal(case.density(draws), whole)
+    np.testing.assert_array_equal(case.density.pointwise(draws), pointwise)
+
+
+def test_density_is_zero_where_it_is_undefined(case):
+    far = np.array([np.full(len(case.density.names), 1e4), np.full(len(case.density.names), np.nan)])
+    np.testing.assert_array_equal(case.density(far), -np.inf)
+
+
+def test_other_runs_need_no_compilation(case):
+    data = case.model[f"log_{case.law.outcome}_data"]
+    before, draws = data.get_value(), case.draws[:5]
+    first = case.density(draws)
+    try:
+        data.set_value(before + 0.01)
+        assert (case.density(draws) != first).all()
+    finally:
+        data.set_value(before)
+    np.testing.assert_array_equal(case.density(draws), first)
+
+
+def test_parameters_that_are_vectors_are_refused():
+    import pymc as pm
+
+    with pm.Model(coords={"run": [0, 1]}) as model:
+        pm.Normal("offsets", dims="run")
+    with pytest.raises(SamplingError, match="offsets"):
+        LogDensity(model)
