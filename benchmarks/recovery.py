@@ -6,6 +6,7 @@ fall-backs included. Run it as ``python benchmarks/recovery.py --law chinchilla 
 
 import argparse
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def main() -> None:
     replicates = []
     for replicate in recover(law, runs, noise, replicates=options.replicates, seed=options.seed):
         replicates.append(replicate)
-        print(f"\r{len(replicates)} of {options.replicates}", end="", flush=True)
-    print()
+        print(f"\r{len(replicates)} of {options.replicates}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
 
     table, bands = check(replicates)
     text = report(f"{options.law}, {options.noise}", options.replicates, replicates, table, bands)
