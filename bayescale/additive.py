@@ -16,10 +16,10 @@ from bayescale.law import Derived, Parameter, Prior, Values, power
 
 LEVEL_N = Parameter(
     name="level_N",
-    prior=Prior("LogNormal", mu=float(np.log(0.3)), sigma=0.7),
+    prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.0),
     meaning="loss due to finite parameters at the runs' geometric-mean N",
     unit="nats/token",
-    reason="a term is 0.1 to 0.8 nats inside published designs",
+    reason="5-95 % 0.1-2.6 nats: narrower priors push E up, and forecasts with it",
 )
 LEVEL_D = Parameter(
     name="level_D",
@@ -42,10 +42,10 @@ def centre_loss(reducible: Callable[[ModuleType, Values], Any]) -> Parameter:
     """
     return Parameter(
         name="loss_centre",
-        prior=Prior("LogNormal", mu=float(np.log(1.6)), sigma=0.30),
+        prior=Prior("LogNormal", mu=float(np.log(1.7)), sigma=0.25),
         meaning="loss at the geometric-mean N and D of the runs; the prior is on E, its irreducible part",
         unit="nats/token",
-        reason="E is 1.6 nats, 5-95 % 0.98-2.6: wider than text models with 50 to 100 thousand tokens have shown",
+        reason="E is 1.7 nats, 5-95 % 1.1-2.6: text models with vocabularies of 50 to 100 thousand tokens",
         shift=reducible,
     )
 

@@ -10,13 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, law_mean
+from bayescale.forecasting import add_noise, compute_warnings, draw_error, law_mean
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
 FlopRule = Callable[[Array, Array], Array]
 """Training compute (FLOP) of N parameters on D tokens; must increase in both."""
+
+_GRID = 160
+_REACH = 4.0
+"""E-folds of N beyond the law's own optima within which the optimum of law and discrepancy is sought."""
 
 UNITS = {"loss": "nats/token", "N": "parameters", "D": "tokens", "tokens_per_parameter": "tokens/parameter"}
 
@@ -108,22 +112,18 @@ def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) 
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
-    parameters = {name: values[:, None] for name, values in fit.parameters.items()}
-    if law.optimum is not None and flops is six_nd:
-        n_best = law.optimum(parameters, budgets / 6)
-        d_best = budgets / (6 * n_best)
-    else:
-        n_best = numeric_optimum(fit, budgets, flops)
-        d_best = tokens_at(flops, budgets, n_best)
-    latent = law_mean(fit, {"N": n_best, "D": d_best})
+    rng = np.random.default_rng(seed)
+    n_law = law_optimum(fit, budgets, flops)
+    n_best, error = (n_law, 0.0) if fit.basis is None else _optimum_with_error(fit, budgets, flops, n_law, rng)
+    best = {"N": n_best, "D": tokens_at(flops, budgets, n_best)}
+    latent = law_mean(fit, best) * np.exp(error)
     values = {
-        "N": n_best,
-        "D": d_best,
-        "tokens_per_parameter": d_best / n_best,
+        **best,
+        "tokens_per_parameter": best["D"] / n_best,
         "latent": latent,
-        "loss": add_noise(fit, latent, seed),
-        "N_law": n_best,
-        "D_law": d_best,
+        "loss": add_noise(fit, best, latent, rng),
+        "N_law": n_law,
+        "D_law": tokens_at(flops, budgets, n_law),
     }
     dims = (*SAMPLE_DIMS, "budget")
     draws = xr.Dataset(
@@ -131,6 +131,48 @@ def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) 
         coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})},
     )
     return Optimum(draws=draws, warnings=(*fit.warnings, *compute_warnings(fit, budgets)))
+
+
+def law_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:
+    """N that minimises the law's own mean at each budget, shape (sample, budget)."""
+    if fit.law.optimum is not None and flops is six_nd:
+        return np.asarray(fit.law.optimum(fit.columns, budgets / 6))
+    return numeric_optimum(fit, budgets, flops)
+
+
+def _optimum_with_error(
+    fit: Fit, budgets: Array, flops: FlopRule, n_law: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """N that minimises law and discrepancy together, and the error there; each of shape (sample, budget).
+
+    Every draw has one error function, drawn jointly over a grid of sizes along the curve of constant compute.
+    """
+    n_best, error = np.empty_like(n_law), np.empty_like(n_law)
+    for i, budget in enumerate(budgets):
+        low, high = np.quantile(np.log(n_law[:, i]), [0.001, 0.999])
+        log_n = np.linspace(low - _REACH, high + _REACH, _GRID)
+        points = {"N": np.exp(log_n), "D": tokens_at(flops, np.full(_GRID, budget), np.exp(log_n))}
+        errors = draw_error(fit, points, rng)
+        heights = np.log(law_mean(fit, points)) + errors
+        n_best[:, i] = np.exp(_lowest(log_n, heights))
+        error[:, i] = _interpolated(log_n, errors, np.log(n_best[:, i]))
+    return n_best, error
+
+
+def _lowest(grid: Array, heights: Array) -> Array:
+    """Place of each row's minimum on an even grid, refined by the parabola through its neighbours."""
+    lowest = heights.argmin(axis=1).clip(1, len(grid) - 2)
+    rows = np.arange(len(heights))
+    before, at, after = (heights[rows, lowest + k] for k in (-1, 0, 1))
+    curvature = np.maximum(before - 2 * at + after, 1e-300)
+    return np.asarray(grid[lowest] + np.clip(0.5 * (before - after) / curvature, -1, 1) * (grid[1] - grid[0]))
+
+
+def _interpolated(grid: Array, values: Array, places: Array) -> Array:
+    position = (places - grid[0]) / (grid[1] - grid[0])
+    left = np.floor(position).astype(int).clip(0, len(grid) - 2)
+    rows, share = np.arange(len(values)), position - left
+    return np.asarray((1 - share) * values[rows, left] + share * values[rows, left + 1])
 
 
 def numeric_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:

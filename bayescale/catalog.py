@@ -11,10 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
+
 from bayescale.errors import CatalogError, RunsError
 from bayescale.law import Law
 from bayescale.runs import Runs
-from bayescale.tables import SUFFIXES, nearest
+from bayescale.tables import SUFFIXES, nearest, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,12 @@ class Card:
         Column that a law is to predict.
     columns : mapping
         For each column ``meaning``; for quantities ``unit``; where it matters ``counting`` and ``trap``.
+    family : str
+        The paper: tables of one paper are one family, and never both tune and score a method.
+    group : str or None
+        Column that splits the table into series, which must be fitted one at a time.
+    run : str or None
+        Column of the independent unit: rows with equal values are checkpoints of one run. None if each row is a run.
     exclude : str or None
         Flag column of the rows that are left out unless asked for.
     exclude_reason : str
@@ -54,6 +62,9 @@ class Card:
     known_problems: tuple[str, ...]
     outcome: str
     columns: Mapping[str, Mapping[str, str]] = field(repr=False)
+    family: str
+    group: str | None = None
+    run: str | None = None
     exclude: str | None = None
     exclude_reason: str = ""
 
@@ -187,7 +198,7 @@ def load_card(name: str) -> Card:
     """
     _known(name, dataset_names(), "data set")
     entries = tomllib.loads((root("datasets") / name / "card.toml").read_text(encoding="utf-8"))
-    default_rows = entries.get("default_rows", {})
+    runs, default_rows = entries["runs"], entries.get("default_rows", {})
     return Card(
         name=entries["name"],
         title=entries["title"],
@@ -201,17 +212,39 @@ def load_card(name: str) -> Card:
         known_problems=tuple(entries["known_problems"]),
         outcome=entries["outcome"]["column"],
         columns=entries["columns"],
+        family=runs["family"],
+        group=runs.get("group"),
+        run=runs.get("run"),
         exclude=default_rows.get("exclude"),
         exclude_reason=default_rows.get("reason", ""),
     )
 
 
-def load_dataset(name: str, *, everything: bool = False) -> Runs:
+def dataset_groups(name: str) -> tuple[str, ...]:
+    """Names of the series of a shipped data set that must be fitted one at a time; none if it is a single series.
+
+    Raises
+    ------
+    CatalogError
+        If there is no such data set.
+
+    Examples
+    --------
+    >>> dataset_groups("gadre"), dataset_groups("chinchilla")
+    (('c4', 'redpajama', 'refinedweb'), ())
+    """
+    card = load_card(name)
+    return () if card.group is None else tuple(load_dataset(name).frame[card.group].unique())
+
+
+def load_dataset(name: str, *, group: str | None = None, everything: bool = False) -> Runs:
     """Load the runs of a shipped data set.
 
     Parameters
     ----------
     name : str
+    group : str, optional
+        One of its series; all of them, with a warning, if left out.
     everything : bool
         Keep the rows that the card leaves out by default.
 
@@ -223,31 +256,40 @@ def load_dataset(name: str, *, everything: bool = False) -> Runs:
     Raises
     ------
     CatalogError
-        If there is no such data set.
+        If there is no such data set or group.
 
     Examples
     --------
     >>> len(load_dataset("chinchilla")), len(load_dataset("chinchilla", everything=True))
     (240, 245)
+    >>> load_dataset("gadre", group="c4").source
+    'gadre:c4'
     """
     card = load_card(name)
-    runs = replace(Runs.read(root("datasets") / name / "runs.csv", outcome=card.outcome), source=name)
-    if everything or card.exclude is None:
-        return runs
-    kept = runs.frame[~runs.frame[card.exclude]]
-    note = f"{len(runs) - len(kept)} of {len(runs)} runs flagged {card.exclude} left out: {card.exclude_reason}"
-    return replace(Runs.from_frame(kept, source=name, outcome=card.outcome), notes=(note,))
+    frame = read_table(root("datasets") / name / "runs.csv")
+    if group is not None:
+        frame = _series(card, frame, group)
+    notes: tuple[str, ...] = ()
+    if card.exclude is not None and not everything:
+        frame, notes = _default_rows(card, frame)
+    runs = Runs.from_frame(frame, source=name if group is None else f"{name}:{group}", outcome=card.outcome)
+    return replace(runs, notes=notes, warnings=(*runs.warnings, *_pooled(card, runs.frame)))
 
 
-def load_runs(name_or_path: str | Path, *, columns: Mapping[str, str] | None = None) -> Runs:
+def load_runs(
+    name_or_path: str | Path, *, columns: Mapping[str, str] | None = None, outcome: str | None = None
+) -> Runs:
     """Load a shipped data set by its name, or a table of one's own by the path of its file.
 
     Parameters
     ----------
     name_or_path : str or path
-        Name of a shipped data set, or path of a CSV or Parquet file.
+        Name of a shipped data set, with its series where it has several (``"gadre:c4"``), or path of a CSV or Parquet
+        file.
     columns : mapping, optional
-        The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+        The table's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+    outcome : str, optional
+        Column that a law is to predict, by the name used here; by default that of the data set's card, or ``loss``.
 
     Returns
     -------
@@ -255,6 +297,8 @@ def load_runs(name_or_path: str | Path, *, columns: Mapping[str, str] | None = N
 
     Raises
     ------
+    CatalogError
+        If a data set has several series and none of them is named, or one that it has not.
     RunsError
         If there is neither such a data set nor such a file, or the table cannot be used.
 
@@ -264,15 +308,52 @@ def load_runs(name_or_path: str | Path, *, columns: Mapping[str, str] | None = N
     Traceback (most recent call last):
     ...
     bayescale.errors.RunsError: no data set 'chinchila', did you mean 'chinchilla'? Data sets: ...
+    >>> load_runs("routing:hash_8", columns={"x": "N", "y": "loss"}, outcome="y").outcome
+    'y'
     """
-    name, path = str(name_or_path), Path(name_or_path)
+    path = Path(name_or_path)
+    name, _, group = str(name_or_path).partition(":")
     if name in dataset_names():
-        if columns:
-            raise RunsError(f"{name}: a shipped data set has our column names: leave --columns out")
-        return load_dataset(name)
+        runs = _one_series(name, group)
+        if not columns and outcome in (None, runs.outcome):
+            return runs
+        renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, outcome=outcome or runs.outcome)
+        return replace(renamed, notes=runs.notes)
     if path.suffix.lower() in SUFFIXES or path.exists():
-        return Runs.read(path, columns=columns)
-    raise RunsError(_unknown(name, dataset_names(), "data set", f"a path that ends in {' or '.join(SUFFIXES)}"))
+        return Runs.read(path, columns=columns, outcome=outcome or "loss")
+    otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
+    raise RunsError(_unknown(str(name_or_path), dataset_names(), "data set", otherwise))
+
+
+def _one_series(name: str, group: str) -> Runs:
+    groups = dataset_groups(name)
+    if groups and not group:
+        raise CatalogError(
+            f"{name}: has {len(groups)} series, which must be fitted one at a time: say {name}:{groups[0]}. "
+            f"Groups: {', '.join(groups)}"
+        )
+    return load_dataset(name, group=group or None)
+
+
+def _series(card: Card, frame: pd.DataFrame, group: str) -> pd.DataFrame:
+    if card.group is None:
+        raise CatalogError(f"{card.name}: is a single series, without a group {group!r}: say {card.name}")
+    _known(group, tuple(frame[card.group].unique()), f"{card.name} group")
+    return frame[frame[card.group] == group]
+
+
+def _default_rows(card: Card, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows that the card does not leave out, and a note of those that it does."""
+    flagged = frame[card.exclude].to_numpy(dtype=bool)
+    note = f"{flagged.sum()} of {len(frame)} runs flagged {card.exclude} left out: {card.exclude_reason}"
+    return frame[~flagged], (note,) if flagged.any() else ()
+
+
+def _pooled(card: Card, frame: pd.DataFrame) -> tuple[str, ...]:
+    series = 1 if card.group is None else frame[card.group].nunique()
+    if series == 1:
+        return ()
+    return (f"{card.name} holds {series} series of column {card.group}, which must be fitted one at a time",)
 
 
 def _known(name: str, names: tuple[str, ...], kind: str, otherwise: str = "") -> str:

@@ -4,6 +4,7 @@ Exit status: 0 good, 1 a result that is not certified, 2 bad input or usage, 130
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -245,19 +246,37 @@ def datasets(name: str | None) -> None:
     rows = [{"column": key, **{k: str(v) for k, v in column.items()}} for key, column in card.columns.items()]
     _print_table(rows, "Columns")
     _print_lines(*(f"known problem: {each}" for each in card.known_problems))
-    runs = load_dataset(name)
-    _print_lines(str(runs), *runs.notes)
+    _print_lines(str(load_dataset(name)))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     try:
-        app(args=arguments)
+        # Not standalone, where click answers an interrupt by status 1.
+        status = app(args=arguments, standalone_mode=False)
+        print(end="", flush=True)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        _complain("interrupted")
+        sys.exit(130)
     except BayescaleError as error:
-        for line in str(error).splitlines():
-            print(f"bayescale: {line}", file=sys.stderr)
+        _complain(*str(error).splitlines())
         sys.exit(2)
-    sys.exit(0)
+    except OSError as error:
+        # Of standard output: files have errors of their own. Nothing more can be flushed to it on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _complain(f"standard output cannot be written ({error.strerror}): make room, or send it elsewhere")
+        sys.exit(2)
+    sys.exit(status)
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        print(f"bayescale: {line}", file=sys.stderr)
 
 
 def _fit(
@@ -369,10 +388,11 @@ def _print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
     from rich.table import Table
 
     table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for name in rows[0] if rows else ():
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
         table.add_column(escape(name), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(text) for text in row.values()))
+        table.add_row(*(escape(row.get(name, "")) for name in names))
     _console().print(table)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale import catalog
+from bayescale.discrepancy import (
+    DEGREES_OF_FREEDOM,
+    TAU,
+    Basis,
+    Conditional,
+    noise_scale,
+    pointwise_log_likelihood,
+)
+from bayescale.errors import LawError, SamplingError
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name
@@ -21,6 +30,8 @@ from bayescale.runs import Runs, check_runs
 
 if TYPE_CHECKING:
     import pymc as pm
+
+    from bayescale.sampling.logdensity import LogDensity
 
 Array = NDArray[np.float64]
 Engine = Literal["importance", "nuts"]
@@ -74,6 +85,7 @@ class Record:
     data_hash: str
     n_runs: int
     noise: str
+    discrepancy: bool
     engine: str
     draws: int
     chains: int
@@ -107,8 +119,17 @@ class Fit:
 
     @property
     def noise(self) -> Noise:
-        """Noise of the log outcome around the law."""
-        return noise_by_name(self.record.noise)
+        """Noise of the log outcome around the law, or around the law and its discrepancy."""
+        return _noise(self.record.noise, self.record.discrepancy)
+
+    @cached_property
+    def basis(self) -> Basis | None:
+        """Features of the law's discrepancy; None if the law was taken as true."""
+        if not self.record.discrepancy:
+            return None
+        constant = self.tree["constant_data"].to_dataset()
+        cluster = constant["cluster"].to_numpy() if "cluster" in constant else None
+        return Basis(log_inputs(self.law, self.runs), constant["noise_scale"].to_numpy(), cluster)
 
     @property
     def outcome_name(self) -> str:
@@ -138,9 +159,37 @@ class Fit:
         frame[self.law.outcome] = np.exp(self.tree["observed_data"][self.outcome_name].to_numpy())
         return Runs(frame=frame.reset_index(drop=True), source=self.record.dataset, outcome=self.law.outcome)
 
+    @property
+    def columns(self) -> dict[str, Array]:
+        """Every parameter as a column, shape (chain * draw, 1), to broadcast against points."""
+        return {name: values[:, None] for name, values in self.parameters.items()}
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        """The law's inputs at the fitted runs, each of shape (run,)."""
+        return {name: self.tree["constant_data"][name].to_numpy() for name in self.law.input_names}
+
+    def residuals(self) -> Array:
+        """Log outcome minus the log of the law's mean, shape (chain * draw, run)."""
+        observed = self.tree["observed_data"][self.outcome_name].to_numpy()
+        return np.asarray(observed - np.log(self.law.mean(np, self.inputs, self.columns)))
+
+    def relative_standard_error(self) -> Array | None:
+        """Standard error of each run's log outcome, shape (run,), where the table has one."""
+        from bayescale.posterior import relative_standard_error
+
+        return relative_standard_error(self.law, self.runs)
+
+    @cached_property
+    def conditional(self) -> Conditional:
+        """The discrepancy given the runs, draw by draw; only of a fit with one."""
+        if self.basis is None:
+            raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
+        return self.basis.condition(self.residuals(), self.parameters["sigma"], self.parameters["tau"])
+
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning."""
-        described = _described((*self.law.derived, *self.law.parameters, *self.noise.parameters))
+        described = _described(_all_parameters(self.law, self.noise, self.record.discrepancy))
         posterior = self.tree["posterior"].to_dataset()
         rows = [summary_table(posterior[name], ci_prob) for name in described]
         table = pd.concat(rows).set_axis(list(described))
@@ -158,6 +207,7 @@ def fit(
     runs: str | Path | pd.DataFrame | Runs = "chinchilla",
     *,
     noise: str = "student_t",
+    discrepancy: bool = False,
     engine: Engine = "importance",
     draws: int = 1000,
     chains: int = 4,
@@ -173,6 +223,9 @@ def fit(
         Name of a shipped data set, path of a CSV or Parquet file, or a table.
     noise : {"student_t", "normal"}
         Noise of the log outcome.
+    discrepancy : bool
+        Whether the law itself may be wrong, by a smooth relative error that the runs teach and larger runs extrapolate;
+        otherwise the law is taken as true, and its bands on larger runs are too narrow.
     engine : {"importance", "nuts"}
         Sampler. Importance sampling that is not certified falls back to NUTS, and says so in ``Fit.warnings``.
     draws, chains : int
@@ -201,17 +254,28 @@ def fit(
     True
     """
     # Names are resolved and checked before the imports of PyMC, so that a mistake is reported at once.
+    if engine not in get_args(Engine):
+        raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved_law = law if isinstance(law, Law) else catalog.load_law(law)
-    table = _as_runs(runs, resolved_law)
-    resolved_noise = noise_by_name(noise)
+    table = as_runs(runs, resolved_law)
+    resolved_noise = _noise(noise, discrepancy)
     warnings = [*table.warnings, *check_runs(resolved_law, table)]
 
     from bayescale.posterior import build_model
+    from bayescale.robust import reweighted
+    from bayescale.sampling.logdensity import LogDensity
 
-    model = build_model(resolved_law, table, resolved_noise)
-    sampled = _sample(model, engine, draws, chains, seed)
+    basis = _basis(resolved_law, table) if discrepancy else None
+    model = build_model(resolved_law, table, resolved_noise, basis)
+    density = LogDensity(model)
+    prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
+    if basis is not None and noise == "student_t":
+        basis = reweighted(resolved_law, table, model, density, basis, prior_coordinates)
+    sampled = _sample(model, density, prior_coordinates, engine, draws, chains, seed)
     result = Fit(
-        tree=_tree(resolved_law, resolved_noise, table, sampled),
+        tree=_tree(
+            resolved_law, _all_parameters(resolved_law, resolved_noise, discrepancy), table, basis, sampled, prior
+        ),
         law=resolved_law,
         record=Record(
             law=resolved_law.name,
@@ -221,6 +285,7 @@ def fit(
             data_hash=table.data_hash,
             n_runs=len(table),
             noise=noise,
+            discrepancy=discrepancy,
             engine=sampled.engine,
             draws=draws,
             chains=chains,
@@ -234,28 +299,40 @@ def fit(
     return replace(result, warnings=(*warnings, *sampled.warnings, *_identification_warnings(result)))
 
 
+def log_inputs(law: Law, runs: Runs) -> Array:
+    """Natural logarithms of a law's inputs, shape (run, input)."""
+    return np.log(np.column_stack([runs.column(name) for name in law.input_names]))
+
+
 def with_log_likelihood(fitted: Fit) -> Fit:
     """The fit with the group ``log_likelihood``: of each run under each draw, dims chain, draw and run.
 
-    For 100,000 runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked for.
+    With a discrepancy it is the log density of each run given all the others, since the runs are not independent given
+    the parameters. For 100,000 runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked
+    for.
     """
     from bayescale.posterior import build_model
     from bayescale.sampling.logdensity import LogDensity
 
-    density = LogDensity(build_model(fitted.law, fitted.runs, fitted.noise))
-    values = density.pointwise(density.unconstrain(fitted.parameters))
+    if fitted.basis is not None:
+        sigma, tau = fitted.parameters["sigma"], fitted.parameters["tau"]
+        values = pointwise_log_likelihood(fitted.basis, fitted.residuals(), sigma, tau)
+    else:
+        density = LogDensity(build_model(fitted.law, fitted.runs, fitted.noise))
+        values = density.pointwise(density.unconstrain(fitted.parameters))
     return _with_run_group(fitted, "log_likelihood", values)
 
 
 def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     """The fit with the group ``posterior_predictive``: replicated log outcomes, dims chain, draw and run."""
-    from bayescale.posterior import relative_standard_error
-
-    runs = fitted.runs
-    parameters = {name: values[:, None] for name, values in fitted.parameters.items()}
-    mu = np.log(fitted.law.mean(np, {name: runs.column(name) for name in fitted.law.input_names}, parameters))
-    standard_error = relative_standard_error(fitted.law, runs)
-    values = fitted.noise.draw(np.random.default_rng(seed), mu, parameters, standard_error)
+    rng = np.random.default_rng(seed)
+    log_outcome = np.log(fitted.runs.column(fitted.law.outcome))
+    mean = log_outcome - fitted.residuals()
+    scale = fitted.noise.draw_scale(rng, fitted.columns, mean.shape, fitted.relative_standard_error())
+    if fitted.basis is not None:
+        mean = mean + fitted.conditional.draw(fitted.basis.log_inputs, rng)
+        scale = scale * noise_scale(fitted.inputs)
+    values = mean + scale * rng.standard_normal(mean.shape)
     return _with_run_group(fitted, "posterior_predictive", values)
 
 
@@ -265,24 +342,27 @@ class _Sampled:
 
     posterior: dict[str, Array]
     sample_stats: xr.Dataset
-    prior: dict[str, Array]
     engine: str
     diagnostics: Diagnostics
     warnings: tuple[str, ...] = ()
 
 
-def _sample(model: "pm.Model", engine: Engine, draws: int, chains: int, seed: int) -> _Sampled:
-    from bayescale.sampling.logdensity import LogDensity
-
-    density = LogDensity(model)
-    prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
+def _sample(
+    model: "pm.Model",
+    density: "LogDensity",
+    prior_coordinates: Array,
+    engine: Engine,
+    draws: int,
+    chains: int,
+    seed: int,
+) -> _Sampled:
     if engine == "nuts":
-        return _sample_nuts(model, prior, draws, chains, seed)
-    first = _sample_importance(density, prior_coordinates, prior, draws, chains, seed)
+        return _sample_nuts(model, draws, chains, seed)
+    first = _sample_importance(density, prior_coordinates, draws, chains, seed)
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
-    second = _sample_nuts(model, prior, draws, chains, seed)
+    second = _sample_nuts(model, draws, chains, seed)
     if second.diagnostics.certified:
         return replace(second, warnings=(f"{why}: these draws are from NUTS",))
     better = max(first, second, key=lambda s: s.diagnostics.ess_min)
@@ -290,9 +370,7 @@ def _sample(model: "pm.Model", engine: Engine, draws: int, chains: int, seed: in
     return replace(better, warnings=(why,))
 
 
-def _sample_importance(
-    density: Any, prior_coordinates: Array, prior: dict[str, Array], draws: int, chains: int, seed: int
-) -> _Sampled:
+def _sample_importance(density: "LogDensity", prior_coordinates: Array, draws: int, chains: int, seed: int) -> _Sampled:
     from bayescale.sampling.importance import sample_importance
 
     result = sample_importance(density, prior_coordinates, draws * chains, seed)
@@ -301,7 +379,6 @@ def _sample_importance(
     return _Sampled(
         posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
         sample_stats=xr.Dataset({"lp": (SAMPLE_DIMS, log_density)}),
-        prior=prior,
         engine="importance",
         diagnostics=Diagnostics(
             certified=result.certified,
@@ -315,14 +392,13 @@ def _sample_importance(
     )
 
 
-def _sample_nuts(model: "pm.Model", prior: dict[str, Array], draws: int, chains: int, seed: int) -> _Sampled:
+def _sample_nuts(model: "pm.Model", draws: int, chains: int, seed: int) -> _Sampled:
     from bayescale.sampling.nuts import sample_nuts
 
     result = sample_nuts(model, draws=draws, chains=chains, seed=seed)
     return _Sampled(
         posterior={str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()},
         sample_stats=result.sample_stats,
-        prior=prior,
         engine="nuts",
         diagnostics=Diagnostics(
             certified=result.certified,
@@ -342,7 +418,8 @@ def _shortfall(diagnostics: Diagnostics) -> str:
     return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
 
 
-def _as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
+def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
+    """Runs by the name of a data set, the path of a file, or a table."""
     if isinstance(runs, Runs):
         return runs
     if isinstance(runs, pd.DataFrame):
@@ -360,8 +437,38 @@ def _law_origin(law: str | Path | Law) -> str:
     return "shipped" if str(law) in catalog.law_names() else Path(law).name
 
 
-def _tree(law: Law, noise: Noise, runs: Runs, sampled: _Sampled) -> xr.DataTree:
-    described = _described((*law.parameters, *law.derived, *noise.parameters))
+def _noise(name: str, discrepancy: bool) -> Noise:
+    return noise_by_name(name, df=DEGREES_OF_FREEDOM if discrepancy else None)
+
+
+def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:
+    """Parameters in the order in which people read them."""
+    return (*law.derived, *law.parameters, *noise.parameters, *((TAU,) if discrepancy else ()))
+
+
+def _basis(law: Law, runs: Runs) -> Basis:
+    """Features of the discrepancy before the outcomes have been looked at."""
+    scale = noise_scale({name: runs.column(name) for name in law.input_names})
+    return Basis(log_inputs(law, runs), scale, _clusters(runs))
+
+
+def _clusters(runs: Runs) -> NDArray[np.int64] | None:
+    """Codes of the training runs that rows are checkpoints of, where some rows share one."""
+    if "run" not in runs.frame:
+        return None
+    codes, labels = pd.factorize(runs.frame["run"])
+    return codes if len(labels) < len(codes) else None
+
+
+def _tree(
+    law: Law,
+    parameters: tuple[Parameter | Derived, ...],
+    runs: Runs,
+    basis: Basis | None,
+    sampled: _Sampled,
+    prior: dict[str, Array],
+) -> xr.DataTree:
+    described = _described(parameters)
 
     def dataset(values: dict[str, Array]) -> xr.Dataset:
         variables = {}
@@ -379,14 +486,14 @@ def _tree(law: Law, noise: Noise, runs: Runs, sampled: _Sampled) -> xr.DataTree:
         {
             "posterior": posterior,
             "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
-            "prior": dataset(sampled.prior),
+            "prior": dataset(prior),
             "observed_data": xr.Dataset(observed, coords={"run": run}),
-            "constant_data": _constant_data(law, runs).assign_coords(run=run),
+            "constant_data": _constant_data(law, runs, basis).assign_coords(run=run),
         }
     )
 
 
-def _constant_data(law: Law, runs: Runs) -> xr.Dataset:
+def _constant_data(law: Law, runs: Runs, basis: Basis | None) -> xr.Dataset:
     from bayescale.posterior import design_centre
 
     units = {item.name: item.unit for item in law.inputs} | {"C": "FLOP", f"{law.outcome}_se": law.outcome_unit}
@@ -394,6 +501,10 @@ def _constant_data(law: Law, runs: Runs) -> xr.Dataset:
     data: dict[str, Any] = {name: ("run", runs.column(name), {"units": units[name]}) for name in present}
     for name, value in design_centre(law, runs).items():
         data[f"centre_{name}"] = ((), value, {"units": units[name]})
+    if basis is not None:
+        data["noise_scale"] = ("run", basis.noise_scale, {"units": "sigma"})
+        if basis.cluster is not None:
+            data["cluster"] = ("run", basis.cluster)
     return xr.Dataset(data)
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayescale.discrepancy import noise_scale
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.predictive import Predicted
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
@@ -92,14 +94,15 @@ def forecast(fit: Fit, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     True
     """
     points = _checked_points(fit, inputs)
-    latent = law_mean(fit, points)
+    rng = np.random.default_rng(seed)
+    latent = law_mean(fit, points) * np.exp(draw_error(fit, points, rng))
     coords = {**fit.sample_coords, **{name: ("point", values) for name, values in points.items()}}
     attrs = {"units": fit.law.outcome_unit}
     dims = (*SAMPLE_DIMS, "point")
     draws = xr.Dataset(
         {
             "latent": (dims, fit.in_chains(latent), attrs),
-            "predictive": (dims, fit.in_chains(add_noise(fit, latent, seed)), attrs),
+            "predictive": (dims, fit.in_chains(add_noise(fit, points, latent, rng)), attrs),
         },
         coords=coords,
     )
@@ -111,17 +114,61 @@ def forecast(fit: Fit, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     )
 
 
+def predicted(fit: Fit, inputs: Mapping[str, Array], *, seed: int = 0) -> Predicted:
+    """The predictive distribution of each new run's log outcome by itself, as a mixture of normals over the draws.
+
+    Parameters
+    ----------
+    fit : Fit
+    inputs : mapping of array, shape (point,)
+        The law's inputs by name.
+    seed : int
+        Of the scales of heavy-tailed noise.
+    """
+    points = _checked_points(fit, inputs)
+    mean, variance = error_moments(fit, points)
+    noise = noise_scales(fit, points, np.random.default_rng(seed))
+    return Predicted(np.log(law_mean(fit, points)) + mean, np.sqrt(variance + np.square(noise)))
+
+
 def law_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
     """The law's mean of shape (sample, point) at inputs of shape (point,) or (sample, point)."""
-    parameters = {name: values[:, None] for name, values in fit.parameters.items()}
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(fit.law.mean(np, inputs, parameters))
+        return np.asarray(fit.law.mean(np, inputs, fit.columns))
 
 
-def add_noise(fit: Fit, latent: Array, seed: int) -> Array:
-    """Outcomes of new runs around a mean of shape (sample, point)."""
-    parameters = {name: values[:, None] for name, values in fit.parameters.items()}
-    return np.exp(fit.noise.draw(np.random.default_rng(seed), np.log(latent), parameters))
+def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    """Joint draws of the law's relative error at points, shape (sample, point); zero where the law is taken as true."""
+    located = _located(fit, points)
+    if fit.basis is None:
+        return np.zeros((1, len(located)))
+    return fit.conditional.draw(located, rng)
+
+
+def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Mean and variance of the law's relative error and a new run's own, each of shape (sample, point)."""
+    located = _located(fit, points)
+    if fit.basis is None:
+        return np.zeros((1, len(located))), np.zeros((1, len(located)))
+    mean, variance = fit.conditional.moments(located)
+    return mean, variance + fit.conditional.run_variance(located)
+
+
+def noise_scales(fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    """Draws of the standard deviation of a new run's noise, shape (sample, point)."""
+    shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
+    scale = fit.noise.draw_scale(rng, fit.columns, shape)
+    return scale if fit.basis is None else np.asarray(scale * noise_scale(inputs))
+
+
+def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:
+    """Outcomes of new runs at inputs of shape (point,) or (sample, point) around a mean of shape (sample, point)."""
+    variance = np.square(noise_scales(fit, inputs, rng))
+    if fit.basis is not None:
+        located = np.log(np.stack(np.broadcast_arrays(*inputs.values()), axis=-1))
+        size = fit.basis.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
+        variance = variance + fit.conditional.run_share * np.square(size)
+    return np.asarray(latent * np.exp(np.sqrt(variance) * rng.standard_normal(latent.shape)))
 
 
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
@@ -137,6 +184,11 @@ def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
         f"{np.max(compute):.3g} FLOP is {format_quantity(reach)} times the largest run ({largest:.3g} FLOP): coverage "
         f"can be measured up to about {MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
     )
+
+
+def _located(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """Log inputs of points, shape (point, input)."""
+    return np.log(np.column_stack([points[name] for name in fit.law.input_names]))
 
 
 def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:

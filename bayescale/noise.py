@@ -11,7 +11,7 @@ from bayescale.law import Parameter, Prior, Values
 
 SIGMA = Parameter(
     name="sigma",
-    prior=Prior("LogNormal", mu=float(np.log(0.006)), sigma=0.8),
+    prior=Prior("LogNormal", mu=float(np.log(0.004)), sigma=1.0),
     meaning="scale of the noise on the log outcome",
     unit="log outcome",
     reason="repeated seeds scatter log loss by 0.002 to 0.02",
@@ -30,10 +30,18 @@ class Noise:
 
     A run's own standard error, where the table has one, adds to ``sigma`` in quadrature. For Student-t noise that sum
     is the scale of the t: exact for no standard errors, and conservative in the tails otherwise.
+
+    Attributes
+    ----------
+    name : str
+    parameters : tuple of Parameter
+    df : float or None
+        Degrees of freedom of Student-t noise where they are not a parameter.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
+    df: float | None = None
 
     def observe(self, name: str, mu: Any, parameters: Values, standard_error: Any | None, observed: Any) -> Any:
         """Add the likelihood of the runs to the PyMC model in context.
@@ -61,11 +69,28 @@ class Noise:
         self, rng: np.random.Generator, mu: NDArray[np.float64], parameters: Values, standard_error: Any | None = None
     ) -> NDArray[np.float64]:
         """Draw log outcomes around ``mu``; the parameters broadcast against it."""
-        scale = _scale(parameters["sigma"], standard_error)
-        if "nu" in parameters:
-            nu = np.broadcast_to(parameters["nu"], mu.shape)
-            return np.asarray(mu + scale * rng.standard_t(nu))
+        scale = self.draw_scale(rng, parameters, mu.shape, standard_error)
         return np.asarray(mu + scale * rng.standard_normal(mu.shape))
+
+    def draw_scale(
+        self, rng: np.random.Generator, parameters: Values, shape: tuple[int, ...], standard_error: Any | None = None
+    ) -> NDArray[np.float64]:
+        """Draw the standard deviation of new noise: given it the noise is normal, and over it the noise is this one.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        parameters : mapping of array
+            Broadcast against ``shape``.
+        shape : tuple of int
+        standard_error : array_like, optional
+            Standard errors of log outcomes, added in quadrature.
+        """
+        scale = np.broadcast_to(_scale(parameters["sigma"], standard_error), shape)
+        df = parameters.get("nu", self.df)
+        if df is None:
+            return np.asarray(scale)
+        return np.asarray(scale * np.sqrt(df / rng.chisquare(np.broadcast_to(df, shape))))
 
 
 def _scale(sigma: Any, standard_error: Any | None) -> Any:
@@ -78,8 +103,14 @@ NOISES = {
 }
 
 
-def noise_by_name(name: str) -> Noise:
+def noise_by_name(name: str, *, df: float | None = None) -> Noise:
     """Look up a noise distribution.
+
+    Parameters
+    ----------
+    name : {"student_t", "normal"}
+    df : float, optional
+        Fixes the degrees of freedom of Student-t noise, which are a parameter otherwise.
 
     Raises
     ------
@@ -91,7 +122,6 @@ def noise_by_name(name: str) -> Noise:
     >>> [parameter.name for parameter in noise_by_name("student_t").parameters]
     ['sigma', 'nu']
     """
-    try:
-        return NOISES[name]
-    except KeyError:
-        raise LawError(f"unknown noise {name!r}: choose one of {', '.join(NOISES)}") from None
+    if name not in NOISES:
+        raise LawError(f"unknown noise {name!r}: choose one of {', '.join(NOISES)}")
+    return Noise(name, (SIGMA,), df) if name == "student_t" and df is not None else NOISES[name]

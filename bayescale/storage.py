@@ -91,14 +91,18 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> Fit:
     if tree.attrs.get("digest") != _digest(tree, tree.attrs["bayescale"]):
         raise FitFileError(f"{path}: is damaged: its contents do not match their checksum; fit again")
     tree.attrs = {}
-    record = Record(**header["record"])
+    try:
+        record, diagnostics = Record(**header["record"]), Diagnostics(**header["diagnostics"])
+        warnings, notes = tuple(header["warnings"]), tuple(header["notes"])
+    except (KeyError, TypeError):
+        raise FitFileError(f"{path}: was saved by another version of bayescale: fit again") from None
     return Fit(
         tree=tree,
         law=_law_of(record, law, path),
         record=record,
-        diagnostics=Diagnostics(**header["diagnostics"]),
-        warnings=tuple(header["warnings"]),
-        notes=tuple(header["notes"]),
+        diagnostics=diagnostics,
+        warnings=warnings,
+        notes=notes,
     )
 
 

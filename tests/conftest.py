@@ -1,9 +1,36 @@
 """Fits that take seconds, made once and shared."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from bayescale.catalog import load_dataset
+from bayescale.cli import main
 from bayescale.fitting import fit
+from bayescale.storage import save
+
+OWN_LAW = """
+from bayescale.law import Input, Law, Parameter, Prior, power
+
+
+def mean(xp, x, p):
+    return p["floor"] + p["scale"] * power(xp, x["steps"], -p["rate"])
+
+
+LAW = Law(
+    name="steps",
+    title="Learning curve",
+    formula="floor + scale steps^-rate",
+    citation="nobody",
+    inputs=(Input(name="steps", meaning="optimiser steps", unit="steps"),),
+    parameters=(
+        Parameter(name="floor", prior=Prior("LogNormal", mu=0.5, sigma=0.5), meaning="loss after infinite steps"),
+        Parameter(name="scale", prior=Prior("LogNormal", mu=2.0, sigma=1.0), meaning="loss at one step, above floor"),
+        Parameter(name="rate", prior=Prior("LogNormal", mu=-1.0, sigma=0.5), meaning="exponent"),
+    ),
+    mean=mean,
+)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +51,45 @@ def skaling_fit(chinchilla_runs):
 @pytest.fixture(scope="session")
 def nuts_fit(chinchilla_runs):
     return fit("chinchilla", chinchilla_runs, engine="nuts")
+
+
+@pytest.fixture(scope="session")
+def few_runs():
+    """Eleven runs of a known law, with 0.4 % of noise: what somebody with a meeting tomorrow has."""
+    N = np.repeat([1e8, 3e8, 1e9], [4, 4, 3])
+    D = np.array([2e9, 6e9, 2e10, 6e10, 2e9, 6e9, 2e10, 6e10, 6e9, 2e10, 6e10])
+    noise = np.random.default_rng(0).normal(scale=0.004, size=len(N))
+    return pd.DataFrame({"N": N, "D": D, "loss": (1.8 + 480 * N**-0.35 + 2080 * D**-0.366) * np.exp(noise)})
+
+
+@pytest.fixture(scope="session")
+def few_fit(few_runs):
+    return fit("chinchilla", few_runs)
+
+
+@pytest.fixture(scope="session")
+def saved_fit(chinchilla_fit, tmp_path_factory):
+    """File of a saved fit; not to be written to."""
+    return save(chinchilla_fit, tmp_path_factory.mktemp("saved") / "chinchilla.nc")
+
+
+@pytest.fixture
+def own_law(tmp_path):
+    """A user's own law file: of one input, steps, to time."""
+    path = tmp_path / "my_law.py"
+    path.write_text(OWN_LAW)
+    return path
+
+
+@pytest.fixture
+def run_cli(capsys, monkeypatch):
+    """Run the command line in this process; returns exit status, standard output and standard error."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return left.value.code or 0, out, err
+
+    return run

@@ -23,7 +23,9 @@ LOG_WEIGHTS = {
 @pytest.mark.parametrize("log_weights", LOG_WEIGHTS.values(), ids=LOG_WEIGHTS)
 def test_weights_and_k_hat_are_those_of_arviz(log_weights):
     weights, k_hat = smooth_weights(log_weights)
-    expected, expected_k_hat = array_stats.psislw(-log_weights)  # ArviZ takes log-likelihoods: weights are their inverse
+    expected, expected_k_hat = array_stats.psislw(
+        -log_weights
+    )  # ArviZ takes log-likelihoods: weights are their inverse
     assert k_hat == pytest.approx(float(expected_k_hat), abs=0.02)
     np.testing.assert_allclose(weights, np.exp(expected), rtol=0.05, atol=1e-9)
     assert weights.sum() == pytest.approx(1)

@@ -1,0 +1,279 @@
+"""Back-tests: hide the larger runs of a table, predict them, and measure whether the bands held.
+
+For every ceiling T = C_max / 3, / 9, / 27 ... that leaves at least ten training runs, horizon h trains on runs with
+C <= T / h and scores those with T < C <= 3 T; the ceilings are pooled. Rows of one training run stand on one side only.
+Scores are on the log outcome.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayescale import catalog
+from bayescale.baselines import BASELINES
+from bayescale.errors import LawError, RunsError
+from bayescale.fitting import Engine, as_runs, fit
+from bayescale.forecasting import predicted
+from bayescale.law import Law
+from bayescale.predictive import Predicted
+from bayescale.runs import Runs
+
+Array = NDArray[np.float64]
+
+HORIZONS = (1.0, 3.0, 10.0, 30.0)
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+LEAST_TRAINING_RUNS = 10
+PLAIN_LAW = "chinchilla"
+
+_STEP = 3.0
+_MEANS = ("crps", "log_score", "interval_score", "width")
+_WITH_ERRORS = ("cover_0.8", "cover_0.9", "crps")
+_DISTANCES = ("N", "D", "C")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows to train on and rows to score, at one ceiling of compute (FLOP) and one horizon."""
+
+    ceiling: float
+    horizon: float
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Scores of every hidden run under every method.
+
+    Attributes
+    ----------
+    scores : pandas.DataFrame
+        One row per method, horizon and hidden run: whether each interval held it (``cover_0.9`` ...), ``crps``,
+        ``log_score`` (nats, larger is better), ``error`` (predicted minus observed log outcome), ``interval_score`` and
+        ``width`` of the 90 % interval, its distance outside the training range in e-folds (``outside_N`` ...), and the
+        ``cluster`` it belongs to.
+    law : str
+        Name of the method under test in the column ``method``.
+    n_train : mapping
+        Mean number of training runs by horizon.
+    """
+
+    scores: pd.DataFrame
+    law: str
+    n_train: dict[float, float]
+
+    def summary(self) -> pd.DataFrame:
+        """Mean scores by horizon and method, with run-clustered standard errors of coverage and CRPS."""
+        rows = [
+            {"horizon": horizon, "method": method, "n_test": len(block), **_means(block)}
+            for (horizon, method), block in self.scores.groupby(["horizon", "method"], sort=False)
+        ]
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        return self.summary().to_string(index=False, float_format="%.4f")
+
+
+def splits(runs: Runs, horizons: Sequence[float] = HORIZONS) -> list[Split]:
+    """All splits of a table that leave enough training runs.
+
+    Parameters
+    ----------
+    runs : Runs
+        With compute ``C``; the column ``run``, where there is one, names the training run that a row belongs to.
+    horizons : sequence of float
+        Ratios of the ceiling to the largest compute trained on.
+
+    Raises
+    ------
+    RunsError
+        If no split leaves ten training runs and something to score.
+    """
+    compute, cluster = runs.column("C"), _clusters(runs)
+    found = []
+    ceiling = compute.max() / _STEP
+    while (compute <= ceiling).sum() >= LEAST_TRAINING_RUNS:
+        test = (compute > ceiling) & (compute <= _STEP * ceiling * (1 + 1e-9))
+        free = ~np.isin(cluster, cluster[test])
+        for horizon in horizons:
+            train = (compute <= ceiling / horizon) & free
+            if test.any() and train.sum() >= LEAST_TRAINING_RUNS:
+                found.append(Split(ceiling, horizon, np.flatnonzero(train), np.flatnonzero(test)))
+        ceiling /= _STEP
+    if not found:
+        raise RunsError(
+            f"{runs.source}: too few runs for a back-test: hiding the runs within a factor {_STEP:.0f} of the largest "
+            f"compute leaves fewer than {LEAST_TRAINING_RUNS} to train on"
+        )
+    return found
+
+
+def backtest(
+    law: str | Path | Law,
+    runs: str | Path | pd.DataFrame | Runs,
+    *,
+    horizons: Sequence[float] = HORIZONS,
+    noise: str = "student_t",
+    discrepancy: bool = True,
+    engine: Engine = "importance",
+    seed: int = 0,
+    n_jobs: int = 1,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> Backtest:
+    """Measure how a law's bands would have done on the larger runs of a table.
+
+    Beside the law stand, on the same splits, ``plain`` (the Chinchilla posterior that takes its law as true),
+    ``bootstrap``, ``isoflop`` and ``last_value``, where the law is one of N and D.
+
+    Parameters
+    ----------
+    law : str, path or Law
+    runs : str, path, DataFrame or Runs
+    horizons : sequence of float
+    noise, discrepancy, engine, seed
+        As for :func:`bayescale.fit`.
+    n_jobs : int
+        Processes; a ``joblib.parallel_config`` around the call sends the work elsewhere.
+    cache : path, optional
+        Folder in which finished splits are kept, so that a stopped back-test resumes.
+    progress : bool
+        Whether to show a bar on standard error.
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    RunsError, LawError, CatalogError
+        As for :func:`bayescale.fit`, and if no split leaves enough runs.
+    """
+    from joblib import Memory, Parallel, delayed
+
+    resolved = law if isinstance(law, Law) else catalog.load_law(law)
+    table = _with_compute(runs, resolved)
+    found = splits(table, horizons)
+    options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
+    score = Memory(None if cache is None else str(cache), verbose=0).cache(_score_split, ignore=["law"])
+    identity = (resolved.name, table.data_hash)
+    tasks = [delayed(score)(law, identity, _rows(table, s.train), _rows(table, s.test), options) for s in found]
+    finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    blocks = [
+        block.assign(
+            horizon=split.horizon, ceiling=split.ceiling, row=np.tile(split.test, len(block) // len(split.test))
+        )
+        for split, block in zip(found, _shown(finished, len(found), progress), strict=True)
+    ]
+    sizes: dict[float, list[int]] = {}
+    for split in found:
+        sizes.setdefault(split.horizon, []).append(len(split.train))
+    scores = pd.concat(blocks, ignore_index=True)
+    cluster = _clusters(table)
+    return Backtest(
+        scores=scores.assign(cluster=cluster[scores["row"].to_numpy()]),
+        law=resolved.name,
+        n_train={h: float(np.mean(n)) for h, n in sizes.items()},
+    )
+
+
+def _score_split(
+    law: str | Path | Law, identity: tuple[str, str], train: Runs, test: Runs, options: dict[str, Any]
+) -> pd.DataFrame:
+    """Scores of one split's hidden runs under every method; ``identity`` keys the cache."""
+    seed = options["seed"]
+    resolved = law if isinstance(law, Law) else catalog.load_law(law)
+    methods = {resolved.name: predicted(fit(resolved, train, **options), _inputs(resolved, test), seed=seed)}
+    if set(resolved.input_names) == {"N", "D"}:
+        plain = fit(PLAIN_LAW, train, **{**options, "discrepancy": False})
+        methods["plain"] = predicted(plain, _inputs(plain.law, test), seed=seed)
+        for name, baseline in BASELINES.items():
+            found = baseline(train, test, seed)
+            if found is not None:
+                methods[name] = found
+    observed = np.log(test.column(resolved.outcome))
+    rng = np.random.default_rng(seed)
+    outside = {f"outside_{name}": _outside(train, test, name) for name in _DISTANCES if name in test.frame}
+    tables = [scores_of(p, observed, rng).assign(method=name, **outside) for name, p in methods.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def scores_of(forecast: Predicted, observed: Array, rng: np.random.Generator) -> pd.DataFrame:
+    """Scores of each log outcome, shape (point,), under a predictive distribution."""
+    import scoringrules
+
+    draws = forecast.draws(rng)
+    columns: dict[str, Array] = {}
+    for level in LEVELS:
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        columns[f"cover_{level:g}"] = ((observed >= low) & (observed <= high)).astype(float)
+        if level == 0.9:
+            columns["interval_score"] = scoringrules.interval_score(observed, low, high, 0.1)
+            columns["width"] = high - low
+    columns["crps"] = scoringrules.crps_ensemble(observed, draws.T)
+    columns["log_score"] = forecast.log_density(observed)
+    columns["error"] = draws.mean(axis=0) - observed
+    return pd.DataFrame(columns)
+
+
+def clustered_error(values: Array, cluster: NDArray[Any]) -> float:
+    """Standard error of a mean whose terms are independent between clusters only."""
+    totals = pd.Series(values - values.mean()).groupby(np.asarray(cluster)).sum()
+    n = len(totals)
+    return float(np.sqrt(np.square(totals).sum() * n / max(n - 1, 1)) / len(values)) if n > 1 else float("nan")
+
+
+def _repeated(rows: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    return np.tile(rows, length // len(rows))
+
+
+def _means(block: pd.DataFrame) -> dict[str, float]:
+    cluster = block["cluster"].to_numpy()
+    means = {name: float(block[name].mean()) for name in (*(f"cover_{level:g}" for level in LEVELS), *_MEANS)}
+    errors = {
+        f"{name}_se": clustered_error(block[name].to_numpy(), cluster) for name in ("cover_0.9", "cover_0.8", "crps")
+    }
+    error = block["error"].to_numpy()
+    return {**means, "rmse": float(np.sqrt(np.square(error).mean())), "bias": float(error.mean()), **errors}
+
+
+def _inputs(law: Law, runs: Runs) -> dict[str, Array]:
+    return {name: runs.column(name) for name in law.input_names}
+
+
+def _outside(train: Runs, test: Runs, name: str) -> Array:
+    """E-folds by which each run lies outside the training range of a column; zero inside."""
+    x, seen = np.log(test.column(name)), np.log(train.column(name))
+    return np.asarray(np.maximum(0.0, np.maximum(x - seen.max(), seen.min() - x)))
+
+
+def _clusters(runs: Runs) -> NDArray[np.int64]:
+    if "run" not in runs.frame:
+        return np.arange(len(runs))
+    return np.asarray(pd.factorize(runs.frame["run"])[0])
+
+
+def _rows(runs: Runs, rows: NDArray[np.intp]) -> Runs:
+    return replace(runs, frame=runs.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+
+
+def _with_compute(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
+    table = as_runs(runs, law)
+    if "C" not in table.frame:
+        raise LawError(f"{table.source}: a back-test needs compute: give a column C, or both N and D")
+    return table
+
+
+def _shown(items: Iterator[pd.DataFrame], total: int, progress: bool) -> Iterator[pd.DataFrame]:
+    if not progress:
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, total=total, description="splits", console=Console(stderr=True))

@@ -1,0 +1,30 @@
+"""What laws of one input have in common: a positive outcome ``y`` that falls with ``x``, whatever both of them count.
+
+Such a law meets error fractions, losses and seconds alike, so nothing in it has a unit: its size is the outcome at the
+geometric-mean ``x`` of the runs, and floors and ceilings are shares of that.
+"""
+
+import numpy as np
+
+from bayescale.law import Derived, Input, Parameter, Prior
+
+X = Input(name="x", meaning="what the outcome falls with: examples, tokens, steps, parameters ...", unit="")
+Y_CENTRE = Parameter(
+    name="y_centre",
+    prior=Prior("LogNormal", mu=0.0, sigma=1.5),
+    meaning="outcome at the geometric-mean x of the runs",
+    reason="5-95 % 0.08-12: error fractions and losses alike",
+)
+FLOOR_SHARE = Parameter(
+    name="floor_share",
+    prior=Prior("Beta", alpha=1.0, beta=1.0),
+    meaning="floor as a share of the outcome at the centre",
+    reason="uniform: from no floor to nothing left to gain",
+)
+EXPONENT = Parameter(
+    name="exponent",
+    prior=Prior("LogNormal", mu=float(np.log(0.25)), sigma=0.7),
+    meaning="power with which the reducible outcome falls",
+    reason="5-95 % 0.08-0.8: language models to few-shot image classification",
+)
+FLOOR = Derived(name="floor", meaning="outcome for unlimited x")

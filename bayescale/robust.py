@@ -1,0 +1,68 @@
+"""Weights that keep outlying runs from steering a fit whose discrepancy is integrated out.
+
+Integrating the discrepancy out needs normal noise. Student-t noise is normal given a scale per run, so a first pass
+finds those scales at the mode (iteratively reweighted least squares, Lange, Little and Taylor 1989,
+doi:10.1080/01621459.1989.10478852) and the fit proper takes them as given.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.discrepancy import DEGREES_OF_FREEDOM, Basis
+from bayescale.law import Law
+from bayescale.posterior import set_basis
+from bayescale.runs import Runs
+from bayescale.sampling.modes import find_modes
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayescale.sampling.logdensity import LogDensity
+
+Array = NDArray[np.float64]
+
+_PASSES = 3
+_STARTS = 4
+
+
+def reweighted(
+    law: Law, runs: Runs, model: "pm.Model", density: "LogDensity", basis: Basis, prior_draws: Array
+) -> Basis:
+    """The basis with each run's noise scaled by how far it lies from the law and its discrepancy.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+    model : pymc.Model
+        Left with the new basis set.
+    density : LogDensity
+        Of the model.
+    basis : Basis
+        With the noise scales that the runs have before they are looked at.
+    prior_draws : array, shape (draw, coordinate)
+        Where the search for the mode starts.
+    """
+    before = basis.noise_scale
+    starts = prior_draws[np.argsort(-density(prior_draws))[:_STARTS]]
+    for _ in range(_PASSES):
+        mode = find_modes(density, starts)[0].location[None]
+        standardised = _residuals(law, runs, density, basis, mode) / before
+        scale = np.sqrt((DEGREES_OF_FREEDOM + np.square(standardised)) / (DEGREES_OF_FREEDOM + 1))
+        basis = Basis(basis.log_inputs, before * scale, basis.cluster)
+        set_basis(model, basis)
+        starts = mode
+    return basis
+
+
+def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis, mode: Array) -> Array:
+    """What the law and its discrepancy leave of each log outcome at the mode, over sigma."""
+    parameters = density.parameters(mode)
+    inputs = {name: runs.column(name) for name in law.input_names}
+    column = {name: values[:, None] for name, values in parameters.items()}
+    residuals = np.log(runs.column(law.outcome)) - np.log(law.mean(np, inputs, column))
+    conditional = basis.condition(residuals, parameters["sigma"], parameters["tau"])
+    fitted, _ = conditional.moments(basis.log_inputs)
+    return np.asarray((residuals - fitted)[0] / parameters["sigma"])

@@ -1,0 +1,49 @@
+"""M3: a power law that levels off by a shift of 1/x (Alabdulmohsin et al. 2022)."""
+
+from types import ModuleType
+from typing import Any
+
+from bayescale import curves
+from bayescale.law import Derived, Law, Parameter, Prior, Values, power
+
+FALLING_SHARE = Parameter(
+    name="falling_share",
+    prior=Prior("Beta", alpha=2.0, beta=1.0),
+    meaning="share of 1/x in 1/x + g at the centre; 1 is a pure power law",
+    reason="curves are read where they fall: mean 2/3, 5 % 0.22",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    share = q["falling_share"]
+    at_centre = 1 / (centre["x"] * share)
+    return {
+        "g": (1 - share) * at_centre,
+        "b": q["y_centre"] * power(xp, at_centre, -q["exponent"]),
+        "floor": q["y_centre"] * power(xp, 1 - share, q["exponent"]),
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return p["b"] * power(xp, 1 / x["x"] + p["g"], p["exponent"])
+
+
+LAW = Law(
+    name="m3",
+    title="M3",
+    formula="b (1/x + g)^c",
+    citation="Alabdulmohsin, Neyshabur, Zhai 2022, arXiv:2209.06640",
+    decision="Whether to go on with a run: what more x would bring.",
+    failure="Misses the flat start of a learning curve near guessing, where M4 bends.",
+    inputs=(curves.X,),
+    outcome="y",
+    outcome_unit="",
+    parameters=(curves.Y_CENTRE, FALLING_SHARE, curves.EXPONENT),
+    derived=(
+        Derived(name="g", meaning="shift of 1/x, which sets the floor"),
+        Derived(name="b", meaning="coefficient"),
+        curves.FLOOR,
+    ),
+    mean=mean,
+    derive=derive,
+)
