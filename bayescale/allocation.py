@@ -211,7 +211,8 @@ def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:
     from scipy.optimize import elementwise
 
     def excess(log_d: Array, n: Array, budget: Array) -> Array:
-        return np.log(flops(n, np.exp(log_d))) - np.log(budget)
+        with np.errstate(divide="ignore", over="ignore"):
+            return np.log(flops(n, np.exp(log_d))) - np.log(budget)
 
     n, budget = np.broadcast_arrays(np.asarray(N, dtype=float), np.asarray(budgets, dtype=float))
     start = np.log(budget / (6 * n))

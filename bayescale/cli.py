@@ -25,6 +25,7 @@ DEFAULT_BUDGETS = ("5.76e23", "1e26")
 DEFAULT_LAW = "chinchilla"
 DEFAULT_NOISE = "student_t"
 DEFAULT_ENGINE = "importance"
+DEFAULT_DISCREPANCY = False
 
 
 class Quantity(click.ParamType[float]):
@@ -81,6 +82,11 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
     decorators = (
         click.option("--law", metavar="NAME|FILE", help=f"A shipped law or a law file (.py). Default {DEFAULT_LAW}."),
         click.option("--noise", help=f"Noise of the log outcome: student_t or normal. Default {DEFAULT_NOISE}."),
+        click.option(
+            "--discrepancy/--no-discrepancy",
+            default=None,
+            help="Whether the law itself may be wrong (wider bands on larger runs), or is taken as true. Default no.",
+        ),
         click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
         click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params."),
         click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers."),
@@ -199,6 +205,62 @@ def predict(
     _exit(fitted)
 
 
+@app.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
+@click.argument("runs", default="chinchilla")
+@click.option("--law", default=DEFAULT_LAW, show_default=True, help="A shipped law's name or a law file (.py).")
+@click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome.")
+@click.option("--discrepancy/--no-discrepancy", default=True, show_default=True, help="Whether the law may be wrong.")
+@click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
+@click.option(
+    "--horizon",
+    "horizons",
+    type=Quantity(),
+    multiple=True,
+    default=("1", "3", "10", "30"),
+    show_default=True,
+    help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps finished splits, to resume from.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+def backtest(
+    runs: str,
+    law: str,
+    noise: str,
+    discrepancy: bool,
+    columns: dict[str, str] | None,
+    horizons: tuple[float, ...],
+    seed: int,
+    jobs: int,
+    cache: Path | None,
+    as_json: bool,
+) -> None:
+    """Hide the larger runs, predict them, and measure whether the bands held."""
+    from bayescale.backtest import backtest as run_backtest
+    from bayescale.catalog import load_law, load_runs
+
+    load_law(law)
+    measured = run_backtest(
+        law,
+        load_runs(runs, columns=columns),
+        horizons=horizons,
+        noise=noise,
+        discrepancy=discrepancy,
+        seed=seed,
+        n_jobs=jobs,
+        cache=cache,
+        progress=True,
+    )
+    if as_json:
+        from bayescale.documents import backtest_document
+
+        _print_json(backtest_document(measured))
+    else:
+        _print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the log outcome")
+        _print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by run.")
+
+
 @app.command()
 @click.argument("name", required=False)
 def laws(name: str | None) -> None:
@@ -285,12 +347,13 @@ def _fit(
     *,
     law: str | None,
     noise: str | None,
+    discrepancy: bool | None,
     engine: Any,
     columns: dict[str, str] | None,
 ) -> "Fit":
     """Fit runs, or load a saved fit."""
     if Path(source).suffix == ".nc":
-        given = {"--noise": noise, "--engine": engine, "--columns": columns}
+        given = {"--noise": noise, "--discrepancy": discrepancy, "--engine": engine, "--columns": columns}
         for option in (name for name, value in given.items() if value is not None):
             raise click.UsageError(f"{option} has no effect on a saved fit ({source}): fit the runs again")
         from bayescale.storage import load
@@ -305,7 +368,14 @@ def _fit(
     engine = engine or DEFAULT_ENGINE
     doing = f"fitting {law} to {len(table)} runs" + (" (compiling: about 10 s)" if engine == "nuts" else "")
     with _progress(doing):
-        return fit(law, table, noise=noise or DEFAULT_NOISE, engine=engine, seed=seed)
+        return fit(
+            law,
+            table,
+            noise=noise or DEFAULT_NOISE,
+            discrepancy=DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
+            engine=engine,
+            seed=seed,
+        )
 
 
 def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
@@ -342,6 +412,25 @@ def _plan_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
             row[f"{label} ({line['unit']})"] = _interval(line, 4 if label == "loss" else 3)
         rows.append(row)
     return rows
+
+
+def _score_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
+    return [
+        {
+            "horizon": format_quantity(row["horizon"]),
+            "method": row["method"],
+            "hidden runs": str(row["n_test"]),
+            "in 50 %": f"{row['cover_0.5']:.0%}",
+            "in 80 %": f"{row['cover_0.8']:.0%} +- {row['cover_0.8_se']:.0%}",
+            "in 90 %": f"{row['cover_0.9']:.0%} +- {row['cover_0.9_se']:.0%}",
+            "90 % width": f"{row['width']:.4f}",
+            "CRPS": f"{row['crps']:.4f} +- {row['crps_se']:.4f}",
+            "log score (nats)": f"{row['log_score']:.2f}",
+            "RMSE": f"{row['rmse']:.4f}",
+            "bias": f"{row['bias']:+.4f}",
+        }
+        for row in summary.to_dict("records")
+    ]
 
 
 def _interval(row: Any, digits: int) -> str:

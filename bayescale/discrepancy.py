@@ -40,21 +40,18 @@ TAU = Parameter(
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
-    """The process as features of the runs that were fitted.
+class Process:
+    """The process before the outcomes are seen: its features at the fitted runs and anywhere else.
 
     Parameters
     ----------
     log_inputs : array, shape (run, input)
-        Natural logarithms of the law's inputs.
-    noise_scale : array, shape (run,)
-        Standard deviation of each run's noise relative to sigma.
+        Natural logarithms of the law's inputs at the fitted runs.
     cluster : array, shape (run,), or None
         Label of the training run that a row is a checkpoint of; None if every row is a run of its own.
     """
 
     log_inputs: Array
-    noise_scale: Array
     cluster: NDArray[Any] | None = None
 
     @cached_property
@@ -68,14 +65,48 @@ class Basis:
         return np.asarray(axes[:, kept] / np.sqrt(variance[kept]))
 
     @cached_property
-    def _rotated(self) -> tuple[Array, Array, Array]:
-        """Left vectors, variances and right vectors of the scaled features of the runs and their own effects."""
+    def at_runs(self) -> Array:
+        """Features of the fitted runs, and after them indicators of each training run's own effect."""
         features = self.features(self.log_inputs)
-        if self.cluster is not None:
-            labels, member = np.unique(self.cluster, return_inverse=True)
-            own = np.sqrt(RUN_SHARE) * self.scale(self.log_inputs)[:, None] * np.eye(len(labels))[member]
-            features = np.hstack([features, own])
-        left, singular, right = np.linalg.svd(features / self.noise_scale[:, None], full_matrices=False)
+        if self.cluster is None:
+            return features
+        labels, member = np.unique(self.cluster, return_inverse=True)
+        own = np.sqrt(RUN_SHARE) * self.scale(self.log_inputs)[:, None] * np.eye(len(labels))[member]
+        return np.hstack([features, own])
+
+    def scale(self, log_inputs: Array) -> Array:
+        """Relative size of the error, one at the largest run, shape (point,)."""
+        largest = self.log_inputs.sum(axis=1).max()
+        return np.asarray(np.exp(-DECAY * (log_inputs.sum(axis=1) - largest)))
+
+    def features(self, log_inputs: Array) -> Array:
+        """Scaled features of points, whose products are the covariance given the inducing runs."""
+        kernel = _matern(log_inputs, self._inducing)
+        return np.asarray(self.scale(log_inputs)[:, None] * (kernel @ self._whitening))
+
+    def residual_covariance(self, log_inputs: Array, features: Array) -> Array:
+        """Covariance of the process at points, for unit tau, that their features leave out, shape (point, point)."""
+        scale = self.scale(log_inputs)
+        return np.asarray(np.outer(scale, scale) * _matern(log_inputs, log_inputs) - features @ features.T)
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """A process in the directions in which the runs' residuals are independent.
+
+    Parameters
+    ----------
+    process : Process
+    noise_scale : array, shape (run,)
+        Standard deviation of each run's noise relative to sigma.
+    """
+
+    process: Process
+    noise_scale: Array
+
+    @cached_property
+    def _rotated(self) -> tuple[Array, Array, Array]:
+        left, singular, right = np.linalg.svd(self.process.at_runs / self.noise_scale[:, None], full_matrices=False)
         return left, np.square(singular), right
 
     @property
@@ -88,21 +119,6 @@ class Basis:
         """Variance of the process along each direction, for unit tau, shape (direction,)."""
         return self._rotated[1]
 
-    def scale(self, log_inputs: Array) -> Array:
-        """Relative size of the error, one at the largest run, shape (point,)."""
-        largest = self.log_inputs.sum(axis=1).max()
-        return np.asarray(np.exp(-DECAY * (log_inputs.sum(axis=1) - largest)))
-
-    def features(self, log_inputs: Array) -> Array:
-        """Scaled features of points, whose products are the covariance given the inducing runs."""
-        kernel = _matern(log_inputs, self._inducing)
-        return np.asarray(self.scale(log_inputs)[:, None] * (kernel @ self._whitening))
-
-    def residual_covariance(self, log_inputs: Array) -> Array:
-        """Covariance of the process at points, for unit tau, that its features leave out, shape (point, point)."""
-        scale, features = self.scale(log_inputs), self.features(log_inputs)
-        return np.asarray(np.outer(scale, scale) * _matern(log_inputs, log_inputs) - features @ features.T)
-
     def condition(self, residuals: Array, sigma: Array, tau: Array) -> "Conditional":
         """The process given residuals of shape (draw, run), and sigma and tau of shape (draw,)."""
         left, variances, right = self._rotated
@@ -110,7 +126,7 @@ class Basis:
         noise, amplitude = np.square(sigma)[:, None], np.square(tau)[:, None]
         total = noise + amplitude * variances
         return Conditional(
-            basis=self,
+            process=self.process,
             means=amplitude * np.sqrt(variances) * rotated / total,
             variances=amplitude * noise / total,
             amplitude=amplitude,
@@ -130,7 +146,7 @@ class Conditional:
     right : array, shape (direction, feature)
     """
 
-    basis: Basis
+    process: Process
     means: Array
     variances: Array
     amplitude: Array
@@ -154,22 +170,23 @@ class Conditional:
     @property
     def run_share(self) -> Array:
         """Variance of a new run's own effect at the largest run, shape (draw, 1); zero if every row is a run."""
-        return (0.0 if self.basis.cluster is None else RUN_SHARE) * self.amplitude
+        return (0.0 if self.process.cluster is None else RUN_SHARE) * self.amplitude
 
     def run_variance(self, log_inputs: Array) -> Array:
         """Variance of a new run's own effect at points, shape (draw, point)."""
-        return np.asarray(self.run_share * np.square(self.basis.scale(log_inputs)))
+        return np.asarray(self.run_share * np.square(self.process.scale(log_inputs)))
 
     def _loadings(self, log_inputs: Array) -> Array:
         """Features of points in the rotated coordinates; a point's own run is new, so it loads on no run effect."""
-        features = self.basis.features(log_inputs)
+        features = self.process.features(log_inputs)
         return np.asarray(features @ self.right[:, : features.shape[1]].T)
 
     def _left_over(self, log_inputs: Array) -> Array:
         """Covariance, for unit tau, that the rotated features do not span."""
-        features, right = self.basis.features(log_inputs), self.right[:, : self.basis.features(log_inputs).shape[1]]
+        features = self.process.features(log_inputs)
+        right = self.right[:, : features.shape[1]]
         unspanned = features @ (np.eye(features.shape[1]) - right.T @ right) @ features.T
-        return np.asarray(self.basis.residual_covariance(log_inputs) + unspanned)
+        return np.asarray(self.process.residual_covariance(log_inputs, features) + unspanned)
 
 
 def log_likelihood(residual: Any, sigma: Any, tau: Any, rotation: Any, variances: Any, noise_scale: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from bayescale.allocation import Optimum
+from bayescale.backtest import LEVELS, Backtest
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
@@ -63,6 +64,28 @@ def predict_document(bands: Forecast) -> dict[str, Any]:
         summary = {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _QUARTILES)}
         predictions.append({**point, bands.outcome: summary})
     return {"predictions": _finite(predictions), "warnings": list(bands.warnings)}
+
+
+def backtest_document(measured: Backtest) -> dict[str, Any]:
+    """Scores of the law under test by horizon, and beside them those of the baselines."""
+    summary = measured.summary()
+    horizons = []
+    for horizon, block in summary.groupby("horizon"):
+        methods = {row["method"]: _scores(row) for row in block.to_dict("records")}
+        own = methods.pop(measured.law)
+        found = {"horizon": horizon, "n_train": measured.n_train[float(str(horizon))], **own, "baselines": methods}
+        horizons.append(found)
+    document: dict[str, Any] = _finite({"law": measured.law, "horizons": horizons})
+    return document
+
+
+def _scores(row: Any) -> dict[str, Any]:
+    return {
+        "n_test": int(row["n_test"]),
+        "coverage": {f"{level:g}": row[f"cover_{level:g}"] for level in LEVELS},
+        "coverage_se": {"0.8": row["cover_0.8_se"], "0.9": row["cover_0.9_se"]},
+        **{name: row[name] for name in ("crps", "crps_se", "log_score", "interval_score", "width", "rmse", "bias")},
+    }
 
 
 def _at(draws: xr.DataArray, probabilities: tuple[float, ...]) -> dict[str, float]:

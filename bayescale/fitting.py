@@ -19,6 +19,7 @@ from bayescale.discrepancy import (
     TAU,
     Basis,
     Conditional,
+    Process,
     noise_scale,
     pointwise_log_likelihood,
 )
@@ -129,7 +130,7 @@ class Fit:
             return None
         constant = self.tree["constant_data"].to_dataset()
         cluster = constant["cluster"].to_numpy() if "cluster" in constant else None
-        return Basis(log_inputs(self.law, self.runs), constant["noise_scale"].to_numpy(), cluster)
+        return Basis(Process(log_inputs(self.law, self.runs), cluster), constant["noise_scale"].to_numpy())
 
     @property
     def outcome_name(self) -> str:
@@ -261,17 +262,11 @@ def fit(
     resolved_noise = _noise(noise, discrepancy)
     warnings = [*table.warnings, *check_runs(resolved_law, table)]
 
-    from bayescale.posterior import build_model
-    from bayescale.robust import reweighted
-    from bayescale.sampling.logdensity import LogDensity
+    # Threads help none of the small matrices of a fit, and fight each other where many fits run at once.
+    from threadpoolctl import threadpool_limits
 
-    basis = _basis(resolved_law, table) if discrepancy else None
-    model = build_model(resolved_law, table, resolved_noise, basis)
-    density = LogDensity(model)
-    prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
-    if basis is not None and noise == "student_t":
-        basis = reweighted(resolved_law, table, model, density, basis, prior_coordinates)
-    sampled = _sample(model, density, prior_coordinates, engine, draws, chains, seed)
+    with threadpool_limits(limits=1, user_api="blas"):
+        basis, prior, sampled = _infer(resolved_law, table, resolved_noise, discrepancy, engine, draws, chains, seed)
     result = Fit(
         tree=_tree(
             resolved_law, _all_parameters(resolved_law, resolved_noise, discrepancy), table, basis, sampled, prior
@@ -297,6 +292,23 @@ def fit(
         notes=table.notes,
     )
     return replace(result, warnings=(*warnings, *sampled.warnings, *_identification_warnings(result)))
+
+
+def _infer(
+    law: Law, runs: Runs, noise: Noise, discrepancy: bool, engine: Engine, draws: int, chains: int, seed: int
+) -> tuple[Basis | None, dict[str, Array], "_Sampled"]:
+    """Build the posterior and sample it; returns the basis of its discrepancy, prior draws and posterior draws."""
+    from bayescale.posterior import build_model
+    from bayescale.robust import reweighted
+    from bayescale.sampling.logdensity import LogDensity
+
+    basis = _basis(law, runs) if discrepancy else None
+    model = build_model(law, runs, noise, basis)
+    density = LogDensity(model)
+    prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
+    if basis is not None and noise.df is not None:
+        basis = reweighted(law, runs, model, density, basis, prior_coordinates)
+    return basis, prior, _sample(model, density, prior_coordinates, engine, draws, chains, seed)
 
 
 def log_inputs(law: Law, runs: Runs) -> Array:
@@ -330,7 +342,7 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     mean = log_outcome - fitted.residuals()
     scale = fitted.noise.draw_scale(rng, fitted.columns, mean.shape, fitted.relative_standard_error())
     if fitted.basis is not None:
-        mean = mean + fitted.conditional.draw(fitted.basis.log_inputs, rng)
+        mean = mean + fitted.conditional.draw(fitted.basis.process.log_inputs, rng)
         scale = scale * noise_scale(fitted.inputs)
     values = mean + scale * rng.standard_normal(mean.shape)
     return _with_run_group(fitted, "posterior_predictive", values)
@@ -449,7 +461,7 @@ def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Paramete
 def _basis(law: Law, runs: Runs) -> Basis:
     """Features of the discrepancy before the outcomes have been looked at."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
-    return Basis(log_inputs(law, runs), scale, _clusters(runs))
+    return Basis(Process(log_inputs(law, runs), _clusters(runs)), scale)
 
 
 def _clusters(runs: Runs) -> NDArray[np.int64] | None:
@@ -503,8 +515,8 @@ def _constant_data(law: Law, runs: Runs, basis: Basis | None) -> xr.Dataset:
         data[f"centre_{name}"] = ((), value, {"units": units[name]})
     if basis is not None:
         data["noise_scale"] = ("run", basis.noise_scale, {"units": "sigma"})
-        if basis.cluster is not None:
-            data["cluster"] = ("run", basis.cluster)
+        if basis.process.cluster is not None:
+            data["cluster"] = ("run", basis.process.cluster)
     return xr.Dataset(data)
 
 

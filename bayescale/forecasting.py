@@ -166,7 +166,7 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     variance = np.square(noise_scales(fit, inputs, rng))
     if fit.basis is not None:
         located = np.log(np.stack(np.broadcast_arrays(*inputs.values()), axis=-1))
-        size = fit.basis.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
+        size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
     return np.asarray(latent * np.exp(np.sqrt(variance) * rng.standard_normal(latent.shape)))
 

@@ -51,7 +51,7 @@ def reweighted(
         mode = find_modes(density, starts)[0].location[None]
         standardised = _residuals(law, runs, density, basis, mode) / before
         scale = np.sqrt((DEGREES_OF_FREEDOM + np.square(standardised)) / (DEGREES_OF_FREEDOM + 1))
-        basis = Basis(basis.log_inputs, before * scale, basis.cluster)
+        basis = Basis(basis.process, before * scale)
         set_basis(model, basis)
         starts = mode
     return basis
@@ -64,5 +64,5 @@ def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis, mode: 
     column = {name: values[:, None] for name, values in parameters.items()}
     residuals = np.log(runs.column(law.outcome)) - np.log(law.mean(np, inputs, column))
     conditional = basis.condition(residuals, parameters["sigma"], parameters["tau"])
-    fitted, _ = conditional.moments(basis.log_inputs)
+    fitted, _ = conditional.moments(basis.process.log_inputs)
     return np.asarray((residuals - fitted)[0] / parameters["sigma"])

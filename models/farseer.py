@@ -12,9 +12,9 @@ from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Va
 ALLOCATION = replace(additive.ALLOCATION, meaning="allocation exponent at the centre, beta/(alpha + beta)")
 COUPLING = Parameter(
     name="coupling",
-    prior=Prior("Normal", mu=0.0, sigma=0.1),
-    meaning="change of the log data term per e-fold of N, at the centre; 0 is Chinchilla",
-    reason="sd 0.1: a data term of half or twice the size after three decades of N",
+    prior=Prior("Normal", mu=0.0, sigma=0.5),
+    meaning="log of the N-slope that loss would have at the centre without its data term, over its own; 0 is Chinchilla",
+    reason="sd 0.5: the data term takes back at most half of what size gains, or adds as much",
 )
 BETA_SLOPE = Parameter(
     name="beta_slope",
@@ -34,14 +34,16 @@ FADING_BETA = replace(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents
-    # (up to the coupling), so the priors of that law keep their meaning.
+    # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents,
+    # so the priors of that law keep their meaning.
     E = q["loss_centre"] - additive.sum_of_levels(xp, q)
     log_excess = xp.log1p(q["level_N"] / E)
     alpha, beta = 2 * q["exponent"] * (1 - q["a_opt"]), 2 * q["exponent"] * q["a_opt"]
-    g = alpha * q["level_N"] / ((E + q["level_N"]) * log_excess)
+    slope = alpha * q["level_N"]
+    g = slope * xp.exp(q["coupling"]) / ((E + q["level_N"]) * log_excess)
+    level_slope = slope * xp.expm1(q["coupling"]) / q["level_D"]
     log_n = xp.log(centre["N"])
-    a1, a2 = -q["beta_slope"] / q["fading_beta"], -q["coupling"] / q["fading_B"]
+    a1, a2 = -q["beta_slope"] / q["fading_beta"], -level_slope / q["fading_B"]
     return {
         "E": E,
         "a1": a1 * xp.exp(q["fading_beta"] * log_n),

