@@ -124,6 +124,7 @@ def backtest(
     seed: int = 0,
     n_jobs: int = 1,
     cache: str | Path | None = None,
+    baselines: bool = True,
     progress: bool = False,
 ) -> Backtest:
     """Measure how a law's bands would have done on the larger runs of a table.
@@ -142,6 +143,8 @@ def backtest(
         Processes; a ``joblib.parallel_config`` around the call sends the work elsewhere.
     cache : path, optional
         Folder in which finished splits are kept, so that a stopped back-test resumes.
+    baselines : bool
+        Whether to run the other methods too.
     progress : bool
         Whether to show a bar on standard error.
 
@@ -160,9 +163,10 @@ def backtest(
     table = _with_compute(runs, resolved)
     found = splits(table, horizons)
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
+    beside = baselines and set(resolved.input_names) == {"N", "D"}
     score = Memory(None if cache is None else str(cache), verbose=0).cache(_score_split, ignore=["law"])
     identity = (resolved.name, table.data_hash)
-    tasks = [delayed(score)(law, identity, _rows(table, s.train), _rows(table, s.test), options) for s in found]
+    tasks = [delayed(score)(law, identity, _rows(table, s.train), _rows(table, s.test), options, beside) for s in found]
     finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     blocks = [
         block.assign(
@@ -183,13 +187,18 @@ def backtest(
 
 
 def _score_split(
-    law: str | Path | Law, identity: tuple[str, str], train: Runs, test: Runs, options: dict[str, Any]
+    law: str | Path | Law,
+    identity: tuple[str, str],
+    train: Runs,
+    test: Runs,
+    options: dict[str, Any],
+    baselines: bool,
 ) -> pd.DataFrame:
     """Scores of one split's hidden runs under every method; ``identity`` keys the cache."""
     seed = options["seed"]
     resolved = law if isinstance(law, Law) else catalog.load_law(law)
     methods = {resolved.name: predicted(fit(resolved, train, **options), _inputs(resolved, test), seed=seed)}
-    if set(resolved.input_names) == {"N", "D"}:
+    if baselines:
         plain = fit(PLAIN_LAW, train, **{**options, "discrepancy": False})
         methods["plain"] = predicted(plain, _inputs(plain.law, test), seed=seed)
         for name, baseline in BASELINES.items():

@@ -261,6 +261,55 @@ def backtest(
         _print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by run.")
 
 
+@app.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
+@click.argument("runs", default="chinchilla")
+@click.option(
+    "--law",
+    "laws",
+    multiple=True,
+    default=("chinchilla", "tied", "skaling"),
+    show_default=True,
+    help="A shipped law's name or a law file (.py); repeat it.",
+)
+@click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome.")
+@click.option("--discrepancy/--no-discrepancy", default=True, show_default=True, help="Whether the laws may be wrong.")
+@click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+def compare(
+    runs: str,
+    laws: tuple[str, ...],
+    noise: str,
+    discrepancy: bool,
+    columns: dict[str, str] | None,
+    seed: int,
+    jobs: int,
+    as_json: bool,
+) -> None:
+    """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
+    from bayescale.catalog import load_runs
+    from bayescale.compare import compare as run_compare
+
+    compared = run_compare(
+        laws,
+        load_runs(runs, columns=columns),
+        noise=noise,
+        discrepancy=discrepancy,
+        seed=seed,
+        n_jobs=jobs,
+        progress=True,
+    )
+    if as_json:
+        from bayescale.documents import compare_document
+
+        _print_json(compare_document(compared))
+    else:
+        rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
+        _print_table(rows, "Laws, the best forecaster first (log scores in nats; larger is better)")
+        _print_remarks(compared.warnings, ())
+
+
 @app.command()
 @click.argument("name", required=False)
 def laws(name: str | None) -> None:
@@ -399,7 +448,12 @@ def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
 def _progress(message: str) -> Iterator[None]:
     from rich.console import Console
 
-    with Console(stderr=True).status(message):
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
+        yield
+        return
+    with console.status(message):
         yield
 
 
@@ -412,6 +466,20 @@ def _plan_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
             row[f"{label} ({line['unit']})"] = _interval(line, 4 if label == "loss" else 3)
         rows.append(row)
     return rows
+
+
+def _comparison_row(row: Any) -> dict[str, str]:
+    score, evidence = row["horizon_score"], row["log_evidence"]
+    return {
+        "rank": str(row["rank"]),
+        "law": row["law"],
+        "score of hidden larger runs": "" if score is None else f"{score:.3f}",
+        "ELPD (leave one out)": f"{row['elpd_loo']:.1f} +- {row['se']:.1f}",
+        "difference from first": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
+        "largest k-hat": f"{row['max_pareto_k']:.2f}",
+        "log evidence": "" if evidence is None else f"{evidence:.1f}",
+        "stacking weight": f"{row['weight_stacking']:.2f}",
+    }
 
 
 def _score_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from bayescale.allocation import Optimum
 from bayescale.backtest import LEVELS, Backtest
+from bayescale.compare import Comparison
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
@@ -76,6 +77,16 @@ def backtest_document(measured: Backtest) -> dict[str, Any]:
         found = {"horizon": horizon, "n_train": measured.n_train[float(str(horizon))], **own, "baselines": methods}
         horizons.append(found)
     document: dict[str, Any] = _finite({"law": measured.law, "horizons": horizons})
+    return document
+
+
+def compare_document(compared: Comparison) -> dict[str, Any]:
+    """The laws, the best first."""
+    laws = [
+        {**row, "horizon_elpd": {f"{h:g}": v for h, v in compared.horizon_elpd.get(row["law"], {}).items()} or None}
+        for row in compared.table.to_dict("records")
+    ]
+    document: dict[str, Any] = _finite({"laws": laws, "warnings": list(compared.warnings)})
     return document
 
 

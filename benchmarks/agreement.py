@@ -1,4 +1,4 @@
-"""Importance sampling against NUTS on the unconstrained scale: every shipped law and noise on the Chinchilla runs.
+"""Importance sampling against NUTS on the unconstrained scale: every law and noise for the Chinchilla runs.
 
 Each sampler has at least 20,000 effective draws of its worst coordinate. Run it as ``python benchmarks/agreement.py``.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.catalog import law_names, load_dataset, load_law
+from bayescale.catalog import law_names, load_card, load_dataset, load_law
 from bayescale.noise import NOISES
 from bayescale.posterior import build_model
 from bayescale.sampling.importance import sample_importance
@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
 
     tables = []
-    for law, noise in product(options.law or law_names(), options.noise or NOISES):
+    for law, noise in product(options.law or load_card("chinchilla").laws, options.noise or NOISES):
         print(f"{law}, {noise}", file=sys.stderr)
         tables.append(compare(law, noise, options.draws).assign(law=law, noise=noise))
     table = pd.concat(tables, ignore_index=True)

@@ -14,10 +14,10 @@ PACKAGE = root("models").parent / "bayescale"
 
 LAYERS = (
     {"errors"},
-    {"quantities", "intervals", "files"},
+    {"quantities", "intervals", "files", "predictive"},
     {"law", "tables"},
-    {"additive", "runs"},
-    {"catalog"},
+    {"additive", "curves", "runs"},
+    {"baselines", "catalog"},
     {"discrepancy"},
     {"noise"},
     {"posterior"},
@@ -26,7 +26,7 @@ LAYERS = (
     {"robust"},
     {"fitting"},
     {"forecasting", "storage", "calibration"},
-    {"allocation"},
+    {"allocation", "backtest"},
     {"documents", "plots"},
     {"cli"},
 )

@@ -1,7 +1,5 @@
 """A ``pm.Model`` as a vectorised function, for every shipped law and noise, against PyMC and SciPy."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,7 @@ from bayescale.sampling import logdensity
 from bayescale.sampling.logdensity import LogDensity, interpreted_mode
 
 N_RUNS = 40
-CASES = {f"{law}-{noise}": (law, noise) for law, noise in product(catalog.law_names(), NOISES)}
+CASES = [*((law, "student_t") for law in catalog.law_names()), ("chinchilla", "normal")]
 
 
 def made_up_runs(law):
@@ -37,7 +35,7 @@ class Case:
         self.draws, self.parameters = self.density.prior(2000, seed=1)
 
 
-@pytest.fixture(scope="session", params=CASES.values(), ids=CASES)
+@pytest.fixture(scope="session", params=CASES, ids="-".join)
 def case(request):
     return Case(*request.param)
 

@@ -1,0 +1,180 @@
+"""Which law: by how it extrapolates first, and by leave-one-out density and evidence beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayescale import catalog
+from bayescale.backtest import HORIZONS, backtest
+from bayescale.errors import LawError, RunsError
+from bayescale.fitting import Fit, as_runs, fit, with_log_likelihood
+from bayescale.forecasting import predicted
+from bayescale.law import Law
+from bayescale.runs import Runs
+
+Array = NDArray[np.float64]
+
+GOOD_K = 0.7
+"""Pareto k-hat above which a run's leave-one-out density is computed by an exact refit instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Laws side by side.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per law, the best first: ``elpd_loo`` (nats) with ``se``, its difference from the best law's and that
+        difference's error (``elpd_diff``, ``dse``), ``p_loo``, ``max_pareto_k``, ``log_evidence``,
+        ``weight_stacking``, ``horizon_score`` (mean log score over the horizons, nats per hidden run) and ``rank``.
+    horizon_elpd : dict
+        Mean log score of hidden larger runs, nats per run, by law and horizon; empty where the table is too small.
+    pointwise : pandas.DataFrame
+        Leave-one-out log density of each run (nats), a column per law: which runs decide.
+    warnings : tuple of str
+    """
+
+    table: pd.DataFrame
+    horizon_elpd: dict[str, dict[float, float]]
+    pointwise: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([self.table.to_string(index=False, float_format="%.2f"), *self.warnings])
+
+
+def compare(
+    laws: Sequence[str | Path | Law],
+    runs: str | Path | pd.DataFrame | Runs,
+    *,
+    horizons: Sequence[float] = HORIZONS,
+    noise: str = "student_t",
+    discrepancy: bool = True,
+    seed: int = 0,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> Comparison:
+    """Compare laws on the same runs; they are ranked by the log score of hidden larger runs.
+
+    Fitting well inside the runs is no evidence of forecasting well beyond them, so leave-one-out density, evidence and
+    stacking weights are shown but rank only where the table is too small for a back-test.
+
+    Parameters
+    ----------
+    laws : sequence of str, path or Law
+        At least two, of the same outcome.
+    runs : str, path, DataFrame or Runs
+    horizons, noise, discrepancy, seed, n_jobs, progress
+        As for :func:`bayescale.backtest`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    LawError
+        If fewer than two laws are given, two share a name, or they predict different outcomes.
+    RunsError, CatalogError
+        If the runs or a law cannot be used.
+    """
+    resolved = [law if isinstance(law, Law) else catalog.load_law(law) for law in laws]
+    names = [law.name for law in resolved]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise LawError(f"a comparison needs two or more different laws, not {', '.join(names) or 'none'}")
+    if len({law.outcome for law in resolved}) > 1:
+        raise LawError(
+            f"laws of different outcomes cannot be compared: {', '.join(sorted({w.outcome for w in resolved}))}"
+        )
+    table = as_runs(runs, resolved[0])
+    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
+    fits = {law.name: with_log_likelihood(fit(law, table, **options)) for law in resolved}
+    loo = {name: _leave_one_out(fitted, table, options) for name, fitted in fits.items()}
+    warnings = [f"{name}: {text}" for name, fitted in fits.items() for text in fitted.warnings]
+    try:
+        scores = {law.name: _horizon_scores(law, table, horizons, options, n_jobs, progress) for law in resolved}
+    except RunsError as error:
+        scores = {}
+        warnings.append(f"ranked by leave-one-out density only: {error}")
+    pointwise = pd.DataFrame({name: values for name, (values, _) in loo.items()})
+    rows = [_row(name, fits[name], loo[name], scores.get(name, {})) for name in names]
+    ranked = _ranked(pd.DataFrame(rows).assign(weight_stacking=stacking_weights(pointwise.to_numpy())), pointwise)
+    return Comparison(table=ranked, horizon_elpd=scores, pointwise=pointwise, warnings=tuple(warnings))
+
+
+def stacking_weights(log_densities: Array) -> Array:
+    """Weights that maximise the mean log density of the mixture (Yao et al. 2018, arXiv:1704.02030, equation 4).
+
+    Parameters
+    ----------
+    log_densities : array, shape (run, law)
+
+    Returns
+    -------
+    array, shape (law,)
+
+    Examples
+    --------
+    >>> stacking_weights(np.log([[0.9, 0.1], [0.8, 0.1], [0.7, 0.2]])).round(2).tolist()
+    [1.0, 0.0]
+    """
+    densities = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
+    weights = np.full(densities.shape[1], 1 / densities.shape[1])
+    # Expectation maximisation: each law's share of the responsibility for each run. It climbs monotonically.
+    for _ in range(2000):
+        shares = densities * weights
+        weights = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
+    return np.asarray(weights)
+
+
+def _leave_one_out(fitted: Fit, runs: Runs, options: dict[str, Any]) -> tuple[Array, Any]:
+    """Leave-one-out log density of each run, by PSIS or, where that is unreliable, by an exact refit."""
+    import arviz as az
+
+    found = az.loo(fitted.tree, pointwise=True)
+    values = found.elpd_i.to_numpy().copy()
+    for i in np.flatnonzero(found.pareto_k.to_numpy() > GOOD_K):
+        kept = runs.frame.drop(index=i).reset_index(drop=True)
+        refit = fit(fitted.law, replace(runs, frame=kept), **options)
+        left_out = {name: runs.column(name)[[i]] for name in fitted.law.input_names}
+        values[i] = predicted(refit, left_out).log_density(np.log(runs.column(fitted.law.outcome)[[i]]))[0]
+    return values, found
+
+
+def _horizon_scores(
+    law: Law, runs: Runs, horizons: Sequence[float], options: dict[str, Any], n_jobs: int, progress: bool
+) -> dict[float, float]:
+    measured = backtest(law, runs, horizons=horizons, n_jobs=n_jobs, progress=progress, baselines=False, **options)
+    means = measured.scores.groupby("horizon")["log_score"].mean()
+    return {float(str(horizon)): float(value) for horizon, value in means.items()}
+
+
+def _row(name: str, fitted: Fit, loo: tuple[Array, Any], scores: dict[float, float]) -> dict[str, Any]:
+    values, found = loo
+    return {
+        "law": name,
+        "elpd_loo": float(values.sum()),
+        "se": float(np.sqrt(len(values)) * values.std()),
+        "p_loo": float(found.p),
+        "max_pareto_k": float(found.pareto_k.max()),
+        "log_evidence": fitted.diagnostics.log_evidence,
+        "horizon_score": float(np.mean(list(scores.values()))) if scores else None,
+    }
+
+
+def _ranked(table: pd.DataFrame, pointwise: pd.DataFrame) -> pd.DataFrame:
+    by = "horizon_score" if table["horizon_score"].notna().all() else "elpd_loo"
+    ordered = table.sort_values(by, ascending=False, kind="stable").reset_index(drop=True)
+    best = pointwise[ordered["law"].iloc[0]]
+    differences = [pointwise[name] - best for name in ordered["law"]]
+    return ordered.assign(
+        elpd_diff=[float(d.sum()) for d in differences],
+        dse=[float(np.sqrt(len(d)) * d.std(ddof=0)) for d in differences],
+        rank=np.arange(1, len(ordered) + 1),
+    )

@@ -1,0 +1,128 @@
+"""Held-out calibration over the shipped tables: do bands on larger runs hold what they say, and how sharp are they?
+
+Every table with N and D is back-tested as ``bayescale backtest`` does it; scores are pooled within a table, averaged over
+the tables of a paper (a family), and then over families, so that no paper counts by its number of rows. Run it as
+``python benchmarks/calibration.py --law tied``; finished splits are kept in ``--cache`` and not computed again.
+"""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bayescale.backtest import HORIZONS, LEVELS, Backtest, backtest
+from bayescale.catalog import law_names, load_card, load_runs
+
+RESULTS = Path(__file__).parent / "results"
+TABLES = (
+    "chinchilla",
+    "porian:kaplan_reproduction",
+    "porian:head_flops_counted",
+    "porian:short_warmup",
+    "porian:matched_cosine",
+    "porian:tuned",
+    "gadre:c4",
+    "gadre:redpajama",
+    "gadre:refinedweb",
+    "gemstones",
+    "datablations",
+)
+COVERAGES = [f"cover_{level:g}" for level in LEVELS]
+SCORES = [*COVERAGES, "width", "crps", "log_score", "rmse", "bias"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--law", choices=law_names(), default="chinchilla")
+    parser.add_argument("--noise", default="student_t")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, default=Path(".calibration"))
+    options = parser.parse_args()
+
+    measured = {}
+    for name in TABLES:
+        print(f"back-testing {options.law} on {name}", flush=True)
+        measured[name] = backtest(
+            options.law,
+            load_runs(name),
+            noise=options.noise,
+            seed=options.seed,
+            n_jobs=options.jobs,
+            cache=options.cache,
+        )
+    by_table = pd.concat([per_table(name, test) for name, test in measured.items()], ignore_index=True)
+    by_family = by_table.groupby(["horizon", "method", "family"], sort=False)[[*SCORES, "n_test"]].mean().reset_index()
+    overall = over_families(by_family, options.law)
+    text = "\n\n".join(
+        [
+            f"{options.law} with discrepancy, {options.noise} noise; {machine()}",
+            "Mean over families",
+            overall.to_string(index=False, float_format="%.3f"),
+            "By family",
+            shown(by_family, ("horizon", "family")),
+            "By table",
+            shown(by_table, ("horizon", "table")),
+        ]
+    )
+    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    stem = f"calibration_{options.law}_{options.noise}"
+    (RESULTS / f"{stem}.txt").write_text(text + "\n")
+    document = {"overall": overall.to_dict("records"), "by_table": by_table.to_dict("records")}
+    (RESULTS / f"{stem}.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+def per_table(name: str, test: Backtest) -> pd.DataFrame:
+    """Mean scores of one table by horizon and method; the law under test is called ``bayescale``."""
+    summary = test.summary()
+    method = summary["method"].where(summary["method"] != test.law, "bayescale")
+    family = load_card(name.partition(":")[0]).family
+    return summary.assign(method=method, table=name, family=family)[
+        ["horizon", "method", "family", "table", "n_test", *SCORES, "cover_0.9_se"]
+    ]
+
+
+def over_families(by_family: pd.DataFrame, law: str) -> pd.DataFrame:
+    """Mean over families, its standard error, the worst family, and CRPS over that of the plain Chinchilla posterior."""
+    rows = []
+    for horizon in HORIZONS:
+        at = by_family[by_family["horizon"] == horizon]
+        plain = at[at["method"] == "plain"].set_index("family")["crps"]
+        for method, block in at.groupby("method", sort=False):
+            n = len(block)
+            ratio = block["crps"].mean() / plain[block["family"]].mean()
+            rows.append(
+                {
+                    "horizon": horizon,
+                    "method": law if method == "bayescale" else method,
+                    "families": n,
+                    **{name: block[name].mean() for name in SCORES},
+                    "cover_0.9_se": block["cover_0.9"].std(ddof=1) / np.sqrt(n),
+                    "worst_0.9": block["cover_0.9"].min(),
+                    "crps_ratio": ratio,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def shown(scores: pd.DataFrame, index: tuple[str, str]) -> str:
+    """Coverage, width and CRPS of the law under test beside the CRPS of plain and bootstrap."""
+    own = scores[scores["method"] == "bayescale"].set_index(list(index))
+    table = own[["n_test", *COVERAGES, "width", "crps", "log_score", "rmse", "bias"]].copy()
+    for other in ("plain", "bootstrap"):
+        peer = scores[scores["method"] == other].set_index(list(index))
+        table[f"{other}_0.9"], table[f"{other}_crps"] = peer["cover_0.9"], peer["crps"]
+    return table.to_string(float_format="%.4f")
+
+
+def machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""JSON documents: the keys that other programs rely on, and numbers at full precision."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bayescale.allocation import optimum
+from bayescale.documents import fit_document, plan_document, predict_document
+from bayescale.forecasting import forecast
+
+TAILS = ["q05", "q50", "q95"]
+
+
+@pytest.fixture(scope="module")
+def plan(chinchilla_fit):
+    return plan_document(chinchilla_fit, optimum(chinchilla_fit, [5.76e23, 1e26]))
+
+
+@pytest.fixture(scope="module")
+def predictions(chinchilla_fit):
+    return predict_document(forecast(chinchilla_fit, N=[1e9, 70e9], D=[2e10, 1.4e12]))
+
+
+def test_keys_of_a_plan(plan):
+    assert {"law", "dataset", "n_runs", "engine", "diagnostics", "parameters", "budgets", "warnings"} <= plan.keys()
+    assert {"pareto_k", "ess_min", "r_hat_max"} <= plan["diagnostics"].keys()
+    assert (plan["law"], plan["dataset"], plan["n_runs"]) == ("chinchilla", "chinchilla", 240)
+    for summary in plan["parameters"].values():
+        assert list(summary) == ["mean", "sd", *TAILS]
+    for budget in plan["budgets"]:
+        assert list(budget) == ["C", "N", "D", "tokens_per_parameter", "loss", "N_law", "D_law"]
+        assert all(list(budget[name]) == TAILS for name in list(budget)[1:])
+    assert [budget["C"] for budget in plan["budgets"]] == [5.76e23, 1e26]
+
+
+def test_a_plan_names_all_parameters_as_in_the_posterior(plan, chinchilla_fit):
+    assert set(plan["parameters"]) == set(chinchilla_fit.parameters)
+    assert {"E", "A", "B", "alpha_N", "beta_D", "a_opt", "sigma"} <= plan["parameters"].keys()
+
+
+def test_keys_of_predictions(predictions):
+    assert {"predictions"} <= predictions.keys()
+    for point, (N, D) in zip(predictions["predictions"], [(1e9, 2e10), (70e9, 1.4e12)], strict=True):
+        assert list(point) == ["N", "D", "loss"]
+        assert (point["N"], point["D"]) == (N, D)
+        assert list(point["loss"]) == ["mean", "sd", "q05", "q25", "q50", "q75", "q95"]
+
+
+def test_numbers_are_those_of_python_at_full_precision(plan, predictions, chinchilla_fit):
+    draws = chinchilla_fit.parameters["E"]
+    assert plan["parameters"]["E"]["mean"] == pytest.approx(draws.mean(), rel=1e-14)
+    assert plan["parameters"]["E"]["q05"] == np.quantile(draws, 0.05)
+    predictive = forecast(chinchilla_fit, N=1e9, D=2e10).summary(0.5)
+    assert predictions["predictions"][0]["loss"]["q25"] == pytest.approx(predictive["q25"][0], rel=1e-2)
+    loss = optimum(chinchilla_fit, [5.76e23, 1e26]).draws["loss"].isel(budget=1)
+    assert plan["budgets"][1]["loss"]["q95"] == float(loss.quantile(0.95))
+
+
+def test_documents_are_json_and_what_is_undefined_is_null(plan, predictions, nuts_fit):
+    for document in (plan, predictions, fit_document(nuts_fit)):
+        assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert plan["diagnostics"]["r_hat_max"] is None
+    assert fit_document(nuts_fit)["diagnostics"]["pareto_k"] is None
