@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayescale.allocation import Optimum as Optimum
     from bayescale.allocation import optimum as optimum
+    from bayescale.backtesting import Backtest as Backtest
+    from bayescale.backtesting import backtest as backtest
     from bayescale.catalog import dataset_names as dataset_names
     from bayescale.catalog import law_names as law_names
     from bayescale.catalog import load_card as load_card
     from bayescale.catalog import load_dataset as load_dataset
     from bayescale.catalog import load_law as load_law
+    from bayescale.comparison import Comparison as Comparison
+    from bayescale.comparison import compare as compare
     from bayescale.errors import BayescaleError as BayescaleError
     from bayescale.fitting import Fit as Fit
     from bayescale.fitting import fit as fit
@@ -29,6 +33,10 @@ if TYPE_CHECKING:
     from bayescale.storage import save as save
 
 _HOME = {
+    "Backtest": "backtesting",
+    "Comparison": "comparison",
+    "backtest": "backtesting",
+    "compare": "comparison",
     "BayescaleError": "errors",
     "Fit": "fitting",
     "Forecast": "forecasting",

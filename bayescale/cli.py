@@ -237,7 +237,7 @@ def backtest(
     as_json: bool,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
-    from bayescale.backtest import backtest as run_backtest
+    from bayescale.backtesting import backtest as run_backtest
     from bayescale.catalog import load_law, load_runs
 
     load_law(law)
@@ -289,7 +289,7 @@ def compare(
 ) -> None:
     """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
     from bayescale.catalog import load_runs
-    from bayescale.compare import compare as run_compare
+    from bayescale.comparison import compare as run_compare
 
     compared = run_compare(
         laws,
@@ -364,7 +364,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     try:
         # Not standalone, where click answers an interrupt by status 1.
-        status = app(args=arguments, standalone_mode=False)
+        status = app(args=arguments, prog_name="bayescale", standalone_mode=False)
         print(end="", flush=True)
     except click.ClickException as error:
         error.show()
@@ -544,12 +544,14 @@ def _print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
         table.add_column(escape(name), overflow="fold")
     for row in rows:
         table.add_row(*(escape(row.get(name, "")) for name in names))
+    # Not as the table's own title, which a narrow table would fold.
+    _console().print(title, style="bold", markup=False, highlight=False)
     _console().print(table)
 
 

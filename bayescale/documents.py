@@ -1,16 +1,18 @@
 """The JSON documents of the command line, for programs: full precision, and quantile keys that do not change."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from bayescale.allocation import Optimum
-from bayescale.backtest import LEVELS, Backtest
-from bayescale.compare import Comparison
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
+
+if TYPE_CHECKING:
+    from bayescale.backtesting import Backtest
+    from bayescale.comparison import Comparison
 
 _TAILS = (0.05, 0.5, 0.95)
 _QUARTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -67,7 +69,7 @@ def predict_document(bands: Forecast) -> dict[str, Any]:
     return {"predictions": _finite(predictions), "warnings": list(bands.warnings)}
 
 
-def backtest_document(measured: Backtest) -> dict[str, Any]:
+def backtest_document(measured: "Backtest") -> dict[str, Any]:
     """Scores of the law under test by horizon, and beside them those of the baselines."""
     summary = measured.summary()
     horizons = []
@@ -80,7 +82,7 @@ def backtest_document(measured: Backtest) -> dict[str, Any]:
     return document
 
 
-def compare_document(compared: Comparison) -> dict[str, Any]:
+def compare_document(compared: "Comparison") -> dict[str, Any]:
     """The laws, the best first."""
     laws = [
         {**row, "horizon_elpd": {f"{h:g}": v for h, v in compared.horizon_elpd.get(row["law"], {}).items()} or None}
@@ -93,7 +95,7 @@ def compare_document(compared: Comparison) -> dict[str, Any]:
 def _scores(row: Any) -> dict[str, Any]:
     return {
         "n_test": int(row["n_test"]),
-        "coverage": {f"{level:g}": row[f"cover_{level:g}"] for level in LEVELS},
+        "coverage": {f"{level:g}": row[f"cover_{level:g}"] for level in (0.5, 0.8, 0.9, 0.95)},
         "coverage_se": {"0.8": row["cover_0.8_se"], "0.9": row["cover_0.9_se"]},
         **{name: row[name] for name in ("crps", "crps_se", "log_score", "interval_score", "width", "rmse", "bias")},
     }

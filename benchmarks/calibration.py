@@ -1,7 +1,7 @@
-"""Held-out calibration over the shipped tables: do bands on larger runs hold what they say, and how sharp are they?
+"""Held-out calibration over the shipped tables: whether bands on larger runs hold, and how sharp they are.
 
-Every table with N and D is back-tested as ``bayescale backtest`` does it; scores are pooled within a table, averaged over
-the tables of a paper (a family), and then over families, so that no paper counts by its number of rows. Run it as
+Every table with N and D is back-tested as ``bayescale backtest`` does it; scores are pooled within a table, averaged
+over the tables of a paper (a family), and then over families, so that no paper counts by its number of rows. Run it as
 ``python benchmarks/calibration.py --law tied``; finished splits are kept in ``--cache`` and not computed again.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bayescale.backtest import HORIZONS, LEVELS, Backtest, backtest
+from bayescale.backtesting import HORIZONS, LEVELS, Backtest, backtest
 from bayescale.catalog import law_names, load_card, load_runs
 
 RESULTS = Path(__file__).parent / "results"
@@ -88,7 +88,7 @@ def per_table(name: str, test: Backtest) -> pd.DataFrame:
 
 
 def over_families(by_family: pd.DataFrame, law: str) -> pd.DataFrame:
-    """Mean over families, its standard error, the worst family, and CRPS over that of the plain Chinchilla posterior."""
+    """Mean over families, its standard error, the worst family, and CRPS over that of the plain posterior."""
     rows = []
     for horizon in HORIZONS:
         at = by_family[by_family["horizon"] == horizon]

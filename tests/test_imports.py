@@ -26,7 +26,8 @@ LAYERS = (
     {"robust"},
     {"fitting"},
     {"forecasting", "storage", "calibration"},
-    {"allocation", "backtest"},
+    {"allocation", "backtesting"},
+    {"comparison"},
     {"documents", "plots"},
     {"cli"},
 )

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.backtest import HORIZONS, backtest
+from bayescale.backtesting import HORIZONS, backtest
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import Fit, as_runs, fit, with_log_likelihood
 from bayescale.forecasting import predicted
@@ -88,10 +88,9 @@ def compare(
     names = [law.name for law in resolved]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise LawError(f"a comparison needs two or more different laws, not {', '.join(names) or 'none'}")
-    if len({law.outcome for law in resolved}) > 1:
-        raise LawError(
-            f"laws of different outcomes cannot be compared: {', '.join(sorted({w.outcome for w in resolved}))}"
-        )
+    outcomes = sorted({law.outcome for law in resolved})
+    if len(outcomes) > 1:
+        raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
     table = as_runs(runs, resolved[0])
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
     fits = {law.name: with_log_likelihood(fit(law, table, **options)) for law in resolved}
