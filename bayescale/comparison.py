@@ -1,5 +1,6 @@
 """Which law: by how it extrapolates first, and by leave-one-out density and evidence beside it."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,16 +96,16 @@ def compare(
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
     fits = {law.name: with_log_likelihood(fit(law, table, **options)) for law in resolved}
     loo = {name: _leave_one_out(fitted, table, options) for name, fitted in fits.items()}
-    warnings = [f"{name}: {text}" for name, fitted in fits.items() for text in fitted.warnings]
+    doubts = [f"{name}: {text}" for name, fitted in fits.items() for text in fitted.warnings]
     try:
         scores = {law.name: _horizon_scores(law, table, horizons, options, n_jobs, progress) for law in resolved}
     except RunsError as error:
         scores = {}
-        warnings.append(f"ranked by leave-one-out density only: {error}")
+        doubts.append(f"ranked by leave-one-out density only: {error}")
     pointwise = pd.DataFrame({name: values for name, (values, _) in loo.items()})
     rows = [_row(name, fits[name], loo[name], scores.get(name, {})) for name in names]
     ranked = _ranked(pd.DataFrame(rows).assign(weight_stacking=stacking_weights(pointwise.to_numpy())), pointwise)
-    return Comparison(table=ranked, horizon_elpd=scores, pointwise=pointwise, warnings=tuple(warnings))
+    return Comparison(table=ranked, horizon_elpd=scores, pointwise=pointwise, warnings=tuple(doubts))
 
 
 def stacking_weights(log_densities: Array) -> Array:
@@ -136,7 +137,10 @@ def _leave_one_out(fitted: Fit, runs: Runs, options: dict[str, Any]) -> tuple[Ar
     """Leave-one-out log density of each run, by PSIS or, where that is unreliable, by an exact refit."""
     import arviz as az
 
-    found = az.loo(fitted.tree, pointwise=True)
+    with warnings.catch_warnings():
+        # It warns of the high k-hats that are mended below.
+        warnings.simplefilter("ignore", UserWarning)
+        found = az.loo(fitted.tree, pointwise=True)
     values = found.elpd_i.to_numpy().copy()
     for i in np.flatnonzero(found.pareto_k.to_numpy() > GOOD_K):
         kept = runs.frame.drop(index=i).reset_index(drop=True)

@@ -306,8 +306,8 @@ def _infer(
     model = build_model(law, runs, noise, basis)
     density = LogDensity(model)
     prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
-    if basis is not None and noise.df is not None:
-        basis = reweighted(law, runs, model, density, basis, prior_coordinates)
+    if basis is not None:
+        basis = reweighted(law, runs, noise, model, density, basis, prior_coordinates)
     return basis, prior, _sample(model, density, prior_coordinates, engine, draws, chains, seed)
 
 

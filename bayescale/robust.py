@@ -2,7 +2,8 @@
 
 Integrating the discrepancy out needs normal noise. Student-t noise is normal given a scale per run, so a first pass
 finds those scales at the mode (iteratively reweighted least squares, Lange, Little and Taylor 1989,
-doi:10.1080/01621459.1989.10478852) and the fit proper takes them as given.
+doi:10.1080/01621459.1989.10478852) and the fit proper takes them as given. Standard errors that a table gives for its
+outcomes become part of those scales in the same pass, relative to sigma at the mode.
 """
 
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import DEGREES_OF_FREEDOM, Basis
+from bayescale.discrepancy import Basis
 from bayescale.law import Law
-from bayescale.posterior import set_basis
+from bayescale.noise import Noise
+from bayescale.posterior import relative_standard_error, set_basis
 from bayescale.runs import Runs
 from bayescale.sampling.modes import find_modes
 
@@ -28,14 +30,16 @@ _STARTS = 4
 
 
 def reweighted(
-    law: Law, runs: Runs, model: "pm.Model", density: "LogDensity", basis: Basis, prior_draws: Array
+    law: Law, runs: Runs, noise: Noise, model: "pm.Model", density: "LogDensity", basis: Basis, prior_draws: Array
 ) -> Basis:
-    """The basis with each run's noise scaled by how far it lies from the law and its discrepancy.
+    """The basis with each run's noise scaled by its standard error and by how far it lies from law and discrepancy.
 
     Parameters
     ----------
     law : Law
     runs : Runs
+    noise : Noise
+        Only Student-t noise scales runs by their distance.
     model : pymc.Model
         Left with the new basis set.
     density : LogDensity
@@ -45,13 +49,18 @@ def reweighted(
     prior_draws : array, shape (draw, coordinate)
         Where the search for the mode starts.
     """
-    before = basis.noise_scale
+    before, relative = basis.noise_scale, relative_standard_error(law, runs)
+    if noise.df is None and relative is None:
+        return basis
     starts = prior_draws[np.argsort(-density(prior_draws))[:_STARTS]]
     for _ in range(_PASSES):
         mode = find_modes(density, starts)[0].location[None]
-        standardised = _residuals(law, runs, density, basis, mode) / before
-        scale = np.sqrt((DEGREES_OF_FREEDOM + np.square(standardised)) / (DEGREES_OF_FREEDOM + 1))
-        basis = Basis(basis.process, before * scale)
+        sigma = density.parameters(mode)["sigma"]
+        scale = before if relative is None else np.hypot(before, relative / sigma)
+        if noise.df is not None:
+            standardised = _residuals(law, runs, density, basis, mode) / scale
+            scale = scale * np.sqrt((noise.df + np.square(standardised)) / (noise.df + 1))
+        basis = Basis(basis.process, scale)
         set_basis(model, basis)
         starts = mode
     return basis

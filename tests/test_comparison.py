@@ -1,0 +1,59 @@
+"""Comparing laws: the ranking, leave-one-out densities and stacking weights."""
+
+import json
+
+import numpy as np
+import pytest
+
+import bayescale as bs
+from bayescale.comparison import stacking_weights
+from bayescale.documents import compare_document
+from bayescale.errors import LawError
+
+
+@pytest.fixture(scope="module")
+def compared():
+    return bs.compare(["tied", "skaling"], bs.load_dataset("gadre", group="c4"), horizons=(3,))
+
+
+def test_the_best_forecaster_comes_first(compared):
+    scores = compared.table["horizon_score"].to_numpy()
+    assert scores[0] >= scores[1]
+    assert compared.table["rank"].tolist() == [1, 2]
+    assert compared.table["elpd_diff"].iloc[0] == 0
+    assert compared.table["weight_stacking"].sum() == pytest.approx(1)
+
+
+def test_pointwise_densities_add_up(compared):
+    for row in compared.table.to_dict("records"):
+        assert compared.pointwise[row["law"]].sum() == pytest.approx(row["elpd_loo"])
+    assert len(compared.pointwise) == 34 or len(compared.pointwise) == 35
+
+
+def test_document_has_the_promised_keys(compared):
+    document = compare_document(compared)
+    keys = {"law", "elpd_loo", "se", "p_loo", "max_pareto_k", "log_evidence", "weight_stacking", "horizon_elpd", "rank"}
+    assert all(keys <= set(law) for law in document["laws"])
+    assert set(document["laws"][0]["horizon_elpd"]) == {"3"}
+    json.dumps(document, allow_nan=False)
+
+
+def test_a_small_table_is_ranked_by_leave_one_out(few_runs):
+    compared = bs.compare(["chinchilla", "tied"], few_runs, discrepancy=False)
+    assert compared.horizon_elpd == {}
+    assert any("leave-one-out density only" in text for text in compared.warnings)
+    assert compared.table["elpd_loo"].is_monotonic_decreasing
+
+
+def test_stacking_finds_the_mixture():
+    rng = np.random.default_rng(0)
+    member = rng.uniform(size=4000) < 0.7
+    draws = np.where(member, rng.normal(0, 1, 4000), rng.normal(4, 1, 4000))
+    logs = np.column_stack([-0.5 * draws**2, -0.5 * (draws - 4) ** 2])
+    assert stacking_weights(logs) == pytest.approx([0.7, 0.3], abs=0.03)
+
+
+@pytest.mark.parametrize("laws", [[], ["tied"], ["tied", "tied"]], ids=["none", "one", "twice the same"])
+def test_needs_two_different_laws(laws, few_runs):
+    with pytest.raises(LawError, match="two or more different laws"):
+        bs.compare(laws, few_runs)

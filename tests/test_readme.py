@@ -1,0 +1,98 @@
+"""The README: its commands and its Python run, and its numbers are those that the code gives."""
+
+import contextlib
+import io
+import re
+import shlex
+
+import pytest
+
+from bayescale.catalog import dataset_names, load_card, root
+
+TEXT = (root("models").parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"(?:<!-- (.*?) -->\n)?```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
+NUMBER = re.compile(r"-?\d[\d.]*(?:e[+-]?\d+)?")
+
+
+def blocks(language):
+    return [body for _, kind, body in BLOCKS if kind == language]
+
+
+FILES = {mark.removeprefix("file: "): body for mark, _, body in BLOCKS if mark.startswith("file: ")}
+COMMANDS = [line.removeprefix("uv run ") for body in blocks("console") for line in body.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """What each command prints, run in order in one folder that holds the README's files."""
+    from bayescale.cli import main
+
+    folder = tmp_path_factory.mktemp("readme")
+    for name, body in FILES.items():
+        (folder / name).write_text(body)
+    printed = {}
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "200")
+        for command in COMMANDS:
+            program, *arguments = shlex.split(command)
+            if program == "bayescale":
+                with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as left:
+                    main(arguments)
+                assert not left.value.code, command
+                printed[command] = out.getvalue()
+        assert (folder / "plan.png").exists()
+    return printed
+
+
+def words(line):
+    """A line with its numbers masked, and the numbers."""
+    return NUMBER.sub("#", " ".join(line.split())), [float(number) for number in NUMBER.findall(line)]
+
+
+def test_there_are_two_commands_to_set_up():
+    set_up = TEXT[TEXT.index("## Set up") : TEXT.index("## What comes out")]
+    assert len(re.findall(r"^uv run ", set_up, flags=re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize(("command", "shown"), zip([COMMANDS[0], COMMANDS[2]], blocks("text"), strict=True))
+def test_output_is_what_the_command_prints(outputs, command, shown):
+    printed = dict(words(line) for line in outputs[command].splitlines())
+    rows = [line for line in shown.splitlines() if line.strip()]
+    for row in rows:
+        masked, numbers = words(row)
+        assert masked in printed, row
+        if "[" in row and "%" not in row:
+            candidates = [words(line)[1] for line in outputs[command].splitlines() if words(line)[0] == masked]
+            assert any(numbers == pytest.approx(found, rel=0.03) for found in candidates), row
+
+
+def test_python_runs(tmp_path, monkeypatch, capsys):
+    (code,) = (body for body in blocks("python") if body not in FILES.values())
+    monkeypatch.chdir(tmp_path)
+    assert 8 <= len([line for line in code.splitlines() if line.strip()]) <= 12
+    exec(code, {})
+    out = capsys.readouterr().out
+    assert "a_opt" in out
+    assert re.search(r"P\(more than 20 tokens per parameter\) = 0\.[1-6]", out)
+    assert (tmp_path / "chinchilla.nc").exists()
+
+
+def test_the_distance_of_the_default_budgets_is_as_said(outputs):
+    assert "1e+26 FLOP is 7.72k times the largest run (1.3e+22 FLOP)" in outputs[COMMANDS[0]]
+    assert 5.76e23 / 1.3e22 == pytest.approx(44, rel=0.01)
+    assert "lie 44 and 7,700 times beyond the Chinchilla runs" in TEXT
+
+
+def test_every_data_set_and_its_licence_is_named():
+    licences = TEXT[TEXT.index("## Data, licences") :]
+    spelt = {"CC-BY-4.0": "CC BY 4.0"}
+    for name in dataset_names():
+        licence = load_card(name).licence
+        assert name in licences
+        assert spelt.get(licence, licence) in licences
+
+
+def test_links_lead_somewhere():
+    folder = root("models").parent
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        assert target.startswith("https://") or (folder / target).exists(), target
