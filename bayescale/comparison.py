@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 GOOD_K = 0.7
 """Pareto k-hat above which a run's leave-one-out density is computed by an exact refit instead."""
 
+LEAST_HIDDEN_RUNS = 5
+"""Hidden runs below which a back-test is too thin to rank laws by."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -154,6 +157,9 @@ def _horizon_scores(
     law: Law, runs: Runs, horizons: Sequence[float], options: dict[str, Any], n_jobs: int, progress: bool
 ) -> dict[float, float]:
     measured = backtest(law, runs, horizons=horizons, n_jobs=n_jobs, progress=progress, baselines=False, **options)
+    hidden = measured.scores["row"].nunique()
+    if hidden < LEAST_HIDDEN_RUNS:
+        raise RunsError(f"{runs.source}: only {hidden} of its runs can be hidden in a back-test")
     means = measured.scores.groupby("horizon")["log_score"].mean()
     return {float(str(horizon)): float(value) for horizon, value in means.items()}
 
