@@ -540,6 +540,8 @@ def _print_remarks(warnings: Sequence[str], notes: Sequence[str]) -> None:
 
 
 def _print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
+    if not rows:
+        return
     from rich import box
     from rich.markup import escape
     from rich.table import Table

@@ -4,9 +4,6 @@ Such a law meets error fractions, losses and seconds alike, so nothing in it has
 geometric-mean ``x`` of the runs, and floors and ceilings are shares of that.
 """
 
-from types import ModuleType
-from typing import Any
-
 import numpy as np
 
 from bayescale.law import Derived, Input, Parameter, Prior
@@ -32,11 +29,3 @@ EXPONENT = Parameter(
 )
 FLOOR = Derived(name="floor", meaning="outcome for unlimited x")
 
-
-def without_gradient(xp: ModuleType, value: Any) -> Any:
-    """The same value, as a constant to PyTensor's derivatives: for the iterations before a solver's last one."""
-    if xp is np:
-        return value
-    from pytensor.gradient import disconnected_grad
-
-    return disconnected_grad(value)

@@ -32,6 +32,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
             "diagnostics": {
                 "pareto_k": diagnostics.pareto_k,
                 "ess_min": diagnostics.ess_min,
+                "ess": dict(diagnostics.ess),
                 "r_hat_max": diagnostics.r_hat_max,
                 "certified": diagnostics.certified,
                 "divergent_share": diagnostics.divergent_share,

@@ -52,9 +52,9 @@ class Diagnostics:
         Whether the draws can stand for the posterior.
     pareto_k : float or None
         Tail shape of the importance weights; below 0.7 if certified.
-    ess_min : float
-        Effective sample size of the worst parameter: of the importance weights (at least 1,000 if certified), or the
-        smaller of bulk and tail for NUTS (at least 400).
+    ess : mapping
+        Effective sample size for each sampled parameter: of the importance weights (at least 1,000 if certified), or
+        the smaller of bulk and tail for NUTS (at least 400).
     r_hat_max : float or None
         Largest R-hat of the chains; below 1.01 if certified.
     divergent_share : float or None
@@ -64,11 +64,16 @@ class Diagnostics:
 
     certified: bool
     pareto_k: float | None
-    ess_min: float
+    ess: Mapping[str, float]
     r_hat_max: float | None
     divergent_share: float | None
     log_evidence: float | None
     log_evidence_se: float | None
+
+    @property
+    def ess_min(self) -> float:
+        """Effective sample size for the worst parameter."""
+        return min(self.ess.values())
 
 
 @dataclass(frozen=True)
@@ -395,7 +400,7 @@ def _sample_importance(density: "LogDensity", prior_coordinates: Array, draws: i
         diagnostics=Diagnostics(
             certified=result.certified,
             pareto_k=result.pareto_k,
-            ess_min=float(result.ess.min()),
+            ess=dict(zip(density.parameter_names, result.ess.tolist(), strict=True)),
             r_hat_max=None,
             divergent_share=None,
             log_evidence=result.log_evidence,
@@ -415,7 +420,7 @@ def _sample_nuts(model: "pm.Model", draws: int, chains: int, seed: int) -> _Samp
         diagnostics=Diagnostics(
             certified=result.certified,
             pareto_k=None,
-            ess_min=result.ess_min,
+            ess=result.ess,
             r_hat_max=result.r_hat_max,
             divergent_share=result.divergent_share,
             log_evidence=None,

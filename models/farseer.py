@@ -23,8 +23,8 @@ BETA_SLOPE = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents,
-    # so the priors of that law keep their meaning. D counts from the centre because B and beta_D are strongly tied at
+    # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and
+    # exponents, so the priors of that law keep their meaning. D counts from the centre because B and beta_D are strongly tied at
     # one token.
     E = q["loss_centre"] - additive.sum_of_levels(xp, q)
     log_excess = xp.log1p(q["level_N"] / E)
@@ -54,7 +54,7 @@ LAW = Law(
     name="farseer",
     title="Farseer",
     formula="E exp(A N^-g) + B N^kappa (D/D_0)^(-beta N^s)",
-    citation="Li et al. 2025, arXiv:2506.10972, whose log B and log beta are powers of N: here in the limit of small ones",
+    citation="Li et al. 2025, arXiv:2506.10972, whose log B and log beta are powers of N: here for small ones",
     decision="Whether larger models learn faster or slower from data, and what that does to D*/N*.",
     failure="Tells its seven parameters apart only where many runs cross N with D; far out B and beta know no bounds.",
     inputs=(PARAMETERS, TOKENS),

@@ -32,7 +32,7 @@ def quick_nuts(monkeypatch):
 
     def sample(model, *, draws, chains, seed):
         posterior, stats = quick.tree["posterior"].to_dataset(), quick.tree["sample_stats"].to_dataset()
-        return nuts.NutsResult(posterior, stats, r_hat_max=1.0, ess_min=500.0, divergent_share=0.0)
+        return nuts.NutsResult(posterior, stats, r_hat_max=1.0, ess={"sigma": 500.0}, divergent_share=0.0)
 
     def prepare(fitted):
         nonlocal quick

@@ -5,6 +5,7 @@ import io
 import re
 import shlex
 
+import numpy as np
 import pytest
 
 from bayescale.catalog import dataset_names, load_card, root
@@ -59,14 +60,13 @@ def test_there_are_two_commands_to_set_up():
 
 @pytest.mark.parametrize(("command", "shown"), SHOWN)
 def test_output_is_what_the_command_prints(outputs, command, shown):
-    printed = dict(words(line) for line in outputs[command].splitlines())
-    rows = [line for line in shown.splitlines() if line.strip()]
-    for row in rows:
+    printed = [words(line) for line in outputs[command].splitlines()]
+    for row in filter(str.strip, shown.splitlines()):
         masked, numbers = words(row)
-        assert masked in printed, row
-        if "[" in row and "%" not in row:
-            candidates = [words(line)[1] for line in outputs[command].splitlines() if words(line)[0] == masked]
-            assert any(numbers == pytest.approx(found, rel=0.03) for found in candidates), row
+        # Intervals are held to a few per cent, which other processors and versions of NumPy may move them by.
+        tolerance = 0.03 if "[" in row else np.inf
+        found = [given for other, given in printed if other == masked]
+        assert any(numbers == pytest.approx(given, rel=tolerance) for given in found), row
 
 
 def test_python_runs(tmp_path, monkeypatch, capsys):

@@ -32,7 +32,9 @@ class LogDensity:
     Attributes
     ----------
     names : tuple of str
-        One name per unconstrained coordinate, such as ``E_log__``.
+        One name per unconstrained coordinate, such as ``sigma_log__``.
+    parameter_names : tuple of str
+        The sampled parameter of each coordinate, such as ``sigma``.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class LogDensity:
         if vectors:
             raise SamplingError(f"importance sampling takes scalar parameters only, not {', '.join(vectors)}")
         self.names = tuple(value.name for value in model.value_vars)
+        self.parameter_names = tuple(rv.name for rv in model.free_RVs)
         self._model = model
         self._draws = pt.matrix("draws")
         self._columns = {value: self._draws[:, i] for i, value in enumerate(model.value_vars)}

@@ -29,8 +29,10 @@ class NutsResult:
         Sampled and derived parameters, dims chain and draw.
     sample_stats : xarray.Dataset
         ``diverging``, ``energy``, ``n_steps``, ``step_size`` and ``lp``, dims chain and draw.
-    r_hat_max, ess_min : float
-        Worst R-hat, and smallest of the bulk and tail effective sample sizes, over the sampled parameters.
+    r_hat_max : float
+        Worst R-hat over the sampled parameters.
+    ess : dict
+        The smaller of bulk and tail effective sample size for each sampled parameter.
     divergent_share : float
         Share of draws whose transition diverged.
     """
@@ -38,14 +40,21 @@ class NutsResult:
     posterior: xr.Dataset
     sample_stats: xr.Dataset
     r_hat_max: float
-    ess_min: float
+    ess: dict[str, float]
     divergent_share: float
+
+    @property
+    def ess_min(self) -> float:
+        """Effective sample size for the worst parameter."""
+        return min(self.ess.values())
 
     @property
     def certified(self) -> bool:
         """Whether the draws can stand for the posterior."""
         return (
-            self.r_hat_max < R_HAT_LIMIT and self.ess_min >= ESS_LIMIT and self.divergent_share <= DIVERGENT_SHARE_LIMIT
+            self.r_hat_max < R_HAT_LIMIT
+            and self.ess_min >= ESS_LIMIT
+            and self.divergent_share <= DIVERGENT_SHARE_LIMIT
         )
 
 
@@ -78,11 +87,11 @@ def sample_nuts(model: "pm.Model", *, draws: int, chains: int, seed: int) -> Nut
     posterior = tree["posterior"].to_dataset()[names]
     stats = tree["sample_stats"].to_dataset().rename(logp="lp")
     free = posterior[[rv.name for rv in model.free_RVs]]
-    effective = [az.ess(free, method=method).to_array() for method in ("bulk", "tail")]
+    bulk, tail = (az.ess(free, method=method) for method in ("bulk", "tail"))
     return NutsResult(
         posterior=posterior,
         sample_stats=stats[["lp", "diverging", "energy", "n_steps", "step_size"]],
         r_hat_max=float(az.rhat(free).to_array().max()),
-        ess_min=float(min(e.min() for e in effective)),
+        ess={str(name): float(min(bulk[name], tail[name])) for name in free.data_vars},
         divergent_share=float(np.mean(stats["diverging"])),
     )
