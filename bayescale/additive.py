@@ -102,7 +102,7 @@ def additive_optimum(p: Values, product: Any) -> Any:
     --------
     >>> p = {"A": 482.01, "B": 2085.43, "alpha_N": 0.34781, "beta_D": 0.36585}
     >>> float(additive_optimum(p, 5.76e23 / 6).round(-8))
-    72200000000.0
+    72400000000.0
     """
     alpha, beta = p["alpha_N"], p["beta_D"]
     log_ratio = np.log(alpha * p["A"]) - np.log(beta * p["B"])

@@ -47,6 +47,15 @@ class Optimum:
         ``loss`` (a new run there, with noise); ``N_law`` and ``D_law``, the law's own optimum. Dims chain, draw and
         budget; the coordinate ``C`` (FLOP) runs along ``budget``.
     warnings : tuple of str
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> best = optimum(fit("chinchilla", "chinchilla"), 5.76e23)
+    >>> best.summary()["quantity"].tolist()
+    ['loss', 'N', 'D', 'tokens_per_parameter']
+    >>> 0.2 < float((best.draws["tokens_per_parameter"] > 20).mean()) < 0.5
+    True
     """
 
     draws: xr.Dataset

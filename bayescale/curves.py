@@ -28,4 +28,3 @@ EXPONENT = Parameter(
     reason="5-95 % 0.08-0.8: language models to few-shot image classification",
 )
 FLOOR = Derived(name="floor", meaning="outcome for unlimited x")
-

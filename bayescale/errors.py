@@ -17,7 +17,17 @@ and exit status 2.
 
 
 class BayescaleError(Exception):
-    """Root of every error that bayescale raises on purpose."""
+    """Root of every error that bayescale raises on purpose.
+
+    Examples
+    --------
+    >>> from bayescale import load_law
+    >>> try:
+    ...     load_law("skalling")
+    ... except BayescaleError as error:
+    ...     print(error)  # doctest: +ELLIPSIS
+    no law 'skalling', did you mean 'skaling'? Laws: ...
+    """
 
 
 class QuantityError(BayescaleError, ValueError):

@@ -74,6 +74,18 @@ class Parameter:
         ``shift(xp, sampled)``: the prior is that of the parameter minus this positive function of the parameters that
         stand before it. A level that the runs fix tightly can so be a coordinate of its own, while the prior stays on
         the part of it that is believed in.
+
+    Raises
+    ------
+    LawError
+        If the name is taken.
+
+    Examples
+    --------
+    >>> Parameter(name="alpha", prior=Prior("HalfNormal", sigma=1.0), meaning="exponent")
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.LawError: a parameter may not be called 'alpha': ArviZ uses that name; try 'alpha_N'
     """
 
     name: str
@@ -157,6 +169,26 @@ class Law:
     ------
     LawError
         If two parameters share a name.
+
+    Examples
+    --------
+    >>> def mean(xp, x, p):
+    ...     return p["floor"] + p["scale"] * power(xp, x["N"] / 1e9, -p["rate"])
+    >>> law = Law(
+    ...     name="sizes",
+    ...     title="Loss against size",
+    ...     formula="floor + scale (N/1e9)^-rate",
+    ...     citation="an example",
+    ...     inputs=(PARAMETERS,),
+    ...     parameters=(
+    ...         Parameter(name="floor", prior=Prior("LogNormal", mu=0.5, sigma=0.3), meaning="irreducible loss"),
+    ...         Parameter(name="scale", prior=Prior("LogNormal", mu=0.0, sigma=1.0), meaning="reducible loss at 1B"),
+    ...         Parameter(name="rate", prior=Prior("LogNormal", mu=-1.0, sigma=0.5), meaning="exponent"),
+    ...     ),
+    ...     mean=mean,
+    ... )
+    >>> law.mean(np, {"N": np.array([1e9, 16e9])}, {"floor": 1.5, "scale": 0.5, "rate": 0.25})
+    array([2.  , 1.75])
     """
 
     name: str

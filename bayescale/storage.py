@@ -84,6 +84,13 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> Fit:
     ------
     FitFileError
         If the file is missing, damaged, foreign, newer than this version, or fitted by another law.
+
+    Examples
+    --------
+    >>> load("absent.nc")
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.FitFileError: absent.nc: does not exist: give a file saved with `bayescale fit RUNS -o fit.nc`
     """
     path = Path(path)
     tree = _read(path)

@@ -24,8 +24,8 @@ BETA_SLOPE = Parameter(
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and
-    # exponents, so the priors of that law keep their meaning. D counts from the centre because B and beta_D are strongly tied at
-    # one token.
+    # exponents, so the priors of that law keep their meaning. D counts from the centre because B and beta_D are
+    # strongly tied at one token.
     E = q["loss_centre"] - additive.sum_of_levels(xp, q)
     log_excess = xp.log1p(q["level_N"] / E)
     alpha, beta = 2 * q["exponent"] * (1 - q["a_opt"]), 2 * q["exponent"] * q["a_opt"]

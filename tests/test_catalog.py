@@ -114,13 +114,58 @@ def test_runs_are_loaded_by_name_or_path(tmp_path):
     assert by_path.source == str(path)
 
 
+def test_one_series_is_loaded_by_its_group():
+    runs = catalog.load_runs("porian:tuned")
+    assert (len(runs), runs.source, runs.notes, runs.warnings) == (121, "porian:tuned", (), ())
+    assert set(runs.frame["group"]) == {"tuned"}
+    assert runs.frame.index.tolist() == list(range(121))
+    assert runs.data_hash == catalog.load_dataset("porian", group="tuned").data_hash
+    assert runs.frame["run"].nunique() == 16
+    assert catalog.load_runs("porian:matched_cosine").frame["run"].is_unique
+
+
+def test_series_that_are_pooled_are_told_so():
+    assert catalog.load_dataset("porian").warnings == (
+        "porian holds 5 series of column group, which must be fitted one at a time",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("porian", r"porian: has 5 series.*say porian:kaplan_reproduction\. Groups: .*, tuned$"),
+        ("porian:", r"porian: has 5 series"),
+        ("porian:tund", r"no porian group 'tund', did you mean 'tuned'\?"),
+        ("chinchilla:tuned", r"chinchilla: is a single series, without a group 'tuned': say chinchilla"),
+    ],
+)
+def test_series_that_are_not_named_or_not_there_are_refused(name, said):
+    with pytest.raises(CatalogError, match=said):
+        catalog.load_runs(name)
+
+
+def test_notes_of_a_series_count_its_own_rows():
+    assert catalog.load_runs("routing:hash_8").notes[0].startswith("6 of 11 runs flagged nonstandard left out")
+    assert catalog.load_runs("routing:hash_2").notes == ()
+
+
+def test_outcome_is_that_of_the_card_or_the_one_asked_for():
+    assert catalog.load_runs("double_descent:df4k").outcome == "y"
+    runs = catalog.load_runs("routing:hash_8", columns={"x": "N", "y": "loss"}, outcome="y")
+    assert (runs.outcome, len(runs), len(runs.notes)) == ("y", 5, 1)
+    assert {"x", "y"} < set(runs.frame.columns)
+    with pytest.raises(RunsError, match="no column 'y'"):
+        catalog.load_runs("routing:hash_8", outcome="y")
+
+
 @pytest.mark.parametrize(
     ("name", "columns", "said"),
     [
         ("chinchila", None, r"no data set 'chinchila', did you mean 'chinchilla'\?.*a path that ends in \.csv"),
         ("absent.csv", None, r"absent\.csv: no such file in "),
         ("tests", None, r"tests: is a directory"),
-        ("chinchilla", {"N": "params"}, r"chinchilla: a shipped data set.*leave --columns out"),
+        ("chinchilla", {"N": "params"}, r"chinchilla: no column 'params' to use as 'N'"),
+        ("porrian:tuned", None, r"no data set 'porrian:tuned', did you mean 'porian'\?"),
     ],
 )
 def test_runs_that_are_not_there_are_refused(name, columns, said, pytestconfig, monkeypatch):

@@ -79,21 +79,14 @@ class LogDensity:
 
     def prior(self, n: int, seed: int) -> tuple[Array, dict[str, Array]]:
         """Draw from the prior: coordinates of shape (n, coordinate), and the parameters, each of shape (n,)."""
-        import pytensor
-        from pymc.distributions.shape_utils import change_dist_size
-        from pymc.pytensorf import reseed_rngs
-        from pytensor.graph.traversal import graph_inputs
+        import pymc as pm
 
-        model = self._model
-        draws = [change_dist_size(rv, (n,), expand=True) for rv in model.free_RVs]
-        transforms = [model.rvs_to_transforms[rv] for rv in model.free_RVs]
+        transforms = [self._model.rvs_to_transforms[rv] for rv in self._model.free_RVs]
         values = [
-            draw if transform is None else transform.forward(draw, *rv.owner.inputs)
-            for rv, draw, transform in zip(model.free_RVs, draws, transforms, strict=True)
+            rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+            for rv, transform in zip(self._model.free_RVs, transforms, strict=True)
         ]
-        rngs = [v for v in graph_inputs(draws) if isinstance(v.type, pytensor.tensor.random.type.RandomGeneratorType)]
-        reseed_rngs(rngs, seed)
-        coordinates = np.column_stack(pytensor.function([], values, mode=interpreted_mode())())
+        coordinates = np.column_stack(pm.draw(values, draws=n, random_seed=seed, mode=interpreted_mode()))
         return coordinates, self.parameters(coordinates)
 
     def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
@@ -117,9 +110,15 @@ class LogDensity:
 
     def _compile(self, outputs: Sequence[Any]) -> Callable[[Array], list[Array]]:
         import pytensor
+        from pymc.logprob.utils import local_check_parameter_to_ninf_switch
+        from pytensor.graph.fg import FunctionGraph
         from pytensor.graph.replace import vectorize_graph
+        from pytensor.graph.rewriting.basic import in2out
 
-        vectorized = vectorize_graph(list(outputs), self._columns)
+        # A parameter out of its range, by overflow far out, is a density of zero and not an error of the whole call.
+        graph = FunctionGraph(outputs=list(outputs), clone=False)
+        in2out(local_check_parameter_to_ninf_switch).rewrite(graph)
+        vectorized = vectorize_graph(list(graph.outputs), self._columns)
         compiled: Callable[[Array], list[Array]] = pytensor.function(
             [self._draws], vectorized, mode=interpreted_mode(), on_unused_input="ignore"
         )

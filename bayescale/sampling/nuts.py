@@ -52,9 +52,7 @@ class NutsResult:
     def certified(self) -> bool:
         """Whether the draws can stand for the posterior."""
         return (
-            self.r_hat_max < R_HAT_LIMIT
-            and self.ess_min >= ESS_LIMIT
-            and self.divergent_share <= DIVERGENT_SHARE_LIMIT
+            self.r_hat_max < R_HAT_LIMIT and self.ess_min >= ESS_LIMIT and self.divergent_share <= DIVERGENT_SHARE_LIMIT
         )
 
 

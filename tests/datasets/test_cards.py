@@ -19,7 +19,7 @@ def test_every_folder_has_a_card(name):
 def test_card_is_complete(name):
     card = catalog.load_card(name)
     assert card.name == name
-    for entry in (card.title, card.description, card.licence, card.licence_notes, card.outcome):
+    for entry in (card.title, card.description, card.licence, card.licence_notes, card.outcome, card.family):
         assert entry.strip()
     assert card.citation
     assert all("arXiv:" in text or "https://" in text for text in card.citation)
@@ -52,6 +52,34 @@ def test_default_rows_are_what_the_card_says(name):
     left_out = int(table[card.exclude].sum()) if card.exclude else 0
     assert len(catalog.load_dataset(name)) == card.rows - left_out
     assert len(catalog.load_dataset(name, everything=True)) == card.rows
+
+
+def test_series_are_what_the_card_says(name):
+    card, everything = catalog.load_card(name), catalog.load_dataset(name)
+    groups = catalog.dataset_groups(name)
+    assert bool(groups) == (card.group is not None) == bool(everything.warnings)
+    series = [catalog.load_dataset(name, group=group) for group in groups]
+    assert sum(map(len, series)) == len(everything) * bool(groups)
+    for group, runs in zip(groups, series, strict=True):
+        assert (runs.source, runs.outcome, runs.warnings) == (f"{name}:{group}", card.outcome, ())
+        assert not set(group) & set(" ,:/"), "a name for the command line"
+
+
+def test_runs_of_many_rows_are_named(name):
+    card, table = catalog.load_card(name), _table(name)
+    assert card.run == ("run" if "run" in table else None)
+    if card.run is not None:
+        assert table["run"].duplicated().any()
+        if card.group is not None:
+            assert (table.groupby("run")[card.group].nunique() == 1).all()
+
+
+def test_curves_are_in_order_and_split(name):
+    table = _table(name)
+    for _, curve in table.groupby("group") if "split" in table else ():
+        assert curve["x"].is_monotonic_increasing
+        first = (curve["split"] == "fit").sum()
+        assert (curve["split"] == ["fit"] * first + ["extrapolate"] * (len(curve) - first)).all()
 
 
 def test_published_fits_are_of_laws_that_have_those_parameters(name):

@@ -8,6 +8,7 @@ from bayescale import catalog
 LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 WITH_OPTIMUM = [law for law in LAWS.values() if law.optimum is not None]
 TERMS_SIZED_AT_THE_CENTRE = [LAWS["chinchilla"], LAWS["tied"]]
+ONE_INPUT = [law for law in LAWS.values() if law.input_names == ("x",)]
 BUDGETS = np.array([1e19, 5.76e23, 1e26])
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -38,7 +39,8 @@ def test_law_is_named_by_its_file(law):
 
 @each_law
 def test_law_is_described(law):
-    assert all([law.title, law.formula, law.citation, law.decision, law.failure, law.outcome_unit])
+    assert all([law.title, law.formula, law.citation, law.decision, law.failure])
+    assert law.outcome_unit or law.outcome == "y"
     assert all(item.meaning for item in (*law.inputs, *law.parameters, *law.derived))
     assert all(parameter.reason for parameter in law.parameters)
 
@@ -77,6 +79,28 @@ def test_numpy_and_pytensor_agree(law, prior_draws):
 
 
 @each_law
+def test_gradients_are_finite_and_right(law, prior_draws):
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.compile.mode import Mode
+
+    x, sampled = inputs(law, 1e6, 1e13), prior_draws[law.name]
+    symbols = {name: pt.dcol(name) for name in sampled}
+    constants = {name: pt.constant(values) for name, values in x.items()}
+    log_mean = pt.log(law.mean(pt, constants, {**symbols, **law.derive(pt, symbols, centre(law))})).sum(axis=1)
+    gradients = pytensor.grad(log_mean.sum(), list(symbols.values()))
+    mode = Mode(linker="py", optimizer="fast_compile")
+    evaluate = pytensor.function(list(symbols.values()), [log_mean, *gradients], mode=mode)
+    for position, gradient in enumerate(evaluate(*sampled.values())[1:]):
+        ends = [[v.copy() for v in sampled.values()] for _ in range(2)]
+        step = 1e-6 * np.abs(ends[0][position])
+        ends[0][position] += step
+        ends[1][position] -= step
+        difference = (evaluate(*ends[0])[0] - evaluate(*ends[1])[0]) / (2 * step[:, 0])
+        np.testing.assert_allclose(gradient[:, 0], difference, rtol=1e-4, atol=1e-3)
+
+
+@each_law
 def test_mean_is_finite_and_positive_over_thirty_orders_of_magnitude(law, prior_draws):
     mean = law.mean(np, inputs(law, 1.0, 1e30), law.all_parameters(prior_draws[law.name], centre(law)))
     assert mean.shape == (8, 61)
@@ -106,6 +130,54 @@ def test_terms_have_their_level_at_the_centre(law, prior_draws):
     p = law.all_parameters(sampled, at)
     np.testing.assert_allclose(p["A"] * at["N"] ** -p["alpha_N"], sampled["level_N"], rtol=1e-12)
     np.testing.assert_allclose(p["B"] * at["D"] ** -p["beta_D"], sampled["level_D"], rtol=1e-12)
+
+
+@each_law
+def test_mean_at_the_centre_is_what_is_sampled(law, prior_draws):
+    sampled = prior_draws[law.name]
+    level = sampled.get("y_centre", sampled.get("loss_centre"))
+    np.testing.assert_allclose(law.mean(np, centre(law), law.all_parameters(sampled, centre(law))), level, rtol=1e-8)
+
+
+@pytest.mark.parametrize("law", ONE_INPUT, ids=lambda law: law.name)
+def test_curves_fall_to_their_floor_whatever_the_unit_of_x(law, prior_draws):
+    x, sampled = np.geomspace(1e6, 1e13, 61), prior_draws[law.name]
+    p = law.all_parameters(sampled, centre(law))
+    curve = law.mean(np, {"x": x}, p)
+    assert (np.diff(curve) < 0).all()
+    far = law.mean(np, {"x": np.array([1e300])}, p)
+    np.testing.assert_allclose(far, p["floor"], rtol=1e-6)
+    scaled = law.mean(np, {"x": x * 1e3}, law.all_parameters(sampled, {"x": centre(law)["x"] * 1e3}))
+    np.testing.assert_allclose(scaled, curve, rtol=1e-8)
+
+
+def test_m4_solves_its_equation(prior_draws):
+    law, x = LAWS["m4"], np.geomspace(1e8, 1e11, 61)
+    p = law.all_parameters(prior_draws["m4"], centre(law))
+    y = law.mean(np, {"x": x}, p)
+    left = np.log(y - p["floor"]) - p["ceiling_power"] * np.log(p["ceiling"] - y)
+    np.testing.assert_allclose(left, p["log_b"] - p["exponent"] * np.log(x), rtol=1e-7)
+
+
+def test_kaplan_has_its_published_form(prior_draws):
+    law, x = LAWS["kaplan_nd"], inputs(LAWS["kaplan_nd"], 1e6, 1e13)
+    p = law.all_parameters(prior_draws["kaplan_nd"], centre(law))
+    terms = (np.exp(p["log_N_c"]) / x["N"]) ** (p["alpha_N"] / p["alpha_D"]) + np.exp(p["log_D_c"]) / x["D"]
+    np.testing.assert_allclose(law.mean(np, x, p), terms ** p["alpha_D"], rtol=1e-10)
+
+
+def test_farseer_has_the_slopes_of_chinchilla_at_the_centre_and_its_data_term_when_uncoupled(prior_draws):
+    farseer, chinchilla, at = LAWS["farseer"], LAWS["chinchilla"], centre(LAWS["farseer"])
+    sampled = prior_draws["farseer"]
+    ours, theirs = farseer.all_parameters(sampled, at), chinchilla.all_parameters(sampled, at)
+    for name in ("N", "D"):
+        up, down = at | {name: at[name] * 1.001}, at | {name: at[name] / 1.001}
+        slopes = [law.mean(np, up, p) - law.mean(np, down, p) for law, p in ((farseer, ours), (chinchilla, theirs))]
+        np.testing.assert_allclose(*slopes, rtol=1e-4)
+    x = {"N": np.array(1e10), "D": np.geomspace(1e8, 1e12, 9)}
+    uncoupled = farseer.all_parameters({**sampled, "coupling": 0.0, "beta_slope": 0.0}, at)
+    falls = [law.mean(np, x, p) for law, p in ((farseer, uncoupled), (chinchilla, theirs))]
+    np.testing.assert_allclose(*(np.diff(fall) for fall in falls), rtol=1e-8)
 
 
 def inputs(law, low, high):
