@@ -1,8 +1,8 @@
 .PHONY: bench check ci figure format quick test
 
 check: ; uv run ruff check && uv run ruff format --check && uv run mypy
-test: ; uv run pytest
-quick: ; uv run pytest -m "not slow"
+test: ; uv run pytest -n 2
+quick: ; uv run pytest -n 2 -m "not slow"
 format: ; uv run ruff check --fix && uv run ruff format
 bench: ; uv run python benchmarks/speed.py
 figure: ; uv run bayescale plan --plot docs/plan.png

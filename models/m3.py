@@ -15,12 +15,15 @@ FALLING_SHARE = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    # The runs fix level and slope at their centre, and leave shift and exponent to trade off.
     share = q["falling_share"]
+    exponent = q["slope"] / share
     at_centre = 1 / (centre["x"] * share)
     return {
         "g": (1 - share) * at_centre,
-        "b": q["y_centre"] * power(xp, at_centre, -q["exponent"]),
-        "floor": q["y_centre"] * power(xp, 1 - share, q["exponent"]),
+        "b": q["y_centre"] * power(xp, at_centre, -exponent),
+        "floor": q["y_centre"] * power(xp, 1 - share, exponent),
+        "exponent": exponent,
     }
 
 
@@ -38,11 +41,12 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
-    parameters=(curves.Y_CENTRE, FALLING_SHARE, curves.EXPONENT),
+    parameters=(curves.Y_CENTRE, curves.SLOPE, FALLING_SHARE),
     derived=(
         Derived(name="g", meaning="shift of 1/x, which sets the floor"),
         Derived(name="b", meaning="coefficient"),
         curves.FLOOR,
+        curves.POWER,
     ),
     mean=mean,
     derive=derive,

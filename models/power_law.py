@@ -9,7 +9,13 @@ from bayescale.law import Derived, Law, Values, power
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     floor = q["y_centre"] * q["floor_share"]
-    return {"floor": floor, "A": (q["y_centre"] - floor) * power(xp, centre["x"], q["exponent"])}
+    # The runs fix level and slope at their centre, and leave floor and exponent to trade off.
+    exponent = q["slope"] / (1 - q["floor_share"])
+    return {
+        "floor": floor,
+        "A": (q["y_centre"] - floor) * power(xp, centre["x"], exponent),
+        "exponent": exponent,
+    }
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
@@ -26,8 +32,8 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
-    parameters=(curves.Y_CENTRE, curves.FLOOR_SHARE, curves.EXPONENT),
-    derived=(curves.FLOOR, Derived(name="A", meaning="coefficient of the power of x")),
+    parameters=(curves.Y_CENTRE, curves.SLOPE, curves.FLOOR_SHARE),
+    derived=(curves.FLOOR, Derived(name="A", meaning="coefficient of the power of x"), curves.POWER),
     mean=mean,
     derive=derive,
 )

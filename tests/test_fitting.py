@@ -151,7 +151,8 @@ def test_a_run_with_a_large_standard_error_hardly_counts(few_runs, few_fit):
     assert abs(spoilt.parameters["loss_centre"].mean() - true) > 3 * sd
 
 
-def test_fewer_runs_than_parameters_are_doubted(few_runs):
+def test_fewer_runs_than_parameters_are_doubted(few_runs, few_fit, importance_uncertified, quick_nuts):
+    quick_nuts(few_fit)
     fitted = fit("chinchilla", few_runs.iloc[::3])
     assert any("4 runs for the 5 free parameters of law 'chinchilla'" in text for text in fitted.warnings)
 

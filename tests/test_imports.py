@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import bayescale
@@ -110,14 +111,17 @@ def test_unknown_names_are_refused():
 
 
 def cpu_seconds(code):
-    """CPU time of a fresh interpreter, the best of five."""
-    timed = f"{code}\nimport time; print(time.process_time())"
-    return min(float(run_python(timed).splitlines()[-1]) for _ in range(5))
+    """CPU time of a fresh interpreter."""
+    return float(run_python(f"{code}\nimport time; print(time.process_time())").splitlines()[-1])
 
 
-def test_light_commands_take_hardly_longer_than_their_own_imports(saved_fit):
-    floor = cpu_seconds("import numpy, xarray")
-    assert cpu_seconds("import bayescale") < 1.5 * floor
-    assert cpu_seconds(COMMAND.format(arguments=["--help"])) < 1.5 * floor
-    arguments = ["predict", str(saved_fit), "--at", "N=70B,D=1.4T"]
-    assert cpu_seconds(COMMAND.format(arguments=arguments)) < 1.5 * floor
+def test_light_commands_take_hardly_longer_than_numpy_and_xarray(saved_fit):
+    predict = COMMAND.format(arguments=["predict", str(saved_fit), "--at", "N=70B,D=1.4T"])
+    light = ["import bayescale", COMMAND.format(arguments=["--help"]), predict]
+    best = np.full(1 + len(light), np.inf)
+    # The least of several, by turns, since other processes slow some of them down.
+    for _ in range(10):
+        best = np.minimum(best, [cpu_seconds(code) for code in ("import numpy, xarray", *light)])
+        if (best[1:] < 1.5 * best[0]).all():
+            return
+    pytest.fail(f"CPU seconds of numpy and xarray, then of {light}: {best}")
