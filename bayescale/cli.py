@@ -240,10 +240,9 @@ def backtest(
     from bayescale.backtesting import backtest as run_backtest
     from bayescale.catalog import load_law, load_runs
 
-    load_law(law)
     measured = run_backtest(
         law,
-        load_runs(runs, columns=columns),
+        load_runs(runs, columns=columns, outcome=load_law(law).outcome),
         horizons=horizons,
         noise=noise,
         discrepancy=discrepancy,
@@ -288,12 +287,12 @@ def compare(
     as_json: bool,
 ) -> None:
     """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
-    from bayescale.catalog import load_runs
+    from bayescale.catalog import load_law, load_runs
     from bayescale.comparison import compare as run_compare
 
     compared = run_compare(
         laws,
-        load_runs(runs, columns=columns),
+        load_runs(runs, columns=columns, outcome=load_law(laws[0]).outcome),
         noise=noise,
         discrepancy=discrepancy,
         seed=seed,
@@ -412,8 +411,7 @@ def _fit(
     from bayescale.fitting import fit
 
     law = law or DEFAULT_LAW
-    load_law(law)
-    table = load_runs(source, columns=columns)
+    table = load_runs(source, columns=columns, outcome=load_law(law).outcome)
     engine = engine or DEFAULT_ENGINE
     doing = f"fitting {law} to {len(table)} runs" + (" (compiling: about 10 s)" if engine == "nuts" else "")
     with _progress(doing):

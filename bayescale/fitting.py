@@ -480,7 +480,7 @@ def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
         return runs
     if isinstance(runs, pd.DataFrame):
         return Runs.from_frame(runs, outcome=law.outcome)
-    return catalog.load_runs(runs)
+    return catalog.load_runs(runs, outcome=law.outcome)
 
 
 def _described(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:

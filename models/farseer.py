@@ -1,8 +1,8 @@
 """Farseer: Chinchilla whose data term, and its exponent, change with model size (after Li et al. 2025).
 
-The published law is ``exp(a3 N^g + b3) + exp(a2 N^b + b2) D^-exp(a1 N^a + b1)``. Runs hardly tell its nine parameters
-apart: where the three exponentials are a floor plus a power and two plain powers of N, evidence is higher on every
-shipped table, and Chinchilla is nested exactly.
+The published law is ``exp(a3 N^g + b3) + exp(a2 N^b + b2) D^-exp(a1 N^a + b1)``, in nine parameters that runs hardly
+tell apart. Here its first term is a floor plus a power of N, and the other two functions are powers of N: that nests
+Chinchilla exactly, and has the higher evidence on chinchilla, gemstones and gadre.
 """
 
 from dataclasses import replace
@@ -30,13 +30,14 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # At the centre of the runs this is the additive law with the same levels and exponents, so the priors of that law
     # keep their meaning. N and D count from there: B, kappa, beta and s are strongly tied at one parameter and token.
     alpha = 2 * q["exponent"] * (1 - q["a_opt"])
+    per_draw = alpha / alpha  # every derived parameter has a value a draw
     return {
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
         "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
         "alpha_N": alpha,
         "beta_D": 2 * q["exponent"] * q["a_opt"],
-        "N_0": centre["N"] * (alpha / alpha),
-        "D_0": centre["D"] * (alpha / alpha),
+        "N_0": centre["N"] * per_draw,
+        "D_0": centre["D"] * per_draw,
     }
 
 
@@ -51,7 +52,7 @@ LAW = Law(
     name="farseer",
     title="Farseer",
     formula="E + A N^-alpha + B n^kappa d^(-beta n^s), n = N/N_0, d = D/D_0",
-    citation="Li et al. 2025, arXiv:2506.10972, whose log B and log beta are powers of N: here for small ones",
+    citation="Li et al. 2025, arXiv:2506.10972, with powers of N for exponentials of powers",
     decision="Whether larger models learn faster or slower from data, and what that does to D*/N*.",
     failure="Tells its parameters apart only where many runs cross N with D; far out its powers of N know no bounds.",
     inputs=(PARAMETERS, TOKENS),

@@ -31,6 +31,7 @@ def share_of_span(xp: ModuleType, z: Any) -> Any:
 
 
 def softplus(xp: ModuleType, z: Any) -> Any:
+    """``log(1 + exp(z))`` without overflow."""
     return xp.log1p(xp.exp(-abs(z))) + (z + abs(z)) / 2
 
 
