@@ -27,7 +27,7 @@ class Mode:
     log_density: float
 
 
-def find_modes(density: Density, starts: Array, *, max_iterations: int = 20, tolerance: float = 0.02) -> list[Mode]:
+def find_modes(density: Density, starts: Array, *, max_iterations: int = 60, tolerance: float = 0.02) -> list[Mode]:
     """Climb from every start and return the distinct modes, the highest first.
 
     Parameters
