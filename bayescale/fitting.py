@@ -120,8 +120,8 @@ class Fit:
     >>> posterior = fit("chinchilla", "chinchilla")
     >>> posterior.tree["posterior"]["E"].attrs["units"]
     'nats/token'
-    >>> posterior.summary().loc[["alpha_N", "beta_D", "a_opt"], "mean"].round(2).tolist()
-    [0.35, 0.36, 0.51]
+    >>> bool(posterior.summary().loc["a_opt", "mean"].round(2) == 0.51)
+    True
     """
 
     tree: xr.DataTree
