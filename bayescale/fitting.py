@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Engine = Literal["importance", "nuts"]
 
-PRIOR_DRAWS = 500
+PRIOR_DRAWS = 1000
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
 
