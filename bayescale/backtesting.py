@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.baselines import BASELINES
 from bayescale.errors import LawError, RunsError
-from bayescale.fitting import Engine, as_runs, fit
+from bayescale.fitting import as_runs, fit
 from bayescale.forecasting import predicted
+from bayescale.inference import Engine
 from bayescale.law import Law
 from bayescale.predictive import Predicted
 from bayescale.runs import Runs
@@ -94,7 +95,7 @@ def splits(runs: Runs, horizons: Sequence[float] = HORIZONS) -> list[Split]:
     RunsError
         If no split leaves ten training runs and something to score.
     """
-    compute, cluster = runs.column("C"), _clusters(runs)
+    compute, cluster = runs.column("C"), runs.clusters
     found = []
     ceiling = compute.max() / _STEP
     while (compute <= ceiling).sum() >= LEAST_TRAINING_RUNS:
@@ -178,7 +179,7 @@ def backtest(
     for split in found:
         sizes.setdefault(split.horizon, []).append(len(split.train))
     scores = pd.concat(blocks, ignore_index=True)
-    cluster = _clusters(table)
+    cluster = table.clusters
     return Backtest(
         scores=scores.assign(cluster=cluster[scores["row"].to_numpy()]),
         law=resolved.name,
@@ -237,10 +238,6 @@ def clustered_error(values: Array, cluster: NDArray[Any]) -> float:
     return float(np.sqrt(np.square(totals).sum() * n / max(n - 1, 1)) / len(values)) if n > 1 else float("nan")
 
 
-def _repeated(rows: NDArray[np.intp], length: int) -> NDArray[np.intp]:
-    return np.tile(rows, length // len(rows))
-
-
 def _means(block: pd.DataFrame) -> dict[str, float]:
     cluster = block["cluster"].to_numpy()
     means = {name: float(block[name].mean()) for name in (*(f"cover_{level:g}" for level in LEVELS), *_MEANS)}
@@ -259,12 +256,6 @@ def _outside(train: Runs, test: Runs, name: str) -> Array:
     """E-folds by which each run lies outside the training range of a column; zero inside."""
     x, seen = np.log(test.column(name)), np.log(train.column(name))
     return np.asarray(np.maximum(0.0, np.maximum(x - seen.max(), seen.min() - x)))
-
-
-def _clusters(runs: Runs) -> NDArray[np.int64]:
-    if "run" not in runs.frame:
-        return np.arange(len(runs))
-    return np.asarray(pd.factorize(runs.frame["run"])[0])
 
 
 def _rows(runs: Runs, rows: NDArray[np.intp]) -> Runs:

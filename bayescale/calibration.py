@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.errors import RunsError
-from bayescale.fitting import Diagnostics, fit
+from bayescale.fitting import fit
+from bayescale.inference import Diagnostics
 from bayescale.law import Law
 from bayescale.noise import Noise
 from bayescale.runs import Runs

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,56 +24,19 @@ from bayescale.discrepancy import (
     pointwise_log_likelihood,
 )
 from bayescale.errors import LawError, SamplingError
+from bayescale.inference import Diagnostics, Engine, Sampled, infer, log_inputs
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name
 from bayescale.runs import Runs, check_runs
 
 if TYPE_CHECKING:
-    import pymc as pm
-
-    from bayescale.sampling.logdensity import LogDensity
+    pass
 
 Array = NDArray[np.float64]
-Engine = Literal["importance", "nuts"]
 
-PRIOR_DRAWS = 1000
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
-
-
-@dataclass(frozen=True)
-class Diagnostics:
-    """What vouches for the draws; None where a figure is not defined for the sampler that made them.
-
-    Attributes
-    ----------
-    certified : bool
-        Whether the draws can stand for the posterior.
-    pareto_k : float or None
-        Tail shape of the importance weights; below 0.7 if certified.
-    ess : mapping
-        Effective sample size for each sampled parameter: of the importance weights (at least 1,000 if certified), or
-        the smaller of bulk and tail for NUTS (at least 400).
-    r_hat_max : float or None
-        Largest R-hat of the chains; below 1.01 if certified.
-    divergent_share : float or None
-    log_evidence, log_evidence_se : float or None
-        Log marginal likelihood of the log outcomes, and its Monte Carlo standard error.
-    """
-
-    certified: bool
-    pareto_k: float | None
-    ess: Mapping[str, float]
-    r_hat_max: float | None
-    divergent_share: float | None
-    log_evidence: float | None
-    log_evidence_se: float | None
-
-    @property
-    def ess_min(self) -> float:
-        """Effective sample size for the worst parameter."""
-        return min(self.ess.values())
 
 
 @dataclass(frozen=True)
@@ -279,11 +242,9 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
-        basis, prior, sampled = _infer(resolved_law, table, resolved_noise, discrepancy, engine, draws, chains, seed)
+        sampled = infer(resolved_law, table, resolved_noise, discrepancy, engine, draws, chains, seed)
     result = Fit(
-        tree=_tree(
-            resolved_law, _all_parameters(resolved_law, resolved_noise, discrepancy), table, basis, sampled, prior
-        ),
+        tree=_tree(resolved_law, _all_parameters(resolved_law, resolved_noise, discrepancy), table, sampled),
         law=resolved_law,
         record=Record(
             law=resolved_law.name,
@@ -305,28 +266,6 @@ def fit(
         notes=table.notes,
     )
     return replace(result, warnings=(*warnings, *sampled.warnings, *_identification_warnings(result)))
-
-
-def _infer(
-    law: Law, runs: Runs, noise: Noise, discrepancy: bool, engine: Engine, draws: int, chains: int, seed: int
-) -> tuple[Basis | None, dict[str, Array], "_Sampled"]:
-    """Build the posterior and sample it; returns the basis of its discrepancy, prior draws and posterior draws."""
-    from bayescale.posterior import build_model
-    from bayescale.robust import reweighted
-    from bayescale.sampling.logdensity import LogDensity
-
-    basis = _basis(law, runs) if discrepancy else None
-    model = build_model(law, runs, noise, basis)
-    density = LogDensity(model)
-    prior_coordinates, prior = density.prior(PRIOR_DRAWS, seed)
-    if basis is not None:
-        basis = reweighted(law, runs, noise, model, density, basis, prior_coordinates)
-    return basis, prior, _sample(model, density, prior_coordinates, engine, draws, chains, seed)
-
-
-def log_inputs(law: Law, runs: Runs) -> Array:
-    """Natural logarithms of a law's inputs, shape (run, input)."""
-    return np.log(np.column_stack([runs.column(name) for name in law.input_names]))
 
 
 def with_log_likelihood(fitted: Fit) -> Fit:
@@ -392,88 +331,6 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     return _with_run_group(fitted, "posterior_predictive", values)
 
 
-@dataclass(frozen=True)
-class _Sampled:
-    """Draws in ArviZ's shape, whichever sampler made them."""
-
-    posterior: dict[str, Array]
-    sample_stats: xr.Dataset
-    engine: str
-    diagnostics: Diagnostics
-    warnings: tuple[str, ...] = ()
-
-
-def _sample(
-    model: "pm.Model",
-    density: "LogDensity",
-    prior_coordinates: Array,
-    engine: Engine,
-    draws: int,
-    chains: int,
-    seed: int,
-) -> _Sampled:
-    if engine == "nuts":
-        return _sample_nuts(model, draws, chains, seed)
-    first = _sample_importance(density, prior_coordinates, draws, chains, seed)
-    if first.diagnostics.certified:
-        return first
-    why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
-    second = _sample_nuts(model, draws, chains, seed)
-    if second.diagnostics.certified:
-        return replace(second, warnings=(f"{why}: these draws are from NUTS",))
-    better = max(first, second, key=lambda s: s.diagnostics.ess_min)
-    why = f"NOT CERTIFIED: {why}, nor was NUTS ({_shortfall(second.diagnostics)}); these draws are from {better.engine}"
-    return replace(better, warnings=(why,))
-
-
-def _sample_importance(density: "LogDensity", prior_coordinates: Array, draws: int, chains: int, seed: int) -> _Sampled:
-    from bayescale.sampling.importance import sample_importance
-
-    result = sample_importance(density, prior_coordinates, draws * chains, seed)
-    shape = (chains, draws)
-    log_density = density(result.draws).reshape(shape)
-    return _Sampled(
-        posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
-        sample_stats=xr.Dataset({"lp": (SAMPLE_DIMS, log_density)}),
-        engine="importance",
-        diagnostics=Diagnostics(
-            certified=result.certified,
-            pareto_k=result.pareto_k,
-            ess=dict(zip(density.parameter_names, result.ess.tolist(), strict=True)),
-            r_hat_max=None,
-            divergent_share=None,
-            log_evidence=result.log_evidence,
-            log_evidence_se=result.log_evidence_se,
-        ),
-    )
-
-
-def _sample_nuts(model: "pm.Model", draws: int, chains: int, seed: int) -> _Sampled:
-    from bayescale.sampling.nuts import sample_nuts
-
-    result = sample_nuts(model, draws=draws, chains=chains, seed=seed)
-    return _Sampled(
-        posterior={str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()},
-        sample_stats=result.sample_stats,
-        engine="nuts",
-        diagnostics=Diagnostics(
-            certified=result.certified,
-            pareto_k=None,
-            ess=result.ess,
-            r_hat_max=result.r_hat_max,
-            divergent_share=result.divergent_share,
-            log_evidence=None,
-            log_evidence_se=None,
-        ),
-    )
-
-
-def _shortfall(diagnostics: Diagnostics) -> str:
-    named = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
-    figures = [f"{name} {value:.2f}" for name, value in named.items() if value is not None]
-    return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
-
-
 def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
     """Runs by the name of a data set, the path of a file, or a table."""
     if isinstance(runs, Runs):
@@ -502,27 +359,11 @@ def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Paramete
     return (*law.derived, *law.parameters, *noise.parameters, *((TAU,) if discrepancy else ()))
 
 
-def _basis(law: Law, runs: Runs) -> Basis:
-    """Features of the discrepancy before the outcomes have been looked at."""
-    scale = noise_scale({name: runs.column(name) for name in law.input_names})
-    return Basis(Process(log_inputs(law, runs), _clusters(runs)), scale)
-
-
-def _clusters(runs: Runs) -> NDArray[np.int64] | None:
-    """Codes of the training runs that rows are checkpoints of, where some rows share one."""
-    if "run" not in runs.frame:
-        return None
-    codes, labels = pd.factorize(runs.frame["run"])
-    return codes if len(labels) < len(codes) else None
-
-
 def _tree(
     law: Law,
     parameters: tuple[Parameter | Derived, ...],
     runs: Runs,
-    basis: Basis | None,
-    sampled: _Sampled,
-    prior: dict[str, Array],
+    sampled: Sampled,
 ) -> xr.DataTree:
     described = _described(parameters)
 
@@ -542,9 +383,9 @@ def _tree(
         {
             "posterior": posterior,
             "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
-            "prior": dataset(prior),
+            "prior": dataset(sampled.prior),
             "observed_data": xr.Dataset(observed, coords={"run": run}),
-            "constant_data": _constant_data(law, runs, basis).assign_coords(run=run),
+            "constant_data": _constant_data(law, runs, sampled.basis).assign_coords(run=run),
         }
     )
 

@@ -138,7 +138,7 @@ def _nothing_derived(xp: ModuleType, sampled: Values, centre: Values) -> dict[st
     return {}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
     """A scaling law: how the expected outcome depends on the inputs, and what is believed before the runs are seen.
 

@@ -1,5 +1,6 @@
 """How observed outcomes scatter around a law: the noise on the log outcome, its priors and its draws."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ NU = Parameter(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise:
     """A distribution of the log outcome around the log of a law's mean.
 
@@ -103,6 +104,7 @@ NOISES = {
 }
 
 
+@functools.cache
 def noise_by_name(name: str, *, df: float | None = None) -> Noise:
     """Look up a noise distribution.
 

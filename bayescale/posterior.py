@@ -18,6 +18,8 @@ from bayescale.runs import Runs
 if TYPE_CHECKING:
     import pymc as pm
 
+Array = NDArray[np.float64]
+
 
 def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis | None = None) -> "pm.Model":
     """Build the posterior of a law given runs.
@@ -42,22 +44,29 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis | None = None) 
     import pymc as pm
     import pytensor.tensor as pt
 
-    outcome = runs.column(law.outcome)
-    with pm.Model(coords={"run": np.arange(1, len(runs) + 1)}) as model:
-        inputs = {name: pm.Data(name, runs.column(name), dims="run") for name in law.input_names}
-        centre = {name: pm.Data(f"centre_{name}", value) for name, value in design_centre(law, runs).items()}
+    name = f"log_{law.outcome}"
+    with pm.Model(coords=_coords(runs)) as model:
+        data = {key: pm.Data(key, values, dims="run") for key, values in _run_data(law, runs, basis).items()}
+        data |= {key: pm.Data(key, values) for key, values in _table_data(law, runs, basis).items()}
+        centre = {key: data[f"centre_{key}"] for key in law.input_names}
         sampled = _add_free_variables((*law.parameters, *noise.parameters, *(() if basis is None else (TAU,))))
         derived = law.derive(pt, sampled, centre)
-        parameters = sampled | {name: pm.Deterministic(name, value) for name, value in derived.items()}
-        mu = pt.log(law.mean(pt, inputs, parameters))
-        observed = pm.Data(f"log_{law.outcome}_data", np.log(outcome), dims="run")
+        parameters = sampled | {key: pm.Deterministic(key, value) for key, value in derived.items()}
+        mu = pt.log(law.mean(pt, {key: data[key] for key in law.input_names}, parameters))
         if basis is None:
-            relative = relative_standard_error(law, runs)
-            error = None if relative is None else pm.Data(f"log_{law.outcome}_se", relative, dims="run")
-            noise.observe(f"log_{law.outcome}", mu, parameters, error, observed)
+            noise.observe(name, mu, parameters, data.get(f"{name}_se"), data[f"{name}_data"])
         else:
-            _observe_with_discrepancy(f"log_{law.outcome}", mu, parameters, basis, observed)
+            features = [data[key] for key in _basis_data(basis)]
+            _observe_with_discrepancy(name, mu, parameters, features, data[f"{name}_data"])
     return model
+
+
+def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis | None = None) -> None:
+    """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
+    import pymc as pm
+
+    data = _run_data(law, runs, basis) | _table_data(law, runs, basis)
+    pm.set_data(data, model=model, coords=_coords(runs))
 
 
 def set_basis(model: "pm.Model", basis: Basis) -> None:
@@ -66,24 +75,43 @@ def set_basis(model: "pm.Model", basis: Basis) -> None:
         model[name].set_value(values)
 
 
-def _observe_with_discrepancy(name: str, mu: Any, parameters: dict[str, Any], basis: Basis, observed: Any) -> None:
+def _observe_with_discrepancy(
+    name: str, mu: Any, parameters: dict[str, Any], features: list[Any], observed: Any
+) -> None:
     import pymc as pm
 
-    data = [pm.Data(key, values) for key, values in _basis_data(basis).items()]
     pm.CustomDist(
         name,
         mu,
         parameters["sigma"],
         parameters["tau"],
-        *data,
-        logp=lambda value, mu, sigma, tau, *data: log_likelihood(value - mu, sigma, tau, *data),
+        *features,
+        logp=lambda value, mu, sigma, tau, *features: log_likelihood(value - mu, sigma, tau, *features),
         signature="(n),(),(),(n,k),(k),(n)->(n)",
         observed=observed,
         dims="run",
     )
 
 
-def _basis_data(basis: Basis) -> dict[str, NDArray[np.float64]]:
+def _coords(runs: Runs) -> dict[str, NDArray[np.int64]]:
+    return {"run": np.arange(1, len(runs) + 1)}
+
+
+def _run_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Array]:
+    """What the graph reads of each run; with a discrepancy, standard errors are part of its noise scales."""
+    name = f"log_{law.outcome}"
+    data = {key: runs.column(key) for key in law.input_names} | {f"{name}_data": np.log(runs.column(law.outcome))}
+    relative = relative_standard_error(law, runs) if basis is None else None
+    return data if relative is None else data | {f"{name}_se": relative}
+
+
+def _table_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Any]:
+    """What the graph reads of the runs together."""
+    centre = {f"centre_{key}": value for key, value in design_centre(law, runs).items()}
+    return centre if basis is None else centre | _basis_data(basis)
+
+
+def _basis_data(basis: Basis) -> dict[str, Array]:
     return {
         "discrepancy_rotation": basis.rotation,
         "discrepancy_variances": basis.variances,
@@ -96,7 +124,7 @@ def design_centre(law: Law, runs: Runs) -> dict[str, float]:
     return {name: float(np.exp(np.log(runs.column(name)).mean())) for name in law.input_names}
 
 
-def relative_standard_error(law: Law, runs: Runs) -> NDArray[np.float64] | None:
+def relative_standard_error(law: Law, runs: Runs) -> Array | None:
     """Standard error of each log outcome (delta method), or None where the table has none."""
     column = f"{law.outcome}_se"
     if column not in runs.frame:

@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayescale.errors import LawError, RunsError
 from bayescale.law import Law
@@ -182,6 +183,13 @@ class Runs:
             if self.frame[name].dtype.kind in "biuf":
                 digest.update(self.frame[name].to_numpy(dtype="<f8", na_value=np.nan).tobytes())
         return digest.hexdigest()
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """Code of the training run that each row belongs to, shape (runs,): by the column ``run``, or a row its own."""
+        if "run" not in self.frame:
+            return np.arange(len(self))
+        return np.asarray(pd.factorize(self.frame["run"])[0])
 
     @property
     def compute_decades(self) -> float:

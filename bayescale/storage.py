@@ -12,7 +12,8 @@ import xarray as xr
 from bayescale import catalog
 from bayescale.errors import CatalogError, FitFileError
 from bayescale.files import replacing
-from bayescale.fitting import Diagnostics, Fit, Record
+from bayescale.fitting import Fit, Record
+from bayescale.inference import Diagnostics
 from bayescale.law import Law
 
 _ATTRS = ("bayescale", "digest")

@@ -35,7 +35,7 @@ def table(few_runs, tmp_path):
 
 @pytest.fixture
 def no_sampling(monkeypatch):
-    monkeypatch.setattr(fitting, "_sample", pytest.fail)
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
 
 
 def test_plan_prints_bands_parameters_warnings_and_notes(run_cli, saved_fit):

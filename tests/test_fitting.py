@@ -216,7 +216,7 @@ def test_the_better_of_two_uncertified_samplers_is_returned_and_marked(
     ids=["noise", "engine", "law", "runs", "column"],
 )
 def test_a_mistake_is_refused_before_anything_is_sampled(arguments, error, said, monkeypatch):
-    monkeypatch.setattr(fitting, "_sample", pytest.fail)
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
     with pytest.raises(error, match=said):
         fit(**arguments)
 

@@ -25,6 +25,7 @@ LAYERS = (
     {"sampling.mixture", "sampling.modes", "sampling.psis", "sampling.logdensity"},
     {"sampling.importance", "sampling.nuts"},
     {"robust"},
+    {"inference"},
     {"fitting"},
     {"forecasting", "storage", "calibration"},
     {"allocation", "backtesting"},

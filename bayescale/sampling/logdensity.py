@@ -53,7 +53,7 @@ class LogDensity:
         self._model = model
         self._draws = pt.matrix("draws")
         self._columns = {value: self._draws[:, i] for i, value in enumerate(model.value_vars)}
-        self._n_runs = len(model.coords["run"])
+
         self._log_density = self._compile([model.logp()])
         self._functions: dict[str, Callable[[Array], list[Array]]] = {}
 
@@ -104,7 +104,7 @@ class LogDensity:
         return np.column_stack(function(*(parameters[value.name] for value in given)))
 
     def _chunks(self, draws: Array) -> Iterator[Array]:
-        size = max(1, ELEMENTS_PER_CALL // self._n_runs)
+        size = max(1, ELEMENTS_PER_CALL // len(self._model.coords["run"]))
         for start in range(0, len(draws), size):
             yield draws[start : start + size]
 

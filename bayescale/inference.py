@@ -1,0 +1,215 @@
+"""Inference: a law's posterior given runs is built, compiled and sampled, and vouched for.
+
+Compiling takes as long as sampling, so the graph of a law is compiled once a process and takes the runs of one table
+after another.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.discrepancy import Basis, Process, noise_scale
+from bayescale.intervals import SAMPLE_DIMS
+from bayescale.law import Law
+from bayescale.noise import Noise
+from bayescale.runs import Runs
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayescale.sampling.logdensity import LogDensity
+
+Array = NDArray[np.float64]
+Engine = Literal["importance", "nuts"]
+
+PRIOR_DRAWS = 1000
+_LAWS_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What vouches for the draws; None where a figure is not defined for the sampler that made them.
+
+    Attributes
+    ----------
+    certified : bool
+        Whether the draws can stand for the posterior.
+    pareto_k : float or None
+        Tail shape of the importance weights; below 0.7 if certified.
+    ess : mapping
+        Effective sample size for each sampled parameter: of the importance weights (at least 1,000 if certified), or
+        the smaller of bulk and tail for NUTS (at least 400).
+    r_hat_max : float or None
+        Largest R-hat of the chains; below 1.01 if certified.
+    divergent_share : float or None
+    log_evidence, log_evidence_se : float or None
+        Log marginal likelihood of the log outcomes, and its Monte Carlo standard error.
+    """
+
+    certified: bool
+    pareto_k: float | None
+    ess: Mapping[str, float]
+    r_hat_max: float | None
+    divergent_share: float | None
+    log_evidence: float | None
+    log_evidence_se: float | None
+
+    @property
+    def ess_min(self) -> float:
+        """Effective sample size for the worst parameter."""
+        return min(self.ess.values())
+
+
+class Compiled:
+    """A law's posterior as a compiled graph that takes one table of runs after another.
+
+    Parameters
+    ----------
+    law : Law
+    noise : Noise
+    discrepancy : bool
+    """
+
+    def __init__(self, law: Law, noise: Noise, discrepancy: bool) -> None:
+        self._law, self._noise, self._discrepancy = law, noise, discrepancy
+        self._model: pm.Model | None = None
+        self._lock = Lock()
+
+    def sample(self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int) -> "Sampled":
+        """Sample the posterior given runs; threads take turns."""
+        from bayescale.robust import reweighted
+
+        with self._lock:
+            basis = _basis(self._law, runs) if self._discrepancy else None
+            model, density = self._with_runs(runs, basis)
+            coordinates, prior = density.prior(PRIOR_DRAWS, seed)
+            if basis is not None:
+                basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
+            sampled = _sample(model, density, coordinates, engine, draws, chains, seed)
+        return replace(sampled, prior=prior, basis=basis)
+
+    def _with_runs(self, runs: Runs, basis: Basis | None) -> "tuple[pm.Model, LogDensity]":
+        from bayescale.posterior import build_model, set_runs
+        from bayescale.sampling.logdensity import LogDensity
+
+        if self._model is None:
+            self._model = build_model(self._law, runs, self._noise, basis)
+            self._density = LogDensity(self._model)
+        else:
+            set_runs(self._model, self._law, runs, basis)
+        return self._model, self._density
+
+
+def infer(
+    law: Law, runs: Runs, noise: Noise, discrepancy: bool, engine: Engine, draws: int, chains: int, seed: int
+) -> "Sampled":
+    """Sample the posterior of a law given runs, with what was compiled for the law before."""
+    with_errors = f"{law.outcome}_se" in runs.frame and not discrepancy
+    return _compiled(law, noise, discrepancy, with_errors).sample(runs, engine, draws, chains, seed)
+
+
+@functools.lru_cache(maxsize=_LAWS_KEPT)
+def _compiled(law: Law, noise: Noise, discrepancy: bool, with_errors: bool) -> Compiled:
+    return Compiled(law, noise, discrepancy)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Draws in ArviZ's shape, whichever sampler made them."""
+
+    posterior: dict[str, Array]
+    sample_stats: xr.Dataset
+    engine: str
+    diagnostics: Diagnostics
+    warnings: tuple[str, ...] = ()
+    prior: dict[str, Array] = field(default_factory=dict)
+    basis: Basis | None = None
+
+
+def _sample(
+    model: "pm.Model",
+    density: "LogDensity",
+    prior_coordinates: Array,
+    engine: Engine,
+    draws: int,
+    chains: int,
+    seed: int,
+) -> Sampled:
+    if engine == "nuts":
+        return _sample_nuts(model, draws, chains, seed)
+    first = _sample_importance(density, prior_coordinates, draws, chains, seed)
+    if first.diagnostics.certified:
+        return first
+    why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
+    second = _sample_nuts(model, draws, chains, seed)
+    if second.diagnostics.certified:
+        return replace(second, warnings=(f"{why}: these draws are from NUTS",))
+    better = max(first, second, key=lambda s: s.diagnostics.ess_min)
+    why = f"NOT CERTIFIED: {why}, nor was NUTS ({_shortfall(second.diagnostics)}); these draws are from {better.engine}"
+    return replace(better, warnings=(why,))
+
+
+def _sample_importance(density: "LogDensity", prior_coordinates: Array, draws: int, chains: int, seed: int) -> Sampled:
+    from bayescale.sampling.importance import sample_importance
+
+    result = sample_importance(density, prior_coordinates, draws * chains, seed)
+    shape = (chains, draws)
+    log_density = density(result.draws).reshape(shape)
+    return Sampled(
+        posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
+        sample_stats=xr.Dataset({"lp": (SAMPLE_DIMS, log_density)}),
+        engine="importance",
+        diagnostics=Diagnostics(
+            certified=result.certified,
+            pareto_k=result.pareto_k,
+            ess=dict(zip(density.parameter_names, result.ess.tolist(), strict=True)),
+            r_hat_max=None,
+            divergent_share=None,
+            log_evidence=result.log_evidence,
+            log_evidence_se=result.log_evidence_se,
+        ),
+    )
+
+
+def _sample_nuts(model: "pm.Model", draws: int, chains: int, seed: int) -> Sampled:
+    from bayescale.sampling.nuts import sample_nuts
+
+    result = sample_nuts(model, draws=draws, chains=chains, seed=seed)
+    return Sampled(
+        posterior={str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()},
+        sample_stats=result.sample_stats,
+        engine="nuts",
+        diagnostics=Diagnostics(
+            certified=result.certified,
+            pareto_k=None,
+            ess=result.ess,
+            r_hat_max=result.r_hat_max,
+            divergent_share=result.divergent_share,
+            log_evidence=None,
+            log_evidence_se=None,
+        ),
+    )
+
+
+def _shortfall(diagnostics: Diagnostics) -> str:
+    named = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
+    figures = [f"{name} {value:.2f}" for name, value in named.items() if value is not None]
+    return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
+
+
+def log_inputs(law: Law, runs: Runs) -> Array:
+    """Natural logarithms of a law's inputs, shape (run, input)."""
+    return np.log(np.column_stack([runs.column(name) for name in law.input_names]))
+
+
+def _basis(law: Law, runs: Runs) -> Basis:
+    """Features of the discrepancy before the outcomes have been looked at."""
+    scale = noise_scale({name: runs.column(name) for name in law.input_names})
+    shared = runs.clusters.max() + 1 < len(runs)
+    return Basis(Process(log_inputs(law, runs), runs.clusters if shared else None), scale)
