@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from bayescale.catalog import load_law as load_law
     from bayescale.comparison import Comparison as Comparison
     from bayescale.comparison import compare as compare
+    from bayescale.ensembles import Ensemble as Ensemble
     from bayescale.errors import BayescaleError as BayescaleError
     from bayescale.fitting import Fit as Fit
-    from bayescale.fitting import fit as fit
     from bayescale.fitting import with_log_likelihood as with_log_likelihood
     from bayescale.fitting import with_posterior_predictive as with_posterior_predictive
     from bayescale.forecasting import Forecast as Forecast
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bayescale.law import Parameter as Parameter
     from bayescale.law import Prior as Prior
     from bayescale.runs import Runs as Runs
+    from bayescale.stacking import fit as fit
     from bayescale.storage import load as load
     from bayescale.storage import save as save
 
@@ -38,6 +39,7 @@ _HOME = {
     "backtest": "backtesting",
     "compare": "comparison",
     "BayescaleError": "errors",
+    "Ensemble": "ensembles",
     "Fit": "fitting",
     "Forecast": "forecasting",
     "Law": "law",
@@ -46,7 +48,7 @@ _HOME = {
     "Prior": "law",
     "Runs": "runs",
     "dataset_names": "catalog",
-    "fit": "fitting",
+    "fit": "stacking",
     "forecast": "forecasting",
     "law_names": "catalog",
     "load": "storage",

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayescale.ensembles import Ensemble, Posterior, first_fit
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, draw_error, law_mean
@@ -80,7 +81,7 @@ class Optimum:
         return "\n".join([table.to_string(index=False), *self.warnings])
 
 
-def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) -> Optimum:
+def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) -> Optimum:
     """Compute-optimal N and D at each budget, with credible intervals.
 
     Where the law has a closed form and compute is 6 N D that is used; otherwise the law's mean is minimised along the
@@ -88,8 +89,8 @@ def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) 
 
     Parameters
     ----------
-    fit : Fit
-        Of a law in N and D.
+    fit : Fit or Ensemble
+        Of laws in N and D.
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     flops : callable
@@ -114,13 +115,21 @@ def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) 
     >>> bool((17 < best.draws["tokens_per_parameter"].isel(budget=0).median() < 21))
     True
     """
-    law = fit.law
+    law = first_fit(fit).law
     if set(law.input_names) != {"N", "D"}:
         raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
     budgets = np.atleast_1d(np.asarray(C, dtype=float))
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
+    if isinstance(fit, Ensemble):
+        draws = fit.mixed(lambda member: _optimum_draws(member, budgets, flops, seed), fit.reach({"C": budgets}), seed)
+    else:
+        draws = _optimum_draws(fit, budgets, flops, seed)
+    return Optimum(draws=draws, warnings=(*fit.warnings, *compute_warnings(first_fit(fit), budgets)))
+
+
+def _optimum_draws(fit: Fit, budgets: Array, flops: FlopRule, seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     n_law = law_optimum(fit, budgets, flops)
     n_best, error = (n_law, 0.0) if fit.basis is None else _optimum_with_error(fit, budgets, flops, n_law, rng)
@@ -135,11 +144,10 @@ def optimum(fit: Fit, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) 
         "D_law": tokens_at(flops, budgets, n_law),
     }
     dims = (*SAMPLE_DIMS, "budget")
-    draws = xr.Dataset(
+    return xr.Dataset(
         {name: (dims, fit.in_chains(value), {"units": _unit(name)}) for name, value in values.items()},
         coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})},
     )
-    return Optimum(draws=draws, warnings=(*fit.warnings, *compute_warnings(fit, budgets)))
 
 
 def law_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:

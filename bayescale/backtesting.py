@@ -1,12 +1,10 @@
 """Back-tests: hide the larger runs of a table, predict them, and measure whether the bands held.
 
-For every ceiling T = C_max / 3, / 9, / 27 ... that leaves at least ten training runs, horizon h trains on runs with
-C <= T / h and scores those with T < C <= 3 T; the ceilings are pooled. Rows of one training run stand on one side only.
-Scores are on the log outcome.
+The splits are those of :mod:`bayescale.splitting`, their ceilings pooled. Scores are on the log outcome.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +14,25 @@ from numpy.typing import NDArray
 
 from bayescale import catalog
 from bayescale.baselines import BASELINES
-from bayescale.errors import LawError, RunsError
-from bayescale.fitting import as_runs, fit
+from bayescale.ensembles import ENSEMBLE, first_fit
+from bayescale.errors import LawError
+from bayescale.fitting import as_runs, fit_law
 from bayescale.forecasting import predicted
 from bayescale.inference import Engine
 from bayescale.law import Law
 from bayescale.predictive import Predicted
 from bayescale.runs import Runs
+from bayescale.splitting import HORIZONS, run_size, splits
+from bayescale.stacking import AUTO, AnyLaw, chosen_laws, fit
 
 Array = NDArray[np.float64]
 
-HORIZONS = (1.0, 3.0, 10.0, 30.0)
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-LEAST_TRAINING_RUNS = 10
 PLAIN_LAW = "chinchilla"
 
-_STEP = 3.0
 _MEANS = ("crps", "log_score", "interval_score", "width")
 _WITH_ERRORS = ("cover_0.8", "cover_0.9", "crps")
 _DISTANCES = ("N", "D", "C")
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Rows to train on and rows to score, at one ceiling of compute (FLOP) and one horizon."""
-
-    ceiling: float
-    horizon: float
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,42 +68,8 @@ class Backtest:
         return self.summary().to_string(index=False, float_format="%.4f")
 
 
-def splits(runs: Runs, horizons: Sequence[float] = HORIZONS) -> list[Split]:
-    """All splits of a table that leave enough training runs.
-
-    Parameters
-    ----------
-    runs : Runs
-        With compute ``C``; the column ``run``, where there is one, names the training run that a row belongs to.
-    horizons : sequence of float
-        Ratios of the ceiling to the largest compute trained on.
-
-    Raises
-    ------
-    RunsError
-        If no split leaves ten training runs and something to score.
-    """
-    compute, cluster = runs.column("C"), runs.clusters
-    found = []
-    ceiling = compute.max() / _STEP
-    while (compute <= ceiling).sum() >= LEAST_TRAINING_RUNS:
-        test = (compute > ceiling) & (compute <= _STEP * ceiling * (1 + 1e-9))
-        free = ~np.isin(cluster, cluster[test])
-        for horizon in horizons:
-            train = (compute <= ceiling / horizon) & free
-            if test.any() and train.sum() >= LEAST_TRAINING_RUNS:
-                found.append(Split(ceiling, horizon, np.flatnonzero(train), np.flatnonzero(test)))
-        ceiling /= _STEP
-    if not found:
-        raise RunsError(
-            f"{runs.source}: too few runs for a back-test: hiding the runs within a factor {_STEP:.0f} of the largest "
-            f"compute leaves fewer than {LEAST_TRAINING_RUNS} to train on"
-        )
-    return found
-
-
 def backtest(
-    law: str | Path | Law,
+    law: AnyLaw | Sequence[AnyLaw],
     runs: str | Path | pd.DataFrame | Runs,
     *,
     horizons: Sequence[float] = HORIZONS,
@@ -135,7 +89,8 @@ def backtest(
 
     Parameters
     ----------
-    law : str, path or Law
+    law : str, path, Law, or a sequence of them
+        A sequence, or ``"auto"``, is back-tested as an ensemble, whose weights are learnt inside each training set.
     runs : str, path, DataFrame or Runs
     horizons : sequence of float
     noise, discrepancy, engine, seed
@@ -143,7 +98,7 @@ def backtest(
     n_jobs : int
         Processes; a ``joblib.parallel_config`` around the call sends the work elsewhere.
     cache : path, optional
-        Folder in which finished splits are kept, so that a stopped back-test resumes.
+        Folder in which finished splits are kept, so that a stopped back-test resumes; laws are then given by name.
     baselines : bool
         Whether to run the other methods too.
     progress : bool
@@ -160,14 +115,14 @@ def backtest(
     """
     from joblib import Memory, Parallel, delayed
 
-    resolved = law if isinstance(law, Law) else catalog.load_law(law)
-    table = _with_compute(runs, resolved)
-    found = splits(table, horizons)
+    laws = chosen_laws(law, runs)
+    table = as_runs(runs, laws[0])
+    found = splits(table, run_size(laws[0], table), horizons)
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
-    beside = baselines and set(resolved.input_names) == {"N", "D"}
+    beside = baselines and set(laws[0].input_names) == {"N", "D"}
     score = Memory(None if cache is None else str(cache), verbose=0).cache(_score_split, ignore=["law"])
-    identity = (resolved.name, table.data_hash)
-    tasks = [delayed(score)(law, identity, _rows(table, s.train), _rows(table, s.test), options, beside) for s in found]
+    identity = () if cache is None else (*_hashes(law, laws), table.data_hash)
+    tasks = [delayed(score)(law, identity, table.take(s.train), table.take(s.test), options, beside) for s in found]
     finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     blocks = [
         block.assign(
@@ -182,14 +137,14 @@ def backtest(
     cluster = table.clusters
     return Backtest(
         scores=scores.assign(cluster=cluster[scores["row"].to_numpy()]),
-        law=resolved.name,
+        law=_name(law),
         n_train={h: float(np.mean(n)) for h, n in sizes.items()},
     )
 
 
 def _score_split(
-    law: str | Path | Law,
-    identity: tuple[str, str],
+    law: AnyLaw | Sequence[AnyLaw],
+    identity: tuple[str, ...],
     train: Runs,
     test: Runs,
     options: dict[str, Any],
@@ -197,16 +152,17 @@ def _score_split(
 ) -> pd.DataFrame:
     """Scores of one split's hidden runs under every method; ``identity`` keys the cache."""
     seed = options["seed"]
-    resolved = law if isinstance(law, Law) else catalog.load_law(law)
-    methods = {resolved.name: predicted(fit(resolved, train, **options), _inputs(resolved, test), seed=seed)}
+    fitted = fit(law, train, **options)
+    first = first_fit(fitted).law
+    methods = {_name(law): predicted(fitted, _inputs(first, test), seed=seed)}
     if baselines:
-        plain = fit(PLAIN_LAW, train, **{**options, "discrepancy": False})
+        plain = fit_law(PLAIN_LAW, train, **{**options, "discrepancy": False})
         methods["plain"] = predicted(plain, _inputs(plain.law, test), seed=seed)
         for name, baseline in BASELINES.items():
             found = baseline(train, test, seed)
             if found is not None:
                 methods[name] = found
-    observed = np.log(test.column(resolved.outcome))
+    observed = np.log(test.column(first.outcome))
     rng = np.random.default_rng(seed)
     outside = {f"outside_{name}": _outside(train, test, name) for name in _DISTANCES if name in test.frame}
     tables = [scores_of(p, observed, rng).assign(method=name, **outside) for name, p in methods.items()]
@@ -258,15 +214,22 @@ def _outside(train: Runs, test: Runs, name: str) -> Array:
     return np.asarray(np.maximum(0.0, np.maximum(x - seen.max(), seen.min() - x)))
 
 
-def _rows(runs: Runs, rows: NDArray[np.intp]) -> Runs:
-    return replace(runs, frame=runs.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+def _name(law: AnyLaw | Sequence[AnyLaw]) -> str:
+    """What an ensemble or law is called among the methods."""
+    if isinstance(law, Law):
+        return law.name
+    if law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str)):
+        return ENSEMBLE
+    return catalog.load_law(law).name
 
 
-def _with_compute(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
-    table = as_runs(runs, law)
-    if "C" not in table.frame:
-        raise LawError(f"{table.source}: a back-test needs compute: give a column C, or both N and D")
-    return table
+def _hashes(law: AnyLaw | Sequence[AnyLaw], laws: Sequence[Law]) -> list[str]:
+    """What the code of laws amounts to, so that finished splits of other code are not taken for theirs."""
+    given = law if isinstance(law, Sequence) and not isinstance(law, str) else [law]
+    if any(isinstance(each, Law) for each in given):
+        raise LawError("finished splits are kept under the code of a law: name it, or give its file, for a cache")
+    named = [each.name for each in laws] if law == AUTO else [each for each in given if not isinstance(each, Law)]
+    return [catalog.law_source_hash(each) for each in named]
 
 
 def _shown(items: Iterator[pd.DataFrame], total: int, progress: bool) -> Iterator[pd.DataFrame]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.errors import RunsError
-from bayescale.fitting import fit
+from bayescale.fitting import fit_law
 from bayescale.inference import Diagnostics
 from bayescale.law import Law
 from bayescale.noise import Noise
@@ -115,7 +115,7 @@ def recover(law: Law, runs: Runs, noise: Noise, *, replicates: int, seed: int = 
         except RunsError:
             continue
         start = time.process_time()
-        fitted = fit(law, simulated, noise=noise.name, seed=fit_seed)
+        fitted = fit_law(law, simulated, noise=noise.name, discrepancy=False, seed=fit_seed)
         yield Replicate(
             parameters=truth,
             ranks={name: rank(value, fitted.parameters[name]) for name, value in truth.items()},
@@ -203,5 +203,6 @@ def _prior_draws(law: Law, runs: Runs, noise: Noise, n: int, seed: int) -> list[
     from bayescale.posterior import build_model
     from bayescale.sampling.logdensity import LogDensity
 
-    _, parameters = LogDensity(build_model(law, runs, noise)).prior(n, seed)
+    density = LogDensity(build_model(law, runs, noise))
+    parameters = density.parameters(density.prior(n, seed))
     return [{name: float(values[i]) for name, values in parameters.items()} for i in range(n)]

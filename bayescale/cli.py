@@ -19,13 +19,15 @@ from bayescale.quantities import format_quantity, parse_quantity
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayescale.ensembles import Posterior
     from bayescale.fitting import Fit
+    from bayescale.runs import Runs
 
 DEFAULT_BUDGETS = ("5.76e23", "1e26")
-DEFAULT_LAW = "chinchilla"
+DEFAULT_LAW = "auto"
 DEFAULT_NOISE = "student_t"
 DEFAULT_ENGINE = "importance"
-DEFAULT_DISCREPANCY = False
+DEFAULT_DISCREPANCY = True
 
 
 class Quantity(click.ParamType[float]):
@@ -80,12 +82,18 @@ class Mass(click.ParamType[float]):
 def fit_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a fit, as ``source`` and ``options``, and of what is printed."""
     decorators = (
-        click.option("--law", metavar="NAME|FILE", help=f"A shipped law or a law file (.py). Default {DEFAULT_LAW}."),
+        click.option(
+            "--law",
+            "laws",
+            metavar="NAME|FILE",
+            multiple=True,
+            help="A shipped law or a law file (.py); repeat it to mix several. Default auto, a mixture.",
+        ),
         click.option("--noise", help=f"Noise of the log outcome: student_t or normal. Default {DEFAULT_NOISE}."),
         click.option(
             "--discrepancy/--no-discrepancy",
             default=None,
-            help="Whether the law itself may be wrong (wider bands on larger runs), or is taken as true. Default no.",
+            help="Whether a law itself may be wrong (the default), or is taken as true, with too narrow bands.",
         ),
         click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
         click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params."),
@@ -207,7 +215,14 @@ def predict(
 
 @app.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
 @click.argument("runs", default="chinchilla")
-@click.option("--law", default=DEFAULT_LAW, show_default=True, help="A shipped law's name or a law file (.py).")
+@click.option(
+    "--law",
+    "laws",
+    multiple=True,
+    default=(DEFAULT_LAW,),
+    show_default=True,
+    help="A shipped law's name or a law file (.py); repeat it to mix several, or auto, a mixture of shipped laws.",
+)
 @click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome.")
 @click.option("--discrepancy/--no-discrepancy", default=True, show_default=True, help="Whether the law may be wrong.")
 @click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
@@ -226,7 +241,7 @@ def predict(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 def backtest(
     runs: str,
-    law: str,
+    laws: tuple[str, ...],
     noise: str,
     discrepancy: bool,
     columns: dict[str, str] | None,
@@ -238,11 +253,10 @@ def backtest(
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
     from bayescale.backtesting import backtest as run_backtest
-    from bayescale.catalog import load_law, load_runs
 
     measured = run_backtest(
-        law,
-        load_runs(runs, columns=columns, outcome=load_law(law).outcome),
+        laws[0] if len(laws) == 1 else laws,
+        _runs(runs, laws, columns),
         horizons=horizons,
         noise=noise,
         discrepancy=discrepancy,
@@ -287,12 +301,11 @@ def compare(
     as_json: bool,
 ) -> None:
     """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
-    from bayescale.catalog import load_law, load_runs
     from bayescale.comparison import compare as run_compare
 
     compared = run_compare(
         laws,
-        load_runs(runs, columns=columns, outcome=load_law(laws[0]).outcome),
+        _runs(runs, laws, columns),
         noise=noise,
         discrepancy=discrepancy,
         seed=seed,
@@ -393,12 +406,12 @@ def _fit(
     source: str,
     seed: int,
     *,
-    law: str | None,
+    laws: tuple[str, ...],
     noise: str | None,
     discrepancy: bool | None,
     engine: Any,
     columns: dict[str, str] | None,
-) -> "Fit":
+) -> "Posterior":
     """Fit runs, or load a saved fit."""
     if Path(source).suffix == ".nc":
         given = {"--noise": noise, "--discrepancy": discrepancy, "--engine": engine, "--columns": columns}
@@ -406,14 +419,16 @@ def _fit(
             raise click.UsageError(f"{option} has no effect on a saved fit ({source}): fit the runs again")
         from bayescale.storage import load
 
-        return load(source, law=law)
-    from bayescale.catalog import load_law, load_runs
-    from bayescale.fitting import fit
+        if len(laws) > 1:
+            raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
+        return load(source, law=laws[0] if laws else None)
+    from bayescale.stacking import fit
 
-    law = law or DEFAULT_LAW
-    table = load_runs(source, columns=columns, outcome=load_law(law).outcome)
+    table = _runs(source, laws, columns)
+    law = laws[0] if len(laws) == 1 else laws or DEFAULT_LAW
     engine = engine or DEFAULT_ENGINE
-    doing = f"fitting {law} to {len(table)} runs" + (" (compiling: about 10 s)" if engine == "nuts" else "")
+    naming = "the ensemble of laws" if law == DEFAULT_LAW else ", ".join(laws)
+    doing = f"fitting {naming} to {len(table)} runs" + (" (compiling: about 10 s)" if engine == "nuts" else "")
     with _progress(doing):
         return fit(
             law,
@@ -423,6 +438,14 @@ def _fit(
             engine=engine,
             seed=seed,
         )
+
+
+def _runs(source: str, laws: Sequence[str], columns: dict[str, str] | None) -> "Runs":
+    """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
+    from bayescale.catalog import load_law, load_runs
+
+    outcome = load_law(laws[0]).outcome if laws and laws[0] != DEFAULT_LAW else None
+    return load_runs(source, columns=columns, outcome=outcome)
 
 
 def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
@@ -509,18 +532,35 @@ def _maybe(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _print_head(fitted: "Fit") -> None:
+def _members(fitted: "Posterior") -> "list[Fit]":
+    from bayescale.ensembles import Ensemble
+
+    return list(fitted.members.values()) if isinstance(fitted, Ensemble) else [fitted]
+
+
+def _print_head(fitted: "Posterior") -> None:
+    for member in _members(fitted):
+        _print_member_head(member)
+
+
+def _print_member_head(fitted: "Fit") -> None:
     record, diagnostics = fitted.record, fitted.diagnostics
     figures = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
     shown = [f"{name} {value:.2f}" for name, value in figures.items() if value is not None]
     state = "certified" if diagnostics.certified else "NOT CERTIFIED"
     _print_lines(
-        f"{fitted.law.title}, {fitted.law.formula}, on {record.dataset}: {record.n_runs} runs, {record.noise} noise",
+        f"{fitted.law.title}, {fitted.law.formula}, {'' if record.discrepancy else 'taken as true, '}"
+        f"on {record.dataset}: {record.n_runs} runs, {record.noise} noise",
         f"{record.engine}: {state}, {', '.join([*shown, f'effective draws {diagnostics.ess_min:.0f}'])}",
     )
 
 
-def _print_parameters(fitted: "Fit", interval: float) -> None:
+def _print_parameters(fitted: "Posterior", interval: float) -> None:
+    for member in _members(fitted):
+        _print_member_parameters(member, interval)
+
+
+def _print_member_parameters(fitted: "Fit", interval: float) -> None:
     rows = [
         {
             "parameter": str(name),
@@ -530,7 +570,7 @@ def _print_parameters(fitted: "Fit", interval: float) -> None:
         }
         for name, row in fitted.summary(interval).to_dict("index").items()
     ]
-    _print_table(rows, f"Parameters, median [{interval:.0%} interval]")
+    _print_table(rows, f"Parameters of {fitted.law.title}, median [{interval:.0%} interval]")
 
 
 def _print_remarks(warnings: Sequence[str], notes: Sequence[str]) -> None:
@@ -572,6 +612,6 @@ def _print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def _exit(fitted: "Fit") -> None:
-    if not fitted.diagnostics.certified:
+def _exit(fitted: "Posterior") -> None:
+    if not fitted.certified:
         sys.exit(1)

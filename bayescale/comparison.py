@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.backtesting import HORIZONS, backtest
+from bayescale.backtesting import backtest
 from bayescale.errors import LawError, RunsError
-from bayescale.fitting import Fit, as_runs, fit, with_log_likelihood
+from bayescale.fitting import Fit, as_runs, fit_law, with_log_likelihood
 from bayescale.forecasting import predicted
 from bayescale.law import Law
 from bayescale.runs import Runs
+from bayescale.splitting import HORIZONS
+from bayescale.stacking import stacking_weights
 
 Array = NDArray[np.float64]
 
@@ -97,7 +99,7 @@ def compare(
         raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
     table = as_runs(runs, resolved[0])
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
-    fits = {law.name: with_log_likelihood(fit(law, table, **options)) for law in resolved}
+    fits = {law.name: with_log_likelihood(fit_law(law, table, **options)) for law in resolved}
     loo = {name: _leave_one_out(fitted, table, options) for name, fitted in fits.items()}
     doubts = [f"{name}: {text}" for name, fitted in fits.items() for text in fitted.warnings]
     try:
@@ -111,31 +113,6 @@ def compare(
     return Comparison(table=ranked, horizon_elpd=scores, pointwise=pointwise, warnings=tuple(doubts))
 
 
-def stacking_weights(log_densities: Array) -> Array:
-    """Weights that maximise the mean log density of the mixture (Yao et al. 2018, arXiv:1704.02030, equation 4).
-
-    Parameters
-    ----------
-    log_densities : array, shape (run, law)
-
-    Returns
-    -------
-    array, shape (law,)
-
-    Examples
-    --------
-    >>> stacking_weights(np.log([[0.9, 0.1], [0.8, 0.1], [0.7, 0.2]])).round(2).tolist()
-    [1.0, 0.0]
-    """
-    densities = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
-    weights = np.full(densities.shape[1], 1 / densities.shape[1])
-    # Expectation maximisation: each law's share of the responsibility for each run. It climbs monotonically.
-    for _ in range(2000):
-        shares = densities * weights
-        weights = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
-    return np.asarray(weights)
-
-
 def _leave_one_out(fitted: Fit, runs: Runs, options: dict[str, Any]) -> tuple[Array, Any]:
     """Leave-one-out log density of each run, by PSIS or, where that is unreliable, by an exact refit."""
     import arviz as az
@@ -146,8 +123,8 @@ def _leave_one_out(fitted: Fit, runs: Runs, options: dict[str, Any]) -> tuple[Ar
         found = az.loo(fitted.tree, pointwise=True)
     values = found.elpd_i.to_numpy().copy()
     for i in np.flatnonzero(found.pareto_k.to_numpy() > GOOD_K):
-        kept = runs.frame.drop(index=i).reset_index(drop=True)
-        refit = fit(fitted.law, replace(runs, frame=kept), **options)
+        kept = np.delete(np.arange(len(runs)), i)
+        refit = fit_law(fitted.law, runs.take(kept), **options)
         left_out = {name: runs.column(name)[[i]] for name in fitted.law.input_names}
         values[i] = predicted(refit, left_out).log_density(np.log(runs.column(fitted.law.outcome)[[i]]))[0]
     return values, found

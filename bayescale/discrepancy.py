@@ -20,7 +20,9 @@ from bayescale.law import Parameter, Prior
 Array = NDArray[np.float64]
 
 LENGTH = 3.0
-"""Length scale of the process, in e-folds of each input."""
+"""Length scale of the process, in e-folds of each of several inputs."""
+CURVE_LENGTH = 1.0
+"""Length scale along a single input: learning curves bend more often than surfaces."""
 DECAY = 0.15
 """The error's relative size falls as compute, the product of the inputs, to minus this power."""
 RUN_SHARE = 0.1
@@ -60,7 +62,7 @@ class Process:
 
     @cached_property
     def _whitening(self) -> Array:
-        variance, axes = np.linalg.eigh(_matern(self._inducing, self._inducing))
+        variance, axes = np.linalg.eigh(self.correlation(self._inducing, self._inducing))
         kept = variance > 1e-10 * variance[-1]
         return np.asarray(axes[:, kept] / np.sqrt(variance[kept]))
 
@@ -74,6 +76,10 @@ class Process:
         own = np.sqrt(RUN_SHARE) * self.scale(self.log_inputs)[:, None] * np.eye(len(labels))[member]
         return np.hstack([features, own])
 
+    def correlation(self, a: Array, b: Array) -> Array:
+        """Matern 5/2 correlation between points of shape (point, input)."""
+        return _matern(a, b, CURVE_LENGTH if self.log_inputs.shape[1] == 1 else LENGTH)
+
     def scale(self, log_inputs: Array) -> Array:
         """Relative size of the error, one at the largest run, shape (point,)."""
         largest = self.log_inputs.sum(axis=1).max()
@@ -81,13 +87,13 @@ class Process:
 
     def features(self, log_inputs: Array) -> Array:
         """Scaled features of points, whose products are the covariance given the inducing runs."""
-        kernel = _matern(log_inputs, self._inducing)
+        kernel = self.correlation(log_inputs, self._inducing)
         return np.asarray(self.scale(log_inputs)[:, None] * (kernel @ self._whitening))
 
     def residual_covariance(self, log_inputs: Array, features: Array) -> Array:
         """Covariance of the process at points, for unit tau, that their features leave out, shape (point, point)."""
         scale = self.scale(log_inputs)
-        return np.asarray(np.outer(scale, scale) * _matern(log_inputs, log_inputs) - features @ features.T)
+        return np.asarray(np.outer(scale, scale) * self.correlation(log_inputs, log_inputs) - features @ features.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,10 +252,9 @@ def noise_scale(inputs: Mapping[str, Array]) -> Array:
     return np.ones_like(next(iter(inputs.values())))
 
 
-def _matern(a: Array, b: Array) -> Array:
-    """Matern 5/2 correlation between points of shape (point, input)."""
+def _matern(a: Array, b: Array, length: float) -> Array:
     distance = np.sqrt(np.maximum(np.square(a[:, None] - b[None]).sum(axis=-1), 0.0))
-    r = np.sqrt(5.0) * distance / LENGTH
+    r = np.sqrt(5.0) * distance / length
     return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))
 
 

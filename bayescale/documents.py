@@ -1,11 +1,14 @@
 """The JSON documents of the command line, for programs: full precision, and quantile keys that do not change."""
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from bayescale.allocation import Optimum
+from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
@@ -18,45 +21,49 @@ _TAILS = (0.05, 0.5, 0.95)
 _QUARTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def fit_document(fit: Fit) -> dict[str, Any]:
-    """What was fitted, how well it was sampled, and its parameters."""
-    diagnostics = fit.diagnostics
-    document: dict[str, Any] = _finite(
-        {
-            "law": fit.record.law,
-            "dataset": fit.record.dataset,
-            "n_runs": fit.record.n_runs,
-            "noise": fit.record.noise,
-            "engine": fit.record.engine,
-            "seed": fit.record.seed,
-            "diagnostics": {
-                "pareto_k": diagnostics.pareto_k,
-                "ess_min": diagnostics.ess_min,
-                "ess": dict(diagnostics.ess),
-                "r_hat_max": diagnostics.r_hat_max,
-                "certified": diagnostics.certified,
-                "divergent_share": diagnostics.divergent_share,
-                "log_evidence": diagnostics.log_evidence,
-                "log_evidence_se": diagnostics.log_evidence_se,
-            },
-            "parameters": {
-                str(name): {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _TAILS)}
-                for name, draws in fit.tree["posterior"].data_vars.items()
-            },
-            "warnings": list(fit.warnings),
-            "notes": list(fit.notes),
+def fit_document(fit: Posterior) -> dict[str, Any]:
+    """What was fitted, how well it was sampled, and its parameters; of an ensemble by law, with the weights."""
+    record = first_fit(fit).record
+    shared = {
+        "dataset": record.dataset,
+        "n_runs": record.n_runs,
+        "noise": record.noise,
+        "discrepancy": record.discrepancy,
+        "seed": record.seed,
+        "certified": fit.certified,
+        "warnings": list(fit.warnings),
+        "notes": list(fit.notes),
+    }
+    if isinstance(fit, Ensemble):
+        members = fit.members.items()
+        own: dict[str, Any] = {
+            "law": ENSEMBLE,
+            "weights": _weights(fit, float(fit.weights["horizon"].max())),
+            "weights_by_horizon": {f"{h:g}": _weights(fit, float(h)) for h in fit.weights["horizon"].to_numpy()},
+            "engine": {name: member.record.engine for name, member in members},
+            "diagnostics": {name: _diagnostics(member) for name, member in members},
+            "parameters": {name: _parameters(member) for name, member in members},
         }
-    )
+    else:
+        own = {
+            "law": fit.record.law,
+            "engine": fit.record.engine,
+            "diagnostics": _diagnostics(fit),
+            "parameters": _parameters(fit),
+        }
+    document: dict[str, Any] = _finite({**own, **shared})
     return document
 
 
-def plan_document(fit: Fit, best: Optimum) -> dict[str, Any]:
+def plan_document(fit: Posterior, best: Optimum) -> dict[str, Any]:
     """The fit, and at each budget the compute-optimal run: ``loss`` with noise, the rest without."""
     names = ("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law")
     budgets = []
     for i in range(best.draws.sizes["budget"]):
         draws = best.draws.isel(budget=i)
-        budgets.append({"C": float(draws["C"]), **{name: _at(draws[name], _TAILS) for name in names}})
+        compute = draws["C"].to_numpy()
+        weights = {"weights": _weights(fit, fit.reach({"C": compute}).item())} if isinstance(fit, Ensemble) else {}
+        budgets.append({"C": float(compute), **{name: _at(draws[name], _TAILS) for name in names}, **weights})
     return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
 
 
@@ -91,6 +98,21 @@ def compare_document(compared: "Comparison") -> dict[str, Any]:
     ]
     document: dict[str, Any] = _finite({"laws": laws, "warnings": list(compared.warnings)})
     return document
+
+
+def _weights(ensemble: Ensemble, reach: float) -> dict[str, float]:
+    return dict(zip(ensemble.members, ensemble.weights_at(np.array([reach]))[0].tolist(), strict=True))
+
+
+def _diagnostics(fit: Fit) -> dict[str, Any]:
+    return {"ess_min": fit.diagnostics.ess_min, **asdict(fit.diagnostics)}
+
+
+def _parameters(fit: Fit) -> dict[str, Any]:
+    return {
+        str(name): {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _TAILS)}
+        for name, draws in fit.tree["posterior"].data_vars.items()
+    }
 
 
 def _scores(row: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -29,9 +29,6 @@ from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name
 from bayescale.runs import Runs, check_runs
-
-if TYPE_CHECKING:
-    pass
 
 Array = NDArray[np.float64]
 
@@ -80,7 +77,7 @@ class Fit:
 
     Examples
     --------
-    >>> posterior = fit("chinchilla", "chinchilla")
+    >>> posterior = fit_law("chinchilla", "chinchilla", discrepancy=False)
     >>> posterior.tree["posterior"]["E"].attrs["units"]
     'nats/token'
     >>> bool(posterior.summary().loc["a_opt", "mean"].round(2) == 0.51)
@@ -98,6 +95,26 @@ class Fit:
     def noise(self) -> Noise:
         """Noise of the log outcome around the law, or around the law and its discrepancy."""
         return _noise(self.record.noise, self.record.discrepancy)
+
+    @property
+    def certified(self) -> bool:
+        """Whether the draws can stand for the posterior."""
+        return self.diagnostics.certified
+
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        return self.law.title
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        return self.record.dataset
+
+    @property
+    def outcome(self) -> str:
+        """Column that the law predicts."""
+        return self.law.outcome
 
     @cached_property
     def basis(self) -> Basis | None:
@@ -179,53 +196,32 @@ class Fit:
         return "\n".join([head, self.summary().iloc[:, :-1].to_string(float_format="%.4g"), *self.warnings])
 
 
-def fit(
-    law: str | Path | Law = "chinchilla",
-    runs: str | Path | pd.DataFrame | Runs = "chinchilla",
+def fit_law(
+    law: str | Path | Law,
+    runs: str | Path | pd.DataFrame | Runs,
     *,
     noise: str = "student_t",
-    discrepancy: bool = False,
+    discrepancy: bool = True,
     engine: Engine = "importance",
     draws: int = 1000,
     chains: int = 4,
     seed: int = 0,
+    certify: bool = True,
 ) -> Fit:
-    """Sample the posterior of a law given training runs.
+    """Sample the posterior of one law given training runs; arguments and errors as of :func:`bayescale.fit`.
 
-    Parameters
-    ----------
-    law : str, path or Law
-        Name of a shipped law, path of a law file, or a law.
-    runs : str, path, DataFrame or Runs
-        Name of a shipped data set, path of a CSV or Parquet file, or a table.
-    noise : {"student_t", "normal"}
-        Noise of the log outcome.
-    discrepancy : bool
-        Whether the law itself may be wrong, by a smooth relative error that the runs teach and larger runs extrapolate;
-        otherwise the law is taken as true, and its bands on larger runs are too narrow.
-    engine : {"importance", "nuts"}
-        Sampler. Importance sampling that is not certified falls back to NUTS, and says so in ``Fit.warnings``.
-    draws, chains : int
-        Shape of the posterior; importance sampling's draws are independent, so its chains are only a shape.
-    seed : int
-        The same seed gives the same draws.
+    Without ``certify`` the draws come from one quick proposal: good enough to be averaged over many fits, and never
+    certified.
 
     Returns
     -------
     Fit
         Marked in ``warnings`` and ``diagnostics.certified`` if neither sampler is certified.
 
-    Raises
-    ------
-    RunsError, CatalogError, LawError
-        If the runs, the law, or the two together cannot be used.
-    SamplingError
-        If the posterior is nowhere finite.
-
     Examples
     --------
-    >>> posterior = fit("chinchilla", "chinchilla", seed=1)
-    >>> posterior.diagnostics.certified
+    >>> posterior = fit_law("chinchilla", "chinchilla", discrepancy=False, seed=1)
+    >>> posterior.certified
     True
     >>> bool(1.7 < posterior.parameters["E"].mean() < 1.9)
     True
@@ -242,7 +238,7 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
-        sampled = infer(resolved_law, table, resolved_noise, discrepancy, engine, draws, chains, seed)
+        sampled = infer(resolved_law, table, resolved_noise, discrepancy, engine, draws, chains, seed, certify=certify)
     result = Fit(
         tree=_tree(resolved_law, _all_parameters(resolved_law, resolved_noise, discrepancy), table, sampled),
         law=resolved_law,
@@ -285,7 +281,7 @@ def with_log_likelihood(fitted: Fit) -> Fit:
 
     Examples
     --------
-    >>> extended = with_log_likelihood(fit("chinchilla", "chinchilla", draws=50))
+    >>> extended = with_log_likelihood(fit_law("chinchilla", "chinchilla", draws=50))
     >>> dict(extended.tree["log_likelihood"].sizes)
     {'chain': 4, 'draw': 50, 'run': 240}
     """
@@ -316,7 +312,7 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 
     Examples
     --------
-    >>> extended = with_posterior_predictive(fit("chinchilla", "chinchilla", draws=50))
+    >>> extended = with_posterior_predictive(fit_law("chinchilla", "chinchilla", draws=50))
     >>> extended.tree["posterior_predictive"]["log_loss"].shape
     (4, 50, 240)
     """

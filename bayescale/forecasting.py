@@ -9,9 +9,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.discrepancy import noise_scale
+from bayescale.ensembles import Ensemble, Posterior, first_fit
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.law import Law
 from bayescale.predictive import Predicted
 from bayescale.quantities import format_quantity
 
@@ -73,12 +75,12 @@ class Forecast:
         return "\n".join([f"{self.outcome} ({self.unit}), posterior predictive", table, *self.warnings])
 
 
-def forecast(fit: Fit, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
+def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     """Forecast the outcome at new inputs, with everything that the posterior does not know.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Ensemble
     seed : int
         Of the noise; the same seed gives the same draws.
     **inputs : array_like, shape (point,) or scalar
@@ -102,39 +104,52 @@ def forecast(fit: Fit, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     >>> bool((bands.summary()["q05"] < bands.summary()["q95"]).all())
     True
     """
-    points = _checked_points(fit, inputs)
+    law = first_fit(fit).law
+    points = _checked_points(law, inputs)
+    if isinstance(fit, Ensemble):
+        draws = fit.mixed(lambda member: _forecast_draws(member, points, seed), fit.reach(points), seed)
+    else:
+        draws = _forecast_draws(fit, points, seed)
+    return Forecast(
+        draws=draws,
+        outcome=law.outcome,
+        unit=law.outcome_unit,
+        warnings=(*fit.warnings, *_reach_warnings(first_fit(fit), points)),
+    )
+
+
+def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     latent = law_mean(fit, points) * np.exp(draw_error(fit, points, rng))
     coords = {**fit.sample_coords, **{name: ("point", values) for name, values in points.items()}}
     attrs = {"units": fit.law.outcome_unit}
     dims = (*SAMPLE_DIMS, "point")
-    draws = xr.Dataset(
-        {
-            "latent": (dims, fit.in_chains(latent), attrs),
-            "predictive": (dims, fit.in_chains(add_noise(fit, points, latent, rng)), attrs),
-        },
-        coords=coords,
-    )
-    return Forecast(
-        draws=draws,
-        outcome=fit.law.outcome,
-        unit=fit.law.outcome_unit,
-        warnings=(*fit.warnings, *_reach_warnings(fit, points)),
-    )
+    variables = {"latent": latent, "predictive": add_noise(fit, points, latent, rng)}
+    return xr.Dataset({name: (dims, fit.in_chains(values), attrs) for name, values in variables.items()}, coords=coords)
 
 
-def predicted(fit: Fit, inputs: Mapping[str, Array], *, seed: int = 0) -> Predicted:
+def predicted(fit: Posterior, inputs: Mapping[str, Array], *, seed: int = 0) -> Predicted:
     """The predictive distribution of each new run's log outcome by itself, as a mixture of normals over the draws.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Ensemble
     inputs : mapping of array, shape (point,)
         The law's inputs by name.
     seed : int
-        Of the scales of heavy-tailed noise.
+        Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
-    points = _checked_points(fit, inputs)
+    points = _checked_points(first_fit(fit).law, inputs)
+    if not isinstance(fit, Ensemble):
+        return _predicted(fit, points, seed)
+    each = [_predicted(member, points, seed) for member in fit.members.values()]
+    chosen = fit.choose(fit.reach(points), seed)[None]
+    location = np.stack([p.location for p in each])
+    scale = np.stack([np.broadcast_to(p.scale, p.location.shape) for p in each])
+    return Predicted(np.take_along_axis(location, chosen, 0)[0], np.take_along_axis(scale, chosen, 0)[0])
+
+
+def _predicted(fit: Fit, points: Mapping[str, Array], seed: int) -> Predicted:
     mean, variance = error_moments(fit, points)
     noise = noise_scales(fit, points, np.random.default_rng(seed))
     return Predicted(np.log(law_mean(fit, points)) + mean, np.sqrt(variance + np.square(noise)))
@@ -206,8 +221,7 @@ def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
     return compute_warnings(fit, points["C"]) if "C" in points else ()
 
 
-def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    law = fit.law
+def _checked_points(law: Law, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     missing = [name for name in law.input_names if name not in inputs]
     unknown = [name for name in inputs if name not in law.input_names]
     if missing or unknown:

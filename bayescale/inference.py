@@ -79,20 +79,33 @@ class Compiled:
     def __init__(self, law: Law, noise: Noise, discrepancy: bool) -> None:
         self._law, self._noise, self._discrepancy = law, noise, discrepancy
         self._model: pm.Model | None = None
+        self._prior: dict[int, Array] = {}
         self._lock = Lock()
 
-    def sample(self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int) -> "Sampled":
+    def sample(
+        self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int, *, certify: bool = True
+    ) -> "Sampled":
         """Sample the posterior given runs; threads take turns."""
         from bayescale.robust import reweighted
 
         with self._lock:
             basis = _basis(self._law, runs) if self._discrepancy else None
             model, density = self._with_runs(runs, basis)
-            coordinates, prior = density.prior(PRIOR_DRAWS, seed)
+            coordinates = self._prior_coordinates(seed)
+            prior = density.parameters(coordinates)
             if basis is not None:
                 basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
-            sampled = _sample(model, density, coordinates, engine, draws, chains, seed)
+            if certify:
+                sampled = _sample(model, density, coordinates, engine, draws, chains, seed)
+            else:
+                sampled = _sample_importance(density, coordinates, draws, chains, seed, certify=False)
         return replace(sampled, prior=prior, basis=basis)
+
+    def _prior_coordinates(self, seed: int) -> Array:
+        """Draws from the prior, which no runs change."""
+        if seed not in self._prior:
+            self._prior = {seed: self._density.prior(PRIOR_DRAWS, seed)}
+        return self._prior[seed]
 
     def _with_runs(self, runs: Runs, basis: Basis | None) -> "tuple[pm.Model, LogDensity]":
         from bayescale.posterior import build_model, set_runs
@@ -107,11 +120,23 @@ class Compiled:
 
 
 def infer(
-    law: Law, runs: Runs, noise: Noise, discrepancy: bool, engine: Engine, draws: int, chains: int, seed: int
+    law: Law,
+    runs: Runs,
+    noise: Noise,
+    discrepancy: bool,
+    engine: Engine,
+    draws: int,
+    chains: int,
+    seed: int,
+    *,
+    certify: bool = True,
 ) -> "Sampled":
-    """Sample the posterior of a law given runs, with what was compiled for the law before."""
+    """Sample the posterior of a law given runs, with what was compiled for the law before.
+
+    Without ``certify`` the draws come from one quick proposal and are vouched for by nothing.
+    """
     with_errors = f"{law.outcome}_se" in runs.frame and not discrepancy
-    return _compiled(law, noise, discrepancy, with_errors).sample(runs, engine, draws, chains, seed)
+    return _compiled(law, noise, discrepancy, with_errors).sample(runs, engine, draws, chains, seed, certify=certify)
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)
@@ -155,10 +180,13 @@ def _sample(
     return replace(better, warnings=(why,))
 
 
-def _sample_importance(density: "LogDensity", prior_coordinates: Array, draws: int, chains: int, seed: int) -> Sampled:
-    from bayescale.sampling.importance import sample_importance
+def _sample_importance(
+    density: "LogDensity", prior_coordinates: Array, draws: int, chains: int, seed: int, *, certify: bool = True
+) -> Sampled:
+    from bayescale.sampling.importance import sample_importance, sketch_importance
 
-    result = sample_importance(density, prior_coordinates, draws * chains, seed)
+    sampler = sample_importance if certify else sketch_importance
+    result = sampler(density, prior_coordinates, draws * chains, seed)
     shape = (chains, draws)
     log_density = density(result.draws).reshape(shape)
     return Sampled(

@@ -164,6 +164,8 @@ class Law:
     optimum : callable, optional
         ``optimum(p, product)``: the N that minimises the mean where N * D = product; closed form.
     published : tuple of PublishedFit
+    in_ensemble : bool
+        Whether the ensemble ``"auto"`` holds it: those laws whose mixture predicted hidden larger runs best.
 
     Raises
     ------
@@ -206,6 +208,7 @@ class Law:
     derive: Callable[[ModuleType, Values, Values], dict[str, Any]] = _nothing_derived
     optimum: Callable[[Values, Any], Any] | None = None
     published: tuple[PublishedFit, ...] = ()
+    in_ensemble: bool = False
 
     def __post_init__(self) -> None:
         names = [item.name for item in self._described]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.allocation import optimum
+from bayescale.ensembles import Posterior, first_fit
 from bayescale.errors import OutputError
 from bayescale.files import replacing
 from bayescale.fitting import Fit
@@ -25,12 +26,12 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, told apart with any colour vision (https://jfly.uni-koeln.de/color/)."""
 
 
-def plot_plan(fit: Fit, C: Sequence[float], *, ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Figure":
+def plot_plan(fit: Posterior, C: Sequence[float], *, ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Figure":
     """IsoFLOP curves beside loss against compute, at the given budgets.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Ensemble
         Of a law in N and D.
     C : sequence of float
         Budgets, FLOP.
@@ -48,11 +49,13 @@ def plot_plan(fit: Fit, C: Sequence[float], *, ci_prob: float = DEFAULT_MASS, se
     left, right = figure.subplots(1, 2)
     plot_isoflop(fit, C, ax=left, ci_prob=ci_prob, seed=seed)
     plot_loss_against_compute(fit, C, ax=right, ci_prob=ci_prob, seed=seed)
-    figure.suptitle(f"{fit.law.title} fitted to {fit.record.n_runs} runs of {Path(fit.record.dataset).name}")
+    figure.suptitle(f"{fit.title} fitted to {len(fit.runs)} runs of {Path(fit.dataset).name}")
     return figure
 
 
-def plot_isoflop(fit: Fit, C: Sequence[float], *, ax: "Axes", ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Axes":
+def plot_isoflop(
+    fit: Posterior, C: Sequence[float], *, ax: "Axes", ci_prob: float = DEFAULT_MASS, seed: int = 0
+) -> "Axes":
     """Predicted loss along each curve of constant compute, with the interval of its optimum, N*."""
     best = optimum(fit, C, seed=seed).draws
     for i, (budget, colour) in enumerate(zip(C, _cycle(len(C)), strict=True)):
@@ -74,7 +77,7 @@ def plot_isoflop(fit: Fit, C: Sequence[float], *, ax: "Axes", ci_prob: float = D
 
 
 def plot_loss_against_compute(
-    fit: Fit, C: Sequence[float], *, ax: "Axes", ci_prob: float = DEFAULT_MASS, seed: int = 0
+    fit: Posterior, C: Sequence[float], *, ax: "Axes", ci_prob: float = DEFAULT_MASS, seed: int = 0
 ) -> "Axes":
     """Predicted loss of compute-optimal runs from the smallest run to the largest budget, with the runs."""
     runs = fit.runs
@@ -82,8 +85,8 @@ def plot_loss_against_compute(
     grid = np.geomspace(compute.min(), max(*C, compute.max()), _GRID)
     best = optimum(fit, grid, seed=seed).draws
     _draw_bands(ax, grid, best["loss"].rename(budget="point"), ci_prob, _COLOURS[0], "compute-optimal run")
-    ax.plot(compute, runs.column(fit.law.outcome), "o", color="0.35", markersize=3, alpha=0.7, label="runs")
-    if "E" in fit.parameters:
+    ax.plot(compute, runs.column(fit.outcome), "o", color="0.35", markersize=3, alpha=0.7, label="runs")
+    if isinstance(fit, Fit) and "E" in fit.parameters:
         ax.axhline(
             float(np.median(fit.parameters["E"])), color="black", linestyle=":", linewidth=1, label="irreducible loss E"
         )
@@ -131,5 +134,5 @@ def _cycle(n: int) -> list[str]:
     return [_COLOURS[i % len(_COLOURS)] for i in range(n)]
 
 
-def _loss_label(fit: Fit) -> str:
-    return f"{fit.law.outcome.capitalize()} ({fit.law.outcome_unit})"
+def _loss_label(fit: Posterior) -> str:
+    return f"{fit.outcome.capitalize()} ({first_fit(fit).law.outcome_unit})"

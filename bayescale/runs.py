@@ -184,6 +184,10 @@ class Runs:
                 digest.update(self.frame[name].to_numpy(dtype="<f8", na_value=np.nan).tobytes())
         return digest.hexdigest()
 
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """The runs in some rows, counted from zero; what was said of the whole table is left behind."""
+        return type(self)(self.frame.iloc[rows].reset_index(drop=True), self.source, self.outcome)
+
     @property
     def clusters(self) -> NDArray[np.int64]:
         """Code of the training run that each row belongs to, shape (runs,): by the column ``run``, or a row its own."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bayescale import catalog
+from bayescale.ensembles import Ensemble, Posterior
 from bayescale.errors import CatalogError, FitFileError
 from bayescale.files import replacing
 from bayescale.fitting import Fit, Record
@@ -18,18 +20,19 @@ from bayescale.law import Law
 
 _ATTRS = ("bayescale", "digest")
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file format; a file of a higher one is refused."""
 
 
-def save(fit: Fit, path: str | Path) -> Path:
-    """Save a fit to a netCDF file, atomically: an older file of that name stays whole until the new one is.
+def save(fit: Posterior, path: str | Path) -> Path:
+    """Save a fit or an ensemble to a netCDF file; an older file of that name stays whole until the new one is.
 
-    The file holds ArviZ's groups, so ``arviz.from_netcdf`` reads it too. A user's own law is not stored, only its hash.
+    The file holds ArviZ's groups, of an ensemble one set under each law's name, so ``arviz.from_netcdf`` reads it too.
+    A user's own law is not stored, only its hash.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Ensemble
     path : path
         By custom it ends in ``.nc``.
 
@@ -52,15 +55,19 @@ def save(fit: Fit, path: str | Path) -> Path:
     >>> bool((again.parameters["E"] == posterior.parameters["E"]).all())
     True
     """
-    header = {
-        "format": FORMAT,
-        "record": asdict(fit.record),
-        "diagnostics": asdict(fit.diagnostics),
-        "warnings": fit.warnings,
-        "notes": fit.notes,
-    }
-    tree = fit.tree.copy()
-    text = json.dumps(header)
+    if isinstance(fit, Ensemble):
+        tree = xr.DataTree.from_dict(
+            {
+                f"/{name}{node.path}": node.to_dataset()
+                for name, each in fit.members.items()
+                for node in each.tree.subtree
+            }
+        )
+        members = {name: _header_of(each) for name, each in fit.members.items()}
+        text = json.dumps({"format": FORMAT, "weights": fit.weights.to_dict(), "members": members})
+    else:
+        tree = fit.tree.copy()
+        text = json.dumps({"format": FORMAT, **_header_of(fit)})
     tree.attrs = {"bayescale": text, "digest": _digest(tree, text)}
     path = Path(path)
     with replacing(path) as temporary:
@@ -68,18 +75,19 @@ def save(fit: Fit, path: str | Path) -> Path:
     return path
 
 
-def load(path: str | Path, *, law: str | Path | Law | None = None) -> Fit:
-    """Load a fit.
+def load(path: str | Path, *, law: str | Path | Law | None = None) -> Posterior:
+    """Load a fit or an ensemble.
 
     Parameters
     ----------
     path : path
     law : path or Law, optional
-        The law file of a fit of a user's own law; it must be the one that was fitted.
+        The law file of a fit of a user's own law; it must be the one that was fitted. In an ensemble it is the law of
+        that name.
 
     Returns
     -------
-    Fit
+    Fit or Ensemble
 
     Raises
     ------
@@ -99,6 +107,29 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> Fit:
     if tree.attrs.get("digest") != _digest(tree, tree.attrs["bayescale"]):
         raise FitFileError(f"{path}: is damaged: its contents do not match their checksum; fit again")
     tree.attrs = {}
+    if "members" not in header:
+        return _fit(tree, header, law, path)
+    members = {name: _member(tree.children[name], name, each, law, path) for name, each in header["members"].items()}
+    return Ensemble(members=members, weights=xr.DataArray.from_dict(header["weights"]))
+
+
+def _header_of(fit: Fit) -> dict[str, Any]:
+    return {
+        "record": asdict(fit.record),
+        "diagnostics": asdict(fit.diagnostics),
+        "warnings": fit.warnings,
+        "notes": fit.notes,
+    }
+
+
+def _member(tree: xr.DataTree, name: str, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
+    """A member of an ensemble; a law that is given stands for the member of its name."""
+    given = law if law is not None and (law if isinstance(law, Law) else catalog.load_law(law)).name == name else None
+    groups = {group: node.to_dataset() for group, node in tree.children.items()}
+    return _fit(xr.DataTree.from_dict(groups), header, given, path)
+
+
+def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
     try:
         record, diagnostics = Record(**header["record"]), Diagnostics(**header["diagnostics"])
         warnings, notes = tuple(header["warnings"]), tuple(header["notes"])
@@ -123,7 +154,7 @@ def _read(path: Path) -> xr.DataTree:
 
     try:
         with h5py.File(path, "r") as file:
-            groups = {name: _dataset(item) for name, item in file.items() if isinstance(item, h5py.Group)}
+            groups = {name: _dataset(item) for name, item in _groups(file)}
             attrs = {name: file.attrs[name] for name in _ATTRS if name in file.attrs}
             return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
     except Exception as error:  # whatever a damaged file makes the HDF5 stack raise
@@ -133,9 +164,21 @@ def _read(path: Path) -> xr.DataTree:
         ) from error
 
 
+def _groups(parent: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The groups of a file and theirs, with their paths."""
+    import h5py
+
+    for name, item in parent.items():
+        if isinstance(item, h5py.Group):
+            yield f"{path}/{name}", item
+            yield from _groups(item, f"{path}/{name}")
+
+
 def _dataset(group: Any) -> xr.Dataset:
     variables = {}
     for name, stored in group.items():
+        if not hasattr(stored, "is_scale"):
+            continue
         dims = (name,) if stored.is_scale else tuple(dim[0].name.rpartition("/")[2] for dim in stored.dims)
         values = stored[()].astype(bool) if stored.attrs.get("dtype") == "bool" else stored[()]
         attrs = {key: stored.attrs[key] for key in ("units", "long_name") if key in stored.attrs}

@@ -49,7 +49,7 @@ def compare(law: str, noise: str, draws: int) -> pd.DataFrame:
     """Differences between the samplers, one row per coordinate."""
     model = build_model(load_law(law), load_dataset("chinchilla"), NOISES[noise])
     density = LogDensity(model)
-    ours = sample_importance(density, density.prior(PRIOR_DRAWS, seed=0)[0], EFFECTIVE_DRAWS, seed=0)
+    ours = sample_importance(density, density.prior(PRIOR_DRAWS, seed=0), EFFECTIVE_DRAWS, seed=0)
     nuts = sample_nuts(model, draws=draws, chains=4, seed=0)
     while nuts.ess_min < EFFECTIVE_DRAWS:
         draws = int(1.2 * draws * EFFECTIVE_DRAWS / nuts.ess_min)

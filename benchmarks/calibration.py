@@ -1,8 +1,9 @@
 """Held-out calibration over the shipped tables: whether bands on larger runs hold, and how sharp they are.
 
-Every table with N and D is back-tested as ``bayescale backtest`` does it; scores are pooled within a table, averaged
-over the tables of a paper (a family), and then over families, so that no paper counts by its number of rows. Run it as
-``python benchmarks/calibration.py --law tied``; finished splits are kept in ``--cache`` and not computed again.
+Every table with N and D, and every learning curve, is back-tested as ``bayescale backtest`` does it; scores are pooled
+within a table, averaged over the tables of a paper (a family), and then over families, so that no paper counts by its
+number of rows. Learning curves have no plain Chinchilla posterior to stand beside, and are summed up apart. Run it as
+``python benchmarks/calibration.py --law auto``; finished splits are kept in ``--cache`` and not computed again.
 """
 
 import argparse
@@ -15,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from bayescale.backtesting import HORIZONS, LEVELS, Backtest, backtest
-from bayescale.catalog import law_names, load_card, load_runs
+from bayescale.catalog import dataset_groups, load_card, load_runs
+from bayescale.errors import RunsError
 
 RESULTS = Path(__file__).parent / "results"
 TABLES = (
@@ -31,50 +33,66 @@ TABLES = (
     "gemstones",
     "datablations",
 )
+CURVES = ("vision_fewshot", "double_descent")
 COVERAGES = [f"cover_{level:g}" for level in LEVELS]
 SCORES = [*COVERAGES, "width", "crps", "log_score", "rmse", "bias"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--law", choices=law_names(), default="chinchilla")
+    parser.add_argument("--law", nargs="+", default=["auto"], help="one law, or several to mix")
     parser.add_argument("--noise", default="student_t")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=Path(".calibration"))
     options = parser.parse_args()
 
+    law = options.law[0] if len(options.law) == 1 else options.law
+    label = "+".join(options.law)
     measured = {}
-    for name in TABLES:
-        print(f"back-testing {options.law} on {name}", flush=True)
-        measured[name] = backtest(
-            options.law,
-            load_runs(name),
-            noise=options.noise,
-            seed=options.seed,
-            n_jobs=options.jobs,
-            cache=options.cache,
-        )
+    for name in (*TABLES, *(curves() if law == "auto" else ())):
+        print(f"back-testing {label} on {name}", flush=True)
+        try:
+            measured[name] = backtest(
+                law,
+                load_runs(name),
+                noise=options.noise,
+                seed=options.seed,
+                n_jobs=options.jobs,
+                cache=options.cache,
+            )
+        except RunsError as error:
+            print(f"left out: {error}")
     by_table = pd.concat([per_table(name, test) for name, test in measured.items()], ignore_index=True)
     by_family = by_table.groupby(["horizon", "method", "family"], sort=False)[[*SCORES, "n_test"]].mean().reset_index()
-    overall = over_families(by_family, options.law)
+    overall = over_families(by_family[by_family["family"].isin(surface_families())], label)
     text = "\n\n".join(
         [
-            f"{options.law} with discrepancy, {options.noise} noise; {machine()}",
-            "Mean over families",
+            f"{label} with discrepancy, {options.noise} noise; {machine()}",
+            "Mean over the families of N and D, standard errors over families",
             overall.to_string(index=False, float_format="%.3f"),
             "By family",
             shown(by_family, ("horizon", "family")),
             "By table",
-            shown(by_table, ("horizon", "table")),
+            shown(by_table[by_table["table"].isin(TABLES)], ("horizon", "table")),
         ]
     )
     print(text)
     RESULTS.mkdir(exist_ok=True)
-    stem = f"calibration_{options.law}_{options.noise}"
+    stem = f"calibration_{label}_{options.noise}"
     (RESULTS / f"{stem}.txt").write_text(text + "\n")
     document = {"overall": overall.to_dict("records"), "by_table": by_table.to_dict("records")}
     (RESULTS / f"{stem}.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+def curves() -> list[str]:
+    """Names of the shipped learning curves."""
+    return [f"{name}:{group}" for name in CURVES for group in dataset_groups(name)]
+
+
+def surface_families() -> set[str]:
+    """Families of the tables with N and D."""
+    return {load_card(name.partition(":")[0]).family for name in TABLES}
 
 
 def per_table(name: str, test: Backtest) -> pd.DataFrame:
@@ -102,7 +120,7 @@ def over_families(by_family: pd.DataFrame, law: str) -> pd.DataFrame:
                     "method": law if method == "bayescale" else method,
                     "families": n,
                     **{name: block[name].mean() for name in SCORES},
-                    "cover_0.9_se": block["cover_0.9"].std(ddof=1) / np.sqrt(n),
+                    **{f"{name}_se": block[name].std(ddof=1) / np.sqrt(n) for name in COVERAGES[:3]},
                     "worst_0.9": block["cover_0.9"].min(),
                     "crps_ratio": ratio,
                 }

@@ -148,7 +148,7 @@ def textbook(sampler: str, quick: bool) -> Cost:
         exponent_N = pm.Beta("exponent_N", 2, 4)
         exponent_D = pm.Beta("exponent_D", 2, 4)
         sigma = pm.HalfNormal("sigma", 0.05)
-        nu = pm.Gamma("nu", 2, 0.1)
+        nu = pm.LogNormal("nu", np.log(7), 0.5)
         mean = E + A * N**-exponent_N + B * D**-exponent_D
         pm.StudentT("log_loss", nu=nu, mu=pm.math.log(mean), sigma=sigma, observed=np.log(loss))
         tree = pm.sample(n, tune=n, chains=4, cores=1, nuts_sampler=sampler, random_seed=0, progressbar=False)

@@ -69,4 +69,5 @@ LAW = Law(
             note="leaves 1.0 % rms on the 240 digitised runs; the refit leaves 0.75 %",
         ),
     ),
+    in_ensemble=True,
 )

@@ -50,4 +50,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

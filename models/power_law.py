@@ -36,4 +36,5 @@ LAW = Law(
     derived=(curves.FLOOR, Derived(name="A", meaning="coefficient of the power of x"), curves.POWER),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -53,4 +53,5 @@ LAW = Law(
             note="54 runs on C4; natural logs 0.6254804, 6.255414 and 7.3049974; no standard errors given",
         ),
     ),
+    in_ensemble=True,
 )

@@ -118,7 +118,8 @@ def test_model_and_dense_formula_agree_through_the_graph(chinchilla_runs):
     x = {name: runs.column(name) for name in ("N", "D")}
     basis = Basis(Process(np.log(np.column_stack([x["N"], x["D"]]))), noise_scale(x))
     density = LogDensity(build_model(law, runs, noise_by_name("normal"), basis))
-    coordinates, parameters = density.prior(3, seed=0)
+    coordinates = density.prior(3, seed=0)
+    parameters = density.parameters(coordinates)
     columns = {name: values[:, None] for name, values in parameters.items()}
     residuals = np.log(runs.column("loss")) - np.log(law.mean(np, x, columns))
     dense = [

@@ -108,6 +108,18 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     return again if again.certified or again.ess.min() > result.ess.min() else result
 
 
+def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
+    """Sample a posterior by one proposal, adapted once, for draws that only serve a larger computation.
+
+    Nothing can vouch for them, since there is no second proposal to agree with: the disagreement is infinite.
+    Arguments and errors are those of :func:`sample_importance`.
+    """
+    adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
+    pool = _Pool(density, [freeze(*adapt(density, prior_draws, adapting, _QUICK))])
+    pool.extend(max(ESS_LIMIT, n_draws), [sampling])
+    return _result(pool, n_draws, resampling, disagreement=float("inf"))
+
+
 def _attempt(
     density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: "_Effort"
 ) -> ImportanceResult:
@@ -120,15 +132,19 @@ def _attempt(
         pool.extend(wanted, rngs[:2])
         if pool.ess().min() >= wanted:
             break
+    return _result(pool, n_draws, rngs[2], pool.disagreement())
+
+
+def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement: float) -> ImportanceResult:
     weights, k_hat = smooth_weights(pool.log_weights())
     log_evidence, log_evidence_se = _log_mean(pool.log_weights())
     return ImportanceResult(
-        draws=np.concatenate(pool.draws)[systematic_sample(weights, n_draws, rngs[2])],
+        draws=np.concatenate(pool.draws)[systematic_sample(weights, n_draws, rng)],
         pareto_k=k_hat,
         ess=pool.ess(),
         log_evidence=log_evidence,
         log_evidence_se=log_evidence_se,
-        disagreement=pool.disagreement(),
+        disagreement=disagreement,
     )
 
 

@@ -77,8 +77,8 @@ class LogDensity:
             self._functions["pointwise"] = self._compile([observed])
         return np.concatenate([self._functions["pointwise"](chunk)[0] for chunk in self._chunks(draws)])
 
-    def prior(self, n: int, seed: int) -> tuple[Array, dict[str, Array]]:
-        """Draw from the prior: coordinates of shape (n, coordinate), and the parameters, each of shape (n,)."""
+    def prior(self, n: int, seed: int) -> Array:
+        """Draw coordinates from the prior, shape (n, coordinate)."""
         import pymc as pm
 
         transforms = [self._model.rvs_to_transforms[rv] for rv in self._model.free_RVs]
@@ -86,8 +86,7 @@ class LogDensity:
             rv if transform is None else transform.forward(rv, *rv.owner.inputs)
             for rv, transform in zip(self._model.free_RVs, transforms, strict=True)
         ]
-        coordinates = np.column_stack(pm.draw(values, draws=n, random_seed=seed, mode=interpreted_mode()))
-        return coordinates, self.parameters(coordinates)
+        return np.column_stack(pm.draw(values, draws=n, random_seed=seed, mode=interpreted_mode()))
 
     def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
         """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,)."""

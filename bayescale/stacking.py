@@ -1,0 +1,242 @@
+"""Fitting one law, or several that are weighted by how well each predicts hidden larger runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict, TypeIs, Unpack, overload
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale import catalog
+from bayescale.ensembles import Ensemble, equal_weights
+from bayescale.errors import LawError, RunsError
+from bayescale.fitting import Fit, as_runs, fit_law
+from bayescale.forecasting import predicted
+from bayescale.inference import Engine
+from bayescale.law import Law
+from bayescale.runs import Runs
+from bayescale.splitting import HORIZONS, Split, run_size, splits
+
+Array = NDArray[np.float64]
+AnyLaw = str | Path | Law
+AnyRuns = str | Path | pd.DataFrame | Runs
+
+AUTO = "auto"
+"""Name of the ensemble of shipped laws that suit a table."""
+
+_DRAWS = 250
+"""Draws of each of four chains from a posterior that only teaches weights."""
+_PRIOR_RUNS = 4.0
+"""Hidden runs that the prior belief in equal weights is worth, per law."""
+
+
+class _Options(TypedDict, total=False):
+    noise: str
+    discrepancy: bool
+    engine: Engine
+    draws: int
+    chains: int
+    seed: int
+
+
+@overload
+def fit(  # type: ignore[overload-overlap]
+    law: Literal["auto"] | Sequence[AnyLaw], runs: AnyRuns = ..., **options: Unpack[_Options]
+) -> Ensemble: ...
+@overload
+def fit(law: AnyLaw = ..., runs: AnyRuns = ..., **options: Unpack[_Options]) -> Fit: ...
+def fit(
+    law: AnyLaw | Sequence[AnyLaw] = "chinchilla",
+    runs: AnyRuns = "chinchilla",
+    *,
+    noise: str = "student_t",
+    discrepancy: bool = True,
+    engine: Engine = "importance",
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+) -> Fit | Ensemble:
+    """Sample the posterior of a law given training runs, or of several laws that are then mixed.
+
+    The default takes the law for what it is, an approximation, and learns from the runs how wrong it is.
+
+    Parameters
+    ----------
+    law : str, path, Law, or a sequence of them
+        Name of a shipped law, path of a law file, or a law. ``"auto"`` or a sequence gives an ensemble: each law is
+        fitted, and their draws are mixed by weights learnt from how well each predicts larger runs hidden from it.
+        ``"auto"`` takes the shipped laws whose mixture predicted published tables best.
+    runs : str, path, DataFrame or Runs
+        Name of a shipped data set, path of a CSV or Parquet file, or a table.
+    noise : {"student_t", "normal"}
+        Noise of the log outcome.
+    discrepancy : bool
+        Whether the law itself may be wrong, by a smooth relative error that the runs teach and larger runs extrapolate;
+        otherwise the law is taken as true, and its bands on larger runs are too narrow.
+    engine : {"importance", "nuts"}
+        Sampler. Importance sampling that is not certified falls back to NUTS, and says so in ``warnings``.
+    draws, chains : int
+        Shape of the posterior; importance sampling's draws are independent, so its chains are only a shape.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    Fit or Ensemble
+        Marked in ``warnings`` and ``certified`` if neither sampler is certified.
+
+    Raises
+    ------
+    RunsError, CatalogError, LawError
+        If the runs, the law, or the two together cannot be used.
+    SamplingError
+        If the posterior is nowhere finite.
+
+    Examples
+    --------
+    >>> posterior = fit("chinchilla", "chinchilla", seed=1)
+    >>> posterior.certified
+    True
+    >>> bool(1.5 < posterior.parameters["E"].mean() < 1.9)
+    True
+    >>> list(fit("auto", "chinchilla").members)
+    ['chinchilla', 'tied']
+    """
+    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
+    if not _several(law):
+        return fit_law(law, runs, draws=draws, chains=chains, **options)
+    laws = chosen_laws(law, runs)
+    table = as_runs(runs, laws[0])
+    given = [each.name for each in laws] if law == AUTO else law
+    members = [fit_law(each, table, draws=draws, chains=chains, **options) for each in given]
+    weights = horizon_weights(laws, table, noise=noise, discrepancy=discrepancy, seed=seed)
+    return Ensemble(members={member.law.name: member for member in members}, weights=weights)
+
+
+def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> list[Law]:
+    """The laws that a choice stands for, loaded.
+
+    Raises
+    ------
+    LawError
+        If several laws do not have names of their own and the same inputs and outcome, or none suits the runs.
+    """
+    if law == AUTO:
+        return _default_members(runs)
+    laws = [_resolved(each) for each in (law if _several(law) else [law])]
+    names = [each.name for each in laws]
+    if not laws or len(set(names)) < len(names):
+        raise LawError(f"an ensemble needs different laws, not {', '.join(names) or 'none'}")
+    odd = [each.name for each in laws if _columns(each) != _columns(laws[0])]
+    if odd:
+        raise LawError(f"laws of one ensemble share inputs and outcome: {odd[0]} and {names[0]} do not")
+    return laws
+
+
+def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy: bool, seed: int) -> xr.DataArray:
+    """Weights of laws at each horizon that hidden runs can teach, dims horizon and law.
+
+    At each horizon the largest runs are hidden, every law is fitted to the smaller ones, and weights are stacked to the
+    log density of the hidden ones, with a prior at equal weights.
+
+    Parameters
+    ----------
+    laws : sequence of Law
+    runs : Runs
+    noise, discrepancy, seed
+        As of :func:`fit`.
+
+    Returns
+    -------
+    xarray.DataArray
+        With the number of hidden runs as coordinate ``hidden_runs``; one row of equal weights where none can be hidden.
+    """
+    names = [law.name for law in laws]
+    try:
+        found = splits(runs, run_size(laws[0], runs))
+    except RunsError:
+        return equal_weights(names)
+    options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
+    rows = []
+    for horizon in HORIZONS:
+        split = next((each for each in found if each.horizon == horizon), None)
+        densities = None if split is None else _hidden_log_densities(laws, runs, split, options)
+        if densities is not None:
+            rows.append((horizon, len(densities), stacking_weights(densities, prior_runs=_PRIOR_RUNS)))
+    if not rows:
+        return equal_weights(names)
+    horizons, hidden, weights = zip(*rows, strict=True)
+    coords = {"horizon": list(horizons), "law": names, "hidden_runs": ("horizon", list(hidden))}
+    return xr.DataArray(np.stack(weights), dims=("horizon", "law"), coords=coords)
+
+
+def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
+    """Weights that maximise the mean log density of the mixture (Yao et al. 2018, arXiv:1704.02030, equation 4).
+
+    Parameters
+    ----------
+    log_densities : array, shape (run, law)
+    prior_runs : float
+        Runs that equal weights are worth beforehand, per law: a Dirichlet prior of one plus so many.
+
+    Returns
+    -------
+    array, shape (law,)
+
+    Examples
+    --------
+    >>> densities = np.log([[0.9, 0.1], [0.8, 0.1], [0.7, 0.2]])
+    >>> stacking_weights(densities).round(2).tolist()
+    [1.0, 0.0]
+    >>> stacking_weights(densities, prior_runs=3).round(2).tolist()
+    [0.63, 0.37]
+    """
+    n, k = log_densities.shape
+    densities = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
+    weights = np.full(k, 1 / k)
+    # Expectation maximisation: each law's share of the responsibility for each run. It climbs monotonically.
+    for _ in range(2000):
+        shares = densities * weights
+        taken = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0)
+        weights = (taken + prior_runs) / (n + k * prior_runs)
+    return np.asarray(weights)
+
+
+def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options: dict[str, Any]) -> Array | None:
+    """Log density of each hidden run under each law, shape (run, law); None where a law cannot take what is left."""
+    train, test = runs.take(split.train), runs.take(split.test)
+    observed = np.log(test.column(laws[0].outcome))
+    inputs = {name: test.column(name) for name in laws[0].input_names}
+    try:
+        fits = [fit_law(law, train, draws=_DRAWS, certify=False, **options) for law in laws]
+    except LawError:
+        return None
+    return np.column_stack([predicted(each, inputs).log_density(observed) for each in fits])
+
+
+def _default_members(runs: AnyRuns) -> list[Law]:
+    shipped = [catalog.load_law(name) for name in catalog.law_names()]
+    members = [law for law in shipped if law.in_ensemble]
+    outcomes = dict.fromkeys(law.outcome for law in members)
+    table = runs if isinstance(runs, Runs) else as_runs(runs, members[0])
+    suited = [law for law in members if law.outcome == table.outcome and set(law.input_names) <= set(table.frame)]
+    if not suited:
+        raise LawError(
+            f"{table.source}: the ensemble holds laws of {' and '.join(outcomes)}, none of which suits columns "
+            f"{', '.join(map(str, table.frame.columns))}: name a law"
+        )
+    return suited
+
+
+def _several(law: AnyLaw | Sequence[AnyLaw]) -> TypeIs[Sequence[AnyLaw]]:
+    return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))
+
+
+def _resolved(law: AnyLaw) -> Law:
+    return law if isinstance(law, Law) else catalog.load_law(law)
+
+
+def _columns(law: Law) -> tuple[set[str], str]:
+    return set(law.input_names), law.outcome
