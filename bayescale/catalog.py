@@ -289,7 +289,8 @@ def load_runs(
     columns : mapping, optional
         The table's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
     outcome : str, optional
-        Column that a law is to predict, by the name used here; by default that of the data set's card, or ``loss``.
+        Column that a law is to predict, by the name used here; by default that of the data set's card,
+        or as :meth:`Runs.read` finds it.
 
     Returns
     -------
@@ -320,7 +321,7 @@ def load_runs(
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, outcome=outcome or runs.outcome)
         return replace(renamed, notes=runs.notes)
     if path.suffix.lower() in SUFFIXES or path.exists():
-        return Runs.read(path, columns=columns, outcome=outcome or "loss")
+        return Runs.read(path, columns=columns, outcome=outcome)
     otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
     raise RunsError(_unknown(str(name_or_path), dataset_names(), "data set", otherwise))
 

@@ -65,7 +65,7 @@ class Runs:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, path: str | Path, *, columns: Mapping[str, str] | None = None, outcome: str = "loss") -> Self:
+    def read(cls, path: str | Path, *, columns: Mapping[str, str] | None = None, outcome: str | None = None) -> Self:
         """Read runs from a CSV or Parquet file.
 
         Parameters
@@ -74,8 +74,8 @@ class Runs:
             Ends in ``.csv`` (UTF-8, comma-separated, decimal points, a header line), ``.parquet`` or ``.pq``.
         columns : mapping, optional
             The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
-        outcome : str
-            Column that a law is to predict, by the name used here.
+        outcome : str, optional
+            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
 
         Returns
         -------
@@ -86,7 +86,10 @@ class Runs:
         RunsError
             If the file cannot be read, or the table cannot be used; one line per fault.
         """
-        return cls.from_frame(read_table(Path(path)), source=str(path), columns=columns, outcome=outcome)
+        frame = read_table(Path(path))
+        names = {*frame.columns, *(columns or {})}
+        found = outcome or ("y" if {"x", "y"} <= names and "loss" not in names else "loss")
+        return cls.from_frame(frame, source=str(path), columns=columns, outcome=found)
 
     @classmethod
     def from_frame(

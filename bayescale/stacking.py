@@ -28,7 +28,8 @@ AUTO = "auto"
 
 _DRAWS = 250
 """Draws of each of four chains from a posterior that only teaches weights."""
-_PRIOR_RUNS = 4.0
+_ENOUGH_HIDDEN_RUNS = 10
+_PRIOR_RUNS = 2.0
 """Hidden runs that the prior belief in equal weights is worth, per law."""
 
 
@@ -138,8 +139,8 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> list[Law]:
 def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy: bool, seed: int) -> xr.DataArray:
     """Weights of laws at each horizon that hidden runs can teach, dims horizon and law.
 
-    At each horizon the largest runs are hidden, every law is fitted to the smaller ones, and weights are stacked to the
-    log density of the hidden ones, with a prior at equal weights.
+    At each horizon some of the largest runs are hidden, every law is fitted to the smaller ones, and weights are stacked
+    to the log density of the hidden ones, with a prior at equal weights.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy:
     options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
     rows = []
     for horizon in HORIZONS:
-        split = next((each for each in found if each.horizon == horizon), None)
+        split = _teaching(found, horizon)
         densities = None if split is None else _hidden_log_densities(laws, runs, split, options)
         if densities is not None:
             rows.append((horizon, len(densities), stacking_weights(densities, prior_runs=_PRIOR_RUNS)))
@@ -216,16 +217,23 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
     return np.column_stack([predicted(each, inputs).log_density(observed) for each in fits])
 
 
+def _teaching(found: Sequence[Split], horizon: float) -> Split | None:
+    """The split of a horizon that is to teach the weights: of the largest runs, if enough of them can be hidden."""
+    suited = [each for each in found if each.horizon == horizon]
+    enough = [each for each in suited if len(each.test) >= _ENOUGH_HIDDEN_RUNS]
+    return enough[0] if enough else max(suited, key=lambda each: len(each.test), default=None)
+
+
 def _default_members(runs: AnyRuns) -> list[Law]:
     shipped = [catalog.load_law(name) for name in catalog.law_names()]
     members = [law for law in shipped if law.in_ensemble]
-    outcomes = dict.fromkeys(law.outcome for law in members)
     table = runs if isinstance(runs, Runs) else as_runs(runs, members[0])
     suited = [law for law in members if law.outcome == table.outcome and set(law.input_names) <= set(table.frame)]
     if not suited:
+        needs = {f"{law.outcome} from {' and '.join(law.input_names)}" for law in members}
         raise LawError(
-            f"{table.source}: the ensemble holds laws of {' and '.join(outcomes)}, none of which suits columns "
-            f"{', '.join(map(str, table.frame.columns))}: name a law"
+            f"{table.source}: no law of the ensemble predicts {table.outcome} from columns "
+            f"{', '.join(map(str, table.frame.columns))}: it predicts {' or '.join(sorted(needs))}; or name a law"
         )
     return suited
 

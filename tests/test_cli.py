@@ -77,7 +77,7 @@ def test_json_is_repeatable_byte_for_byte_and_alone_on_standard_output(run_cli, 
 def test_the_main_job_as_a_process_says_what_it_does_on_standard_error(elsewhere):
     done = subprocess.run([*COMMAND, "plan", "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["n_runs"] == 240
-    assert "fitting chinchilla to 240 runs" in done.stderr
+    assert "fitting the ensemble of laws to 240 runs" in done.stderr
     assert list(elsewhere.iterdir()) == []
 
 
@@ -219,7 +219,7 @@ BAD_TABLES = {
     "negative": ("N,D,loss\n1e8,2e9,-3.2\n", "row 1, column loss: -3.2 is not above zero"),
     "empty": ("", "is empty"),
     "one size": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,3.1\n", "every run has N = 100M"),
-    "no D": ("N,loss\n1e8,3.2\n2e8,3.1\n", "no column 'D', which law 'chinchilla' needs"),
+    "no D": ("N,loss\n1e8,3.2\n2e8,3.1\n", "no law of the ensemble predicts loss from columns N, loss"),
 }
 
 
@@ -271,7 +271,7 @@ def test_an_uncertified_result_is_printed_marked_and_has_status_one(run_cli, tab
     posterior, stats = few_fit.tree["posterior"].to_dataset(), few_fit.tree["sample_stats"].to_dataset()
     stuck = nuts.NutsResult(posterior, stats, r_hat_max=2.0, ess={"sigma": 5.0}, divergent_share=0.5)
     monkeypatch.setattr(nuts, "sample_nuts", lambda *_, **__: stuck)
-    options = ("--columns", "loss=val_loss", "--no-discrepancy")
+    options = ("--columns", "loss=val_loss", "--no-discrepancy", "--law", "chinchilla")
     status, out, _ = run_cli("plan", table, *options)
     assert status == 1
     assert "importance: NOT CERTIFIED, Pareto k-hat" in out
