@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Ensemble, Posterior, first_fit
+from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, draw_error, law_mean
+from bayescale.forecasting import add_noise, compute_warnings, draw_error, law_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
 from bayescale.quantities import format_quantity
 
@@ -122,11 +122,15 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
-    if isinstance(fit, Ensemble):
-        draws = fit.mixed(lambda member: _optimum_draws(member, budgets, flops, seed), fit.reach({"C": budgets}), seed)
-    else:
-        draws = _optimum_draws(fit, budgets, flops, seed)
-    return Optimum(draws=draws, warnings=(*fit.warnings, *compute_warnings(first_fit(fit), budgets)))
+    each = {name: _optimum_draws(member, budgets, flops, seed) for name, member in members(fit).items()}
+    largest = int(budgets.argmax())
+    place = f"at {format_quantity(budgets[largest])} FLOP"
+    named = {"latent": f"{law.outcome} {place}", "N": f"N* {place}"}
+    doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
+    return Optimum(
+        draws=joined(fit, each, reach_of(first_fit(fit), {"C": budgets}), seed),
+        warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), budgets)),
+    )
 
 
 def _optimum_draws(fit: Fit, budgets: Array, flops: FlopRule, seed: int) -> xr.Dataset:

@@ -532,14 +532,10 @@ def _maybe(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _members(fitted: "Posterior") -> "list[Fit]":
-    from bayescale.ensembles import Ensemble
-
-    return list(fitted.members.values()) if isinstance(fitted, Ensemble) else [fitted]
-
-
 def _print_head(fitted: "Posterior") -> None:
-    for member in _members(fitted):
+    from bayescale.ensembles import members
+
+    for member in members(fitted).values():
         _print_member_head(member)
 
 
@@ -556,7 +552,9 @@ def _print_member_head(fitted: "Fit") -> None:
 
 
 def _print_parameters(fitted: "Posterior", interval: float) -> None:
-    for member in _members(fitted):
+    from bayescale.ensembles import members
+
+    for member in members(fitted).values():
         _print_member_parameters(member, interval)
 
 
@@ -566,6 +564,7 @@ def _print_member_parameters(fitted: "Fit", interval: float) -> None:
             "parameter": str(name),
             "median and interval": _interval(row, 4),
             "unit": row["unit"],
+            "moved by prior, runs": f"{row['sensitivity_prior']:.2f}, {row['sensitivity_runs']:.2f}",
             "meaning": row["meaning"],
         }
         for name, row in fitted.summary(interval).to_dict("index").items()

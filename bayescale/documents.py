@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayescale.allocation import Optimum
-from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit
+from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
@@ -43,6 +43,7 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
             "engine": {name: member.record.engine for name, member in members},
             "diagnostics": {name: _diagnostics(member) for name, member in members},
             "parameters": {name: _parameters(member) for name, member in members},
+            "sensitivity": {name: _sensitivity(member) for name, member in members},
         }
     else:
         own = {
@@ -50,6 +51,7 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
             "engine": fit.record.engine,
             "diagnostics": _diagnostics(fit),
             "parameters": _parameters(fit),
+            "sensitivity": _sensitivity(fit),
         }
     document: dict[str, Any] = _finite({**own, **shared})
     return document
@@ -62,7 +64,9 @@ def plan_document(fit: Posterior, best: Optimum) -> dict[str, Any]:
     for i in range(best.draws.sizes["budget"]):
         draws = best.draws.isel(budget=i)
         compute = draws["C"].to_numpy()
-        weights = {"weights": _weights(fit, fit.reach({"C": compute}).item())} if isinstance(fit, Ensemble) else {}
+        weights = (
+            {"weights": _weights(fit, reach_of(fit.first, {"C": compute}).item())} if isinstance(fit, Ensemble) else {}
+        )
         budgets.append({"C": float(compute), **{name: _at(draws[name], _TAILS) for name in names}, **weights})
     return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
 
@@ -113,6 +117,10 @@ def _parameters(fit: Fit) -> dict[str, Any]:
         str(name): {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _TAILS)}
         for name, draws in fit.tree["posterior"].data_vars.items()
     }
+
+
+def _sensitivity(fit: Fit) -> dict[str, dict[str, float]]:
+    return {name: {"prior": prior, "runs": runs} for name, (prior, runs) in fit.parameter_sensitivity.items()}
 
 
 def _scores(row: Any) -> dict[str, Any]:

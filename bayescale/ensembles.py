@@ -1,6 +1,6 @@
 """Ensembles: posteriors of several laws of the same runs, mixed by weights that depend on how far ahead one looks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,23 +89,6 @@ class Ensemble:
         """Mean, standard deviation and interval of every parameter of every law, with its unit and meaning."""
         return pd.concat({name: member.summary(ci_prob) for name, member in self.members.items()}, names=["law", None])
 
-    def reach(self, points: Mapping[str, Array]) -> Array:
-        """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
-
-        Parameters
-        ----------
-        points : mapping of array, shape (point,)
-            The laws' inputs by name, or the compute ``C``.
-        """
-        names = self.first.law.input_names
-        if "C" in points:
-            size = points["C"]
-        elif set(names) == {"N", "D"}:
-            size = 6 * points["N"] * points["D"]
-        else:
-            size = np.prod([points[name] for name in names], axis=0)
-        return np.asarray(size / run_size(self.first.law, self.runs).max())
-
     def weights_at(self, reach: Array) -> Array:
         """Weight of each law at ratios of shape (point,) to the largest run's compute, shape (point, law).
 
@@ -126,9 +109,8 @@ class Ensemble:
         edges = np.cumsum(self.weights_at(reach), axis=1)[:, :-1]
         return np.asarray((marks[:, None, None] > edges[None]).sum(axis=2))
 
-    def mixed(self, draws: Callable[[Fit], xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
-        """Mix what each member draws, variables of dims chain, draw and point, at points of the given reach."""
-        datasets = [draws(member) for member in self.members.values()]
+    def mixed(self, datasets: Sequence[xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
+        """Mix what the members draw, variables of dims chain, draw and point, at points of the given reach."""
         chosen = self.choose(reach, seed)
         variables = {}
         for name, first in datasets[0].data_vars.items():
@@ -136,6 +118,36 @@ class Ensemble:
             index = chosen.reshape(1, *first.shape)
             variables[name] = (first.dims, np.take_along_axis(stacked, index, axis=0)[0], first.attrs)
         return xr.Dataset(variables, coords=datasets[0].coords)
+
+
+def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
+
+    Parameters
+    ----------
+    fit : Fit
+    points : mapping of array, shape (point,)
+        The law's inputs by name, or the compute ``C``.
+    """
+    names = fit.law.input_names
+    if "C" in points:
+        size = points["C"]
+    elif set(names) == {"N", "D"}:
+        size = 6 * points["N"] * points["D"]
+    else:
+        size = np.prod([points[name] for name in names], axis=0)
+    return np.asarray(size / run_size(fit.law, fit.runs).max())
+
+
+def members(posterior: "Posterior") -> Mapping[str, Fit]:
+    """The fits that a posterior is made of, by law; one for a single law."""
+    return posterior.members if isinstance(posterior, Ensemble) else {posterior.law.name: posterior}
+
+
+def joined(posterior: "Posterior", datasets: Mapping[str, xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
+    """One set of draws from those of each member: mixed, or those of the only one."""
+    drawn = list(datasets.values())
+    return posterior.mixed(drawn, reach, seed) if isinstance(posterior, Ensemble) else drawn[0]
 
 
 type Posterior = Fit | Ensemble

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.discrepancy import noise_scale
-from bayescale.ensembles import Ensemble, Posterior, first_fit
+from bayescale.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, told_apart
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
@@ -106,15 +106,18 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     """
     law = first_fit(fit).law
     points = _checked_points(law, inputs)
-    if isinstance(fit, Ensemble):
-        draws = fit.mixed(lambda member: _forecast_draws(member, points, seed), fit.reach(points), seed)
-    else:
-        draws = _forecast_draws(fit, points, seed)
+    reach = reach_of(first_fit(fit), points)
+    each = {name: _forecast_draws(member, points, seed) for name, member in members(fit).items()}
+    farthest = int(reach.argmax())
+    place = ", ".join(f"{name} = {format_quantity(values[farthest])}" for name, values in points.items())
+    doubts = prior_warnings(
+        fit, {name: d.isel(point=farthest) for name, d in each.items()}, {"latent": f"{law.outcome} at {place}"}
+    )
     return Forecast(
-        draws=draws,
+        draws=joined(fit, each, reach, seed),
         outcome=law.outcome,
         unit=law.outcome_unit,
-        warnings=(*fit.warnings, *_reach_warnings(first_fit(fit), points)),
+        warnings=(*fit.warnings, *doubts, *_reach_warnings(first_fit(fit), points)),
     )
 
 
@@ -143,7 +146,7 @@ def predicted(fit: Posterior, inputs: Mapping[str, Array], *, seed: int = 0) -> 
     if not isinstance(fit, Ensemble):
         return _predicted(fit, points, seed)
     each = [_predicted(member, points, seed) for member in fit.members.values()]
-    chosen = fit.choose(fit.reach(points), seed)[None]
+    chosen = fit.choose(reach_of(fit.first, points), seed)[None]
     location = np.stack([p.location for p in each])
     scale = np.stack([np.broadcast_to(p.scale, p.location.shape) for p in each])
     return Predicted(np.take_along_axis(location, chosen, 0)[0], np.take_along_axis(scale, chosen, 0)[0])
@@ -193,6 +196,24 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
         size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
     return np.asarray(latent * np.exp(np.sqrt(variance) * rng.standard_normal(latent.shape)))
+
+
+def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mapping[str, str]) -> tuple[str, ...]:
+    """Warn of conclusions that are the prior's.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    draws : mapping of xarray.Dataset
+        By law; variables of dims chain and draw.
+    named : mapping of str
+        What to call each variable.
+    """
+    found = {}
+    for name, member in members(fit).items():
+        values = np.column_stack([np.log(draws[name][variable].to_numpy()).reshape(-1) for variable in named])
+        found[name] = member.sensitivity(values).warnings(list(named.values()))
+    return told_apart(found)
 
 
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:

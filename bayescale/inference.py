@@ -167,12 +167,12 @@ def _sample(
     seed: int,
 ) -> Sampled:
     if engine == "nuts":
-        return _sample_nuts(model, draws, chains, seed)
+        return _sample_nuts(model, density, draws, chains, seed)
     first = _sample_importance(density, prior_coordinates, draws, chains, seed)
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
-    second = _sample_nuts(model, draws, chains, seed)
+    second = _sample_nuts(model, density, draws, chains, seed)
     if second.diagnostics.certified:
         return replace(second, warnings=(f"{why}: these draws are from NUTS",))
     better = max(first, second, key=lambda s: s.diagnostics.ess_min)
@@ -188,10 +188,9 @@ def _sample_importance(
     sampler = sample_importance if certify else sketch_importance
     result = sampler(density, prior_coordinates, draws * chains, seed)
     shape = (chains, draws)
-    log_density = density(result.draws).reshape(shape)
     return Sampled(
         posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
-        sample_stats=xr.Dataset({"lp": (SAMPLE_DIMS, log_density)}),
+        sample_stats=_log_densities(density, result.draws, shape),
         engine="importance",
         diagnostics=Diagnostics(
             certified=result.certified,
@@ -205,13 +204,16 @@ def _sample_importance(
     )
 
 
-def _sample_nuts(model: "pm.Model", draws: int, chains: int, seed: int) -> Sampled:
+def _sample_nuts(model: "pm.Model", density: "LogDensity", draws: int, chains: int, seed: int) -> Sampled:
     from bayescale.sampling.nuts import sample_nuts
 
     result = sample_nuts(model, draws=draws, chains=chains, seed=seed)
+    posterior = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
+    shape = next(iter(posterior.values())).shape
+    coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
     return Sampled(
-        posterior={str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()},
-        sample_stats=result.sample_stats,
+        posterior=posterior,
+        sample_stats=result.sample_stats.assign(_log_densities(density, coordinates, (shape[0], shape[1])).data_vars),
         engine="nuts",
         diagnostics=Diagnostics(
             certified=result.certified,
@@ -223,6 +225,14 @@ def _sample_nuts(model: "pm.Model", draws: int, chains: int, seed: int) -> Sampl
             log_evidence_se=None,
         ),
     )
+
+
+def _log_densities(density: "LogDensity", coordinates: Array, shape: tuple[int, int]) -> xr.Dataset:
+    """Log posterior density of draws, and the log prior and log likelihood that power scaling reweights by."""
+    total = density(coordinates)
+    unconstrained, own_scale = density.log_prior(coordinates)
+    values = {"lp": total, "log_prior": own_scale, "log_likelihood": total - unconstrained}
+    return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
 
 
 def _shortfall(diagnostics: Diagnostics) -> str:

@@ -139,7 +139,7 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> list[Law]:
 def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy: bool, seed: int) -> xr.DataArray:
     """Weights of laws at each horizon that hidden runs can teach, dims horizon and law.
 
-    At each horizon some of the largest runs are hidden, every law is fitted to the smaller ones, and weights are stacked
+    At each horizon some of the largest runs are hidden, every law is fitted to smaller ones, and weights are stacked
     to the log density of the hidden ones, with a prior at equal weights.
 
     Parameters

@@ -15,7 +15,7 @@ PACKAGE = root("models").parent / "bayescale"
 
 LAYERS = (
     {"errors"},
-    {"quantities", "intervals", "files", "predictive"},
+    {"quantities", "intervals", "files", "predictive", "sensitivity"},
     {"law", "tables"},
     {"additive", "curves", "runs"},
     {"splitting"},

@@ -70,6 +70,14 @@ class LogDensity:
             self._functions["parameters"] = self._compile(self._model.replace_rvs_by_values(wanted))
         return dict(zip([v.name for v in wanted], self._functions["parameters"](draws), strict=True))
 
+    def log_prior(self, draws: Array) -> tuple[Array, Array]:
+        """Log prior density of unconstrained draws, and that of their parameters on their own scale, each (draw,)."""
+        if "prior" not in self._functions:
+            free = self._model.free_RVs
+            self._functions["prior"] = self._compile([self._model.logp(free, jacobian=j) for j in (True, False)])
+        unconstrained, own_scale = self._functions["prior"](draws)
+        return unconstrained, own_scale
+
     def pointwise(self, draws: Array) -> Array:
         """Log likelihood of every run, shape (draw, run)."""
         if "pointwise" not in self._functions:
