@@ -89,7 +89,9 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="A shipped law or a law file (.py); repeat it to mix several. Default auto, a mixture.",
         ),
-        click.option("--noise", help=f"Noise of the log outcome: student_t or normal. Default {DEFAULT_NOISE}."),
+        click.option(
+            "--noise", help=f"Noise of the log outcome: student_t, normal or one_sided. Default {DEFAULT_NOISE}."
+        ),
         click.option(
             "--discrepancy/--no-discrepancy",
             default=None,

@@ -27,7 +27,7 @@ from bayescale.errors import LawError, SamplingError
 from bayescale.inference import Diagnostics, Engine, Sampled, infer, log_inputs
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
-from bayescale.noise import Noise, noise_by_name
+from bayescale.noise import EXCESS, Noise, noise_by_name
 from bayescale.runs import Runs, check_runs
 from bayescale.sensitivity import Sensitivity, sensitivity
 
@@ -340,11 +340,11 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     rng = np.random.default_rng(seed)
     log_outcome = np.log(fitted.runs.column(fitted.law.outcome))
     mean = log_outcome - fitted.residuals()
-    scale = fitted.noise.draw_scale(rng, fitted.columns, mean.shape, fitted.relative_standard_error())
+    shift, scale = fitted.noise.draw_moments(rng, fitted.columns, mean.shape, fitted.relative_standard_error())
     if fitted.basis is not None:
         mean = mean + fitted.conditional.draw(fitted.basis.process.log_inputs, rng)
         scale = scale * noise_scale(fitted.inputs)
-    values = mean + scale * rng.standard_normal(mean.shape)
+    values = mean + shift + scale * rng.standard_normal(mean.shape)
     return _with_run_group(fitted, "posterior_predictive", values)
 
 
@@ -368,7 +368,10 @@ def _law_origin(law: str | Path | Law) -> str:
 
 
 def _noise(name: str, discrepancy: bool) -> Noise:
-    return noise_by_name(name, df=DEGREES_OF_FREEDOM if discrepancy else None)
+    found = noise_by_name(name, df=DEGREES_OF_FREEDOM if discrepancy else None)
+    if discrepancy and EXCESS in found.parameters:
+        raise LawError(f"noise {name!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it")
+    return found
 
 
 def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:

@@ -154,8 +154,8 @@ def predicted(fit: Posterior, inputs: Mapping[str, Array], *, seed: int = 0) -> 
 
 def _predicted(fit: Fit, points: Mapping[str, Array], seed: int) -> Predicted:
     mean, variance = error_moments(fit, points)
-    noise = noise_scales(fit, points, np.random.default_rng(seed))
-    return Predicted(np.log(law_mean(fit, points)) + mean, np.sqrt(variance + np.square(noise)))
+    shift, scale = noise_moments(fit, points, np.random.default_rng(seed))
+    return Predicted(np.log(law_mean(fit, points)) + mean + shift, np.sqrt(variance + np.square(scale)))
 
 
 def law_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
@@ -181,21 +181,22 @@ def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
     return mean, variance + fit.conditional.run_variance(located)
 
 
-def noise_scales(fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Draws of the standard deviation of a new run's noise, shape (sample, point)."""
+def noise_moments(fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draws of mean and standard deviation of a new run's noise, each of shape (sample, point)."""
     shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
-    scale = fit.noise.draw_scale(rng, fit.columns, shape)
-    return scale if fit.basis is None else np.asarray(scale * noise_scale(inputs))
+    shift, scale = fit.noise.draw_moments(rng, fit.columns, shape)
+    return shift, scale if fit.basis is None else scale * noise_scale(inputs)
 
 
 def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:
     """Outcomes of new runs at inputs of shape (point,) or (sample, point) around a mean of shape (sample, point)."""
-    variance = np.square(noise_scales(fit, inputs, rng))
+    shift, scale = noise_moments(fit, inputs, rng)
+    variance = np.square(scale)
     if fit.basis is not None:
         located = np.log(np.stack(np.broadcast_arrays(*inputs.values()), axis=-1))
         size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
-    return np.asarray(latent * np.exp(np.sqrt(variance) * rng.standard_normal(latent.shape)))
+    return np.asarray(latent * np.exp(shift + np.sqrt(variance) * rng.standard_normal(latent.shape)))
 
 
 def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mapping[str, str]) -> tuple[str, ...]:

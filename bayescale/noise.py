@@ -25,6 +25,15 @@ NU = Parameter(
 )
 
 
+EXCESS = Parameter(
+    name="excess",
+    prior=Prior("LogNormal", mu=float(np.log(0.004)), sigma=1.0),
+    meaning="mean of what runs lose by poor tuning, on the log outcome",
+    unit="log outcome",
+    reason="as large as the noise of well-tuned runs, give or take a factor of five",
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Noise:
     """A distribution of the log outcome around the log of a law's mean.
@@ -62,6 +71,9 @@ class Noise:
         import pymc as pm
 
         scale = _scale(parameters["sigma"], standard_error)
+        if "excess" in parameters:
+            arguments = {"mu": mu, "sigma": scale, "nu": parameters["excess"]}
+            return pm.ExGaussian(name, **arguments, observed=observed, dims="run")
         if "nu" in parameters:
             return pm.StudentT(name, nu=parameters["nu"], mu=mu, sigma=scale, observed=observed, dims="run")
         return pm.Normal(name, mu=mu, sigma=scale, observed=observed, dims="run")
@@ -70,13 +82,13 @@ class Noise:
         self, rng: np.random.Generator, mu: NDArray[np.float64], parameters: Values, standard_error: Any | None = None
     ) -> NDArray[np.float64]:
         """Draw log outcomes around ``mu``; the parameters broadcast against it."""
-        scale = self.draw_scale(rng, parameters, mu.shape, standard_error)
-        return np.asarray(mu + scale * rng.standard_normal(mu.shape))
+        shift, scale = self.draw_moments(rng, parameters, mu.shape, standard_error)
+        return np.asarray(mu + shift + scale * rng.standard_normal(mu.shape))
 
-    def draw_scale(
+    def draw_moments(
         self, rng: np.random.Generator, parameters: Values, shape: tuple[int, ...], standard_error: Any | None = None
-    ) -> NDArray[np.float64]:
-        """Draw the standard deviation of new noise: given it the noise is normal, and over it the noise is this one.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Draw mean and standard deviation of new noise: given them it is normal, and over them it is this noise.
 
         Parameters
         ----------
@@ -88,10 +100,12 @@ class Noise:
             Standard errors of log outcomes, added in quadrature.
         """
         scale = np.broadcast_to(_scale(parameters["sigma"], standard_error), shape)
+        if "excess" in parameters:
+            return parameters["excess"] * rng.standard_exponential(shape), np.asarray(scale)
         df = parameters.get("nu", self.df)
         if df is None:
-            return np.asarray(scale)
-        return np.asarray(scale * np.sqrt(df / rng.chisquare(np.broadcast_to(df, shape))))
+            return np.zeros(shape), np.asarray(scale)
+        return np.zeros(shape), np.asarray(scale * np.sqrt(df / rng.chisquare(np.broadcast_to(df, shape))))
 
 
 def _scale(sigma: Any, standard_error: Any | None) -> Any:
@@ -101,6 +115,7 @@ def _scale(sigma: Any, standard_error: Any | None) -> Any:
 NOISES = {
     "student_t": Noise("student_t", (SIGMA, NU)),
     "normal": Noise("normal", (SIGMA,)),
+    "one_sided": Noise("one_sided", (SIGMA, EXCESS)),
 }
 
 
@@ -110,7 +125,9 @@ def noise_by_name(name: str, *, df: float | None = None) -> Noise:
 
     Parameters
     ----------
-    name : {"student_t", "normal"}
+    name : {"student_t", "normal", "one_sided"}
+        ``one_sided`` is normal noise and an exponential loss on top: under-tuned runs only ever lose. The law is then
+        what well-tuned runs reach.
     df : float, optional
         Fixes the degrees of freedom of Student-t noise, which are a parameter otherwise.
 

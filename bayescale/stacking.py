@@ -71,8 +71,8 @@ def fit(
         ``"auto"`` takes the shipped laws whose mixture predicted published tables best.
     runs : str, path, DataFrame or Runs
         Name of a shipped data set, path of a CSV or Parquet file, or a table.
-    noise : {"student_t", "normal"}
-        Noise of the log outcome.
+    noise : {"student_t", "normal", "one_sided"}
+        Noise of the log outcome; ``one_sided``, for runs that poor tuning can only worsen, takes the law as true.
     discrepancy : bool
         Whether the law itself may be wrong, by a smooth relative error that the runs teach and larger runs extrapolate;
         otherwise the law is taken as true, and its bands on larger runs are too narrow.

@@ -2,9 +2,9 @@
 
 A surface is a law whose parameters are a posterior draw given a published table, times a smooth relative error of the
 size that the table showed. Its kernel is not the one that bayescale assumes: squared exponential, of a random length,
-and falling with compute by a random power, from not at all to twice as fast as assumed. Runs are a random part of the table's own design, with Student-t noise. The
-true N* is the surface's lowest point along the isoFLOP line; D* = C / (6 N*) is covered where N* is. Run it as
-``python benchmarks/optimum_coverage.py --surfaces 225``.
+and falling with compute by a random power, from not at all to twice as fast as assumed. Runs are a random part of the
+table's own design, with Student-t noise. The true N* is the surface's lowest point along the isoFLOP line, and D* is
+covered where N* is. Run it as ``python benchmarks/optimum_coverage.py --surfaces 225``.
 """
 
 import argparse

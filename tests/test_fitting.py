@@ -12,6 +12,7 @@ from bayescale.allocation import optimum
 from bayescale.catalog import load_law
 from bayescale.errors import CatalogError, LawError, RunsError, SamplingError
 from bayescale.fitting import fit_law, with_log_likelihood, with_posterior_predictive
+from bayescale.forecasting import forecast
 from bayescale.law import Prior
 from bayescale.sampling import importance, nuts
 
@@ -57,6 +58,30 @@ def test_posterior_means_are_within_a_standard_error_of_the_published_refit(chin
 def test_tokens_per_parameter_at_the_budget_of_chinchilla(chinchilla_fit):
     ratio = optimum(chinchilla_fit, 5.76e23).draws["tokens_per_parameter"]
     assert 18 < ratio.median() < 20
+
+
+def test_one_sided_noise_finds_what_well_tuned_runs_reach(chinchilla_runs):
+    """Runs that poor tuning can only worsen pull other noises up, and this one not."""
+    rng = np.random.default_rng(3)
+    frame = chinchilla_runs.frame[["N", "D"]]
+    frontier = 1.82 + 482 * frame["N"] ** -0.348 + 2085 * frame["D"] ** -0.366
+    lost = rng.normal(scale=0.003, size=len(frame)) + rng.exponential(0.02, len(frame))
+    table = frame.assign(loss=frontier * np.exp(lost))
+    fits = {noise: fit("chinchilla", table, noise=noise, draws=500) for noise in ("one_sided", "student_t")}
+    at = {noise: forecast(fitted, N=1e9, D=2e10).draws for noise, fitted in fits.items()}
+    truth = 1.82 + 482 * 1e9**-0.348 + 2085 * 2e10**-0.366
+    assert abs(at["one_sided"]["latent"].mean() - truth) < 2.5 * at["one_sided"]["latent"].std()
+    assert at["student_t"]["latent"].mean() - truth > 5 * at["student_t"]["latent"].std()
+    assert fits["one_sided"].parameters["excess"].mean() == pytest.approx(0.02, rel=0.2)
+    assert fits["one_sided"].diagnostics.log_evidence > fits["student_t"].diagnostics.log_evidence + 10
+    # A new run loses too: its mean excess stands in the predictive draws.
+    lost_again = np.log(at["one_sided"]["predictive"] / at["one_sided"]["latent"]).mean()
+    assert lost_again == pytest.approx(0.02, rel=0.25)
+
+
+def test_one_sided_noise_takes_the_law_as_true(few_runs):
+    with pytest.raises(LawError, match="give discrepancy=False"):
+        fit_law("chinchilla", few_runs, noise="one_sided")
 
 
 def test_the_shipped_runs_are_certified_without_warnings(chinchilla_fit):

@@ -1,0 +1,65 @@
+"""Rolling cuts of the Chinchilla table: train below a percentile of compute, predict every larger run.
+
+Unlike a back-test, which scores runs within a factor of three, this scores all that lies beyond the cut. Run it as
+``python benchmarks/rolling_cuts.py``.
+"""
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayescale as bs
+from bayescale.backtesting import scores_of
+from bayescale.baselines import bootstrap
+from bayescale.catalog import load_runs
+from bayescale.forecasting import predicted
+from bayescale.predictive import Predicted
+
+RESULTS = Path(__file__).parent / "results"
+PERCENTILES = (40, 50, 60, 70, 80)
+
+
+def main() -> None:
+    runs = load_runs("chinchilla")
+    compute = runs.column("C")
+    rows = []
+    for percentile in PERCENTILES:
+        cut = np.percentile(compute, percentile)
+        train, test = (runs.take(np.flatnonzero(side)) for side in (compute <= cut, compute > cut))
+        inputs = {name: test.column(name) for name in ("N", "D")}
+        replicated = bootstrap(train, test, 0)
+        assert replicated is not None
+        methods = {
+            "bayescale": predicted(bs.fit("auto", train), inputs),
+            "plain": predicted(bs.fit("chinchilla", train, discrepancy=False), inputs),
+            "bootstrap": replicated,
+        }
+        observed = np.log(test.column("loss"))
+        rows += [
+            {"cut": f"{percentile} %", "train": len(train), "hidden": len(test), "method": name, **_scores(p, observed)}
+            for name, p in methods.items()
+        ]
+    table = pd.DataFrame(rows)
+    text = f"{_machine()}\n\n{table.to_string(index=False, float_format='%.4f')}"
+    print(text)
+    (RESULTS / "rolling_cuts.txt").write_text(text + "\n")
+    (RESULTS / "rolling_cuts.json").write_text(json.dumps(table.to_dict("records"), indent=1) + "\n")
+
+
+def _scores(forecast: Predicted, observed: Any) -> dict[str, float]:
+    scores = scores_of(forecast, observed, np.random.default_rng(0))
+    means = scores[["cover_0.5", "cover_0.8", "cover_0.9", "width", "crps", "log_score"]].mean()
+    return {**{str(k): float(v) for k, v in means.items()}, "rmse": float(np.sqrt(np.square(scores["error"]).mean()))}
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
