@@ -35,3 +35,28 @@ EXPONENT = Parameter(
 )
 FLOOR = Derived(name="floor", meaning="outcome for unlimited x")
 POWER = Derived(name="exponent", meaning="power with which the reducible outcome falls")
+
+COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
+LOSS_CENTRE = Parameter(
+    name="loss_centre",
+    prior=Prior("LogNormal", mu=float(np.log(2.8)), sigma=0.35),
+    meaning="loss at the geometric-mean inputs of the runs",
+    unit="nats/token",
+    reason="5-95 % 1.6-5: text models from tens of millions to hundreds of billions of parameters",
+)
+LEVEL = Parameter(
+    name="level",
+    prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.0),
+    meaning="loss above the floor at the geometric-mean input of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.1-2.6 nats: narrower priors push the floor up, and forecasts with it",
+)
+LOSS_ABOVE_FLOOR = Parameter(
+    name="loss_centre",
+    prior=Prior("LogNormal", mu=float(np.log(1.9)), sigma=0.35),
+    meaning="loss at the geometric-mean input of the runs; the prior is on E, its floor",
+    unit="nats/token",
+    reason="E is 1.9 nats, 5-95 % 1.1-3.4: irreducible loss, and what the inputs that stay fixed add to it",
+    shift=lambda xp, sampled: sampled["level"],
+)
+FLOOR_LOSS = Derived(name="E", meaning="loss for unlimited input, the others staying as they are", unit="nats/token")

@@ -1,0 +1,108 @@
+"""Repeated data: tokens seen again, and parameters beyond what the data can use, count for less (Muennighoff 2023)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
+
+LEVEL = Parameter(
+    name="level",
+    prior=Prior("LogNormal", mu=0.0, sigma=0.8),
+    meaning="reducible loss at the geometric-mean N, D and U of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.27-3.7 nats: two terms of 0.1 to 2.6 each",
+)
+TOKENS_PER_PARAMETER = Parameter(
+    name="M_opt",
+    prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
+    meaning="compute-optimal tokens per parameter where every token is fresh",
+    unit="tokens/parameter",
+    reason="5-95 % 4-100: data sets and recipes differ that much",
+)
+REPEATED_TOKENS = Parameter(
+    name="R_D",
+    prior=Prior("LogNormal", mu=float(np.log(15.0)), sigma=0.5),
+    meaning="repetitions of the data after which further ones hardly count, R_D*",
+    unit="epochs",
+    reason="5-95 % 6.6-34: a few epochs are nearly as good as fresh data, a hundred are not",
+)
+EXCESS_PARAMETERS = Parameter(
+    name="R_N",
+    prior=Prior("LogNormal", mu=float(np.log(5.0)), sigma=0.5),
+    meaning="excess of parameters, in multiples of what the unique data can use, that still counts, R_N*",
+    reason="5-95 % 2.2-11: excess parameters lose their worth sooner than repeated data",
+)
+
+
+def reducible(xp: ModuleType, sampled: Values) -> Any:
+    return sampled["level"]
+
+
+def saturating(xp: ModuleType, total: Any, unique: Any, worth: Any) -> Any:
+    """``unique`` items, and what their repetitions up to ``total`` are worth in fresh ones."""
+    unique = xp.minimum(unique, total)
+    return unique * (1 - worth * xp.expm1(-(total / unique - 1) / worth))
+
+
+def effective(xp: ModuleType, x: Values, p: Values) -> tuple[Any, Any]:
+    """Parameters and tokens that count."""
+    unique_tokens = xp.minimum(x["U"], x["D"])
+    parameters = saturating(xp, x["N"], unique_tokens / p["M_opt"], p["R_N"])
+    return parameters, saturating(xp, x["D"], x["U"], p["R_D"])
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    # With one exponent the optimum is at D/N = (B/A)^(1/alpha), which fixes the ratio of the terms.
+    parameters, tokens = effective(xp, centre, q)
+    alpha = q["exponent"]
+    tilt = power(xp, q["M_opt"], alpha)
+    coefficient_n = q["level"] / (power(xp, parameters, -alpha) + tilt * power(xp, tokens, -alpha))
+    return {"E": q["loss_centre"] - q["level"], "A": coefficient_n, "B": tilt * coefficient_n}
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    parameters, tokens = effective(xp, x, p)
+    return p["E"] + p["A"] * power(xp, parameters, -p["exponent"]) + p["B"] * power(xp, tokens, -p["exponent"])
+
+
+LAW = Law(
+    name="data_constrained",
+    title="Data-constrained",
+    formula="E + A N'^-alpha + B D'^-alpha, X' = U + U R (1 - exp(-(X/U - 1)/R)), U_N = U_D/M_opt",
+    citation="Muennighoff et al. 2023, arXiv:2305.16264",
+    decision="Epochs and size when unique data are limited, and what more of them would be worth.",
+    failure="Falls with every epoch, so it cannot show over-fitting: leave runs out whose loss has risen.",
+    inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
+    parameters=(
+        LEVEL,
+        additive.centre_loss(reducible),
+        additive.EXPONENT,
+        TOKENS_PER_PARAMETER,
+        REPEATED_TOKENS,
+        EXCESS_PARAMETERS,
+    ),
+    derived=(
+        additive.E,
+        Derived(name="A", meaning="coefficient of the effective parameters", unit="nats/token"),
+        Derived(name="B", meaning="coefficient of the effective tokens", unit="nats/token"),
+    ),
+    mean=mean,
+    derive=derive,
+    published=(
+        PublishedFit(
+            citation="Muennighoff et al. 2023, arXiv:2305.16264, released notebook",
+            values={
+                "E": 1.869144,
+                "A": 520.825,
+                "B": 1487.716,
+                "exponent": 0.3526596,
+                "R_D": 15.387756,
+                "R_N": 5.309743,
+            },
+            note="E, A, B and alpha from 54 one-epoch runs, then R_D* and R_N* from 182 runs; no standard errors given",
+        ),
+    ),
+)

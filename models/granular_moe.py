@@ -1,0 +1,75 @@
+"""Granularity: experts cut into more, smaller ones shrink the parameter term of the loss (Krajewski et al. 2024)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, Values, power
+
+GRANULAR_SHARE = Parameter(
+    name="granular_share",
+    prior=Prior("Beta", alpha=1.0, beta=6.0),
+    meaning="share of the parameter term that finer experts would do away with, at the centre",
+    reason="mean 1/7, 95 % 0.39: a correction to the parameter term, perhaps none",
+)
+GAMMA_G = Parameter(
+    name="gamma_G",
+    prior=Prior("LogNormal", mu=float(np.log(0.6)), sigma=0.5),
+    meaning="exponent of granularity, gamma",
+    reason="5-95 % 0.26-1.4: most of the gain comes with the first few doublings",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
+    beta = 2 * q["exponent"] * q["a_opt"]
+    both = additive.coefficient(xp, q["level_N"], alpha, centre["N"])
+    return {
+        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
+        "a": (1 - q["granular_share"]) * both,
+        "g": additive.coefficient(xp, q["granular_share"] * both, q["gamma_G"], centre["granularity"]),
+        "b": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": beta,
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    coefficient = p["g"] * power(xp, x["granularity"], -p["gamma_G"]) + p["a"]
+    return p["E"] + coefficient * power(xp, x["N"], -p["alpha_N"]) + p["b"] * power(xp, x["D"], -p["beta_D"])
+
+
+LAW = Law(
+    name="granular_moe",
+    title="Fine-grained mixture of experts",
+    formula="E + (g G^-gamma + a) N^-alpha + b D^-beta",
+    citation="Krajewski et al. 2024, arXiv:2402.07871",
+    decision="How finely to cut the experts of a model, against the cost of routing.",
+    failure="For one expansion rate; leaves the cost of routing, which limits G, to the planner.",
+    inputs=(
+        PARAMETERS,
+        TOKENS,
+        Input(name="granularity", meaning="feed-forward width over the width of an expert, G", unit="experts"),
+    ),
+    parameters=(
+        additive.LEVEL_N,
+        additive.LEVEL_D,
+        additive.centre_loss(additive.sum_of_levels),
+        additive.EXPONENT,
+        additive.ALLOCATION,
+        GRANULAR_SHARE,
+        GAMMA_G,
+    ),
+    derived=(
+        additive.E,
+        Derived(name="a", meaning="coefficient of the parameter term for the finest experts", unit="nats/token"),
+        Derived(name="g", meaning="what experts of G = 1 add to it", unit="nats/token"),
+        Derived(name="b", meaning="coefficient of the data term", unit="nats/token"),
+        additive.ALPHA_N,
+        additive.BETA_D,
+    ),
+    mean=mean,
+    derive=derive,
+)

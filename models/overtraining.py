@@ -1,0 +1,71 @@
+"""Over-training: the loss at a compute budget and a number of tokens per parameter (Gadre et al. 2024)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
+
+LEVEL = Parameter(
+    name="level",
+    prior=Prior("LogNormal", mu=0.0, sigma=0.8),
+    meaning="reducible loss at the geometric-mean N and D of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.27-3.7 nats: two terms of 0.1 to 2.6 each",
+)
+TOKENS_PER_PARAMETER = Parameter(
+    name="M_opt",
+    prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
+    meaning="compute-optimal tokens per parameter",
+    unit="tokens/parameter",
+    reason="5-95 % 4-100: data sets and recipes differ that much",
+)
+ETA = Parameter(
+    name="eta",
+    prior=Prior("LogNormal", mu=float(np.log(0.13)), sigma=0.38),
+    meaning="exponent of compute; those of parameters and data are twice it",
+    reason="half the mean exponent of 20 published fits, and their log-sd",
+)
+
+
+def reducible(xp: ModuleType, sampled: Values) -> Any:
+    return sampled["level"]
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    # On a ray of M tokens per parameter the reducible loss is a^(1/2) b^(1/2) (m + 1/m) C^-eta, m = (M/M_opt)^eta.
+    m = power(xp, centre["D"] / centre["N"] / q["M_opt"], q["eta"])
+    root = q["level"] * power(xp, 6 * centre["N"] * centre["D"], q["eta"]) / (m + 1 / m)
+    tilt = power(xp, q["M_opt"], q["eta"])
+    return {"E": q["loss_centre"] - q["level"], "a": root / tilt, "b": root * tilt}
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    m = power(xp, x["D"] / x["N"], p["eta"])
+    return p["E"] + (p["a"] * m + p["b"] / m) * power(xp, 6 * x["N"] * x["D"], -p["eta"])
+
+
+def optimum(p: Values, product: Any) -> Any:
+    return np.sqrt(product / p["M_opt"])
+
+
+LAW = Law(
+    name="overtraining",
+    title="Over-training",
+    formula="E + (a M^eta + b M^-eta) C^-eta, M = D/N, C = 6 N D",
+    citation="Gadre et al. 2024, arXiv:2403.08540",
+    decision="What a smaller model that is trained for longer loses against the compute-optimal one.",
+    failure="Fixes the allocation exponent at 1/2, and overrates tokens far beyond the runs' tokens per parameter.",
+    inputs=(PARAMETERS, TOKENS),
+    parameters=(LEVEL, additive.centre_loss(reducible), TOKENS_PER_PARAMETER, ETA),
+    derived=(
+        additive.E,
+        Derived(name="a", meaning="coefficient of M^eta C^-eta, the parameter term", unit="nats/token"),
+        Derived(name="b", meaning="coefficient of M^-eta C^-eta, the data term", unit="nats/token"),
+    ),
+    mean=mean,
+    derive=derive,
+    optimum=optimum,
+)

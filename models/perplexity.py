@@ -1,0 +1,68 @@
+"""Perplexity of a Chinchilla law: the exponential of its loss."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, power
+
+LARGEST_LOSS = 700.0
+"""Nats/token whose exponential is still a float; no model comes near it."""
+
+PERPLEXITY_CENTRE = Parameter(
+    name="y_centre",
+    prior=Prior("LogNormal", mu=float(np.log(15.0)), sigma=0.8),
+    meaning="perplexity at the geometric-mean N and D of the runs; the prior is on its excess over 1",
+    reason="5-95 % 5-57: losses of 1.6 to 4 nats/token; never below 1, which is certainty",
+    shift=lambda xp, sampled: 1.0,
+)
+FLOOR_SHARE = Parameter(
+    name="floor_share",
+    prior=Prior("Beta", alpha=6.0, beta=4.0),
+    meaning="irreducible loss as a share of the loss at the centre",
+    reason="5-95 % 0.35-0.83: of 2.8 nats/token 1 to 2.3",
+)
+SHARE_N = Parameter(
+    name="share_N",
+    prior=Prior("Beta", alpha=2.0, beta=2.0),
+    meaning="share of the parameter term in the reducible loss at the centre",
+    reason="runs vary both N and D because both limit them: 5-95 % 0.14-0.86",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
+    beta = 2 * q["exponent"] * q["a_opt"]
+    loss = xp.log(q["y_centre"])
+    reducible = loss * (1 - q["floor_share"])
+    return {
+        "E": loss * q["floor_share"],
+        "A": additive.coefficient(xp, reducible * q["share_N"], alpha, centre["N"]),
+        "B": additive.coefficient(xp, reducible * (1 - q["share_N"]), beta, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": beta,
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    loss = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+    return xp.exp(xp.minimum(loss, LARGEST_LOSS))
+
+
+LAW = Law(
+    name="perplexity",
+    title="Perplexity of Chinchilla's loss",
+    formula="exp(E + A N^-alpha + B D^-beta)",
+    citation="Hoffmann et al. 2022, arXiv:2203.15556, approach 3, for the loss",
+    decision="Perplexity of a planned run where perplexity is what was measured.",
+    failure="As Chinchilla: fitted to small runs it extrapolates too high, and its bands alone are too narrow.",
+    inputs=(PARAMETERS, TOKENS),
+    outcome="perplexity",
+    outcome_unit="perplexity",
+    parameters=(PERPLEXITY_CENTRE, FLOOR_SHARE, SHARE_N, additive.EXPONENT, additive.ALLOCATION),
+    derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
+    mean=mean,
+    derive=derive,
+)

@@ -1,0 +1,104 @@
+"""Precision: a parameter of few bits counts as a fraction of one (Kumar et al. 2024; Panferov et al. 2025).
+
+Kumar et al. multiply ``1 - exp(-P/g)`` over weights, activations and cache; Panferov et al. give each format a factor
+of its own. Here all tensors have the same bits, so the product is a power, whose exponent is free because the factors
+fall faster towards one bit than two or three tensors would have it.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
+
+BITS_SCALE = Parameter(
+    name="bits_scale",
+    prior=Prior("LogNormal", mu=float(np.log(2.0)), sigma=0.4),
+    meaning="bits that take a tensor 63 % of the way to full precision, g",
+    unit="bits",
+    reason="5-95 % 1-3.9: eight bits are nearly as good as sixteen, two are not",
+)
+EFFICIENCY = Parameter(
+    name="eff_4",
+    prior=Prior("Beta", alpha=4.0, beta=2.0),
+    meaning="share of a parameter that one of 4 bits counts for",
+    reason="5-95 % 0.34-0.92: four bits lose something, and less than half as a rule",
+)
+REFERENCE_BITS = 4.0
+
+
+def log_approach(xp: ModuleType, bits: Any, p: Values) -> Any:
+    """Log of the share of the way to full precision that so many bits take one tensor."""
+    return xp.log(-xp.expm1(-bits / p["bits_scale"]))
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
+    beta = 2 * q["exponent"] * q["a_opt"]
+    # Runs of few and of many bits fix what four bits cost, and leave the two parts of it to trade off.
+    tensors = xp.log(q["eff_4"]) / log_approach(xp, REFERENCE_BITS, q)
+    at_centre = centre["N"] * xp.exp(tensors * log_approach(xp, centre["w_bits"], q))
+    return {
+        "tensors": tensors,
+        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
+        "A": additive.coefficient(xp, q["level_N"], alpha, at_centre),
+        "B": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": beta,
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    log_n = xp.log(x["N"]) + p["tensors"] * log_approach(xp, x["w_bits"], p)
+    return p["E"] + p["A"] * xp.exp(-p["alpha_N"] * log_n) + p["B"] * power(xp, x["D"], -p["beta_D"])
+
+
+LAW = Law(
+    name="precision",
+    title="Precision",
+    formula="E + A (N eff)^-alpha + B D^-beta, eff = (1 - exp(-P/g))^k",
+    citation="Kumar et al. 2024, arXiv:2411.04330; Panferov et al. 2025, arXiv:2502.05003",
+    decision="Bits to train in: a larger model of fewer bits, or a smaller one of more.",
+    failure="For one family of formats at a time; says nothing of quantising after training.",
+    inputs=(
+        PARAMETERS,
+        TOKENS,
+        Input(name="w_bits", meaning="bits per weight, and per activation where these are quantised too", unit="bits"),
+    ),
+    parameters=(
+        additive.LEVEL_N,
+        additive.LEVEL_D,
+        additive.centre_loss(additive.sum_of_levels),
+        additive.EXPONENT,
+        additive.ALLOCATION,
+        BITS_SCALE,
+        EFFICIENCY,
+    ),
+    derived=(
+        Derived(name="tensors", meaning="how many tensors of such bits would cost as much, k"),
+        additive.E,
+        Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token"),
+        additive.B,
+        additive.ALPHA_N,
+        additive.BETA_D,
+    ),
+    mean=mean,
+    derive=derive,
+    published=(
+        PublishedFit(
+            citation="Panferov et al. 2025, arXiv:2502.05003, released notebook",
+            values={
+                "E": 0.00142329,
+                "A": 8.134031,
+                "B": 86.41191,
+                "alpha_N": 0.06272652,
+                "beta_D": 0.2412884,
+                "eff_4": 0.691831718,
+            },
+            note="104 runs, one efficiency a format, that of weights and activations of 4 bits with Hadamard transform "
+            "here; no standard errors given; E is at its bound",
+        ),
+    ),
+)
