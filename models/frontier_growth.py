@@ -1,0 +1,65 @@
+"""Growth of training compute: log-linear in time, for models, domains or a frontier (Epoch AI)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale.law import Derived, Input, Law, Parameter, Prior, PublishedFit, Values
+
+LARGEST_POWER = 600.0
+"""Of e; keeps the outcome a float for dates that no law can speak of."""
+
+Y_CENTRE = Parameter(
+    name="y_centre",
+    prior=Prior("LogNormal", mu=float(np.log(1e21)), sigma=7.0),
+    meaning="training compute at the mean date of the models",
+    unit="FLOP",
+    reason="5-95 % 1e16-1e26 FLOP: from the models of 2010 to those of 2025",
+)
+GROWTH = Parameter(
+    name="log_growth",
+    prior=Prior("Normal", mu=float(np.log(3.0)), sigma=0.5),
+    meaning="log of the factor by which it grows in a year",
+    unit="1/year",
+    reason="5-95 % a factor of 1.3 to 6.8 a year: from hardware alone to the boldest budgets",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    return {
+        "growth_per_year": xp.exp(q["log_growth"]),
+        "year_0": centre["year"] * (q["y_centre"] / q["y_centre"]),  # every derived parameter has a value a draw
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    log_factor = p["log_growth"] * (x["year"] - p["year_0"])
+    return p["y_centre"] * xp.exp(xp.minimum(xp.maximum(log_factor, -LARGEST_POWER), LARGEST_POWER))
+
+
+LAW = Law(
+    name="frontier_growth",
+    title="Growth of training compute",
+    formula="y_0 g^(year - year_0)",
+    citation="Epoch AI, training compute of notable models since 2010",
+    decision="How much compute others will train with by a date.",
+    failure="Knows no limits of power, chips or data; fitted to all models it is the trend of their median.",
+    inputs=(Input(name="year", meaning="publication date, as a decimal year", unit="years"),),
+    outcome="C",
+    outcome_unit="FLOP",
+    parameters=(Y_CENTRE, GROWTH),
+    derived=(
+        Derived(name="growth_per_year", meaning="factor by which it grows in a year"),
+        Derived(name="year_0", meaning="geometric-mean date of the models", unit="years"),
+    ),
+    mean=mean,
+    derive=derive,
+    published=(
+        PublishedFit(
+            citation="Epoch AI, training compute of notable models since 2010",
+            values={"growth_per_year": 4.7},
+            note="90 % interval 4.3-5.2, 428 models",
+        ),
+    ),
+)
