@@ -23,7 +23,13 @@ _GRID = 160
 _REACH = 4.0
 """E-folds of N beyond the law's own optima within which the optimum of law and discrepancy is sought."""
 
-UNITS = {"loss": "nats/token", "N": "parameters", "D": "tokens", "tokens_per_parameter": "tokens/parameter"}
+UNITS = {
+    "loss": "nats/token",
+    "N": "parameters",
+    "D": "tokens",
+    "tokens_per_parameter": "tokens/parameter",
+    "N_law": "parameters",
+}
 
 
 def six_nd(N: Array, D: Array) -> Array:
@@ -54,7 +60,7 @@ class Optimum:
     >>> from bayescale import fit
     >>> best = optimum(fit("chinchilla", "chinchilla"), 5.76e23)
     >>> best.summary()["quantity"].tolist()
-    ['loss', 'N', 'D', 'tokens_per_parameter']
+    ['loss', 'N', 'D', 'tokens_per_parameter', 'N_law']
     >>> 0.2 < float((best.draws["tokens_per_parameter"] > 20).mean()) < 0.5
     True
     """

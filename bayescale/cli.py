@@ -148,7 +148,10 @@ def plan(
         _print_json(plan_document(fitted, best))
     else:
         _print_head(fitted)
-        _print_table(_plan_rows(best.summary(interval)), f"Compute-optimal runs, median [{interval:.0%} interval]")
+        summary = best.summary(interval)
+        if best.draws["N"].equals(best.draws["N_law"]):
+            summary = summary[summary["quantity"] != "N_law"]
+        _print_table(_plan_rows(summary), f"Compute-optimal runs, median [{interval:.0%} interval]")
         _print_parameters(fitted, interval)
         _print_remarks(best.warnings, fitted.notes)
     _exit(fitted)
@@ -485,7 +488,9 @@ def _plan_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
     for budget, block in summary.groupby("C"):
         row = {"budget (FLOP)": format_quantity(float(budget))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
-            label = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*"}.get(line["quantity"], line["quantity"])
+            label = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*", "N_law": "N* if the law is right"}.get(
+                line["quantity"], line["quantity"]
+            )
             row[f"{label} ({line['unit']})"] = _interval(line, 4 if label == "loss" else 3)
         rows.append(row)
     return rows

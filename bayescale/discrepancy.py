@@ -125,10 +125,13 @@ class Basis:
         """Variance of the process along each direction, for unit tau, shape (direction,)."""
         return self._rotated[1]
 
-    def condition(self, residuals: Array, sigma: Array, tau: Array) -> "Conditional":
-        """The process given residuals of shape (draw, run), and sigma and tau of shape (draw,)."""
-        left, variances, right = self._rotated
-        rotated = (residuals / self.noise_scale) @ left
+    def rotate(self, residuals: Array) -> Array:
+        """Residuals of shape (draw, run) along the directions, shape (draw, direction)."""
+        return np.asarray((residuals / self.noise_scale) @ self.rotation)
+
+    def condition(self, rotated: Array, sigma: Array, tau: Array) -> "Conditional":
+        """The process given rotated residuals of shape (draw, direction), and sigma and tau of shape (draw,)."""
+        _, variances, right = self._rotated
         noise, amplitude = np.square(sigma)[:, None], np.square(tau)[:, None]
         total = noise + amplitude * variances
         return Conditional(
@@ -253,7 +256,7 @@ def noise_scale(inputs: Mapping[str, Array]) -> Array:
 
 
 def _matern(a: Array, b: Array, length: float) -> Array:
-    distance = np.sqrt(np.maximum(np.square(a[:, None] - b[None]).sum(axis=-1), 0.0))
+    distance = np.sqrt(sum(np.square(np.subtract.outer(a[:, i], b[:, i])) for i in range(a.shape[1])))
     r = np.sqrt(5.0) * distance / length
     return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))
 

@@ -33,6 +33,8 @@ from bayescale.sensitivity import Sensitivity, sensitivity
 
 Array = NDArray[np.float64]
 
+ELEMENTS_PER_CALL = 2_000_000
+"""Draws times runs held at once; such an array of floats takes 16 MB."""
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
 
@@ -164,10 +166,11 @@ class Fit:
         """The law's inputs at the fitted runs, each of shape (run,)."""
         return {name: self.tree["constant_data"][name].to_numpy() for name in self.law.input_names}
 
-    def residuals(self) -> Array:
-        """Log outcome minus the log of the law's mean, shape (chain * draw, run)."""
+    def residuals(self, draws: slice = slice(None)) -> Array:
+        """Log outcome minus the log of the law's mean, shape (chain * draw, run); of some draws if asked."""
         observed = self.tree["observed_data"][self.outcome_name].to_numpy()
-        return np.asarray(observed - np.log(self.law.mean(np, self.inputs, self.columns)))
+        columns = {name: values[draws] for name, values in self.columns.items()}
+        return np.asarray(observed - np.log(self.law.mean(np, self.inputs, columns)))
 
     def relative_standard_error(self) -> Array | None:
         """Standard error of each run's log outcome, shape (run,), where the table has one."""
@@ -180,7 +183,10 @@ class Fit:
         """The discrepancy given the runs, draw by draw; only of a fit with one."""
         if self.basis is None:
             raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
-        return self.basis.condition(self.residuals(), self.parameters["sigma"], self.parameters["tau"])
+        n, size = len(self.parameters["sigma"]), max(1, ELEMENTS_PER_CALL // self.record.n_runs)
+        chunks = (slice(start, start + size) for start in range(0, n, size))
+        rotated = np.concatenate([self.basis.rotate(self.residuals(chunk)) for chunk in chunks])
+        return self.basis.condition(rotated, self.parameters["sigma"], self.parameters["tau"])
 
     def sensitivity(self, draws: Array) -> Sensitivity:
         """Sensitivity to prior and runs of quantities, draws of shape (chain * draw, quantity)."""

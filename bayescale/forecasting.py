@@ -196,7 +196,8 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
         located = np.log(np.stack(np.broadcast_arrays(*inputs.values()), axis=-1))
         size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
-    return np.asarray(latent * np.exp(shift + np.sqrt(variance) * rng.standard_normal(latent.shape)))
+    with np.errstate(over="ignore"):  # of heavy tails
+        return np.asarray(latent * np.exp(shift + np.sqrt(variance) * rng.standard_normal(latent.shape)))
 
 
 def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mapping[str, str]) -> tuple[str, ...]:

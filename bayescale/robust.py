@@ -72,6 +72,6 @@ def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis, mode: 
     inputs = {name: runs.column(name) for name in law.input_names}
     column = {name: values[:, None] for name, values in parameters.items()}
     residuals = np.log(runs.column(law.outcome)) - np.log(law.mean(np, inputs, column))
-    conditional = basis.condition(residuals, parameters["sigma"], parameters["tau"])
+    conditional = basis.condition(basis.rotate(residuals), parameters["sigma"], parameters["tau"])
     fitted, _ = conditional.moments(basis.process.log_inputs)
     return np.asarray((residuals - fitted)[0] / parameters["sigma"])

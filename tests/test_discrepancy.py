@@ -75,7 +75,7 @@ def test_pointwise_likelihood_is_each_run_given_the_others(basis, residuals):
 
 def test_conditional_moments_are_those_of_gaussian_process_regression(basis, residuals):
     points = design(5, seed=9) + np.array([0.5, 1.0])
-    mean, variance = basis.condition(residuals, SIGMA, TAU).moments(points)
+    mean, variance = basis.condition(basis.rotate(residuals), SIGMA, TAU).moments(points)
     for draw, (residual, sigma, tau) in enumerate(zip(residuals, SIGMA, TAU, strict=True)):
         covariance = dense_covariance(basis, sigma, tau)
         cross = tau**2 * dense_kernel(basis.process, points, basis.process.log_inputs)
@@ -88,7 +88,9 @@ def test_conditional_moments_are_those_of_gaussian_process_regression(basis, res
 def test_function_draws_have_the_conditional_moments(basis, residuals):
     points = design(4, seed=5) + 1.0
     n = 4000
-    conditional = basis.condition(np.tile(residuals[:1], (n, 1)), np.full(n, SIGMA[0]), np.full(n, TAU[0]))
+    conditional = basis.condition(
+        np.tile(basis.rotate(residuals[:1]), (n, 1)), np.full(n, SIGMA[0]), np.full(n, TAU[0])
+    )
     mean, variance = conditional.moments(points)
     draws = conditional.draw(points, np.random.default_rng(0))
     assert np.abs(draws.mean(0) - mean[0]).max() < 5 * np.sqrt(variance[0].max() / n)

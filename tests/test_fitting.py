@@ -118,7 +118,17 @@ def test_every_variable_has_its_unit_and_meaning(few_runs, law, noise):
             assert variable.attrs["long_name"], name
             assert "units" in variable.attrs, name
     assert ("nu" in fitted.parameters) == (noise == "student_t")
-    assert list(fitted.summary().columns) == ["mean", "sd", "q05", "q50", "q95", "unit", "meaning"]
+    assert list(fitted.summary().columns) == [
+        "mean",
+        "sd",
+        "q05",
+        "q50",
+        "q95",
+        "sensitivity_prior",
+        "sensitivity_runs",
+        "unit",
+        "meaning",
+    ]
     assert list(fitted.summary(0.5).columns)[2:5] == ["q25", "q50", "q75"]
 
 
