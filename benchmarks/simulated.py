@@ -1,0 +1,103 @@
+"""Simulated tables without model error: bands on larger runs should be nominal, and weights find the true law.
+
+Tables have the design of the Chinchilla runs and come from each law in turn, at its posterior mean given them, with
+Student-t noise. Larger runs are hidden as in a back-test, at the largest ceiling. Run it as
+``python benchmarks/simulated.py``.
+"""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayescale as bs
+from bayescale.backtesting import scores_of
+from bayescale.calibration import simulate
+from bayescale.catalog import load_law, load_runs
+from bayescale.forecasting import predicted
+from bayescale.noise import noise_by_name
+from bayescale.splitting import HORIZONS
+
+RESULTS = Path(__file__).parent / "results"
+LAWS = ("chinchilla", "tied", "skaling", "kaplan_nd")
+MIXED = ("chinchilla", "tied", "kaplan_nd")
+SIZES = (40, 80, 240)
+HIDDEN_DECADES = 0.5
+NOISE_DF = 4.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=6)
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    from joblib import Parallel, delayed
+
+    truths = {law: _truth(law) for law in LAWS}
+    runner = Parallel(n_jobs=options.jobs, verbose=5)
+    cases = [(law, seed, h) for law in LAWS for seed in range(options.replicates) for h in HORIZONS]
+    scores = pd.concat(runner(delayed(_scores)(law, truths[law], seed, h) for law, seed, h in cases))
+    coverage = scores.groupby(["law", "horizon"], sort=False).agg(
+        hidden=("crps", "size"), **{name: (name, "mean") for name in ("cover_0.5", "cover_0.8", "cover_0.9", "width")}
+    )
+    sizes = [(law, n) for law in LAWS for n in SIZES]
+    weights = pd.DataFrame(runner(delayed(_weights)(law, truths[law], n) for law, n in sizes))
+    text = "\n\n".join(
+        [
+            f"{options.replicates} tables a law; {_machine()}",
+            "Coverage of the default ensemble where the law is right",
+            coverage.to_string(float_format="%.3f"),
+            f"Weights of an ensemble of {', '.join(MIXED)} at the largest horizon, by true law and number of runs",
+            weights.to_string(index=False, float_format="%.2f"),
+        ]
+    )
+    print(text)
+    (RESULTS / "simulated.txt").write_text(text + "\n")
+    document = {"coverage": coverage.reset_index().to_dict("records"), "weights": weights.to_dict("records")}
+    (RESULTS / "simulated.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+def _truth(law: str) -> dict[str, float]:
+    fitted = bs.fit(law, load_runs("chinchilla"), discrepancy=False, noise="normal")
+    return {name: float(values.mean()) for name, values in fitted.parameters.items()}
+
+
+def _table(law: str, truth: dict[str, float], seed: int) -> bs.Runs:
+    noise = noise_by_name("student_t", df=NOISE_DF)
+    return simulate(load_law(law), load_runs("chinchilla"), noise, truth, seed)
+
+
+def _scores(law: str, truth: dict[str, float], seed: int, horizon: float) -> pd.DataFrame:
+    runs = _table(law, truth, seed)
+    compute = runs.column("C")
+    ceiling = compute.max() / 10**HIDDEN_DECADES
+    train, test = runs.take(np.flatnonzero(compute <= ceiling / horizon)), runs.take(np.flatnonzero(compute > ceiling))
+    forecast = predicted(bs.fit("auto", train, seed=seed), {name: test.column(name) for name in ("N", "D")})
+    scores = scores_of(forecast, np.log(test.column("loss")), np.random.default_rng(seed))
+    return scores.assign(law=law, horizon=horizon)
+
+
+def _weights(law: str, truth: dict[str, float], n: int) -> dict[str, Any]:
+    runs = _table(law, truth, seed=0)
+    rows = np.sort(np.random.default_rng(0).permutation(len(runs))[:n])
+    weights = bs.fit(list(MIXED), runs.take(rows), draws=250).weights
+    largest = weights.isel(horizon=-1)
+    return {
+        "true law": law,
+        "runs": min(n, len(runs)),
+        "horizon": float(largest["horizon"]),
+        **{name: float(largest.sel(law=name)) for name in MIXED},
+    }
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
