@@ -9,7 +9,7 @@ from bayescale.fitting import fit_law
 from bayescale.noise import NOISES
 from bayescale.posterior import build_model
 from bayescale.runs import Runs
-from bayescale.sampling.logdensity import LogDensity, interpreted_mode
+from bayescale.sampling.logdensity import interpreted_mode
 
 NOISE = 0.003
 """Standard deviation of the log outcome in simulated runs."""
@@ -28,7 +28,7 @@ DESIGNS = {
     ("x",): {"x": np.geomspace(1e2, 1e6, 24)},
     ("year",): {"year": np.linspace(2012, 2024, 24)},
     ("N", "D"): crossed(N=SIZES, D=TOKENS),
-    ("N", "D", "U"): crossed(N=SIZES[:4], D=TOKENS[:4], U=np.geomspace(3e8, 1e10, 3)),
+    ("N", "D", "U"): crossed(N=SIZES[:4], D=TOKENS[:4], U=np.geomspace(1e9, 3e10, 3)),
     ("N", "D", "w_bits"): crossed(N=SIZES[:4], D=TOKENS[:4], w_bits=np.array([1.0, 2.0, 4.0, 8.0, 16.0])),
     ("N", "D", "granularity"): crossed(N=SIZES[:4], D=TOKENS[:4], granularity=np.array([1.0, 2.0, 4.0, 8.0, 16.0])),
     ("N", "experts"): crossed(N=np.geomspace(1e7, 1e9, 5), experts=2.0 ** np.arange(10)),
@@ -43,15 +43,12 @@ PLAUSIBLE = {
     "C": (1e14, 1e28),
     "cost_2023usd": (1.0, 1e10),
 }
-"""What nine tenths of outcomes at the design lie within before the runs are seen, by outcome. With a log link errors may
-pass 1, where the runs say so."""
+"""What nine tenths of outcomes at the design lie within before the runs are seen; with a log link errors may pass 1."""
 
 UNIDENTIFIED = {
-    "q_family": {"floor_share": "trades off with the exponent and q over three decades of each input"},
-    "rosenfeld": {"ceiling": "none of these runs is near the loss of guessing"},
-    "routed_moe": {"E_max": "512 experts do not saturate the router"},
+    "m4": {"ceiling_power": "four decades hold one bend at each end, which ceiling, floor and exponent share with it"},
 }
-"""Parameters whose posterior is nearly as wide as their prior at the design, with the reason."""
+"""Parameters whose posterior is more than 0.6 times as wide as their prior at the design, with the reason."""
 
 LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -63,6 +60,11 @@ def design(law):
 
 def centre(law):
     return {name: np.exp(np.log(values).mean(keepdims=True)) for name, values in design(law).items()}
+
+
+def width(draws):
+    """Of the interval that holds nine tenths of the draws."""
+    return np.ptp(np.quantile(draws, [0.05, 0.95]))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def simulated(from_prior):
             own = sampled[item.name] - (item.shift(np, sampled) if item.shift else 0)
             truth[item.name] = np.median(own) + (item.shift(np, truth) if item.shift else 0)
         mean = law.mean(np, design(law), law.all_parameters(truth, centre(law)))
-        rng = np.random.default_rng(len(law.name))
+        rng = np.random.default_rng(1)
         frame = pd.DataFrame({**design(law), law.outcome: mean * np.exp(rng.normal(scale=NOISE, size=mean.shape))})
         return truth, Runs.from_frame(frame, outcome=law.outcome)
 
@@ -129,24 +131,38 @@ def test_numpy_and_pytensor_agree_at_the_design(law, from_prior):
 
 @each_law
 def test_gradients_of_the_log_density_are_finite(law, simulated):
+    import pymc as pm
+    import pytensor
+    from pytensor.compile.mode import Mode
+
     model = build_model(law, simulated(law)[1], NOISES["student_t"])
-    density = LogDensity(model)
-    gradient = model.compile_dlogp(mode=interpreted_mode())
-    for draw in density.prior(20, seed=0):
-        assert np.isfinite(gradient(dict(zip(density.names, draw, strict=True)))).all()
+    gradient = pytensor.function(
+        model.value_vars,
+        pytensor.grad(model.logp(), model.value_vars),
+        mode=Mode(linker="py", optimizer=None),  # optimising takes longer than it saves
+        on_unused_input="ignore",
+    )
+    transforms = [model.rvs_to_transforms[rv] for rv in model.free_RVs]
+    coordinates = [
+        rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+        for rv, transform in zip(model.free_RVs, transforms, strict=True)
+    ]
+    for draw in zip(*pm.draw(coordinates, draws=20, random_seed=0, mode=interpreted_mode()), strict=True):
+        assert np.isfinite(gradient(*draw)).all()
 
 
 @each_law
 def test_parameters_are_recovered(law, simulated, from_prior):
     truth, runs = simulated(law)
-    fitted = fit_law(law, runs, discrepancy=False, draws=500)
+    fitted = fit_law(law, runs, discrepancy=False, draws=250)
     assert fitted.certified
     unidentified = UNIDENTIFIED.get(law.name, {})
     for name, value in truth.items():
         posterior = fitted.parameters[name]
-        assert abs(posterior.mean() - value) < 3 * posterior.std(), name
-        narrowed = posterior.std() < 0.6 * from_prior(law)[name].std()
-        assert narrowed != (name in unidentified), name
+        # Four standard deviations, since there are 150 parameters.
+        assert abs(posterior.mean() - value) < 4 * posterior.std(), name
+        narrowed = width(posterior) < 0.6 * width(from_prior(law)[name])
+        assert narrowed != (name in unidentified), (name, width(posterior) / width(from_prior(law)[name]))
 
 
 def test_unidentified_parameters_are_of_laws():
