@@ -1,0 +1,96 @@
+"""N* from small budgets against the isoFLOP optimum at the largest ones, on published tables.
+
+Runs up to a tenth, and a thirtieth, of the largest budget are fitted, and N* at the largest budgets is compared with
+the optimum read off the isoFLOP slices there: Porian et al.'s own (datasets/porian/optima.csv), and for the Chinchilla
+runs the lowest point of a parabola through the runs near each budget. These optima have errors themselves, of about 0.1
+in log N. Run it as ``python benchmarks/held_out_optimum.py``.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayescale as bs
+from bayescale.catalog import dataset_groups, load_runs, root
+
+RESULTS = Path(__file__).parent / "results"
+FRACTIONS = (10.0, 30.0)
+LARGEST = 3
+
+
+def main() -> None:
+    rows = pd.DataFrame([row for name in ("chinchilla", *_protocols()) for row in _measure(name)])
+    summary = rows.groupby(["method", "trained up to"], sort=False)[["in 0.8", "in 0.9", "width", "error"]].agg(
+        {"in 0.8": "mean", "in 0.9": "mean", "width": "mean", "error": ["mean", _rms]}
+    )
+    text = "\n\n".join([_machine(), summary.to_string(float_format="%.2f"), rows.to_string(index=False)])
+    print(text)
+    (RESULTS / "held_out_optimum.txt").write_text(text + "\n")
+    (RESULTS / "held_out_optimum.json").write_text(json.dumps(rows.to_dict("records"), indent=1) + "\n")
+
+
+def _measure(name: str) -> Iterator[dict[str, Any]]:
+    runs, optima = load_runs(name), _optima(name).sort_values("C").tail(LARGEST)
+    compute = runs.column("C")
+    for fraction in FRACTIONS:
+        train = runs.take(np.flatnonzero(compute <= 1.01 * compute.max() / fraction))
+        fits = {"bayescale": bs.fit("auto", train), "plain": bs.fit("chinchilla", train, discrepancy=False)}
+        for method, fitted in fits.items():
+            draws = bs.optimum(fitted, optima["C"].to_numpy()).draws["N"].to_numpy().reshape(-1, len(optima))
+            for values, (_, found) in zip(draws.T, optima.iterrows(), strict=True):
+                rank = float((values < found["N"]).mean())
+                low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+                yield {
+                    "table": name,
+                    "method": method,
+                    "trained up to": f"1/{fraction:.0f}",
+                    "runs": len(train),
+                    "C": f"{found['C']:.3g}",
+                    "isoFLOP N": f"{found['N']:.3g}",
+                    "N*": f"{middle:.3g} [{low:.3g}, {high:.3g}]",
+                    "width": float(np.log(high / low)),
+                    "error": float(np.log(middle / found["N"])),
+                    "in 0.8": float(abs(rank - 0.5) <= 0.4),
+                    "in 0.9": float(abs(rank - 0.5) <= 0.45),
+                }
+
+
+def _optima(name: str) -> pd.DataFrame:
+    table, _, group = name.partition(":")
+    if group:
+        optima = pd.read_csv(root("datasets") / table / "optima.csv")
+        return optima[optima["group"] == group]
+    frame = load_runs(name).frame
+    budgets = frame.assign(budget=(5 * np.log10(frame["C"])).round()).groupby("budget")
+    found = []
+    for _, block in budgets:
+        if len(block) < 6:
+            continue
+        log_n = np.log(block["N"])
+        curve = np.polyfit(log_n, np.log(block["loss"]), 2)
+        lowest = -curve[1] / (2 * curve[0])
+        if curve[0] > 0 and log_n.min() < lowest < log_n.max():
+            found.append({"C": float(np.exp(np.log(block["C"]).mean())), "N": float(np.exp(lowest))})
+    return pd.DataFrame(found)
+
+
+def _protocols() -> list[str]:
+    return [f"porian:{group}" for group in dataset_groups("porian")]
+
+
+def _rms(values: "pd.Series[float]") -> float:
+    return float(np.sqrt(np.square(values).mean()))
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
