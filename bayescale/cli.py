@@ -99,7 +99,13 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
         click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params."),
-        click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers."),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="The same seed gives the same numbers.",
+        ),
         click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables."),
     )
@@ -134,6 +140,10 @@ def plan(
     runs: str, budgets: tuple[float, ...], plot: Path | None, seed: int, interval: float, as_json: bool, **options: Any
 ) -> None:
     """Loss bands and compute-optimal N and D, with credible intervals, at each budget."""
+    from bayescale.files import FIGURE_ENDINGS, check_output
+
+    if plot is not None:
+        check_output(plot, FIGURE_ENDINGS)
     fitted = _fit(runs, seed, **options)
     from bayescale.allocation import optimum
 
@@ -163,6 +173,10 @@ def plan(
 @fit_options
 def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Sample a law's posterior, show its parameters, and save it."""
+    from bayescale.files import check_output
+
+    if output is not None:
+        check_output(output)
     fitted = _fit(runs, seed, **options)
     if output is not None:
         from bayescale.storage import save
@@ -240,7 +254,9 @@ def predict(
     show_default=True,
     help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps finished splits, to resume from.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
@@ -292,7 +308,9 @@ def backtest(
 @click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome.")
 @click.option("--discrepancy/--no-discrepancy", default=True, show_default=True, help="Whether the laws may be wrong.")
 @click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed gives the same numbers.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 def compare(

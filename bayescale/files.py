@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bayescale.errors import OutputError
 
+FIGURE_ENDINGS = (".png", ".svg", ".pdf")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -23,10 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     OutputError
         If the folder is missing or the file cannot be written there.
     """
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist: create it first")
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder: give the name of a file")
+    check_output(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
@@ -45,6 +44,27 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, endings: tuple[str, ...] = ()) -> None:
+    """Refuse a name that no file can be written under, before the work that it is to hold is done.
+
+    Parameters
+    ----------
+    path : Path
+    endings : tuple of str
+        What the name may end in, such as ``.png``; anything if there are none.
+
+    Raises
+    ------
+    OutputError
+    """
+    if endings and path.suffix not in endings:
+        raise OutputError(f"{path}: the name of such a file ends in {', '.join(endings)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist: create it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder: give the name of a file")
 
 
 def _umask() -> int:

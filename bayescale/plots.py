@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from bayescale.allocation import optimum
 from bayescale.ensembles import Posterior, first_fit
-from bayescale.errors import OutputError
-from bayescale.files import replacing
+from bayescale.files import FIGURE_ENDINGS, check_output, replacing
 from bayescale.fitting import Fit
 from bayescale.forecasting import forecast
 from bayescale.intervals import DEFAULT_MASS, quantiles, tail_probabilities
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GRID = 60
-_FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, told apart with any colour vision (https://jfly.uni-koeln.de/color/)."""
 
@@ -104,8 +102,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
     OutputError
         If the ending is none of those, or the file cannot be written.
     """
-    if path.suffix not in _FORMATS:
-        raise OutputError(f"{path}: a figure's name ends in {', '.join(_FORMATS)}")
+    check_output(path, FIGURE_ENDINGS)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=160)
 
