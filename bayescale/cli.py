@@ -4,6 +4,7 @@ Exit status: 0 good, 1 a result that is not certified, 2 bad input or usage, 130
 """
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -535,16 +536,21 @@ def _score_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
             "method": row["method"],
             "hidden runs": str(row["n_test"]),
             "in 50 %": f"{row['cover_0.5']:.0%}",
-            "in 80 %": f"{row['cover_0.8']:.0%} +- {row['cover_0.8_se']:.0%}",
-            "in 90 %": f"{row['cover_0.9']:.0%} +- {row['cover_0.9_se']:.0%}",
+            "in 80 %": _with_error(row["cover_0.8"], row["cover_0.8_se"], ".0%"),
+            "in 90 %": _with_error(row["cover_0.9"], row["cover_0.9_se"], ".0%"),
             "90 % width": f"{row['width']:.4f}",
-            "CRPS": f"{row['crps']:.4f} +- {row['crps_se']:.4f}",
+            "CRPS": _with_error(row["crps"], row["crps_se"], ".4f"),
             "log score (nats)": f"{row['log_score']:.2f}",
             "RMSE": f"{row['rmse']:.4f}",
             "bias": f"{row['bias']:+.4f}",
         }
         for row in summary.to_dict("records")
     ]
+
+
+def _with_error(value: float, error: float, form: str) -> str:
+    """A mean and its standard error, which a single cluster does not have."""
+    return f"{value:{form}}" if math.isnan(error) else f"{value:{form}} +- {error:{form}}"
 
 
 def _interval(row: Any, digits: int) -> str:
