@@ -26,6 +26,8 @@ DESIGNS = {
     ("D",): {"D": np.geomspace(1e9, 1e12, 16)},
     ("C",): {"C": np.geomspace(1e18, 1e23, 16)},
     ("x",): {"x": np.geomspace(1e2, 1e6, 24)},
+    ("C", "peak"): crossed(C=np.geomspace(1e20, 1e24, 5), peak=9.89e14 * np.array([8.0, 64.0, 512.0])),
+    ("N", "bandwidth"): crossed(N=np.geomspace(1e9, 1e11, 5), bandwidth=3.35e12 * np.array([1.0, 2.0, 4.0])),
     ("year",): {"year": np.linspace(2012, 2024, 24)},
     ("N", "D"): crossed(N=SIZES, D=TOKENS),
     ("N", "D", "U"): crossed(N=SIZES[:4], D=TOKENS[:4], U=np.geomspace(1e9, 3e10, 3)),
@@ -41,6 +43,9 @@ PLAUSIBLE = {
     "error": (0.03, 2.0),
     "y": (0.05, 30.0),
     "C": (1e14, 1e28),
+    "seconds": (1e2, 1e10),
+    "joules": (1e5, 1e13),
+    "seconds_per_token": (1e-4, 1.0),
     "cost_2023usd": (1.0, 1e10),
 }
 """What nine tenths of outcomes at the design lie within before the runs are seen; with a log link errors may pass 1."""

@@ -1,0 +1,37 @@
+"""Energy of training: compute over the useful FLOP that a joule buys."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import curves
+from bayescale.law import Law, Parameter, Prior, Values
+
+FLOP_PER_JOULE = Parameter(
+    name="flop_per_joule",
+    prior=Prior("LogNormal", mu=float(np.log(3.5e11)), sigma=0.4),
+    meaning="useful FLOP a joule",
+    unit="FLOP/J",
+    reason="5-95 % 1.8e11-6.8e11: an H100 of 989 TFLOP/s, used to 30-50 %, at 700 W alone or 1,700 W all in",
+)
+PARAMETERS_SAMPLED = (FLOP_PER_JOULE,)
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return x["C"] / p["flop_per_joule"]
+
+
+LAW = Law(
+    name="energy",
+    title="Energy of training",
+    formula="C/eta",
+    citation="Identity; power of an H100 and of its server as in Sevilla et al. 2024, https://epoch.ai/blog/can-ai-scaling-continue-through-2030",
+    decision="Energy of a run, and with a price and a carbon intensity its cost and emissions.",
+    failure="One efficiency for all hardware: it gains about 1.28 times a year, and twice that from halving the bits.",
+    inputs=(curves.COMPUTE,),
+    outcome="joules",
+    outcome_unit="J",
+    parameters=PARAMETERS_SAMPLED,
+    mean=mean,
+)
