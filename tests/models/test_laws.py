@@ -136,6 +136,8 @@ def test_terms_have_their_level_at_the_centre(law, prior_draws):
 def test_mean_at_the_centre_is_what_is_sampled(law, prior_draws):
     sampled = prior_draws[law.name]
     level = sampled.get("y_centre", sampled.get("loss_centre"))
+    if level is None:
+        pytest.skip("a law of physical inputs samples those, and no level")
     np.testing.assert_allclose(law.mean(np, centre(law), law.all_parameters(sampled, centre(law))), level, rtol=1e-8)
 
 
