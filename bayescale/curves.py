@@ -4,13 +4,9 @@ Such a law meets error fractions, losses and seconds alike, so nothing in it has
 geometric-mean ``x`` of the runs, and floors and ceilings are shares of that.
 """
 
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any
-
 import numpy as np
 
-from bayescale.law import Derived, Input, Law, Parameter, Prior, Values
+from bayescale.law import Derived, Input, Parameter, Prior
 
 X = Input(name="x", meaning="what the outcome falls with: examples, tokens, steps, parameters ...", unit="")
 Y_CENTRE = Parameter(
@@ -64,112 +60,3 @@ LOSS_ABOVE_FLOOR = Parameter(
     shift=lambda xp, sampled: sampled["level"],
 )
 FLOOR_LOSS = Derived(name="E", meaning="loss for unlimited input, the others staying as they are", unit="nats/token")
-
-
-def broken_law(breaks: int) -> Law:
-    """Smoothly broken power law: straight pieces on logarithmic axes, above a floor, joined by so many breaks.
-
-    Its exponents are those of the pieces rather than the changes from one to the next, and may be negative, so that the
-    outcome may rise. Breaks are in order: the first has a place, and each other one a distance from the last.
-
-    Parameters
-    ----------
-    breaks : int
-        At least 1.
-
-    Returns
-    -------
-    Law
-        Named ``bnsl_<breaks>``.
-    """
-    pieces = range(breaks + 1)
-    joints = range(1, breaks + 1)
-    exponents = [
-        Parameter(
-            name=f"exponent_{i}",
-            prior=Prior("Normal", mu=0.3, sigma=0.6),
-            meaning=f"power with which the reducible outcome falls in piece {i + 1}; below 0 it rises",
-            reason="5-95 % -0.7-1.3: mostly falling, and rising one time in three",
-        )
-        for i in pieces
-    ]
-    places = [
-        Parameter(
-            name="place_1",
-            prior=Prior("Normal", mu=0.0, sigma=2.0),
-            meaning="log of the first break over the geometric-mean x of the runs",
-            reason="5-95 % a factor of 27 either way: inside the runs as a rule, since others cannot be seen",
-        )
-    ] + [
-        Parameter(
-            name=f"gap_{i}",
-            prior=Prior("LogNormal", mu=float(np.log(1.0)), sigma=0.7),
-            meaning=f"log of break {i} over the one before",
-            reason="5-95 % a factor of 1.4 to 24: near enough for the same runs to see both",
-        )
-        for i in joints[1:]
-    ]
-    widths = [
-        Parameter(
-            name=f"width_{i}",
-            prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=0.7),
-            meaning=f"width of break {i} in log x",
-            reason="5-95 % 0.16-1.6: from a kink to a bend over a decade and more",
-        )
-        for i in joints
-    ]
-    derived = [FLOOR, *(Derived(name=f"break_{i}", meaning=f"x of break {i}") for i in joints)]
-
-    return Law(
-        name=f"bnsl_{breaks}",
-        title=f"Broken power law, {breaks} break{'s' * (breaks > 1)}",
-        formula="a + b x^-c0 prod_i (1 + (x/d_i)^(1/f_i))^(-c_i f_i)",
-        citation="Caballero et al. 2022, arXiv:2210.14891",
-        decision="Whether a curve turns, and what lies beyond the turn that the runs have passed.",
-        failure="A break that the runs have not passed is the prior's, and so is every forecast beyond it.",
-        inputs=(X,),
-        outcome="y",
-        outcome_unit="",
-        parameters=(Y_CENTRE, BROKEN_FLOOR_SHARE, *exponents, *places, *widths),
-        derived=(*derived, Derived(name="log_b", meaning="log of the reducible outcome at x = 1 on the first piece")),
-        mean=_broken_mean(breaks),
-        derive=_broken_derive(breaks),
-    )
-
-
-BROKEN_FLOOR_SHARE = Parameter(
-    name="floor_share",
-    prior=Prior("Beta", alpha=1.0, beta=2.0),
-    meaning="floor as a share of the outcome at the centre",
-    reason="mean 1/3, 95 % 0.78: pieces take over what a floor does for one power",
-)
-
-
-def _log_bends(xp: ModuleType, log_x: Any, p: Values, breaks: int) -> Any:
-    total = -p["exponent_0"] * log_x
-    for i in range(1, breaks + 1):
-        past = (log_x - xp.log(p[f"break_{i}"])) / p[f"width_{i}"]
-        softplus = xp.log1p(xp.exp(-abs(past))) + (past + abs(past)) / 2
-        total = total - (p[f"exponent_{i}"] - p[f"exponent_{i - 1}"]) * p[f"width_{i}"] * softplus
-    return total
-
-
-def _broken_mean(breaks: int) -> Callable[[ModuleType, Values, Values], Any]:
-    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-        return p["floor"] + xp.exp(p["log_b"] + _log_bends(xp, xp.log(x["x"]), p, breaks))
-
-    return mean
-
-
-def _broken_derive(breaks: int) -> Callable[[ModuleType, Values, Values], dict[str, Any]]:
-    def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-        log_x, places = xp.log(centre["x"]), {}
-        place = log_x + q["place_1"]
-        for i in range(1, breaks + 1):
-            place = place if i == 1 else place + q[f"gap_{i}"]
-            places[f"break_{i}"] = xp.exp(place)
-        floor = q["y_centre"] * q["floor_share"]
-        log_b = xp.log(q["y_centre"] - floor) - _log_bends(xp, log_x, {**q, **places}, breaks)
-        return {"floor": floor, **places, "log_b": log_b}
-
-    return derive
