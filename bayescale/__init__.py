@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bayescale.stacking import fit as fit
     from bayescale.storage import load as load
     from bayescale.storage import save as save
+    from bayescale.tradeoffs import versus as versus
 
 _HOME = {
     "Backtest": "backtesting",
@@ -57,6 +58,7 @@ _HOME = {
     "load_law": "catalog",
     "optimum": "allocation",
     "save": "storage",
+    "versus": "tradeoffs",
     "with_log_likelihood": "fitting",
     "with_posterior_predictive": "fitting",
 }

@@ -233,6 +233,45 @@ def predict(
     _exit(fitted)
 
 
+@app.command(epilog=SOURCE_HELP)
+@click.argument("runs", default="chinchilla")
+@click.option("--first", type=Pairs(), required=True, help="A run, such as N=70B,D=1.4T.")
+@click.option("--second", type=Pairs(), required=True, help="The run that it is compared with, such as N=280B,D=300B.")
+@fit_options
+def versus(
+    runs: str,
+    first: dict[str, str],
+    second: dict[str, str],
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Which of two runs is better, by how much, and with what probability."""
+    points = [{name: Quantity().convert(text, None, None) for name, text in run.items()} for run in (first, second)]
+    fitted = _fit(runs, seed, **options)
+    from bayescale.tradeoffs import versus as compare_runs
+
+    compared = compare_runs(fitted, points[0], points[1], seed=seed)
+    if as_json:
+        from bayescale.documents import versus_document
+
+        _print_json(versus_document(compared))
+    else:
+        _print_head(fitted)
+        rows = [
+            {"run": str(name), f"{compared.outcome} ({compared.unit})": _interval(row, 4)}
+            for name, row in compared.summary(interval).to_dict("index").items()
+        ]
+        _print_table(rows, f"Two runs, median [{interval:.0%} interval]")
+        _print_lines(
+            f"P({compared.outcome} of {compared.names[0]} is lower) = {compared.probability:.2f}; "
+            f"of one run of each, noise included, {compared.probability_of_runs:.2f}"
+        )
+        _print_remarks(compared.warnings, fitted.notes)
+    _exit(fitted)
+
+
 @app.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
 @click.argument("runs", default="chinchilla")
 @click.option(

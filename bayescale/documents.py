@@ -12,6 +12,7 @@ from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
+from bayescale.tradeoffs import Versus
 
 if TYPE_CHECKING:
     from bayescale.backtesting import Backtest
@@ -79,6 +80,21 @@ def predict_document(bands: Forecast) -> dict[str, Any]:
         summary = {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _QUARTILES)}
         predictions.append({**point, bands.outcome: summary})
     return {"predictions": _finite(predictions), "warnings": list(bands.warnings)}
+
+
+def versus_document(compared: Versus) -> dict[str, Any]:
+    """Two runs beside each other: the probability that the first is lower, and their difference."""
+    document: dict[str, Any] = _finite(
+        {
+            "first": compared.names[0],
+            "second": compared.names[1],
+            "probability": compared.probability,
+            "probability_of_runs": compared.probability_of_runs,
+            **{str(name): _at(draws, _QUARTILES) for name, draws in compared.draws.data_vars.items()},
+            "warnings": list(compared.warnings),
+        }
+    )
+    return document
 
 
 def backtest_document(measured: "Backtest") -> dict[str, Any]:

@@ -30,7 +30,7 @@ LAYERS = (
     {"fitting"},
     {"ensembles", "calibration"},
     {"forecasting", "storage"},
-    {"stacking", "allocation"},
+    {"stacking", "allocation", "tradeoffs"},
     {"backtesting"},
     {"comparison"},
     {"documents", "plots"},
