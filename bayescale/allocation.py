@@ -58,7 +58,7 @@ class Optimum:
     Examples
     --------
     >>> from bayescale import fit
-    >>> best = optimum(fit("chinchilla", "chinchilla"), 5.76e23)
+    >>> best = optimum(fit("chinchilla", "chinchilla", discrepancy=False), 5.76e23)
     >>> best.summary()["quantity"].tolist()
     ['loss', 'N', 'D', 'tokens_per_parameter', 'N_law']
     >>> 0.2 < float((best.draws["tokens_per_parameter"] > 20).mean()) < 0.5
@@ -117,7 +117,7 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     Examples
     --------
     >>> from bayescale import fit
-    >>> best = optimum(fit("chinchilla", "chinchilla"), [5.76e23, 1e26])
+    >>> best = optimum(fit("chinchilla", "chinchilla", discrepancy=False), [5.76e23, 1e26])
     >>> bool((17 < best.draws["tokens_per_parameter"].isel(budget=0).median() < 21))
     True
     """

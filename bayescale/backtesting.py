@@ -117,7 +117,7 @@ def backtest(
 
     laws = chosen_laws(law, runs)
     table = as_runs(runs, laws[0])
-    found = splits(table, run_size(laws[0], table), horizons)
+    found = splits(table, horizons, run_size(laws[0], table))
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     beside = baselines and set(laws[0].input_names) == {"N", "D"}
     score = Memory(None if cache is None else str(cache), verbose=0).cache(_score_split, ignore=["law"])

@@ -163,9 +163,11 @@ class Conditional:
 
     def moments(self, log_inputs: Array) -> tuple[Array, Array]:
         """Mean and variance of the error at points of shape (point, input); each of shape (draw, point)."""
-        loadings, left_over = self._loadings(log_inputs), self._left_over(log_inputs)
+        loadings = self._loadings(log_inputs)
         mean = self.means @ loadings.T
-        variance = self.variances @ np.square(loadings).T + self.amplitude * np.diag(left_over)
+        # What the rotated features do not span, of each point alone: the covariance of many points would fill memory.
+        left_over = np.square(self.process.scale(log_inputs)) - np.square(loadings).sum(axis=1)
+        variance = self.variances @ np.square(loadings).T + self.amplitude * left_over
         return mean, np.maximum(variance, 0.0)
 
     def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:

@@ -33,8 +33,8 @@ from bayescale.sensitivity import Sensitivity, sensitivity
 
 Array = NDArray[np.float64]
 
-ELEMENTS_PER_CALL = 2_000_000
-"""Draws times runs held at once; such an array of floats takes 16 MB."""
+ELEMENTS_PER_CALL = 500_000
+"""Draws times runs held at once; such an array of floats takes 4 MB."""
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
 

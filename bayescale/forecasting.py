@@ -38,7 +38,7 @@ class Forecast:
     Examples
     --------
     >>> from bayescale import fit
-    >>> bands = forecast(fit("chinchilla", "chinchilla"), N=70e9, D=1.4e12)
+    >>> bands = forecast(fit("chinchilla", "chinchilla", discrepancy=False), N=70e9, D=1.4e12)
     >>> list(bands.summary(0.8).columns)
     ['N', 'D', 'mean', 'sd', 'q10', 'q50', 'q90']
     >>> 1.9 < float(bands.draws["predictive"].median()) < 2.0

@@ -55,7 +55,7 @@ def sensitivity(draws: Array, log_prior: Array, log_likelihood: Array) -> Sensit
     >>> rng = np.random.default_rng(0)
     >>> mean = rng.normal(size=4000)  # prior N(0, 1), and runs that say nothing
     >>> found = sensitivity(mean[:, None], -0.5 * mean**2, np.zeros(4000))
-    >>> bool(found.is_priors[0]), bool(found.prior[0] > 0.2)
+    >>> bool(found.is_priors[0]), bool(found.prior[0] > SENSITIVE)
     (True, True)
     """
     return Sensitivity(power_scaling(draws, log_prior), power_scaling(draws, log_likelihood))

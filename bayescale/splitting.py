@@ -39,17 +39,17 @@ def run_size(law: Law, runs: Runs) -> Array:
     return np.asarray(np.prod([runs.column(name) for name in law.input_names], axis=0))
 
 
-def splits(runs: Runs, size: Array, horizons: Sequence[float] = HORIZONS) -> list[Split]:
+def splits(runs: Runs, horizons: Sequence[float] = HORIZONS, size: Array | None = None) -> list[Split]:
     """All splits of a table that leave enough training runs.
 
     Parameters
     ----------
     runs : Runs
         The column ``run``, where there is one, names the training run that a row belongs to.
-    size : array, shape (run,)
-        What makes a run a larger one: see :func:`run_size`.
     horizons : sequence of float
         Ratios of the ceiling to the largest size trained on.
+    size : array, shape (run,), optional
+        What makes a run a larger one, as :func:`run_size` tells; by default the compute ``C``.
 
     Raises
     ------
@@ -57,6 +57,7 @@ def splits(runs: Runs, size: Array, horizons: Sequence[float] = HORIZONS) -> lis
         If no split leaves ten training runs and something to score.
     """
     cluster = runs.clusters
+    size = runs.column("C") if size is None else size
     found = []
     ceiling = size.max() / _STEP
     while (size <= ceiling).sum() >= LEAST_TRAINING_RUNS:

@@ -156,7 +156,7 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy:
     """
     names = [law.name for law in laws]
     try:
-        found = splits(runs, run_size(laws[0], runs))
+        found = splits(runs, size=run_size(laws[0], runs))
     except RunsError:
         return equal_weights(names)
     options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
@@ -192,7 +192,7 @@ def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
     >>> stacking_weights(densities).round(2).tolist()
     [1.0, 0.0]
     >>> stacking_weights(densities, prior_runs=3).round(2).tolist()
-    [0.63, 0.37]
+    [0.64, 0.36]
     """
     n, k = log_densities.shape
     densities = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))

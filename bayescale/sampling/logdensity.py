@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-ELEMENTS_PER_CALL = 2_000_000
-"""Draws times runs in one call; an intermediate array of that many floats takes 16 MB."""
+ELEMENTS_PER_CALL = 500_000
+"""Draws times runs in one call; each of a hundred intermediate arrays of so many floats takes 4 MB."""
 
 
 class LogDensity:
