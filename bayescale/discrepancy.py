@@ -251,9 +251,12 @@ def pointwise_log_likelihood(basis: Basis, residuals: Array, sigma: Array, tau: 
 
 
 def noise_scale(inputs: Mapping[str, Array]) -> Array:
-    """Relative noise of runs: larger below five tokens per parameter, where runs scatter three times as much."""
+    """Relative noise of runs: larger below five tokens per parameter, where runs scatter three times as much.
+
+    It stops growing where no published run is, at a thousandth of that.
+    """
     if {"N", "D"} <= inputs.keys():
-        return np.asarray(np.maximum(1.0, 5.0 * inputs["N"] / inputs["D"]) ** 0.7)
+        return np.asarray(np.clip(5.0 * inputs["N"] / inputs["D"], 1.0, 1000.0) ** 0.7)
     return np.ones_like(next(iter(inputs.values())))
 
 
