@@ -32,6 +32,8 @@ DEGREES_OF_FREEDOM = 4.0
 LARGEST_RANK = 256
 """Number of runs above which the process is represented by so many of them."""
 
+_BLOCK = 4096
+
 TAU = Parameter(
     name="tau",
     prior=Prior("Exponential", lam=50.0),
@@ -87,8 +89,10 @@ class Process:
 
     def features(self, log_inputs: Array) -> Array:
         """Scaled features of points, whose products are the covariance given the inducing runs."""
-        kernel = self.correlation(log_inputs, self._inducing)
-        return np.asarray(self.scale(log_inputs)[:, None] * (kernel @ self._whitening))
+        # In blocks, since correlations of 100,000 points with a few hundred take many times the memory of the features.
+        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // _BLOCK)))
+        whitened = [self.correlation(block, self._inducing) @ self._whitening for block in blocks]
+        return np.asarray(self.scale(log_inputs)[:, None] * np.concatenate(whitened))
 
     def residual_covariance(self, log_inputs: Array, features: Array) -> Array:
         """Covariance of the process at points, for unit tau, that their features leave out, shape (point, point)."""
