@@ -55,6 +55,25 @@ def sum_of_levels(xp: ModuleType, sampled: Values) -> Any:
     return sampled["level_N"] + sampled["level_D"]
 
 
+def level(xp: ModuleType, sampled: Values) -> Any:
+    """Reducible loss at the centre where it is sampled whole, for terms whose ratio is another parameter."""
+    return sampled["level"]
+
+
+LEVEL = Parameter(
+    name="level",
+    prior=Prior("LogNormal", mu=0.0, sigma=0.8),
+    meaning="reducible loss at the geometric-mean N and D of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.27-3.7 nats: two terms of 0.1 to 2.6 each",
+)
+TOKENS_PER_PARAMETER = Parameter(
+    name="M_opt",
+    prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
+    meaning="compute-optimal tokens per parameter",
+    unit="tokens/parameter",
+    reason="5-95 % 4-100: data sets and recipes differ that much",
+)
 EXPONENT = Parameter(
     name="exponent",
     prior=Prior("LogNormal", mu=-1.35, sigma=0.38),
@@ -78,6 +97,28 @@ BETA_D = Derived(name="beta_D", meaning="exponent of data, beta")
 def coefficient(xp: ModuleType, level: Any, exponent: Any, centre: Any) -> Any:
     """Coefficient of a term ``A x^-exponent`` that has the given size at the centre."""
     return level * power(xp, centre, exponent)
+
+
+def exponents(q: Values) -> tuple[Any, Any]:
+    """``alpha`` and ``beta`` of their mean and the allocation exponent."""
+    return 2 * q["exponent"] * (1 - q["a_opt"]), 2 * q["exponent"] * q["a_opt"]
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    """Floor, coefficients and exponents of ``E + A N^-alpha + B D^-beta`` from what is sampled."""
+    alpha, beta = exponents(q)
+    return {
+        "E": q["loss_centre"] - sum_of_levels(xp, q),
+        "A": coefficient(xp, q["level_N"], alpha, centre["N"]),
+        "B": coefficient(xp, q["level_D"], beta, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": beta,
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    """``E + A N^-alpha + B D^-beta``: Hoffmann et al. 2022, arXiv:2203.15556, equation 2."""
+    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
 
 
 def additive_optimum(p: Values, product: Any) -> Any:

@@ -1,27 +1,7 @@
 """Chinchilla: loss falls as a power of parameters plus a power of tokens, to a floor (Hoffmann et al. 2022)."""
 
-from types import ModuleType
-from typing import Any
-
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Law, PublishedFit, Values, power
-
-
-def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
-    return {
-        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
-        "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
-        "alpha_N": alpha,
-        "beta_D": beta,
-    }
-
-
-def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
-
+from bayescale.law import PARAMETERS, TOKENS, Law, PublishedFit
 
 LAW = Law(
     name="chinchilla",
@@ -39,8 +19,8 @@ LAW = Law(
         additive.ALLOCATION,
     ),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
-    mean=mean,
-    derive=derive,
+    mean=additive.mean,
+    derive=additive.derive,
     optimum=additive.additive_optimum,
     published=(
         PublishedFit(

@@ -1,14 +1,9 @@
 """Growth of training cost: log-linear in time (Cottier et al. 2024)."""
 
-from types import ModuleType
-from typing import Any
-
 import numpy as np
 
-from bayescale.law import Derived, Input, Law, Parameter, Prior, PublishedFit, Values
-
-LARGEST_POWER = 600.0
-"""Of e; keeps the outcome a float for dates that no law can speak of."""
+from bayescale import growth
+from bayescale.law import Law, Parameter, Prior, PublishedFit
 
 Y_CENTRE = Parameter(
     name="y_centre",
@@ -26,18 +21,6 @@ GROWTH = Parameter(
 )
 
 
-def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    return {
-        "growth_per_year": xp.exp(q["log_growth"]),
-        "year_0": centre["year"] * (q["y_centre"] / q["y_centre"]),  # every derived parameter has a value a draw
-    }
-
-
-def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    log_factor = p["log_growth"] * (x["year"] - p["year_0"])
-    return p["y_centre"] * xp.exp(xp.minimum(xp.maximum(log_factor, -LARGEST_POWER), LARGEST_POWER))
-
-
 LAW = Law(
     name="cost_growth",
     title="Growth of training cost",
@@ -45,16 +28,13 @@ LAW = Law(
     citation="Cottier et al. 2024, arXiv:2405.21015",
     decision="What training a frontier model will cost by a date.",
     failure="Knows no limits of money, and fitted to all models it is the trend of their median.",
-    inputs=(Input(name="year", meaning="publication date, as a decimal year", unit="years"),),
+    inputs=(growth.YEAR,),
     outcome="cost_2023usd",
     outcome_unit="2023 US dollars",
     parameters=(Y_CENTRE, GROWTH),
-    derived=(
-        Derived(name="growth_per_year", meaning="factor by which it grows in a year"),
-        Derived(name="year_0", meaning="geometric-mean date of the models", unit="years"),
-    ),
-    mean=mean,
-    derive=derive,
+    derived=growth.DERIVED,
+    mean=growth.mean,
+    derive=growth.derive,
     published=(
         PublishedFit(
             citation="Cottier et al. 2024, arXiv:2405.21015",

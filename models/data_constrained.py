@@ -1,5 +1,6 @@
 """Repeated data: tokens seen again, and parameters beyond what the data can use, count for less (Muennighoff 2023)."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -8,19 +9,10 @@ import numpy as np
 from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
 
-LEVEL = Parameter(
-    name="level",
-    prior=Prior("LogNormal", mu=0.0, sigma=0.8),
-    meaning="reducible loss at the geometric-mean N, D and U of the runs",
-    unit="nats/token",
-    reason="5-95 % 0.27-3.7 nats: two terms of 0.1 to 2.6 each",
-)
-TOKENS_PER_PARAMETER = Parameter(
-    name="M_opt",
-    prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
+LEVEL = replace(additive.LEVEL, meaning="reducible loss at the geometric-mean N, D and U of the runs")
+TOKENS_PER_PARAMETER = replace(
+    additive.TOKENS_PER_PARAMETER,
     meaning="compute-optimal tokens per parameter where every token is fresh",
-    unit="tokens/parameter",
-    reason="5-95 % 4-100: data sets and recipes differ that much",
 )
 REPEATED_TOKENS = Parameter(
     name="R_D",
@@ -35,10 +27,6 @@ EXCESS_PARAMETERS = Parameter(
     meaning="excess of parameters, in multiples of what the unique data can use, that still counts, R_N*",
     reason="5-95 % 2.2-11: excess parameters lose their worth sooner than repeated data",
 )
-
-
-def reducible(xp: ModuleType, sampled: Values) -> Any:
-    return sampled["level"]
 
 
 def saturating(xp: ModuleType, total: Any, unique: Any, worth: Any) -> Any:
@@ -78,7 +66,7 @@ LAW = Law(
     inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
     parameters=(
         LEVEL,
-        additive.centre_loss(reducible),
+        additive.centre_loss(additive.level),
         additive.EXPONENT,
         TOKENS_PER_PARAMETER,
         REPEATED_TOKENS,

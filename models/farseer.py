@@ -29,13 +29,13 @@ BETA_SLOPE = Parameter(
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # At the centre of the runs this is the additive law with the same levels and exponents, so the priors of that law
     # keep their meaning. N and D count from there: B, kappa, beta and s are strongly tied at one parameter and token.
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
+    alpha, beta = additive.exponents(q)
     per_draw = alpha / alpha  # every derived parameter has a value a draw
     return {
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
         "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
         "alpha_N": alpha,
-        "beta_D": 2 * q["exponent"] * q["a_opt"],
+        "beta_D": beta,
         "N_0": centre["N"] * per_draw,
         "D_0": centre["D"] * per_draw,
     }

@@ -23,8 +23,7 @@ GAMMA_G = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
+    alpha, beta = additive.exponents(q)
     both = additive.coefficient(xp, q["level_N"], alpha, centre["N"])
     return {
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),

@@ -5,21 +5,18 @@ unique token, is this package's own choice: of seven tried on datablations it le
 coefficient, and effective tokens and parameters added nothing to it.
 """
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Input, Law, Parameter, Prior, Values, power
+from bayescale.law import PARAMETERS, TOKENS, Input, Law, Parameter, Prior, Values
 
-LOSS_CENTRE = Parameter(
-    name="loss_centre",
-    prior=additive.centre_loss(additive.sum_of_levels).prior,
+LOSS_CENTRE = replace(
+    additive.centre_loss(additive.sum_of_levels),
     meaning="loss at the geometric-mean N and D of the runs, were every token fresh; the prior is on E",
-    unit="nats/token",
-    reason=additive.centre_loss(additive.sum_of_levels).reason,
-    shift=additive.sum_of_levels,
 )
 PENALTY = Parameter(
     name="penalty",
@@ -30,23 +27,10 @@ PENALTY = Parameter(
 )
 
 
-def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
-    return {
-        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
-        "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
-        "alpha_N": alpha,
-        "beta_D": beta,
-    }
-
-
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     unique = xp.minimum(x["U"], x["D"])
     over_fitting = p["penalty"] * (x["D"] / unique - 1) * x["N"] / unique
-    fresh = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
-    return fresh + over_fitting
+    return additive.mean(xp, x, p) + over_fitting
 
 
 LAW = Law(
@@ -60,5 +44,5 @@ LAW = Law(
     parameters=(additive.LEVEL_N, additive.LEVEL_D, LOSS_CENTRE, additive.EXPONENT, additive.ALLOCATION, PENALTY),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
     mean=mean,
-    derive=derive,
+    derive=additive.derive,
 )

@@ -8,30 +8,12 @@ import numpy as np
 from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
 
-LEVEL = Parameter(
-    name="level",
-    prior=Prior("LogNormal", mu=0.0, sigma=0.8),
-    meaning="reducible loss at the geometric-mean N and D of the runs",
-    unit="nats/token",
-    reason="5-95 % 0.27-3.7 nats: two terms of 0.1 to 2.6 each",
-)
-TOKENS_PER_PARAMETER = Parameter(
-    name="M_opt",
-    prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
-    meaning="compute-optimal tokens per parameter",
-    unit="tokens/parameter",
-    reason="5-95 % 4-100: data sets and recipes differ that much",
-)
 ETA = Parameter(
     name="eta",
     prior=Prior("LogNormal", mu=float(np.log(0.13)), sigma=0.38),
     meaning="exponent of compute; those of parameters and data are twice it",
     reason="half the mean exponent of 20 published fits, and their log-sd",
 )
-
-
-def reducible(xp: ModuleType, sampled: Values) -> Any:
-    return sampled["level"]
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
@@ -59,7 +41,7 @@ LAW = Law(
     decision="What a smaller model that is trained for longer loses against the compute-optimal one.",
     failure="Fixes the allocation exponent at 1/2, and overrates tokens far beyond the runs' tokens per parameter.",
     inputs=(PARAMETERS, TOKENS),
-    parameters=(LEVEL, additive.centre_loss(reducible), TOKENS_PER_PARAMETER, ETA),
+    parameters=(additive.LEVEL, additive.centre_loss(additive.level), additive.TOKENS_PER_PARAMETER, ETA),
     derived=(
         additive.E,
         Derived(name="a", meaning="coefficient of M^eta C^-eta, the parameter term", unit="nats/token"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, power
+from bayescale.law import PARAMETERS, TOKENS, Law, Parameter, Prior, Values
 
 LARGEST_LOSS = 700.0
 """Nats/token whose exponential is still a float; no model comes near it."""
@@ -33,8 +33,7 @@ SHARE_N = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
+    alpha, beta = additive.exponents(q)
     loss = xp.log(q["y_centre"])
     reducible = loss * (1 - q["floor_share"])
     return {
@@ -47,8 +46,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    loss = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
-    return xp.exp(xp.minimum(loss, LARGEST_LOSS))
+    return xp.exp(xp.minimum(additive.mean(xp, x, p), LARGEST_LOSS))
 
 
 LAW = Law(

@@ -35,8 +35,7 @@ def log_approach(xp: ModuleType, bits: Any, p: Values) -> Any:
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
+    alpha, beta = additive.exponents(q)
     # Runs of few and of many bits fix what four bits cost, and leave the two parts of it to trade off.
     tensors = xp.log(q["eff_4"]) / log_approach(xp, REFERENCE_BITS, q)
     at_centre = centre["N"] * xp.exp(tensors * log_approach(xp, centre["w_bits"], q))

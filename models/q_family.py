@@ -35,8 +35,7 @@ Q = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
+    alpha, beta = additive.exponents(q)
     reducible = q["loss_centre"] * (1 - q["floor_share"])
     return {
         "E": q["loss_centre"] * q["floor_share"],

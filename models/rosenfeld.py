@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values
 
 CEILING = Parameter(
     name="ceiling",
@@ -23,8 +23,7 @@ CEILING = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
-    beta = 2 * q["exponent"] * q["a_opt"]
+    alpha, beta = additive.exponents(q)
     # Levels and floor are sampled as shares of the loss at the centre, which the envelope leaves there as it is.
     inner = 1 / xp.sqrt(1 - (q["loss_centre"] / q["ceiling"]) ** 2)
     return {
@@ -37,8 +36,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    inner = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
-    return p["ceiling"] / xp.sqrt(1 + (p["ceiling"] / inner) ** 2)
+    return p["ceiling"] / xp.sqrt(1 + (p["ceiling"] / additive.mean(xp, x, p)) ** 2)
 
 
 LAW = Law(

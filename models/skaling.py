@@ -20,8 +20,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents
     # k alpha, k beta: the priors of that law keep their meaning, and k is left with the curvature.
     k = q["k"]
-    alpha = 2 * q["exponent"] * (1 - q["a_opt"]) / k
-    beta = 2 * q["exponent"] * q["a_opt"] / k
+    alpha, beta = (each / k for each in additive.exponents(q))
     reducible = additive.sum_of_levels(xp, q)
     scale = power(xp, reducible, 1 / k - 1)
     return {

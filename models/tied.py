@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, power
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
@@ -16,10 +16,6 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
         "alpha_N": alpha,
         "beta_D": alpha,
     }
-
-
-def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
 
 
 LAW = Law(
@@ -43,7 +39,7 @@ LAW = Law(
         Derived(name="alpha_N", meaning="exponent of parameters, alpha"),
         Derived(name="beta_D", meaning="exponent of data, equal to alpha"),
     ),
-    mean=mean,
+    mean=additive.mean,
     derive=derive,
     optimum=additive.additive_optimum,
     published=(

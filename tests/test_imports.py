@@ -17,7 +17,7 @@ LAYERS = (
     {"errors"},
     {"quantities", "intervals", "files", "predictive", "sensitivity"},
     {"law", "tables"},
-    {"additive", "curves", "runs"},
+    {"additive", "curves", "growth", "runs"},
     {"splitting"},
     {"baselines", "catalog"},
     {"discrepancy"},
