@@ -7,19 +7,16 @@ number of rows. Learning curves have no plain Chinchilla posterior to stand besi
 """
 
 import argparse
-import json
-import os
-import platform
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from reporting import keep, machine
 
 from bayescale.backtesting import HORIZONS, LEVELS, Backtest, backtest
 from bayescale.catalog import dataset_groups, load_card, load_runs
 from bayescale.errors import RunsError
 
-RESULTS = Path(__file__).parent / "results"
 TABLES = (
     "chinchilla",
     "porian:kaplan_reproduction",
@@ -79,12 +76,9 @@ def main() -> None:
             shown(by_table[by_table["table"].isin(TABLES)], ("horizon", "table")),
         ]
     )
-    print(text)
-    RESULTS.mkdir(exist_ok=True)
     stem = f"calibration_{label}_{options.noise}"
-    (RESULTS / f"{stem}.txt").write_text(text + "\n")
     document = {"overall": overall.to_dict("records"), "by_table": by_table.to_dict("records")}
-    (RESULTS / f"{stem}.json").write_text(json.dumps(document, indent=1) + "\n")
+    keep(stem, text, document)
 
 
 def curves() -> list[str]:
@@ -138,10 +132,6 @@ def shown(scores: pd.DataFrame, index: tuple[str, str]) -> str:
         peer = scores[scores["method"] == other].set_index(list(index))
         table[f"{other}_0.9"], table[f"{other}_crps"] = peer["cover_0.9"], peer["crps"]
     return table.to_string(float_format="%.4f")
-
-
-def machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -6,20 +6,16 @@ runs the lowest point of a parabola through the runs near each budget. These opt
 in log N. Run it as ``python benchmarks/held_out_optimum.py``.
 """
 
-import json
-import os
-import platform
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from reporting import keep, machine
 
 import bayescale as bs
 from bayescale.catalog import dataset_groups, load_runs, root
 
-RESULTS = Path(__file__).parent / "results"
 FRACTIONS = (10.0, 30.0)
 LARGEST = 3
 
@@ -29,10 +25,8 @@ def main() -> None:
     summary = rows.groupby(["method", "trained up to"], sort=False)[["in 0.8", "in 0.9", "width", "error"]].agg(
         {"in 0.8": "mean", "in 0.9": "mean", "width": "mean", "error": ["mean", _rms]}
     )
-    text = "\n\n".join([_machine(), summary.to_string(float_format="%.2f"), rows.to_string(index=False)])
-    print(text)
-    (RESULTS / "held_out_optimum.txt").write_text(text + "\n")
-    (RESULTS / "held_out_optimum.json").write_text(json.dumps(rows.to_dict("records"), indent=1) + "\n")
+    text = "\n\n".join([machine(), summary.to_string(float_format="%.2f"), rows.to_string(index=False)])
+    keep("held_out_optimum", text, rows.to_dict("records"))
 
 
 def _measure(name: str) -> Iterator[dict[str, Any]]:
@@ -86,10 +80,6 @@ def _protocols() -> list[str]:
 
 def _rms(values: "pd.Series[float]") -> float:
     return float(np.sqrt(np.square(values).mean()))
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ Beside them stands the last fitted value, repeated. Run it as ``python benchmark
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from reporting import machine
 
 import bayescale as bs
 from bayescale.catalog import root
@@ -54,7 +53,7 @@ def main() -> None:
         print(json.dumps(document, indent=1))
         return
     table = pd.json_normalize([{"domain": k, **v} for k, v in {**document["domains"], "all": document["all"]}.items()])
-    print(f"{law if isinstance(law, str) else ', '.join(law)}; {_machine()}")
+    print(f"{law if isinstance(law, str) else ', '.join(law)}; {machine()}")
     print(table.to_string(index=False, float_format="%.4f"))
 
 
@@ -113,10 +112,6 @@ def _shipped(name: str) -> pd.DataFrame:
         # The benchmark's own unit for these curves.
         frame["y"] /= frame["y"].where(frame["split"] == "fit").groupby(frame["group"]).transform("max")
     return frame
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

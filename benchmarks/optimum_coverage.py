@@ -8,23 +8,19 @@ covered where N* is. Run it as ``python benchmarks/optimum_coverage.py --surface
 """
 
 import argparse
-import json
-import os
-import platform
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from reporting import keep, machine
 
 import bayescale as bs
 from bayescale.catalog import load_runs
 
 Array = NDArray[np.float64]
 
-RESULTS = Path(__file__).parent / "results"
 TABLES = ("chinchilla", "gadre:c4", "porian:tuned")
 LAWS = ("chinchilla", "tied", "skaling")
 AHEAD = (10.0, 100.0)
@@ -51,13 +47,11 @@ def main() -> None:
     tables = [_coverage(rows, keys) for keys in (["method", "ahead"], ["method", "ahead", "table", "law"])]
     text = "\n\n".join(
         [
-            f"{len(surfaces)} surfaces, {RUNS} runs each; +- is one standard error; {_machine()}",
+            f"{len(surfaces)} surfaces, {RUNS} runs each; +- is one standard error; {machine()}",
             *(table.to_string(index=False, float_format="%.3f") for table in tables),
         ]
     )
-    print(text)
-    (RESULTS / "optimum_coverage.txt").write_text(text + "\n")
-    (RESULTS / "optimum_coverage.json").write_text(json.dumps(rows.to_dict("records"), indent=1) + "\n")
+    keep("optimum_coverage", text, rows.to_dict("records"))
 
 
 def _surfaces(table: str, law: str, n: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -140,10 +134,6 @@ def _coverage(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

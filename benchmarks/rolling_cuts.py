@@ -4,14 +4,11 @@ Unlike a back-test, which scores runs within a factor of three, this scores all 
 ``python benchmarks/rolling_cuts.py``.
 """
 
-import json
-import os
-import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from reporting import keep, machine
 
 import bayescale as bs
 from bayescale.backtesting import scores_of
@@ -20,7 +17,6 @@ from bayescale.catalog import load_runs
 from bayescale.forecasting import predicted
 from bayescale.predictive import Predicted
 
-RESULTS = Path(__file__).parent / "results"
 PERCENTILES = (40, 50, 60, 70, 80)
 
 
@@ -45,20 +41,14 @@ def main() -> None:
             for name, p in methods.items()
         ]
     table = pd.DataFrame(rows)
-    text = f"{_machine()}\n\n{table.to_string(index=False, float_format='%.4f')}"
-    print(text)
-    (RESULTS / "rolling_cuts.txt").write_text(text + "\n")
-    (RESULTS / "rolling_cuts.json").write_text(json.dumps(table.to_dict("records"), indent=1) + "\n")
+    text = f"{machine()}\n\n{table.to_string(index=False, float_format='%.4f')}"
+    keep("rolling_cuts", text, table.to_dict("records"))
 
 
 def _scores(forecast: Predicted, observed: Any) -> dict[str, float]:
     scores = scores_of(forecast, observed, np.random.default_rng(0))
     means = scores[["cover_0.5", "cover_0.8", "cover_0.9", "width", "crps", "log_score"]].mean()
     return {**{str(k): float(v) for k, v in means.items()}, "rmse": float(np.sqrt(np.square(scores["error"]).mean()))}
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -7,18 +7,16 @@ Each size runs in a process of its own, which reports its CPU time and its peak 
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from reporting import keep, machine
 
-RESULTS = Path(__file__).parent / "results"
 SIZES = (1_000, 10_000, 100_000)
 
 
@@ -38,10 +36,8 @@ def main() -> None:
         print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     slope = np.polyfit(np.log(table["runs"]), np.log(table["fit CPU s"]), 1)[0]
-    text = f"{_machine()}\n\n{table.to_string(index=False, float_format='%.2f')}\n\nlog-log slope of time: {slope:.2f}"
-    print(text)
-    (RESULTS / "scale.txt").write_text(text + "\n")
-    (RESULTS / "scale.json").write_text(json.dumps(rows, indent=1) + "\n")
+    text = f"{machine()}\n\n{table.to_string(index=False, float_format='%.2f')}\n\nlog-log slope of time: {slope:.2f}"
+    keep("scale", text, rows)
 
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -71,10 +67,6 @@ def measure(n: int) -> dict[str, Any]:
         "E": f"{fitted.parameters['E'].mean():.4f} ({fitted.parameters['E'].std():.4f})",
         "tau": f"{fitted.parameters['tau'].mean():.5f}",
     }
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -6,14 +6,11 @@ Student-t noise. Larger runs are hidden as in a back-test, at the largest ceilin
 """
 
 import argparse
-import json
-import os
-import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from reporting import keep, machine
 
 import bayescale as bs
 from bayescale.backtesting import scores_of
@@ -23,7 +20,6 @@ from bayescale.forecasting import predicted
 from bayescale.noise import noise_by_name
 from bayescale.splitting import HORIZONS
 
-RESULTS = Path(__file__).parent / "results"
 LAWS = ("chinchilla", "tied", "skaling", "kaplan_nd")
 MIXED = ("chinchilla", "tied", "kaplan_nd")
 SIZES = (40, 80, 240)
@@ -49,17 +45,15 @@ def main() -> None:
     weights = pd.DataFrame(runner(delayed(_weights)(law, truths[law], n) for law, n in sizes))
     text = "\n\n".join(
         [
-            f"{options.replicates} tables a law; {_machine()}",
+            f"{options.replicates} tables a law; {machine()}",
             "Coverage of the default ensemble where the law is right",
             coverage.to_string(float_format="%.3f"),
             f"Weights of an ensemble of {', '.join(MIXED)} at the largest horizon, by true law and number of runs",
             weights.to_string(index=False, float_format="%.2f"),
         ]
     )
-    print(text)
-    (RESULTS / "simulated.txt").write_text(text + "\n")
     document = {"coverage": coverage.reset_index().to_dict("records"), "weights": weights.to_dict("records")}
-    (RESULTS / "simulated.json").write_text(json.dumps(document, indent=1) + "\n")
+    keep("simulated", text, document)
 
 
 def _truth(law: str) -> dict[str, float]:
@@ -93,10 +87,6 @@ def _weights(law: str, truth: dict[str, float], n: int) -> dict[str, Any]:
         "horizon": float(largest["horizon"]),
         **{name: float(largest.sel(law=name)) for name in MIXED},
     }
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":
