@@ -80,9 +80,17 @@ class Mass(click.ParamType[float]):
         return mass
 
 
+COLUMNS = click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables.")
+
+
 def fit_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a fit, as ``source`` and ``options``, and of what is printed."""
-    decorators = (
+    return _with_options(
+        command,
         click.option(
             "--law",
             "laws",
@@ -99,17 +107,34 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Whether a law itself may be wrong (the default), or is taken as true, with too narrow bands.",
         ),
         click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
-        click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params."),
-        click.option(
-            "--seed",
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="The same seed gives the same numbers.",
-        ),
+        COLUMNS,
+        SEED,
         click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables."),
+        JSON,
     )
+
+
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a study of many fits to one table."""
+    return _with_options(
+        command,
+        click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome."),
+        click.option(
+            "--discrepancy/--no-discrepancy",
+            default=DEFAULT_DISCREPANCY,
+            show_default=True,
+            help="Whether a law may be wrong.",
+        ),
+        COLUMNS,
+        SEED,
+        click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),
+        JSON,
+    )
+
+
+def _with_options(
+    command: Callable[..., None], *decorators: Callable[[Callable[..., None]], Callable[..., None]]
+) -> Callable[..., None]:
     for decorate in reversed(decorators):
         command = decorate(command)
     return command
@@ -282,9 +307,6 @@ def versus(
     show_default=True,
     help="A shipped law's name or a law file (.py); repeat it to mix several, or auto, a mixture of shipped laws.",
 )
-@click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome.")
-@click.option("--discrepancy/--no-discrepancy", default=True, show_default=True, help="Whether the law may be wrong.")
-@click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
 @click.option(
     "--horizon",
     "horizons",
@@ -294,12 +316,8 @@ def versus(
     show_default=True,
     help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
-)
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps finished splits, to resume from.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+@study_options
 def backtest(
     runs: str,
     laws: tuple[str, ...],
@@ -345,14 +363,7 @@ def backtest(
     show_default=True,
     help="A shipped law's name or a law file (.py); repeat it.",
 )
-@click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome.")
-@click.option("--discrepancy/--no-discrepancy", default=True, show_default=True, help="Whether the laws may be wrong.")
-@click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
-)
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+@study_options
 def compare(
     runs: str,
     laws: tuple[str, ...],
