@@ -16,14 +16,14 @@ from bayescale import catalog
 from bayescale.baselines import BASELINES
 from bayescale.ensembles import ENSEMBLE, first_fit
 from bayescale.errors import LawError
-from bayescale.fitting import as_runs, fit_law
+from bayescale.fitting import fit_law
 from bayescale.forecasting import predicted
 from bayescale.inference import Engine
 from bayescale.law import Law
 from bayescale.predictive import Predicted
 from bayescale.runs import Runs
 from bayescale.splitting import HORIZONS, run_size, splits
-from bayescale.stacking import AUTO, AnyLaw, chosen_laws, fit
+from bayescale.stacking import AnyLaw, chosen_laws, fit, named_laws, several
 
 Array = NDArray[np.float64]
 
@@ -115,13 +115,12 @@ def backtest(
     """
     from joblib import Memory, Parallel, delayed
 
-    laws = chosen_laws(law, runs)
-    table = as_runs(runs, laws[0])
+    laws, table = chosen_laws(law, runs)
     found = splits(table, horizons, run_size(laws[0], table))
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     beside = baselines and set(laws[0].input_names) == {"N", "D"}
     score = Memory(None if cache is None else str(cache), verbose=0).cache(_score_split, ignore=["law"])
-    identity = () if cache is None else (*_hashes(law, laws), table.data_hash)
+    identity = () if cache is None else (_name(law), *_hashes(law, laws), table.data_hash)
     tasks = [delayed(score)(law, identity, table.take(s.train), table.take(s.test), options, beside) for s in found]
     finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     blocks = [
@@ -197,9 +196,7 @@ def clustered_error(values: Array, cluster: NDArray[Any]) -> float:
 def _means(block: pd.DataFrame) -> dict[str, float]:
     cluster = block["cluster"].to_numpy()
     means = {name: float(block[name].mean()) for name in (*(f"cover_{level:g}" for level in LEVELS), *_MEANS)}
-    errors = {
-        f"{name}_se": clustered_error(block[name].to_numpy(), cluster) for name in ("cover_0.9", "cover_0.8", "crps")
-    }
+    errors = {f"{name}_se": clustered_error(block[name].to_numpy(), cluster) for name in _WITH_ERRORS}
     error = block["error"].to_numpy()
     return {**means, "rmse": float(np.sqrt(np.square(error).mean())), "bias": float(error.mean()), **errors}
 
@@ -218,17 +215,15 @@ def _name(law: AnyLaw | Sequence[AnyLaw]) -> str:
     """What an ensemble or law is called among the methods."""
     if isinstance(law, Law):
         return law.name
-    if law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str)):
-        return ENSEMBLE
-    return catalog.load_law(law).name
+    return ENSEMBLE if several(law) else catalog.load_law(law).name
 
 
 def _hashes(law: AnyLaw | Sequence[AnyLaw], laws: Sequence[Law]) -> list[str]:
     """What the code of laws amounts to, so that finished splits of other code are not taken for theirs."""
-    given = law if isinstance(law, Sequence) and not isinstance(law, str) else [law]
-    if any(isinstance(each, Law) for each in given):
+    given = named_laws(law, laws)
+    named = [each for each in given if not isinstance(each, Law)]
+    if len(named) < len(given):
         raise LawError("finished splits are kept under the code of a law: name it, or give its file, for a cache")
-    named = [each.name for each in laws] if law == AUTO else [each for each in given if not isinstance(each, Law)]
     return [catalog.law_source_hash(each) for each in named]
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS
 from bayescale.runs import Runs
-from bayescale.splitting import run_size
 
 Array = NDArray[np.float64]
 
@@ -120,8 +119,17 @@ class Ensemble:
         return xr.Dataset(variables, coords=datasets[0].coords)
 
 
+def compute_of(points: Mapping[str, Array]) -> Array | None:
+    """Training compute (FLOP) of new runs, where their inputs tell it."""
+    if "C" in points:
+        return points["C"]
+    return 6 * points["N"] * points["D"] if {"N", "D"} <= points.keys() else None
+
+
 def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
+
+    Where the compute of either is not known, it is the ratio of the products of the law's inputs.
 
     Parameters
     ----------
@@ -129,14 +137,11 @@ def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     points : mapping of array, shape (point,)
         The law's inputs by name, or the compute ``C``.
     """
-    names = fit.law.input_names
-    if "C" in points:
-        size = points["C"]
-    elif set(names) == {"N", "D"}:
-        size = 6 * points["N"] * points["D"]
-    else:
-        size = np.prod([points[name] for name in names], axis=0)
-    return np.asarray(size / run_size(fit.law, fit.runs).max())
+    compute, constant = compute_of(points), fit.tree["constant_data"]
+    if compute is not None and "C" in constant:
+        return np.asarray(compute / constant["C"].to_numpy().max())
+    ahead, fitted = (np.prod([side[name] for name in fit.law.input_names], axis=0) for side in (points, fit.inputs))
+    return np.asarray(ahead / fitted.max())
 
 
 def members(posterior: "Posterior") -> Mapping[str, Fit]:

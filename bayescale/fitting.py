@@ -29,12 +29,11 @@ from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import EXCESS, Noise, noise_by_name
 from bayescale.runs import Runs, check_runs
+from bayescale.sampling.logdensity import ELEMENTS_PER_CALL
 from bayescale.sensitivity import Sensitivity, sensitivity
 
 Array = NDArray[np.float64]
 
-ELEMENTS_PER_CALL = 500_000
-"""Draws times runs held at once; such an array of floats takes 4 MB."""
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
 
@@ -354,13 +353,14 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     return _with_run_group(fitted, "posterior_predictive", values)
 
 
-def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
-    """Runs by the name of a data set, the path of a file, or a table."""
+def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None) -> Runs:
+    """Runs by the name of a data set, the path of a file, or a table; without a law, of the table's own outcome."""
     if isinstance(runs, Runs):
         return runs
+    outcome = None if law is None else law.outcome
     if isinstance(runs, pd.DataFrame):
-        return Runs.from_frame(runs, outcome=law.outcome)
-    return catalog.load_runs(runs, outcome=law.outcome)
+        return Runs.from_frame(runs, outcome=outcome)
+    return catalog.load_runs(runs, outcome=outcome)
 
 
 def _described(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.discrepancy import noise_scale
-from bayescale.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, told_apart
+from bayescale.ensembles import Ensemble, Posterior, compute_of, first_fit, joined, members, reach_of, told_apart
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
@@ -239,9 +239,8 @@ def _located(fit: Fit, points: Mapping[str, Array]) -> Array:
 
 
 def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
-    if {"N", "D"} <= points.keys():
-        return compute_warnings(fit, 6 * points["N"] * points["D"])
-    return compute_warnings(fit, points["C"]) if "C" in points else ()
+    compute = compute_of(points)
+    return () if compute is None else compute_warnings(fit, compute)
 
 
 def _checked_points(law: Law, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:

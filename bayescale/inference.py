@@ -190,7 +190,7 @@ def _sample_importance(
     shape = (chains, draws)
     return Sampled(
         posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
-        sample_stats=_log_densities(density, result.draws, shape),
+        sample_stats=_log_densities(density, result.draws, result.log_density, shape),
         engine="importance",
         diagnostics=Diagnostics(
             certified=result.certified,
@@ -213,7 +213,9 @@ def _sample_nuts(model: "pm.Model", density: "LogDensity", draws: int, chains: i
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
     return Sampled(
         posterior=posterior,
-        sample_stats=result.sample_stats.assign(_log_densities(density, coordinates, (shape[0], shape[1])).data_vars),
+        sample_stats=result.sample_stats.assign(
+            _log_densities(density, coordinates, density(coordinates), (shape[0], shape[1])).data_vars
+        ),
         engine="nuts",
         diagnostics=Diagnostics(
             certified=result.certified,
@@ -227,9 +229,8 @@ def _sample_nuts(model: "pm.Model", density: "LogDensity", draws: int, chains: i
     )
 
 
-def _log_densities(density: "LogDensity", coordinates: Array, shape: tuple[int, int]) -> xr.Dataset:
+def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
     """Log posterior density of draws, and the log prior and log likelihood that power scaling reweights by."""
-    total = density(coordinates)
     unconstrained, own_scale = density.log_prior(coordinates)
     values = {"lp": total, "log_prior": own_scale, "log_likelihood": total - unconstrained}
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})

@@ -86,10 +86,7 @@ class Runs:
         RunsError
             If the file cannot be read, or the table cannot be used; one line per fault.
         """
-        frame = read_table(Path(path))
-        names = {*frame.columns, *(columns or {})}
-        found = outcome or ("y" if {"x", "y"} <= names and "loss" not in names else "loss")
-        return cls.from_frame(frame, source=str(path), columns=columns, outcome=found)
+        return cls.from_frame(read_table(Path(path)), source=str(path), columns=columns, outcome=outcome)
 
     @classmethod
     def from_frame(
@@ -98,7 +95,7 @@ class Runs:
         *,
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
-        outcome: str = "loss",
+        outcome: str | None = None,
     ) -> Self:
         """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
 
@@ -110,8 +107,8 @@ class Runs:
             What error messages call the table.
         columns : mapping, optional
             The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
-        outcome : str
-            Column that a law is to predict, by the name used here.
+        outcome : str, optional
+            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
 
         Returns
         -------
@@ -133,6 +130,8 @@ class Runs:
         frame = rename(frame, columns, source)
         if len(frame) == 0:
             raise RunsError(f"{source}: has no rows: a table needs at least one run")
+        if outcome is None:
+            outcome = "y" if {"x", "y"} <= set(frame.columns) and "loss" not in frame else "loss"
         faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
         for name in _checked_columns(frame, outcome):
             label = f"{columns[name]} (as {name})" if name in columns else name

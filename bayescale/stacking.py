@@ -106,18 +106,28 @@ def fit(
     ['chinchilla', 'tied']
     """
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
-    if not _several(law):
+    if not several(law):
         return fit_law(law, runs, draws=draws, chains=chains, **options)
-    laws = chosen_laws(law, runs)
-    table = as_runs(runs, laws[0])
-    given = [each.name for each in laws] if law == AUTO else law
-    members = [fit_law(each, table, draws=draws, chains=chains, **options) for each in given]
+    laws, table = chosen_laws(law, runs)
+    members = [fit_law(each, table, draws=draws, chains=chains, **options) for each in named_laws(law, laws)]
     weights = horizon_weights(laws, table, noise=noise, discrepancy=discrepancy, seed=seed)
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
 
-def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> list[Law]:
-    """The laws that a choice stands for, loaded.
+def several(law: AnyLaw | Sequence[AnyLaw]) -> TypeIs[Sequence[AnyLaw]]:
+    """Whether a choice of laws stands for an ensemble."""
+    return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))
+
+
+def named_laws(law: AnyLaw | Sequence[AnyLaw], laws: Sequence[Law]) -> list[AnyLaw]:
+    """The laws of a choice as they were given, which tells where their code is; those of ``"auto"`` by name."""
+    if law == AUTO:
+        return [each.name for each in laws]
+    return list(law) if several(law) else [law]
+
+
+def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law], Runs]:
+    """The laws that a choice stands for, and the runs that they are to be fitted to, loaded.
 
     Raises
     ------
@@ -125,15 +135,16 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> list[Law]:
         If several laws do not have names of their own and the same inputs and outcome, or none suits the runs.
     """
     if law == AUTO:
-        return _default_members(runs)
-    laws = [_resolved(each) for each in (law if _several(law) else [law])]
+        table = as_runs(runs)
+        return _default_members(table), table
+    laws = [_resolved(each) for each in (law if several(law) else [law])]
     names = [each.name for each in laws]
     if not laws or len(set(names)) < len(names):
         raise LawError(f"an ensemble needs different laws, not {', '.join(names) or 'none'}")
     odd = [each.name for each in laws if _columns(each) != _columns(laws[0])]
     if odd:
         raise LawError(f"laws of one ensemble share inputs and outcome: {odd[0]} and {names[0]} do not")
-    return laws
+    return laws, as_runs(runs, laws[0])
 
 
 def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy: bool, seed: int) -> xr.DataArray:
@@ -224,10 +235,9 @@ def _teaching(found: Sequence[Split], horizon: float) -> Split | None:
     return enough[0] if enough else max(suited, key=lambda each: len(each.test), default=None)
 
 
-def _default_members(runs: AnyRuns) -> list[Law]:
+def _default_members(table: Runs) -> list[Law]:
     shipped = [catalog.load_law(name) for name in catalog.law_names()]
     members = [law for law in shipped if law.in_ensemble]
-    table = runs if isinstance(runs, Runs) else as_runs(runs, members[0])
     suited = [law for law in members if law.outcome == table.outcome and set(law.input_names) <= set(table.frame)]
     if not suited:
         needs = {f"{law.outcome} from {' and '.join(law.input_names)}" for law in members}
@@ -236,10 +246,6 @@ def _default_members(runs: AnyRuns) -> list[Law]:
             f"{', '.join(map(str, table.frame.columns))}: it predicts {' or '.join(sorted(needs))}; or name a law"
         )
     return suited
-
-
-def _several(law: AnyLaw | Sequence[AnyLaw]) -> TypeIs[Sequence[AnyLaw]]:
-    return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))
 
 
 def _resolved(law: AnyLaw) -> Law:

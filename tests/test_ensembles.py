@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import bayescale as bs
 from bayescale.calibration import simulate
 from bayescale.catalog import load_law
-from bayescale.ensembles import Ensemble, told_apart
+from bayescale.ensembles import Ensemble, reach_of, told_apart
 from bayescale.errors import LawError
 from bayescale.forecasting import predicted
 from bayescale.noise import noise_by_name
@@ -155,6 +155,23 @@ def test_stacking_weights_are_a_point_of_the_simplex_that_ignores_common_shifts(
     np.testing.assert_allclose(stacking_weights(logs + 5.0, prior_runs=prior_runs), weights, atol=1e-9)
     if prior_runs:
         assert weights.min() >= prior_runs / (n + 3 * prior_runs) - 1e-12
+
+
+def test_a_learning_curve_brings_its_own_laws(tmp_path):
+    x = np.geomspace(1e3, 1e5, 9)
+    curve = pd.DataFrame({"x": x, "y": 0.2 + 3 * x**-0.3})
+    curve.to_csv(tmp_path / "curve.csv", index=False)
+    for runs in (curve, tmp_path / "curve.csv"):
+        assert list(bs.fit("auto", runs, draws=20).members) == ["m3", "power_law"]
+
+
+def test_how_far_ahead_is_measured_in_the_same_unit_on_both_sides(few_runs):
+    """Of a law of N alone the table's compute tells nothing: its size is N."""
+    alone = bs.fit("kaplan_n", few_runs, discrepancy=False, draws=20)
+    np.testing.assert_allclose(reach_of(alone, {"N": np.array([1e9, 1e10])}), [1.0, 10.0])
+    both = bs.fit("tied", few_runs, discrepancy=False, draws=20)
+    np.testing.assert_allclose(reach_of(both, {"N": np.array([1e10]), "D": np.array([6e10])}), [10.0])
+    np.testing.assert_allclose(reach_of(both, {"C": np.array([6 * 1e9 * 6e11])}), [10.0])
 
 
 def test_texts_of_several_laws_are_told_apart():

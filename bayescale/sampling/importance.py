@@ -55,6 +55,8 @@ class ImportanceResult:
     ----------
     draws : array, shape (draw, coordinate)
         Unconstrained draws, equally weighted; one repeats where its importance weight asks for it.
+    log_density : array, shape (draw,)
+        Log posterior density of the draws.
     pareto_k : float
         Shape of the upper tail of the weights.
     ess : array, shape (coordinate,)
@@ -66,6 +68,7 @@ class ImportanceResult:
     """
 
     draws: Array
+    log_density: Array
     pareto_k: float
     ess: Array
     log_evidence: float
@@ -138,8 +141,10 @@ def _attempt(
 def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement: float) -> ImportanceResult:
     weights, k_hat = smooth_weights(pool.log_weights())
     log_evidence, log_evidence_se = _log_mean(pool.log_weights())
+    kept = systematic_sample(weights, n_draws, rng)
     return ImportanceResult(
-        draws=np.concatenate(pool.draws)[systematic_sample(weights, n_draws, rng)],
+        draws=np.concatenate(pool.draws)[kept],
+        log_density=pool.log_density()[kept],
         pareto_k=k_hat,
         ess=pool.ess(),
         log_evidence=log_evidence,
@@ -242,9 +247,12 @@ class _Pool:
             for j, other in enumerate(self._proposals):
                 self._own[i][j] = np.concatenate([self._own[i][j], other.log_density(fresh)])
 
+    def log_density(self) -> Array:
+        return np.concatenate(self._target)
+
     def log_weights(self) -> Array:
         mixed = [np.logaddexp.reduce(np.stack(logs)) - np.log(len(logs)) for logs in self._own]
-        return np.asarray(np.concatenate(self._target) - np.concatenate(mixed))
+        return np.asarray(self.log_density() - np.concatenate(mixed))
 
     def ess(self) -> Array:
         draws, weights = np.concatenate(self.draws), _normalised(self.log_weights())
