@@ -116,11 +116,6 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     }
 
 
-def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    """``E + A N^-alpha + B D^-beta``: Hoffmann et al. 2022, arXiv:2203.15556, equation 2."""
-    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
-
-
 def additive_optimum(p: Values, product: Any) -> Any:
     """Compute-optimal N of ``A N^-alpha + B D^-beta`` where ``N D = product``.
 

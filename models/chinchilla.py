@@ -1,7 +1,15 @@
 """Chinchilla: loss falls as a power of parameters plus a power of tokens, to a floor (Hoffmann et al. 2022)."""
 
+from types import ModuleType
+from typing import Any
+
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Law, PublishedFit
+from bayescale.law import PARAMETERS, TOKENS, Law, PublishedFit, Values, power
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+
 
 LAW = Law(
     name="chinchilla",
@@ -19,7 +27,7 @@ LAW = Law(
         additive.ALLOCATION,
     ),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
-    mean=additive.mean,
+    mean=mean,
     derive=additive.derive,
     optimum=additive.additive_optimum,
     published=(

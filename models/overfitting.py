@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Input, Law, Parameter, Prior, Values
+from bayescale.law import PARAMETERS, TOKENS, Input, Law, Parameter, Prior, Values, power
 
 LOSS_CENTRE = replace(
     additive.centre_loss(additive.sum_of_levels),
@@ -30,7 +30,8 @@ PENALTY = Parameter(
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     unique = xp.minimum(x["U"], x["D"])
     over_fitting = p["penalty"] * (x["D"] / unique - 1) * x["N"] / unique
-    return additive.mean(xp, x, p) + over_fitting
+    fresh = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+    return fresh + over_fitting
 
 
 LAW = Law(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Law, Parameter, Prior, Values
+from bayescale.law import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, power
 
 LARGEST_LOSS = 700.0
 """Nats/token whose exponential is still a float; no model comes near it."""
@@ -46,7 +46,8 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    return xp.exp(xp.minimum(additive.mean(xp, x, p), LARGEST_LOSS))
+    loss = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+    return xp.exp(xp.minimum(loss, LARGEST_LOSS))
 
 
 LAW = Law(

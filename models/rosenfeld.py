@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
 
 CEILING = Parameter(
     name="ceiling",
@@ -36,7 +36,8 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    return p["ceiling"] / xp.sqrt(1 + (p["ceiling"] / additive.mean(xp, x, p)) ** 2)
+    inner = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+    return p["ceiling"] / xp.sqrt(1 + (p["ceiling"] / inner) ** 2)
 
 
 LAW = Law(

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, power
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
@@ -16,6 +16,10 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
         "alpha_N": alpha,
         "beta_D": alpha,
     }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
 
 
 LAW = Law(
@@ -39,7 +43,7 @@ LAW = Law(
         Derived(name="alpha_N", meaning="exponent of parameters, alpha"),
         Derived(name="beta_D", meaning="exponent of data, equal to alpha"),
     ),
-    mean=additive.mean,
+    mean=mean,
     derive=derive,
     optimum=additive.additive_optimum,
     published=(
