@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, draw_error, law_mean, prior_warnings
+from bayescale.forecasting import add_noise, compute_warnings, draw_error, link_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
 from bayescale.quantities import format_quantity
 
@@ -144,12 +144,13 @@ def _optimum_draws(fit: Fit, budgets: Array, flops: FlopRule, seed: int) -> xr.D
     n_law = law_optimum(fit, budgets, flops)
     n_best, error = (n_law, 0.0) if fit.basis is None else _optimum_with_error(fit, budgets, flops, n_law, rng)
     best = {"N": n_best, "D": tokens_at(flops, budgets, n_best)}
-    latent = law_mean(fit, best) * np.exp(error)
+    latent = link_mean(fit, best) + error
+    inverse = fit.law.link.inverse
     values = {
         **best,
         "tokens_per_parameter": best["D"] / n_best,
-        "latent": latent,
-        "loss": add_noise(fit, best, latent, rng),
+        "latent": inverse(latent),
+        "loss": inverse(add_noise(fit, best, latent, rng)),
         "N_law": n_law,
         "D_law": tokens_at(flops, budgets, n_law),
     }
@@ -180,7 +181,7 @@ def _optimum_with_error(
         log_n = np.linspace(low - _REACH, high + _REACH, _GRID)
         points = {"N": np.exp(log_n), "D": tokens_at(flops, np.full(_GRID, budget), np.exp(log_n))}
         errors = draw_error(fit, points, rng)
-        heights = np.log(law_mean(fit, points)) + errors
+        heights = link_mean(fit, points) + errors
         n_best[:, i] = np.exp(_lowest(log_n, heights))
         error[:, i] = _interpolated(log_n, errors, np.log(n_best[:, i]))
     return n_best, error

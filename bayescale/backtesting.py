@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from bayescale import catalog
 from bayescale.baselines import BASELINES
-from bayescale.ensembles import ENSEMBLE, first_fit
+from bayescale.ensembles import ENSEMBLE
 from bayescale.errors import LawError
 from bayescale.fitting import fit_law
-from bayescale.forecasting import predicted
+from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
 from bayescale.predictive import Predicted
@@ -152,16 +152,15 @@ def _score_split(
     """Scores of one split's hidden runs under every method; ``identity`` keys the cache."""
     seed = options["seed"]
     fitted = fit(law, train, **options)
-    first = first_fit(fitted).law
-    methods = {_name(law): predicted(fitted, _inputs(first, test), seed=seed)}
+    own, observed = predicted_runs(fitted, test, seed=seed)
+    methods = {_name(law): own}
     if baselines:
         plain = fit_law(PLAIN_LAW, train, **{**options, "discrepancy": False})
-        methods["plain"] = predicted(plain, _inputs(plain.law, test), seed=seed)
+        methods["plain"], _ = predicted_runs(plain, test, seed=seed)
         for name, baseline in BASELINES.items():
             found = baseline(train, test, seed)
             if found is not None:
                 methods[name] = found
-    observed = np.log(test.column(first.outcome))
     rng = np.random.default_rng(seed)
     outside = {f"outside_{name}": _outside(train, test, name) for name in _DISTANCES if name in test.frame}
     tables = [scores_of(p, observed, rng).assign(method=name, **outside) for name, p in methods.items()]
@@ -169,7 +168,7 @@ def _score_split(
 
 
 def scores_of(forecast: Predicted, observed: Array, rng: np.random.Generator) -> pd.DataFrame:
-    """Scores of each log outcome, shape (point,), under a predictive distribution."""
+    """Scores of each outcome on the link's scale, shape (point,), under a predictive distribution."""
     import scoringrules
 
     draws = forecast.draws(rng)
@@ -199,10 +198,6 @@ def _means(block: pd.DataFrame) -> dict[str, float]:
     errors = {f"{name}_se": clustered_error(block[name].to_numpy(), cluster) for name in _WITH_ERRORS}
     error = block["error"].to_numpy()
     return {**means, "rmse": float(np.sqrt(np.square(error).mean())), "bias": float(error.mean()), **errors}
-
-
-def _inputs(law: Law, runs: Runs) -> dict[str, Array]:
-    return {name: runs.column(name) for name in law.input_names}
 
 
 def _outside(train: Runs, test: Runs, name: str) -> Array:

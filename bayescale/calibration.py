@@ -17,7 +17,8 @@ from bayescale.fitting import fit_law
 from bayescale.inference import Diagnostics
 from bayescale.law import Law
 from bayescale.noise import Noise
-from bayescale.runs import Runs
+from bayescale.observations import link_standard_error
+from bayescale.runs import Runs, law_inputs
 
 Array = NDArray[np.float64]
 
@@ -77,14 +78,12 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     >>> bool(abs(simulated.column("loss") / runs.column("loss") - 1).max() < 0.1)
     True
     """
-    from bayescale.posterior import relative_standard_error
-
-    mean = law.mean(np, {name: runs.column(name) for name in law.input_names}, parameters)
+    mean = law.link.forward(np, law.mean(np, law_inputs(law, runs), parameters))
     rng = np.random.default_rng(seed)
-    with np.errstate(over="ignore", under="ignore"):
-        outcome = np.exp(noise.draw(rng, np.log(mean), parameters, relative_standard_error(law, runs)))
+    outcome = law.link.inverse(noise.draw(rng, mean, parameters, link_standard_error(law, runs)))
     frame = runs.frame.assign(**{law.outcome: outcome})
-    return Runs.from_frame(frame, source=f"{runs.source}, simulated", outcome=law.outcome)
+    source = f"{runs.source}, simulated"
+    return Runs.from_frame(frame, source=source, outcome=law.outcome, domain=law.link.domain)
 
 
 def recover(law: Law, runs: Runs, noise: Noise, *, replicates: int, seed: int = 0) -> Iterator[Replicate]:

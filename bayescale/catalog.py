@@ -36,6 +36,8 @@ class Card:
     known_problems : tuple of str
     outcome : str
         Column that a law is to predict.
+    domain : str
+        Values that it can take: ``"positive"``, ``"fraction"`` or ``"real"``.
     columns : mapping
         For each column ``meaning``; for quantities ``unit``; where it matters ``counting`` and ``trap``.
     family : str
@@ -61,6 +63,7 @@ class Card:
     laws: tuple[str, ...]
     known_problems: tuple[str, ...]
     outcome: str
+    domain: str
     columns: Mapping[str, Mapping[str, str]] = field(repr=False)
     family: str
     group: str | None = None
@@ -211,6 +214,7 @@ def load_card(name: str) -> Card:
         laws=tuple(entries["laws"]),
         known_problems=tuple(entries["known_problems"]),
         outcome=entries["outcome"]["column"],
+        domain=entries["outcome"].get("domain", "positive"),
         columns=entries["columns"],
         family=runs["family"],
         group=runs.get("group"),
@@ -272,12 +276,17 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     notes: tuple[str, ...] = ()
     if card.exclude is not None and not everything:
         frame, notes = _default_rows(card, frame)
-    runs = Runs.from_frame(frame, source=name if group is None else f"{name}:{group}", outcome=card.outcome)
+    source = name if group is None else f"{name}:{group}"
+    runs = Runs.from_frame(frame, source=source, outcome=card.outcome, domain=card.domain)
     return replace(runs, notes=notes, warnings=(*runs.warnings, *_pooled(card, runs.frame)))
 
 
 def load_runs(
-    name_or_path: str | Path, *, columns: Mapping[str, str] | None = None, outcome: str | None = None
+    name_or_path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    outcome: str | None = None,
+    domain: str | None = None,
 ) -> Runs:
     """Load a shipped data set by its name, or a table of one's own by the path of its file.
 
@@ -291,6 +300,8 @@ def load_runs(
     outcome : str, optional
         Column that a law is to predict, by the name used here; by default that of the data set's card,
         or as :meth:`Runs.read` finds it.
+    domain : {"positive", "fraction", "real"}, optional
+        Values that the outcome can take; by default those of the card, or positive ones.
 
     Returns
     -------
@@ -316,12 +327,13 @@ def load_runs(
     name, _, group = str(name_or_path).partition(":")
     if name in dataset_names():
         runs = _one_series(name, group)
-        if not columns and outcome in (None, runs.outcome):
+        if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain):
             return runs
-        renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, outcome=outcome or runs.outcome)
+        asked = {"outcome": outcome or runs.outcome, "domain": domain or runs.domain}
+        renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
         return replace(renamed, notes=runs.notes)
     if path.suffix.lower() in SUFFIXES or path.exists():
-        return Runs.read(path, columns=columns, outcome=outcome)
+        return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive")
     otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
     raise RunsError(_unknown(str(name_or_path), dataset_names(), "data set", otherwise))
 

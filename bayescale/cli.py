@@ -518,8 +518,10 @@ def _runs(source: str, laws: Sequence[str], columns: dict[str, str] | None) -> "
     """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
     from bayescale.catalog import load_law, load_runs
 
-    outcome = load_law(laws[0]).outcome if laws and laws[0] != DEFAULT_LAW else None
-    return load_runs(source, columns=columns, outcome=outcome)
+    if not laws or laws[0] == DEFAULT_LAW:
+        return load_runs(source, columns=columns)
+    law = load_law(laws[0])
+    return load_runs(source, columns=columns, outcome=law.outcome, domain=law.link.domain)
 
 
 def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bayescale import catalog
 from bayescale.backtesting import backtest
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import Fit, as_runs, fit_law, with_log_likelihood
-from bayescale.forecasting import predicted
+from bayescale.forecasting import predicted_runs
 from bayescale.law import Law
 from bayescale.runs import Runs
 from bayescale.splitting import HORIZONS
@@ -125,8 +125,8 @@ def _leave_one_out(fitted: Fit, runs: Runs, options: dict[str, Any]) -> tuple[Ar
     for i in np.flatnonzero(found.pareto_k.to_numpy() > GOOD_K):
         kept = np.delete(np.arange(len(runs)), i)
         refit = fit_law(fitted.law, runs.take(kept), **options)
-        left_out = {name: runs.column(name)[[i]] for name in fitted.law.input_names}
-        values[i] = predicted(refit, left_out).log_density(np.log(runs.column(fitted.law.outcome)[[i]]))[0]
+        forecast, observed = predicted_runs(refit, runs.take(np.array([i])))
+        values[i] = forecast.log_density(observed)[0]
     return values, found
 
 

@@ -1,10 +1,11 @@
 """How a law itself is wrong: a Gaussian process on the log residual, over the law's own log inputs.
 
 A law is an approximation, and its error is smooth: neighbouring runs miss it alike. Left out, that error passes for
-certainty, and bands on larger runs are several times too narrow. Here log outcome = log law + s g + noise, where g is a
-Matern 5/2 process over the log inputs and s lets the error shrink slowly with compute, as the loss it is relative to
-does. The process is integrated out analytically: its features are rotated so that they are independent, and the
-likelihood costs one matrix product per draw, linear in the number of runs.
+certainty, and bands on larger runs are several times too narrow. Here outcome = law + s g + noise on the link's scale
+(of the logarithm, for a loss), where g is a Matern 5/2 process over the log inputs and s lets the error of a logarithm
+shrink slowly with compute, as the loss it is relative to does. The process is integrated out analytically: its features
+are rotated so that they are independent, and the likelihood costs one matrix product per draw, linear in the number of
+runs.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.law import Parameter, Prior
+from bayescale.law import Law, Parameter, Prior
 
 Array = NDArray[np.float64]
 
@@ -24,7 +25,7 @@ LENGTH = 3.0
 CURVE_LENGTH = 1.0
 """Length scale along a single input: learning curves bend more often than surfaces."""
 DECAY = 0.15
-"""The error's relative size falls as compute, the product of the inputs, to minus this power."""
+"""The error of a logarithm falls as compute, the product of the inputs, to minus this power."""
 RUN_SHARE = 0.1
 """Variance of a training run's own effect, shared by its checkpoints, over that of the process."""
 DEGREES_OF_FREEDOM = 4.0
@@ -34,13 +35,19 @@ LARGEST_RANK = 256
 
 _BLOCK = 4096
 
-TAU = Parameter(
-    name="tau",
-    prior=Prior("Exponential", lam=50.0),
-    meaning="amplitude of the law's relative error at the largest run",
-    unit="log outcome",
-    reason="mean 0.02, most likely zero: laws miss published tables by 0.4 to 3 %",
-)
+_NOISES_PER_ERROR = 5.0
+
+
+def tau_parameter(law: Law) -> Parameter:
+    """Amplitude of a law's error, on the link's scale."""
+    mean = _NOISES_PER_ERROR * law.scatter
+    return Parameter(
+        name="tau",
+        prior=Prior("Exponential", lam=1 / mean),
+        meaning="amplitude of the law's error at the largest run",
+        unit=law.link.scale_name(),
+        reason=f"mean {mean:g}, five times the noise, most likely zero: laws miss published losses by 0.4 to 3 %",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +60,13 @@ class Process:
         Natural logarithms of the law's inputs at the fitted runs.
     cluster : array, shape (run,), or None
         Label of the training run that a row is a checkpoint of; None if every row is a run of its own.
+    decay : float
+        The error shrinks as the product of the inputs to minus this power.
     """
 
     log_inputs: Array
     cluster: NDArray[Any] | None = None
+    decay: float = DECAY
 
     @cached_property
     def _inducing(self) -> Array:
@@ -85,7 +95,7 @@ class Process:
     def scale(self, log_inputs: Array) -> Array:
         """Relative size of the error, one at the largest run, shape (point,)."""
         largest = self.log_inputs.sum(axis=1).max()
-        return np.asarray(np.exp(-DECAY * (log_inputs.sum(axis=1) - largest)))
+        return np.asarray(np.exp(-self.decay * (log_inputs.sum(axis=1) - largest)))
 
     def features(self, log_inputs: Array) -> Array:
         """Scaled features of points, whose products are the covariance given the inducing runs."""
@@ -213,7 +223,7 @@ def log_likelihood(residual: Any, sigma: Any, tau: Any, rotation: Any, variances
     Parameters
     ----------
     residual : tensor, shape (run,)
-        Log outcome minus log law.
+        Outcome minus law, on the link's scale.
     sigma, tau : tensor
     rotation : tensor, shape (run, direction)
     variances : tensor, shape (direction,)

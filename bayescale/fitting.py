@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.discrepancy import (
     DEGREES_OF_FREEDOM,
-    TAU,
     Basis,
     Conditional,
-    Process,
     noise_scale,
     pointwise_log_likelihood,
+    tau_parameter,
 )
 from bayescale.errors import LawError, SamplingError
-from bayescale.inference import Diagnostics, Engine, Sampled, infer, log_inputs
+from bayescale.inference import Diagnostics, Engine, Sampled, error_process, infer, log_inputs
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
-from bayescale.noise import EXCESS, Noise, noise_by_name
-from bayescale.runs import Runs, check_runs
+from bayescale.noise import Noise, noise_by_name
+from bayescale.observations import link_outcome, link_standard_error, outcome_of
+from bayescale.runs import Runs, check_runs, law_inputs
 from bayescale.sampling.logdensity import ELEMENTS_PER_CALL
 from bayescale.sensitivity import Sensitivity, sensitivity
 
@@ -69,8 +69,9 @@ class Fit:
     Attributes
     ----------
     tree : xarray.DataTree
-        ArviZ's groups: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (log outcome, dim run) and
-        ``constant_data`` (inputs, their centres); ``log_likelihood`` and ``posterior_predictive`` once asked for.
+        ArviZ's groups: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (outcome on the link's scale,
+        dim run) and ``constant_data`` (inputs, settings, centres); ``log_likelihood`` and ``posterior_predictive`` once
+        asked for.
     law : Law
     record : Record
     diagnostics : Diagnostics
@@ -95,7 +96,7 @@ class Fit:
 
     @property
     def noise(self) -> Noise:
-        """Noise of the log outcome around the law, or around the law and its discrepancy."""
+        """Noise around the law, or around the law and its discrepancy."""
         return _noise(self.record.noise, self.record.discrepancy)
 
     @property
@@ -125,12 +126,13 @@ class Fit:
             return None
         constant = self.tree["constant_data"].to_dataset()
         cluster = constant["cluster"].to_numpy() if "cluster" in constant else None
-        return Basis(Process(log_inputs(self.law, self.runs), cluster), constant["noise_scale"].to_numpy())
+        process = error_process(self.law, log_inputs(self.law, self.runs), cluster)
+        return Basis(process, constant["noise_scale"].to_numpy())
 
     @property
     def outcome_name(self) -> str:
         """Name of the observed variable."""
-        return f"log_{self.law.outcome}"
+        return self.law.link.variable(self.law.outcome)
 
     @cached_property
     def parameters(self) -> dict[str, Array]:
@@ -149,11 +151,19 @@ class Fit:
 
     @property
     def runs(self) -> Runs:
-        """The runs that were fitted: inputs, compute and outcome."""
+        """The runs that were fitted: inputs, settings, compute and outcome."""
         constant = self.tree["constant_data"].to_dataset()
         frame = constant[[name for name in constant if constant[name].dims == ("run",)]].to_dataframe()
-        frame[self.law.outcome] = np.exp(self.tree["observed_data"][self.outcome_name].to_numpy())
-        return Runs(frame=frame.reset_index(drop=True), source=self.record.dataset, outcome=self.law.outcome)
+        items = f"{self.law.outcome}_n"
+        frame[self.law.outcome] = outcome_of(
+            self.law, self.on_link, frame[items].to_numpy() if items in frame else None
+        )
+        return Runs(frame.reset_index(drop=True), self.record.dataset, self.law.outcome, self.law.link.domain)
+
+    @property
+    def on_link(self) -> Array:
+        """Outcome of each fitted run on the link's scale, shape (run,)."""
+        return np.asarray(self.tree["observed_data"][self.outcome_name])
 
     @property
     def columns(self) -> dict[str, Array]:
@@ -162,20 +172,14 @@ class Fit:
 
     @property
     def inputs(self) -> dict[str, Array]:
-        """The law's inputs at the fitted runs, each of shape (run,)."""
-        return {name: self.tree["constant_data"][name].to_numpy() for name in self.law.input_names}
+        """The law's inputs and settings at the fitted runs, each of shape (run,)."""
+        read = (*self.law.inputs, *self.law.settings)
+        return {item.name: self.tree["constant_data"][item.name].to_numpy() for item in read}
 
     def residuals(self, draws: slice = slice(None)) -> Array:
-        """Log outcome minus the log of the law's mean, shape (chain * draw, run); of some draws if asked."""
-        observed = self.tree["observed_data"][self.outcome_name].to_numpy()
+        """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some draws if asked."""
         columns = {name: values[draws] for name, values in self.columns.items()}
-        return np.asarray(observed - np.log(self.law.mean(np, self.inputs, columns)))
-
-    def relative_standard_error(self) -> Array | None:
-        """Standard error of each run's log outcome, shape (run,), where the table has one."""
-        from bayescale.posterior import relative_standard_error
-
-        return relative_standard_error(self.law, self.runs)
+        return np.asarray(self.on_link - self.law.link.forward(np, self.law.mean(np, self.inputs, columns)))
 
     @cached_property
     def conditional(self) -> Conditional:
@@ -324,7 +328,7 @@ def with_log_likelihood(fitted: Fit) -> Fit:
 
 
 def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
-    """The fit with the group ``posterior_predictive``: replicated log outcomes, dims chain, draw and run.
+    """The fit with the group ``posterior_predictive``: outcomes replicated on the link's scale, by chain, draw and run.
 
     Parameters
     ----------
@@ -343,9 +347,9 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     (4, 50, 240)
     """
     rng = np.random.default_rng(seed)
-    log_outcome = np.log(fitted.runs.column(fitted.law.outcome))
-    mean = log_outcome - fitted.residuals()
-    shift, scale = fitted.noise.draw_moments(rng, fitted.columns, mean.shape, fitted.relative_standard_error())
+    mean = fitted.on_link - fitted.residuals()
+    standard_error = link_standard_error(fitted.law, fitted.runs)
+    shift, scale = fitted.noise.draw_moments(rng, fitted.columns, mean.shape, standard_error)
     if fitted.basis is not None:
         mean = mean + fitted.conditional.draw(fitted.basis.process.log_inputs, rng)
         scale = scale * noise_scale(fitted.inputs)
@@ -357,10 +361,10 @@ def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None) -> R
     """Runs by the name of a data set, the path of a file, or a table; without a law, of the table's own outcome."""
     if isinstance(runs, Runs):
         return runs
-    outcome = None if law is None else law.outcome
+    asked: dict[str, Any] = {} if law is None else {"outcome": law.outcome, "domain": law.link.domain}
     if isinstance(runs, pd.DataFrame):
-        return Runs.from_frame(runs, outcome=outcome)
-    return catalog.load_runs(runs, outcome=outcome)
+        return Runs.from_frame(runs, **asked)
+    return catalog.load_runs(runs, **asked)
 
 
 def _described(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:
@@ -375,14 +379,14 @@ def _law_origin(law: str | Path | Law) -> str:
 
 def _noise(name: str, discrepancy: bool) -> Noise:
     found = noise_by_name(name, df=DEGREES_OF_FREEDOM if discrepancy else None)
-    if discrepancy and EXCESS in found.parameters:
+    if discrepancy and found.name == "one_sided":
         raise LawError(f"noise {name!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it")
     return found
 
 
 def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:
     """Parameters in the order in which people read them."""
-    return (*law.derived, *law.parameters, *noise.parameters, *((TAU,) if discrepancy else ()))
+    return (*law.derived, *law.parameters, *noise.parameters(law), *((tau_parameter(law),) if discrepancy else ()))
 
 
 def _tree(
@@ -403,7 +407,7 @@ def _tree(
         return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
 
     posterior = dataset(sampled.posterior)
-    observed = {f"log_{law.outcome}": ("run", np.log(runs.column(law.outcome)))}
+    observed = {law.link.variable(law.outcome): ("run", link_outcome(law, runs))}
     run = np.arange(1, len(runs) + 1)
     return xr.DataTree.from_dict(
         {
@@ -419,9 +423,11 @@ def _tree(
 def _constant_data(law: Law, runs: Runs, basis: Basis | None) -> xr.Dataset:
     from bayescale.posterior import design_centre
 
-    units = {item.name: item.unit for item in law.inputs} | {"C": "FLOP", f"{law.outcome}_se": law.outcome_unit}
-    present = [name for name in dict.fromkeys([*law.input_names, *units]) if name in runs.frame]
-    data: dict[str, Any] = {name: ("run", runs.column(name), {"units": units[name]}) for name in present}
+    read = law_inputs(law, runs)
+    beside = {"C": "FLOP", f"{law.outcome}_se": law.outcome_unit, f"{law.outcome}_n": "items"}
+    read |= {name: runs.column(name) for name in beside if name in runs.frame}
+    units = beside | {item.name: item.unit for item in (*law.inputs, *law.settings)}
+    data: dict[str, Any] = {name: ("run", values, {"units": units[name]}) for name, values in read.items()}
     for name, value in design_centre(law, runs).items():
         data[f"centre_{name}"] = ((), value, {"units": units[name]})
     if basis is not None:

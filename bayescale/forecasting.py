@@ -13,9 +13,12 @@ from bayescale.ensembles import Ensemble, Posterior, compute_of, first_fit, join
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
-from bayescale.law import Law
+from bayescale.links import LOG
+from bayescale.observations import link_outcome, link_standard_error
 from bayescale.predictive import Predicted
 from bayescale.quantities import format_quantity
+from bayescale.runs import Runs, law_inputs
+from bayescale.tables import number_fault
 
 Array = NDArray[np.float64]
 
@@ -105,11 +108,11 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     True
     """
     law = first_fit(fit).law
-    points = _checked_points(law, inputs)
+    points = _checked_points(first_fit(fit), inputs)
     reach = reach_of(first_fit(fit), points)
     each = {name: _forecast_draws(member, points, seed) for name, member in members(fit).items()}
     farthest = int(reach.argmax())
-    place = ", ".join(f"{name} = {format_quantity(values[farthest])}" for name, values in points.items())
+    place = ", ".join(f"{name} = {format_quantity(points[name][farthest])}" for name in law.input_names)
     doubts = prior_warnings(
         fit, {name: d.isel(point=farthest) for name, d in each.items()}, {"latent": f"{law.outcome} at {place}"}
     )
@@ -123,49 +126,73 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
 
 def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
-    latent = law_mean(fit, points) * np.exp(draw_error(fit, points, rng))
+    latent = link_mean(fit, points) + draw_error(fit, points, rng)
     coords = {**fit.sample_coords, **{name: ("point", values) for name, values in points.items()}}
     attrs = {"units": fit.law.outcome_unit}
     dims = (*SAMPLE_DIMS, "point")
-    variables = {"latent": latent, "predictive": add_noise(fit, points, latent, rng)}
+    on_link = {"latent": latent, "predictive": add_noise(fit, points, latent, rng)}
+    variables = {name: fit.law.link.inverse(values) for name, values in on_link.items()}
     return xr.Dataset({name: (dims, fit.in_chains(values), attrs) for name, values in variables.items()}, coords=coords)
 
 
-def predicted(fit: Posterior, inputs: Mapping[str, Array], *, seed: int = 0) -> Predicted:
-    """The predictive distribution of each new run's log outcome by itself, as a mixture of normals over the draws.
+def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predicted, Array]:
+    """The predictive distribution of each run's outcome, and what it came out as, both on the link's scale.
+
+    Where the table tells how well an outcome was measured, the distribution is of such a measurement.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    runs : Runs
+        That were not fitted.
+    seed : int
+        Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
+    """
+    law = first_fit(fit).law
+    standard_error = link_standard_error(law, runs)
+    return predicted(fit, law_inputs(law, runs), standard_error, seed=seed), link_outcome(law, runs)
+
+
+def predicted(
+    fit: Posterior, inputs: Mapping[str, ArrayLike], standard_error: Array | None = None, *, seed: int = 0
+) -> Predicted:
+    """The predictive distribution of each new run by itself on the link's scale, a mixture of normals over the draws.
 
     Parameters
     ----------
     fit : Fit or Ensemble
     inputs : mapping of array, shape (point,)
         The law's inputs by name.
+    standard_error : array, shape (point,), optional
+        With which the outcome will be measured, on the link's scale.
     seed : int
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
-    points = _checked_points(first_fit(fit).law, inputs)
+    points = _checked_points(first_fit(fit), inputs)
     if not isinstance(fit, Ensemble):
-        return _predicted(fit, points, seed)
-    each = [_predicted(member, points, seed) for member in fit.members.values()]
+        return _predicted(fit, points, standard_error, seed)
+    each = [_predicted(member, points, standard_error, seed) for member in fit.members.values()]
     chosen = fit.choose(reach_of(fit.first, points), seed)[None]
     location = np.stack([p.location for p in each])
     scale = np.stack([np.broadcast_to(p.scale, p.location.shape) for p in each])
     return Predicted(np.take_along_axis(location, chosen, 0)[0], np.take_along_axis(scale, chosen, 0)[0])
 
 
-def _predicted(fit: Fit, points: Mapping[str, Array], seed: int) -> Predicted:
+def _predicted(fit: Fit, points: Mapping[str, Array], standard_error: Array | None, seed: int) -> Predicted:
     mean, variance = error_moments(fit, points)
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed))
-    return Predicted(np.log(law_mean(fit, points)) + mean + shift, np.sqrt(variance + np.square(scale)))
+    measured = 0.0 if standard_error is None else np.square(standard_error)
+    return Predicted(link_mean(fit, points) + mean + shift, np.sqrt(variance + np.square(scale) + measured))
 
 
-def law_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
-    """The law's mean of shape (sample, point) at inputs of shape (point,) or (sample, point)."""
+def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
+    """The law's mean on the link's scale, of shape (sample, point), at inputs of shape (point,) or (sample, point)."""
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(fit.law.mean(np, inputs, fit.columns))
+        return np.asarray(fit.law.link.forward(np, fit.law.mean(np, inputs, fit.columns)))
 
 
 def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Joint draws of the law's relative error at points, shape (sample, point); zero where the law is taken as true."""
+    """Joint draws of the law's error at points, shape (sample, point); zero where the law is taken as true."""
     located = _located(fit, points)
     if fit.basis is None:
         return np.zeros((1, len(located)))
@@ -173,7 +200,7 @@ def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) 
 
 
 def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Mean and variance of the law's relative error and a new run's own, each of shape (sample, point)."""
+    """Mean and variance of the law's error and a new run's own, each of shape (sample, point)."""
     located = _located(fit, points)
     if fit.basis is None:
         return np.zeros((1, len(located))), np.zeros((1, len(located)))
@@ -189,15 +216,17 @@ def noise_moments(fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generato
 
 
 def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:
-    """Outcomes of new runs at inputs of shape (point,) or (sample, point) around a mean of shape (sample, point)."""
+    """Outcomes of new runs on the link's scale, around a mean of shape (sample, point).
+
+    The inputs are of shape (point,) or (sample, point).
+    """
     shift, scale = noise_moments(fit, inputs, rng)
     variance = np.square(scale)
     if fit.basis is not None:
-        located = np.log(np.stack(np.broadcast_arrays(*inputs.values()), axis=-1))
+        located = np.log(np.stack(np.broadcast_arrays(*(inputs[name] for name in fit.law.input_names)), axis=-1))
         size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
-    with np.errstate(over="ignore"):  # of heavy tails
-        return np.asarray(latent * np.exp(shift + np.sqrt(variance) * rng.standard_normal(latent.shape)))
+    return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
 
 
 def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mapping[str, str]) -> tuple[str, ...]:
@@ -209,11 +238,14 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
     draws : mapping of xarray.Dataset
         By law; variables of dims chain and draw.
     named : mapping of str
-        What to call each variable.
+        What to call each variable: ``latent``, the outcome, or a positive quantity.
     """
     found = {}
     for name, member in members(fit).items():
-        values = np.column_stack([np.log(draws[name][variable].to_numpy()).reshape(-1) for variable in named])
+        forward = member.law.link.forward
+        scales = {variable: forward if variable == "latent" else LOG.forward for variable in named}
+        columns = [scale(np, draws[name][variable].to_numpy()).reshape(-1) for variable, scale in scales.items()]
+        values = np.column_stack(columns)
         found[name] = member.sensitivity(values).warnings(list(named.values()))
     return told_apart(found)
 
@@ -243,16 +275,26 @@ def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
     return () if compute is None else compute_warnings(fit, compute)
 
 
-def _checked_points(law: Law, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    missing = [name for name in law.input_names if name not in inputs]
-    unknown = [name for name in inputs if name not in law.input_names]
+def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    law = fit.law
+    names = (*law.input_names, *(setting.name for setting in law.settings))
+    given = {**_shared_settings(fit), **inputs}
+    missing = [name for name in names if name not in given]
+    unknown = [name for name in given if name not in names]
     if missing or unknown:
         wrong = [*(f"{name} is missing" for name in missing), *(f"{name} is not an input" for name in unknown)]
-        raise LawError(f"law {law.name!r} takes {', '.join(law.input_names)}: {'; '.join(wrong)}")
-    arrays = np.broadcast_arrays(*(np.asarray(inputs[name], dtype=float) for name in law.input_names))
-    points = {name: np.atleast_1d(values).ravel() for name, values in zip(law.input_names, arrays, strict=True)}
+        raise LawError(f"law {law.name!r} takes {', '.join(names)}: {'; '.join(wrong)}")
+    arrays = np.broadcast_arrays(*(np.asarray(given[name], dtype=float) for name in names))
+    points = {name: np.atleast_1d(values).ravel() for name, values in zip(names, arrays, strict=True)}
+    domains = {setting.name: setting.domain for setting in law.settings}
     for name, values in points.items():
         for row, value in enumerate(values, start=1):
-            if not (np.isfinite(value) and value > 0):
-                raise LawError(f"point {row}: {name} is {value:g}, but must be a finite number above zero")
+            if fault := number_fault(domains.get(name, "positive"), value):
+                raise LawError(f"point {row}: {name} is {value:g}, but {fault}")
     return points
+
+
+def _shared_settings(fit: Fit) -> dict[str, float]:
+    """Settings that are the same for all fitted runs, and so for new ones unless they are said."""
+    values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
+    return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

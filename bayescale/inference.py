@@ -8,16 +8,18 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import Basis, Process, noise_scale
+from bayescale.discrepancy import DECAY, Basis, Process, noise_scale
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import Law
+from bayescale.links import LOG
 from bayescale.noise import Noise
+from bayescale.observations import link_standard_error
 from bayescale.runs import Runs
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Diagnostics:
         Largest R-hat of the chains; below 1.01 if certified.
     divergent_share : float or None
     log_evidence, log_evidence_se : float or None
-        Log marginal likelihood of the log outcomes, and its Monte Carlo standard error.
+        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error.
     """
 
     certified: bool
@@ -135,7 +137,7 @@ def infer(
 
     Without ``certify`` the draws come from one quick proposal and are vouched for by nothing.
     """
-    with_errors = f"{law.outcome}_se" in runs.frame and not discrepancy
+    with_errors = link_standard_error(law, runs) is not None and not discrepancy
     return _compiled(law, noise, discrepancy, with_errors).sample(runs, engine, draws, chains, seed, certify=certify)
 
 
@@ -247,8 +249,13 @@ def log_inputs(law: Law, runs: Runs) -> Array:
     return np.log(np.column_stack([runs.column(name) for name in law.input_names]))
 
 
+def error_process(law: Law, log_inputs: Array, cluster: NDArray[Any] | None) -> Process:
+    """The process of a law's error; only a logarithm's shrinks as runs grow."""
+    return Process(log_inputs, cluster, decay=DECAY if law.link is LOG else 0.0)
+
+
 def _basis(law: Law, runs: Runs) -> Basis:
     """Features of the discrepancy before the outcomes have been looked at."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
     shared = runs.clusters.max() + 1 < len(runs)
-    return Basis(Process(log_inputs(law, runs), runs.clusters if shared else None), scale)
+    return Basis(error_process(law, log_inputs(law, runs), runs.clusters if shared else None), scale)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bayescale.errors import LawError
+from bayescale.links import LOG, Link
 
 Values = Mapping[str, Any]
 """Arrays or tensors by name: inputs (``N``, ``D`` ...) or parameters."""
@@ -121,6 +122,25 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting(Input):
+    """A column that a law's mean reads, and that is no direction in which runs grow, such as a task's chance level.
+
+    It may be the same for all runs, and forecasts take it from them then.
+
+    Parameters
+    ----------
+    name, meaning, unit : str
+    domain : {"positive", "fraction", "real"}
+        Values that it can take.
+    default : float, optional
+        What tables without the column have; without it the column is needed.
+    """
+
+    domain: str = "positive"
+    default: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedFit:
     """Values that somebody published for a law, for comparison and tests; never used in a fit."""
 
@@ -149,15 +169,22 @@ class Law:
         One sentence each: the decision it supports and where it is known to fail.
     inputs : tuple of Input
         Columns the mean function reads; each needs at least two distinct values in the runs.
+    settings : tuple of Setting
+        Further columns that the mean function reads.
     outcome, outcome_unit : str
-        Column that is predicted, a positive number, modelled on the log scale.
+        Column that is predicted.
+    link : Link
+        Scale on which noise and the law's own error add to the mean: ``LOG`` for positive outcomes, ``LOGIT`` for
+        fractions, ``IDENTITY`` for outcomes without bounds.
+    scatter : float
+        Size of the noise that is expected, on the link's scale; the median of the prior of its standard deviation.
     parameters : tuple of Parameter
         What is sampled, with priors.
     derived : tuple of Derived
         What ``derive`` returns, described.
     mean : callable
-        ``mean(xp, x, p)``: expected outcome. ``xp`` is ``numpy`` or ``pytensor.tensor``; ``x`` holds the inputs and
-        ``p`` all parameters, sampled and derived; the arrays broadcast against each other.
+        ``mean(xp, x, p)``: expected outcome. ``xp`` is ``numpy`` or ``pytensor.tensor``; ``x`` holds inputs and
+        settings, ``p`` all parameters, sampled and derived; the arrays broadcast against each other.
     derive : callable, optional
         ``derive(xp, sampled, centre)``: the derived parameters as a dict; ``centre`` holds the geometric mean of each
         input over the fitted runs, at which the size of a term is sampled.
@@ -200,8 +227,11 @@ class Law:
     decision: str = ""
     failure: str = ""
     inputs: tuple[Input, ...]
+    settings: tuple[Setting, ...] = ()
     outcome: str = "loss"
     outcome_unit: str = "nats/token"
+    link: Link = LOG
+    scatter: float = 0.004
     parameters: tuple[Parameter, ...]
     derived: tuple[Derived, ...] = ()
     mean: Callable[[ModuleType, Values, Values], Any]
@@ -222,7 +252,7 @@ class Law:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """Names of the columns that the mean function reads."""
+        """Names of the columns along which runs grow."""
         return tuple(item.name for item in self.inputs)
 
     @property

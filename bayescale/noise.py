@@ -1,6 +1,5 @@
-"""How observed outcomes scatter around a law: the noise on the log outcome, its priors and its draws."""
+"""How observed outcomes scatter around a law: the noise on the link's scale, its priors and its draws."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.errors import LawError
-from bayescale.law import Parameter, Prior, Values
+from bayescale.law import Law, Parameter, Prior, Values
+from bayescale.links import LOG
 
-SIGMA = Parameter(
-    name="sigma",
-    prior=Prior("LogNormal", mu=float(np.log(0.004)), sigma=1.0),
-    meaning="scale of the noise on the log outcome",
-    unit="log outcome",
-    reason="repeated seeds scatter log loss by 0.002 to 0.02",
-)
 NU = Parameter(
     name="nu",
     prior=Prior("LogNormal", mu=float(np.log(7.0)), sigma=0.5),
@@ -25,18 +18,32 @@ NU = Parameter(
 )
 
 
-EXCESS = Parameter(
-    name="excess",
-    prior=Prior("LogNormal", mu=float(np.log(0.004)), sigma=1.0),
-    meaning="mean of what runs lose by poor tuning, on the log outcome",
-    unit="log outcome",
-    reason="as large as the noise of well-tuned runs, give or take a factor of five",
-)
+def sigma_parameter(law: Law) -> Parameter:
+    """Scale of the noise around a law, on the link's scale."""
+    known = "repeated seeds scatter log loss by 0.002 to 0.02" if law.link is LOG else "the law's own estimate of it"
+    return Parameter(
+        name="sigma",
+        prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),
+        meaning=f"scale of the noise on the {law.link.scale_name()}",
+        unit=law.link.scale_name(),
+        reason=f"{known}, give or take a factor of five",
+    )
 
 
-@dataclass(frozen=True, eq=False)
+def excess_parameter(law: Law) -> Parameter:
+    """Mean of what poorly tuned runs lose."""
+    return Parameter(
+        name="excess",
+        prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),
+        meaning=f"mean of what runs lose by poor tuning, on the {law.link.scale_name()}",
+        unit=law.link.scale_name(),
+        reason="as large as the noise of well-tuned runs, give or take a factor of five",
+    )
+
+
+@dataclass(frozen=True)
 class Noise:
-    """A distribution of the log outcome around the log of a law's mean.
+    """A distribution of the outcome around a law's mean, both on the link's scale.
 
     A run's own standard error, where the table has one, adds to ``sigma`` in quadrature. For Student-t noise that sum
     is the scale of the t: exact for no standard errors, and conservative in the tails otherwise.
@@ -44,14 +51,18 @@ class Noise:
     Attributes
     ----------
     name : str
-    parameters : tuple of Parameter
     df : float or None
         Degrees of freedom of Student-t noise where they are not a parameter.
     """
 
     name: str
-    parameters: tuple[Parameter, ...]
     df: float | None = None
+
+    def parameters(self, law: Law) -> tuple[Parameter, ...]:
+        """What is sampled of the noise around a law."""
+        if self.name == "one_sided":
+            return (sigma_parameter(law), excess_parameter(law))
+        return (sigma_parameter(law), NU) if self.name == "student_t" and self.df is None else (sigma_parameter(law),)
 
     def observe(self, name: str, mu: Any, parameters: Values, standard_error: Any | None, observed: Any) -> Any:
         """Add the likelihood of the runs to the PyMC model in context.
@@ -61,12 +72,12 @@ class Noise:
         name : str
             Name of the observed variable.
         mu : tensor, shape (run,)
-            Log of the law's mean.
+            The law's mean, on the link's scale.
         parameters : mapping of tensors
         standard_error : tensor, shape (run,), or None
-            Standard error of each log outcome.
+            Standard error of each outcome, on the link's scale.
         observed : tensor, shape (run,)
-            Log outcomes.
+            Outcomes, on the link's scale.
         """
         import pymc as pm
 
@@ -81,7 +92,7 @@ class Noise:
     def draw(
         self, rng: np.random.Generator, mu: NDArray[np.float64], parameters: Values, standard_error: Any | None = None
     ) -> NDArray[np.float64]:
-        """Draw log outcomes around ``mu``; the parameters broadcast against it."""
+        """Draw outcomes around ``mu``, on the link's scale; the parameters broadcast against it."""
         shift, scale = self.draw_moments(rng, parameters, mu.shape, standard_error)
         return np.asarray(mu + shift + scale * rng.standard_normal(mu.shape))
 
@@ -97,7 +108,7 @@ class Noise:
             Broadcast against ``shape``.
         shape : tuple of int
         standard_error : array_like, optional
-            Standard errors of log outcomes, added in quadrature.
+            Standard errors of outcomes, on the link's scale, added in quadrature.
         """
         scale = np.broadcast_to(_scale(parameters["sigma"], standard_error), shape)
         if "excess" in parameters:
@@ -112,14 +123,9 @@ def _scale(sigma: Any, standard_error: Any | None) -> Any:
     return sigma if standard_error is None else (sigma**2 + standard_error**2) ** 0.5
 
 
-NOISES = {
-    "student_t": Noise("student_t", (SIGMA, NU)),
-    "normal": Noise("normal", (SIGMA,)),
-    "one_sided": Noise("one_sided", (SIGMA, EXCESS)),
-}
+NOISES = {name: Noise(name) for name in ("student_t", "normal", "one_sided")}
 
 
-@functools.cache
 def noise_by_name(name: str, *, df: float | None = None) -> Noise:
     """Look up a noise distribution.
 
@@ -138,9 +144,10 @@ def noise_by_name(name: str, *, df: float | None = None) -> Noise:
 
     Examples
     --------
-    >>> [parameter.name for parameter in noise_by_name("student_t").parameters]
+    >>> from bayescale.catalog import load_law
+    >>> [parameter.name for parameter in noise_by_name("student_t").parameters(load_law("chinchilla"))]
     ['sigma', 'nu']
     """
     if name not in NOISES:
         raise LawError(f"unknown noise {name!r}: choose one of {', '.join(NOISES)}")
-    return Noise(name, (SIGMA,), df) if name == "student_t" and df is not None else NOISES[name]
+    return Noise(name, df) if name == "student_t" and df is not None else NOISES[name]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import TAU, Basis, log_likelihood
+from bayescale.discrepancy import Basis, log_likelihood, tau_parameter
 from bayescale.law import Law, Parameter
 from bayescale.noise import Noise
-from bayescale.runs import Runs
+from bayescale.observations import link_outcome, link_standard_error
+from bayescale.runs import Runs, law_inputs
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -24,15 +25,16 @@ Array = NDArray[np.float64]
 def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis | None = None) -> "pm.Model":
     """Build the posterior of a law given runs.
 
-    The model has the dim ``run``, one ``pm.Data`` per input, the centre of each input as ``centre_<input>``, the
-    sampled parameters as free variables, the derived ones as deterministics, and the log outcome as the observed
-    variable ``log_<outcome>``. Nothing of the runs' length is traced.
+    The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
+    ``centre_<input>``, the sampled parameters as free variables, the derived ones as deterministics, and the outcome on
+    the link's scale as the observed variable, such as ``log_loss``. Nothing of the runs' length is traced.
 
     Parameters
     ----------
     law : Law
     runs : Runs
-        Must hold the law's inputs and outcome; ``<outcome>_se``, where present, is each outcome's standard error.
+        Must hold the law's inputs and outcome; ``<outcome>_se``, where present, is each outcome's standard error, and
+        ``<outcome>_n`` the number of items that a fraction was counted over.
     noise : Noise
     basis : Basis, optional
         Features of the law's discrepancy, whose amplitude ``tau`` is then sampled; without it the law is taken as true.
@@ -44,21 +46,27 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis | None = None) 
     import pymc as pm
     import pytensor.tensor as pt
 
-    name = f"log_{law.outcome}"
+    name = law.link.variable(law.outcome)
     with pm.Model(coords=_coords(runs)) as model:
         data = {key: pm.Data(key, values, dims="run") for key, values in _run_data(law, runs, basis).items()}
         data |= {key: pm.Data(key, values) for key, values in _table_data(law, runs, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in law.input_names}
-        sampled = _add_free_variables((*law.parameters, *noise.parameters, *(() if basis is None else (TAU,))))
+        sampled = _add_free_variables(sampled_parameters(law, noise, discrepancy=basis is not None))
         derived = law.derive(pt, sampled, centre)
         parameters = sampled | {key: pm.Deterministic(key, value) for key, value in derived.items()}
-        mu = pt.log(law.mean(pt, {key: data[key] for key in law.input_names}, parameters))
+        inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
+        mu = law.link.forward(pt, law.mean(pt, inputs, parameters))
         if basis is None:
             noise.observe(name, mu, parameters, data.get(f"{name}_se"), data[f"{name}_data"])
         else:
             features = [data[key] for key in _basis_data(basis)]
             _observe_with_discrepancy(name, mu, parameters, features, data[f"{name}_data"])
     return model
+
+
+def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:
+    """Everything that is sampled: of the law, of the noise around it, and of its error where it may be wrong."""
+    return (*law.parameters, *noise.parameters(law), *((tau_parameter(law),) if discrepancy else ()))
 
 
 def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis | None = None) -> None:
@@ -99,10 +107,10 @@ def _coords(runs: Runs) -> dict[str, NDArray[np.int64]]:
 
 def _run_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Array]:
     """What the graph reads of each run; with a discrepancy, standard errors are part of its noise scales."""
-    name = f"log_{law.outcome}"
-    data = {key: runs.column(key) for key in law.input_names} | {f"{name}_data": np.log(runs.column(law.outcome))}
-    relative = relative_standard_error(law, runs) if basis is None else None
-    return data if relative is None else data | {f"{name}_se": relative}
+    name = law.link.variable(law.outcome)
+    data = law_inputs(law, runs) | {f"{name}_data": link_outcome(law, runs)}
+    error = link_standard_error(law, runs) if basis is None else None
+    return data if error is None else data | {f"{name}_se": error}
 
 
 def _table_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Any]:
@@ -122,14 +130,6 @@ def _basis_data(basis: Basis) -> dict[str, Array]:
 def design_centre(law: Law, runs: Runs) -> dict[str, float]:
     """Geometric mean of each input over the runs: where the sizes of a law's terms are sampled."""
     return {name: float(np.exp(np.log(runs.column(name)).mean())) for name in law.input_names}
-
-
-def relative_standard_error(law: Law, runs: Runs) -> Array | None:
-    """Standard error of each log outcome (delta method), or None where the table has none."""
-    column = f"{law.outcome}_se"
-    if column not in runs.frame:
-        return None
-    return np.asarray(runs.column(column) / runs.column(law.outcome))
 
 
 def _add_free_variables(parameters: Iterable[Parameter]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from bayescale.discrepancy import Basis
 from bayescale.law import Law
 from bayescale.noise import Noise
-from bayescale.posterior import relative_standard_error, set_basis
-from bayescale.runs import Runs
+from bayescale.observations import link_outcome, link_standard_error
+from bayescale.posterior import set_basis
+from bayescale.runs import Runs, law_inputs
 from bayescale.sampling.modes import find_modes
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def reweighted(
     prior_draws : array, shape (draw, coordinate)
         Where the search for the mode starts.
     """
-    before, relative = basis.noise_scale, relative_standard_error(law, runs)
-    if noise.df is None and relative is None:
+    before, error = basis.noise_scale, link_standard_error(law, runs)
+    if noise.df is None and error is None:
         return basis
     starts = prior_draws[np.argsort(-density(prior_draws))[:_STARTS]]
     for _ in range(_PASSES):
         mode = find_modes(density, starts)[0].location[None]
         sigma = density.parameters(mode)["sigma"]
-        scale = before if relative is None else np.hypot(before, relative / sigma)
+        scale = before if error is None else np.hypot(before, error / sigma)
         if noise.df is not None:
             standardised = _residuals(law, runs, density, basis, mode) / scale
             scale = scale * np.sqrt((noise.df + np.square(standardised)) / (noise.df + 1))
@@ -67,11 +68,10 @@ def reweighted(
 
 
 def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis, mode: Array) -> Array:
-    """What the law and its discrepancy leave of each log outcome at the mode, over sigma."""
+    """What the law and its discrepancy leave of each outcome at the mode, on the link scale and over sigma."""
     parameters = density.parameters(mode)
-    inputs = {name: runs.column(name) for name in law.input_names}
     column = {name: values[:, None] for name, values in parameters.items()}
-    residuals = np.log(runs.column(law.outcome)) - np.log(law.mean(np, inputs, column))
+    residuals = link_outcome(law, runs) - law.link.forward(np, law.mean(np, law_inputs(law, runs), column))
     conditional = basis.condition(basis.rotate(residuals), parameters["sigma"], parameters["tau"])
     fitted, _ = conditional.moments(basis.process.log_inputs)
     return np.asarray((residuals - fitted)[0] / parameters["sigma"])

@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.errors import LawError, RunsError
-from bayescale.law import Law
+from bayescale.law import Law, Setting
 from bayescale.quantities import format_quantity
-from bayescale.tables import FloatArray, listed, missing_column, positive, read_table, refuse, rename
+from bayescale.tables import FloatArray, listed, missing_column, numbers_in, positive, read_table, refuse, rename
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
 
@@ -40,6 +40,9 @@ class Runs:
         File or data set that the runs come from.
     outcome : str
         Column that a law is to predict.
+    domain : {"positive", "fraction", "real"}
+        Values that the outcome can take. A fraction of 0 or 1 needs the number of items it was counted over, in a
+        column such as ``accuracy_n``.
     warnings : tuple of str
         What makes the table doubtful, though usable.
     notes : tuple of str
@@ -61,11 +64,19 @@ class Runs:
     frame: pd.DataFrame
     source: str
     outcome: str = "loss"
+    domain: str = "positive"
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, path: str | Path, *, columns: Mapping[str, str] | None = None, outcome: str | None = None) -> Self:
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        columns: Mapping[str, str] | None = None,
+        outcome: str | None = None,
+        domain: str = "positive",
+    ) -> Self:
         """Read runs from a CSV or Parquet file.
 
         Parameters
@@ -76,6 +87,8 @@ class Runs:
             The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
         outcome : str, optional
             Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
+        domain : {"positive", "fraction", "real"}
+            Values that the outcome can take.
 
         Returns
         -------
@@ -86,7 +99,8 @@ class Runs:
         RunsError
             If the file cannot be read, or the table cannot be used; one line per fault.
         """
-        return cls.from_frame(read_table(Path(path)), source=str(path), columns=columns, outcome=outcome)
+        frame = read_table(Path(path))
+        return cls.from_frame(frame, source=str(path), columns=columns, outcome=outcome, domain=domain)
 
     @classmethod
     def from_frame(
@@ -96,6 +110,7 @@ class Runs:
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
+        domain: str = "positive",
     ) -> Self:
         """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
 
@@ -109,6 +124,8 @@ class Runs:
             The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
         outcome : str, optional
             Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
+        domain : {"positive", "fraction", "real"}
+            Values that the outcome can take.
 
         Returns
         -------
@@ -135,13 +152,15 @@ class Runs:
         faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
         for name in _checked_columns(frame, outcome):
             label = f"{columns[name]} (as {name})" if name in columns else name
-            frame[name], found = positive(frame[name], source, label)
+            frame[name], found = numbers_in(domain if name == outcome else "positive", frame[name], source, label)
             faults += found
+        if not faults and domain == "fraction":
+            faults = _ends_without_items(frame, outcome, source)
         if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
             with np.errstate(over="ignore", under="ignore"):
                 frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
         refuse(faults)
-        return cls(frame, source, outcome, warnings=tuple(_doubts(frame, outcome)))
+        return cls(frame, source, outcome, domain, warnings=tuple(_doubts(frame, outcome)))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -155,11 +174,18 @@ class Runs:
         table = self.summary().to_string(
             index=False,
             formatters={"min": format_quantity, "max": format_quantity, "decades": "{:.2f}".format},
+            na_rep="",
         )
         return "\n".join([f"{self.source}: {', '.join(facts)}", table, *self.notes, *self.warnings])
 
-    def column(self, name: str) -> FloatArray:
-        """One column of quantities, as finite positive floats.
+    def column(self, name: str, domain: str | None = None) -> FloatArray:
+        """One column of quantities, as finite floats.
+
+        Parameters
+        ----------
+        name : str
+        domain : {"positive", "fraction", "real"}, optional
+            Values that it can take; by default those of the outcome, and positive ones otherwise.
 
         Returns
         -------
@@ -168,11 +194,12 @@ class Runs:
         Raises
         ------
         RunsError
-            If there is no such column, or a value is not a finite number above zero.
+            If there is no such column, or a value is not a finite number of the domain.
         """
         if name not in self.frame:
             raise RunsError(missing_column(name, self.frame.columns, self.source))
-        numbers, faults = positive(self.frame[name], self.source, name)
+        domain = domain or (self.domain if name == self.outcome else "positive")
+        numbers, faults = numbers_in(domain, self.frame[name], self.source, name)
         refuse(faults)
         return numbers
 
@@ -188,7 +215,7 @@ class Runs:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """The runs in some rows, counted from zero; what was said of the whole table is left behind."""
-        return type(self)(self.frame.iloc[rows].reset_index(drop=True), self.source, self.outcome)
+        return type(self)(self.frame.iloc[rows].reset_index(drop=True), self.source, self.outcome, self.domain)
 
     @property
     def clusters(self) -> NDArray[np.int64]:
@@ -220,14 +247,33 @@ class Runs:
         Returns
         -------
         pandas.DataFrame
-            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades``.
+            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades``, which
+            is NaN where values are not positive.
         """
         names = _checked_columns(self.frame, self.outcome)
         low, high = self.frame[names].min().to_numpy(), self.frame[names].max().to_numpy()
         units = [UNITS.get(name.removesuffix("_se"), "") for name in names]
-        return pd.DataFrame(
-            {"column": names, "unit": units, "min": low, "max": high, "decades": np.log10(high) - np.log10(low)}
-        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            decades = np.where(low > 0, np.log10(high) - np.log10(low), np.nan)
+        return pd.DataFrame({"column": names, "unit": units, "min": low, "max": high, "decades": decades})
+
+
+def law_inputs(law: Law, runs: Runs) -> dict[str, FloatArray]:
+    """What a law's mean reads of each run: its inputs and settings, each of shape (runs,).
+
+    Raises
+    ------
+    RunsError
+        If a column is missing, or holds what it cannot.
+    """
+    inputs = {name: runs.column(name) for name in law.input_names}
+    return inputs | {setting.name: _setting(setting, runs) for setting in law.settings}
+
+
+def _setting(setting: Setting, runs: Runs) -> FloatArray:
+    if setting.name not in runs.frame and setting.default is not None:
+        return np.full(len(runs), setting.default)
+    return runs.column(setting.name, setting.domain)
 
 
 def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
@@ -246,7 +292,7 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     Raises
     ------
     RunsError
-        If a column that the law reads is missing, or holds what is not a finite number above zero.
+        If a column that the law reads is missing, or holds what it cannot.
     LawError
         If an input has one value only, or an improper prior meets fewer runs than parameters.
 
@@ -259,10 +305,12 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     ...
     bayescale.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
     """
-    needed = (*law.input_names, law.outcome)
+    settings = tuple(setting.name for setting in law.settings if setting.default is None)
+    needed = (*law.input_names, *settings, law.outcome)
     reader = f", which law {law.name!r} needs"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
-    values = {name: runs.column(name) for name in needed}
+    runs.column(law.outcome, law.link.domain)
+    values = law_inputs(law, runs)
     for name in law.input_names:
         if np.ptp(values[name]) == 0:
             raise LawError(
@@ -273,7 +321,20 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
 
 
 def _checked_columns(frame: pd.DataFrame, outcome: str) -> list[str]:
-    return [name for name in dict.fromkeys(("N", "D", "U", "C", outcome, f"{outcome}_se")) if name in frame]
+    names = dict.fromkeys(("N", "D", "U", "C", outcome, f"{outcome}_se", f"{outcome}_n"))
+    return [name for name in names if name in frame]
+
+
+def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[str]:
+    """Fractions of 0 or 1, whose log-odds need the number of items that they were counted over."""
+    if f"{outcome}_n" in frame:
+        return []
+    rows = np.flatnonzero(frame[outcome].isin([0.0, 1.0]))
+    return [
+        f"{source}, row {row + 1}, column {outcome}: {frame[outcome].iloc[row]:g} is at the end of its range: give the "
+        f"number of items it was counted over in a column {outcome}_n, or leave the row out"
+        for row in rows
+    ]
 
 
 def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:

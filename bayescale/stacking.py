@@ -13,7 +13,7 @@ from bayescale import catalog
 from bayescale.ensembles import Ensemble, equal_weights
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import Fit, as_runs, fit_law
-from bayescale.forecasting import predicted
+from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
 from bayescale.runs import Runs
@@ -219,13 +219,12 @@ def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
 def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options: dict[str, Any]) -> Array | None:
     """Log density of each hidden run under each law, shape (run, law); None where a law cannot take what is left."""
     train, test = runs.take(split.train), runs.take(split.test)
-    observed = np.log(test.column(laws[0].outcome))
-    inputs = {name: test.column(name) for name in laws[0].input_names}
     try:
         fits = [fit_law(law, train, draws=_DRAWS, certify=False, **options) for law in laws]
     except LawError:
         return None
-    return np.column_stack([predicted(each, inputs).log_density(observed) for each in fits])
+    hidden = [predicted_runs(each, test) for each in fits]
+    return np.column_stack([forecast.log_density(observed) for forecast, observed in hidden])
 
 
 def _teaching(found: Sequence[Split], horizon: float) -> Split | None:

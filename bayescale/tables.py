@@ -7,7 +7,7 @@ import csv
 import difflib
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
@@ -64,21 +64,55 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.D
     return frame.set_axis([ours.get(name, name) for name in names], axis=1).reset_index(drop=True)
 
 
+_DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
+    "positive": (lambda y: y > 0, "above zero"),
+    "fraction": (lambda y: (y >= 0) & (y <= 1), "between 0 and 1"),
+    "real": (lambda y: np.full(y.shape, True), "of any sign"),
+}
+"""Which finite numbers a domain holds, in code and in words."""
+
+
 def positive(values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatArray, list[str]]:
-    """Values as floats, and a line for every value that is not a finite number above zero.
+    """Values as floats, and a line for every value that is not a finite number above zero, as :func:`numbers_in`."""
+    return numbers_in("positive", values, source, label)
+
+
+def number_fault(domain: str, value: float) -> str:
+    """What a number of a domain must be, where it is not.
 
     Examples
     --------
-    >>> positive(pd.Series(["70B", -1]), "runs.csv", "N")
+    >>> number_fault("positive", -1.0), number_fault("real", -1.0)
+    ('must be a finite number above zero', '')
+    """
+    holds, words = _DOMAINS[domain]
+    return "" if np.isfinite(value) and holds(np.asarray(value)).all() else f"must be a finite number {words}"
+
+
+def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatArray, list[str]]:
+    """Values as floats, and a line for every value that is not a finite number of a domain.
+
+    Parameters
+    ----------
+    domain : {"positive", "fraction", "real"}
+    values : pandas.Series
+    source, label : str
+        What messages call the table and the column.
+
+    Examples
+    --------
+    >>> numbers_in("positive", pd.Series(["70B", -1]), "runs.csv", "N")
     (array([ 7.e+10, -1.e+00]), ['runs.csv, row 2, column N: -1 is not above zero: correct it or leave the row out'])
     """
     if what := _NOT_NUMBERS.get(values.dtype.kind):
         fault = f"{source}, row 1, column {label}: {values.iloc[0]}: the column holds {what}, give numbers"
         return np.full(len(values), np.nan), [fault]
     numbers, unreadable = _floats(values)
+    holds, words = _DOMAINS[domain]
     faults = [
-        f"{source}, row {row + 1}, column {label}: {unreadable.get(row) or _fault_of(values.iloc[row], numbers[row])}"
-        for row in np.flatnonzero(~(np.isfinite(numbers) & (numbers > 0))).tolist()
+        f"{source}, row {row + 1}, column {label}: "
+        f"{unreadable.get(row) or _fault_of(values.iloc[row], numbers[row], words)}"
+        for row in np.flatnonzero(~(np.isfinite(numbers) & holds(numbers))).tolist()
     ]
     return numbers, faults
 
@@ -174,11 +208,11 @@ def _number(value: Any) -> float:
         return np.inf
 
 
-def _fault_of(value: Any, number: float) -> str:
+def _fault_of(value: Any, number: float, words: str) -> str:
     shown = repr(value) if isinstance(value, str) else str(value)
     if np.isnan(number):
         return f"{shown} is a missing value: fill it in or leave the row out"
-    what = "not above zero" if np.isfinite(number) else "not finite"
+    what = f"not {words}" if np.isfinite(number) else "not finite"
     return f"{shown} is {what}: correct it or leave the row out"
 
 

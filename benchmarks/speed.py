@@ -120,7 +120,7 @@ def our_nuts(quick: bool) -> Cost:
     clock = Clock()
     fitted = fit(engine="nuts", draws=200 if quick else 1000)
     cost = clock.cost()
-    names = [parameter.name for parameter in (*fitted.law.parameters, *fitted.noise.parameters)]
+    names = [parameter.name for parameter in (*fitted.law.parameters, *fitted.noise.parameters(fitted.law))]
     return with_chains(cost, fitted.tree["posterior"].to_dataset()[names])
 
 

@@ -15,10 +15,10 @@ PACKAGE = root("models").parent / "bayescale"
 
 LAYERS = (
     {"errors"},
-    {"quantities", "intervals", "files", "predictive", "sensitivity"},
+    {"quantities", "intervals", "files", "links", "predictive", "sensitivity"},
     {"law", "tables"},
     {"additive", "curves", "growth", "runs"},
-    {"splitting"},
+    {"splitting", "observations"},
     {"baselines", "catalog"},
     {"discrepancy"},
     {"noise"},

@@ -8,7 +8,8 @@ from scipy import stats
 from bayescale import catalog
 from bayescale.errors import SamplingError
 from bayescale.noise import NOISES
-from bayescale.posterior import build_model, relative_standard_error
+from bayescale.observations import link_standard_error
+from bayescale.posterior import build_model
 from bayescale.runs import Runs
 from bayescale.sampling import logdensity
 from bayescale.sampling.logdensity import LogDensity, interpreted_mode
@@ -61,7 +62,7 @@ def test_pointwise_log_likelihood_sums_to_the_likelihood_part(case):
 def test_pointwise_log_likelihood_is_that_of_the_law_in_numpy(case):
     p = {name: values[:20, None] for name, values in case.parameters.items()}
     x = {name: case.runs.column(name) for name in case.law.input_names}
-    scale = np.hypot(p["sigma"], relative_standard_error(case.law, case.runs))
+    scale = np.hypot(p["sigma"], link_standard_error(case.law, case.runs))
     distribution = stats.t(p["nu"]) if "nu" in p else stats.norm
     residuals = np.log(case.runs.column(case.law.outcome)) - np.log(case.law.mean(np, x, p))
     expected = distribution.logpdf(residuals / scale) - np.log(scale)
@@ -76,7 +77,7 @@ def test_coordinates_and_parameters_convert_into_each_other(case):
 
 
 def test_parameters_are_all_those_of_the_law_and_the_noise(case):
-    names = {item.name for item in (*case.law.parameters, *case.law.derived, *case.noise.parameters)}
+    names = {item.name for item in (*case.law.parameters, *case.law.derived, *case.noise.parameters(case.law))}
     assert set(case.parameters) == names
     assert all(values.shape == (2000,) for values in case.parameters.values())
 
@@ -84,7 +85,7 @@ def test_parameters_are_all_those_of_the_law_and_the_noise(case):
 def test_prior_draws_have_the_quantiles_of_the_priors(case):
     import pymc as pm
 
-    for parameter in (*case.law.parameters, *case.noise.parameters):
+    for parameter in (*case.law.parameters, *case.noise.parameters(case.law)):
         shift = parameter.shift(np, case.parameters) if parameter.shift else 0.0
         distribution = getattr(pm, parameter.prior.distribution).dist(**parameter.prior.arguments)
         expected = pm.draw(distribution, draws=2000, random_seed=2, mode=interpreted_mode())
