@@ -42,6 +42,8 @@ class Card:
         For each column ``meaning``; for quantities ``unit``; where it matters ``counting`` and ``trap``.
     family : str
         The paper: tables of one paper are one family, and never both tune and score a method.
+    selection : mapping
+        For laws that need other rows than a series: which, such as ``"router=dense|hash"``.
     group : str or None
         Column that splits the table into series, which must be fitted one at a time.
     run : str or None
@@ -66,6 +68,7 @@ class Card:
     domain: str
     columns: Mapping[str, Mapping[str, str]] = field(repr=False)
     family: str
+    selection: Mapping[str, str] = field(default_factory=dict)
     group: str | None = None
     run: str | None = None
     exclude: str | None = None
@@ -217,6 +220,7 @@ def load_card(name: str) -> Card:
         domain=entries["outcome"].get("domain", "positive"),
         columns=entries["columns"],
         family=runs["family"],
+        selection=entries.get("selection", {}),
         group=runs.get("group"),
         run=runs.get("run"),
         exclude=default_rows.get("exclude"),
@@ -248,7 +252,8 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     ----------
     name : str
     group : str, optional
-        One of its series; all of them, with a warning, if left out.
+        One of its series, or rows chosen by the values of a column, ``"format=hadamard|bf16"``, which then are one
+        series; all of them, with a warning, if left out.
     everything : bool
         Keep the rows that the card leaves out by default.
 
@@ -278,7 +283,8 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
         frame, notes = _default_rows(card, frame)
     source = name if group is None else f"{name}:{group}"
     runs = Runs.from_frame(frame, source=source, outcome=card.outcome, domain=card.domain)
-    return replace(runs, notes=notes, warnings=(*runs.warnings, *_pooled(card, runs.frame)))
+    doubts = () if group is not None else _pooled(card, runs.frame)
+    return replace(runs, notes=notes, warnings=(*runs.warnings, *doubts))
 
 
 def load_runs(
@@ -293,8 +299,8 @@ def load_runs(
     Parameters
     ----------
     name_or_path : str or path
-        Name of a shipped data set, with its series where it has several (``"gadre:c4"``), or path of a CSV or Parquet
-        file.
+        Name of a shipped data set, with its series where it has several (``"gadre:c4"``) or rows chosen by a column
+        (``"quest:format=hadamard|bf16"``), or path of a CSV or Parquet file.
     columns : mapping, optional
         The table's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
     outcome : str, optional
@@ -349,6 +355,11 @@ def _one_series(name: str, group: str) -> Runs:
 
 
 def _series(card: Card, frame: pd.DataFrame, group: str) -> pd.DataFrame:
+    column, equals, values = group.partition("=")
+    if equals:
+        _known(column, tuple(frame.columns), f"{card.name} column")
+        chosen = [_known(value, tuple(frame[column].astype(str).unique()), column) for value in values.split("|")]
+        return frame[frame[column].astype(str).isin(chosen)]
     if card.group is None:
         raise CatalogError(f"{card.name}: is a single series, without a group {group!r}: say {card.name}")
     _known(group, tuple(frame[card.group].unique()), f"{card.name} group")

@@ -23,7 +23,7 @@ from bayescale.discrepancy import (
     tau_parameter,
 )
 from bayescale.errors import LawError, SamplingError
-from bayescale.inference import Diagnostics, Engine, Sampled, error_process, infer, log_inputs
+from bayescale.inference import Diagnostics, Engine, Sampled, error_process, infer
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name
@@ -126,7 +126,7 @@ class Fit:
             return None
         constant = self.tree["constant_data"].to_dataset()
         cluster = constant["cluster"].to_numpy() if "cluster" in constant else None
-        process = error_process(self.law, log_inputs(self.law, self.runs), cluster)
+        process = error_process(self.law, self.runs, cluster)
         return Basis(process, constant["noise_scale"].to_numpy())
 
     @property

@@ -193,7 +193,7 @@ def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
 
 def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
     """Joint draws of the law's error at points, shape (sample, point); zero where the law is taken as true."""
-    located = _located(fit, points)
+    located = fit.law.located(points)
     if fit.basis is None:
         return np.zeros((1, len(located)))
     return fit.conditional.draw(located, rng)
@@ -201,7 +201,7 @@ def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) 
 
 def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
     """Mean and variance of the law's error and a new run's own, each of shape (sample, point)."""
-    located = _located(fit, points)
+    located = fit.law.located(points)
     if fit.basis is None:
         return np.zeros((1, len(located))), np.zeros((1, len(located)))
     mean, variance = fit.conditional.moments(located)
@@ -223,7 +223,7 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     shift, scale = noise_moments(fit, inputs, rng)
     variance = np.square(scale)
     if fit.basis is not None:
-        located = np.log(np.stack(np.broadcast_arrays(*(inputs[name] for name in fit.law.input_names)), axis=-1))
+        located = fit.law.located(inputs)
         size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
     return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
@@ -263,11 +263,6 @@ def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
         f"{np.max(compute):.3g} FLOP is {format_quantity(reach)} times the largest run ({largest:.3g} FLOP): coverage "
         f"can be measured up to about {MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
     )
-
-
-def _located(fit: Fit, points: Mapping[str, Array]) -> Array:
-    """Log inputs of points, shape (point, input)."""
-    return np.log(np.column_stack([points[name] for name in fit.law.input_names]))
 
 
 def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from bayescale.law import Derived, Input, Values
 LARGEST_POWER = 600.0
 """Of e; keeps the outcome a float for dates that no law can speak of."""
 
-YEAR = Input(name="year", meaning="publication date, as a decimal year", unit="years")
+YEAR = Input(name="year", meaning="publication date, as a decimal year", unit="years", linear=4.0)
 DERIVED = (
     Derived(name="growth_per_year", meaning="factor by which it grows in a year"),
     Derived(name="year_0", meaning="geometric-mean date of the models", unit="years"),

@@ -20,7 +20,7 @@ from bayescale.law import Law
 from bayescale.links import LOG
 from bayescale.noise import Noise
 from bayescale.observations import link_standard_error
-from bayescale.runs import Runs
+from bayescale.runs import Runs, law_inputs
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -244,18 +244,13 @@ def _shortfall(diagnostics: Diagnostics) -> str:
     return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
 
 
-def log_inputs(law: Law, runs: Runs) -> Array:
-    """Natural logarithms of a law's inputs, shape (run, input)."""
-    return np.log(np.column_stack([runs.column(name) for name in law.input_names]))
-
-
-def error_process(law: Law, log_inputs: Array, cluster: NDArray[Any] | None) -> Process:
-    """The process of a law's error; only a logarithm's shrinks as runs grow."""
-    return Process(log_inputs, cluster, decay=DECAY if law.link is LOG else 0.0)
+def error_process(law: Law, runs: Runs, cluster: NDArray[Any] | None) -> Process:
+    """The process of a law's error given runs; only a logarithm's shrinks as runs grow."""
+    return Process(law.located(law_inputs(law, runs)), cluster, decay=DECAY if law.link is LOG else 0.0)
 
 
 def _basis(law: Law, runs: Runs) -> Basis:
     """Features of the discrepancy before the outcomes have been looked at."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
     shared = runs.clusters.max() + 1 < len(runs)
-    return Basis(error_process(law, log_inputs(law, runs), runs.clusters if shared else None), scale)
+    return Basis(error_process(law, runs, runs.clusters if shared else None), scale)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescale.errors import LawError
 from bayescale.links import LOG, Link
@@ -114,11 +115,24 @@ class Derived:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """A column that a law reads."""
+    """A column that a law reads.
+
+    Parameters
+    ----------
+    name, meaning, unit : str
+    linear : float, optional
+        For an input that counts by its differences, such as a date: the difference over which a law's error changes as
+        it does over a factor of e of other inputs, which count by their ratios.
+    """
 
     name: str
     meaning: str
     unit: str
+    linear: float | None = None
+
+    def coordinate(self, values: Any) -> Any:
+        """Where values lie on the scale on which a law's error is smooth."""
+        return np.log(values) if self.linear is None else np.asarray(values) / self.linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +273,10 @@ class Law:
     def units(self) -> dict[str, str]:
         """Unit of every parameter, sampled and derived, by name."""
         return {item.name: item.unit for item in self._described}
+
+    def located(self, inputs: Values) -> NDArray[np.float64]:
+        """Points on the scales on which the law's error is smooth, shape (..., input); the inputs broadcast."""
+        return np.stack(np.broadcast_arrays(*(item.coordinate(inputs[item.name]) for item in self.inputs)), axis=-1)
 
     def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
         """Sampled and derived parameters together, in NumPy."""

@@ -33,6 +33,7 @@ class Link:
 
     Examples
     --------
+    >>> import numpy as np
     >>> LOGIT.variable("accuracy"), LOG.variable("loss"), IDENTITY.variable("elo")
     ('logit_accuracy', 'log_loss', 'elo')
     >>> float(LOGIT.inverse(LOGIT.forward(np, np.array(0.75))))

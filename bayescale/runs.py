@@ -21,6 +21,9 @@ from bayescale.tables import FloatArray, listed, missing_column, numbers_in, pos
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
 
+_NAMES = ("group", "model")
+"""Columns that tell runs of equal numbers apart."""
+
 _RAY_WIDTH = float(np.log(1.05))
 _LARGEST_LOSS = 12.0
 _SMALLEST_LOSS = 1.2
@@ -355,7 +358,7 @@ def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
 def _repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
     if len(compared) == 1:
         return  # the outcome alone does not tell runs apart
-    keys = frame[compared].assign(group=frame["group"].astype(str)) if "group" in frame else frame[compared]
+    keys = frame[compared].assign(**{name: frame[name].astype(str) for name in _NAMES if name in frame})
     rows = np.flatnonzero(keys.duplicated()) + 1
     if len(rows):
         yield (

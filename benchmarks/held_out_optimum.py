@@ -1,7 +1,7 @@
 """N* from small budgets against the isoFLOP optimum at the largest ones, on published tables.
 
 Runs up to a tenth, and a thirtieth, of the largest budget are fitted, and N* at the largest budgets is compared with
-the optimum read off the isoFLOP slices there: Porian et al.'s own (datasets/porian/optima.csv), and for the Chinchilla
+the optimum read off the isoFLOP slices there: Porian et al.'s own (the data set porian_optima), and for the Chinchilla
 runs the lowest point of a parabola through the runs near each budget. These optima have errors themselves, of about 0.1
 in log N. Run it as ``python benchmarks/held_out_optimum.py``.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 from reporting import keep, machine
 
 import bayescale as bs
-from bayescale.catalog import dataset_groups, load_runs, root
+from bayescale.catalog import dataset_groups, load_dataset, load_runs
 
 FRACTIONS = (10.0, 30.0)
 LARGEST = 3
@@ -58,8 +58,7 @@ def _measure(name: str) -> Iterator[dict[str, Any]]:
 def _optima(name: str) -> pd.DataFrame:
     table, _, group = name.partition(":")
     if group:
-        optima = pd.read_csv(root("datasets") / table / "optima.csv")
-        return optima[optima["group"] == group]
+        return load_dataset(f"{table}_optima", group=group).frame
     frame = load_runs(name).frame
     budgets = frame.assign(budget=(5 * np.log10(frame["C"])).round()).groupby("budget")
     found = []

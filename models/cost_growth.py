@@ -31,6 +31,7 @@ LAW = Law(
     inputs=(growth.YEAR,),
     outcome="cost_2023usd",
     outcome_unit="2023 US dollars",
+    scatter=1.0,
     parameters=(Y_CENTRE, GROWTH),
     derived=growth.DERIVED,
     mean=growth.mean,

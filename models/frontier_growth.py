@@ -31,6 +31,7 @@ LAW = Law(
     inputs=(growth.YEAR,),
     outcome="C",
     outcome_unit="FLOP",
+    scatter=1.0,
     parameters=(Y_CENTRE, GROWTH),
     derived=growth.DERIVED,
     mean=growth.mean,

@@ -13,7 +13,7 @@ from bayescale.allocation import numeric_optimum, optimum, six_nd, tokens_at
 from bayescale.catalog import law_names, load_law
 from bayescale.errors import LawError
 from bayescale.fitting import fit_law
-from bayescale.forecasting import law_mean
+from bayescale.forecasting import link_mean
 
 fit = partial(fit_law, discrepancy=False)
 """Takes the law as true."""
@@ -67,7 +67,7 @@ def test_other_flop_rules_agree_with_brute_force(thin_fit, flops):
     np.testing.assert_allclose(flops(draws["N"], draws["D"]), np.broadcast_to(BUDGETS, (2, 20, 3)), rtol=1e-6)
     for i, budget in enumerate(BUDGETS):
         N = np.geomspace(1e7, 1e14, 20_000)
-        losses = law_mean(fitted, {"N": N, "D": tokens_at(flops, np.full(len(N), budget), N)})
+        losses = np.exp(link_mean(fitted, {"N": N, "D": tokens_at(flops, np.full(len(N), budget), N)}))
         at = draws.isel(budget=i)
         np.testing.assert_allclose(at["N"].to_numpy().ravel(), N[losses.argmin(axis=1)], rtol=1e-3)
         assert (at["latent"].to_numpy().ravel() <= losses.min(axis=1) * (1 + 1e-12)).all()

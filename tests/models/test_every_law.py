@@ -11,8 +11,8 @@ from bayescale.posterior import build_model
 from bayescale.runs import Runs
 from bayescale.sampling.logdensity import interpreted_mode
 
-NOISE = 0.003
-"""Standard deviation of the log outcome in simulated runs."""
+NOISE = 0.75
+"""Standard deviation of simulated runs on the link's scale, over the scatter that the law expects."""
 
 
 def crossed(**levels):
@@ -34,6 +34,11 @@ DESIGNS = {
     ("N", "D", "w_bits"): crossed(N=SIZES[:4], D=TOKENS[:4], w_bits=np.array([1.0, 2.0, 4.0, 8.0, 16.0])),
     ("N", "D", "granularity"): crossed(N=SIZES[:4], D=TOKENS[:4], granularity=np.array([1.0, 2.0, 4.0, 8.0, 16.0])),
     ("N", "experts"): crossed(N=np.geomspace(1e7, 1e9, 5), experts=2.0 ** np.arange(10)),
+    ("N", "D", "width", "depth"): crossed(N=SIZES[:3], D=TOKENS[:3], width=[256.0, 1024, 4096], depth=[4.0, 16, 64]),
+    ("loss",): {"loss": np.linspace(2.2, 4.5, 20)},
+    ("samples",): {"samples": 2.0 ** np.arange(14)},
+    ("C", "board_size"): crossed(C=np.geomspace(1e10, 1e16, 9), board_size=np.arange(3.0, 8.0)),
+    ("N", "interactions"): crossed(N=np.geomspace(1e4, 1e7, 5), interactions=np.geomspace(1e6, 1e9, 5)),
 }
 """Runs that suit a law, by the inputs it reads."""
 
@@ -47,6 +52,11 @@ PLAUSIBLE = {
     "joules": (1e5, 1e13),
     "seconds_per_token": (1e-4, 1.0),
     "cost_2023usd": (1.0, 1e10),
+    "accuracy": (0.0, 1.0),
+    "coverage": (0.0, 1.0),
+    "elo": (-6000.0, 3000.0),
+    "performance": (1e6, 1e18),
+    "N": (1e3, 1e14),
 }
 """What nine tenths of outcomes at the design lie within before the runs are seen; with a log link errors may pass 1."""
 
@@ -59,12 +69,17 @@ LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 
 
+SETTINGS = {"chance": 0.25, "answer_tokens": 4.0}
+
+
 def design(law):
-    return DESIGNS[law.input_names]
+    inputs = DESIGNS[law.input_names]
+    n = len(next(iter(inputs.values())))
+    return inputs | {setting.name: np.full(n, SETTINGS[setting.name]) for setting in law.settings}
 
 
 def centre(law):
-    return {name: np.exp(np.log(values).mean(keepdims=True)) for name, values in design(law).items()}
+    return {name: np.exp(np.log(values).mean(keepdims=True)) for name, values in DESIGNS[law.input_names].items()}
 
 
 def width(draws):
@@ -103,8 +118,9 @@ def simulated(from_prior):
             truth[item.name] = np.median(own) + (item.shift(np, truth) if item.shift else 0)
         mean = law.mean(np, design(law), law.all_parameters(truth, centre(law)))
         rng = np.random.default_rng(1)
-        frame = pd.DataFrame({**design(law), law.outcome: mean * np.exp(rng.normal(scale=NOISE, size=mean.shape))})
-        return truth, Runs.from_frame(frame, outcome=law.outcome)
+        outcome = law.link.inverse(law.link.forward(np, mean) + rng.normal(scale=NOISE * law.scatter, size=mean.shape))
+        frame = pd.DataFrame({**design(law), law.outcome: outcome})
+        return truth, Runs.from_frame(frame, outcome=law.outcome, domain=law.link.domain)
 
     return simulate
 
@@ -114,7 +130,7 @@ def test_outcomes_are_plausible_before_the_runs_are_seen(law, from_prior):
     mean = law.mean(np, design(law), law.all_parameters(from_prior(law), centre(law)))
     assert mean.shape == (2000, len(next(iter(design(law).values()))))
     assert np.isfinite(mean).all()
-    assert (mean > 0).all()
+    assert law.link.domain != "positive" or (mean > 0).all()
     low, high = PLAUSIBLE[law.outcome]
     assert low < np.quantile(mean, 0.05)
     assert np.quantile(mean, 0.95) < high

@@ -1,0 +1,84 @@
+"""Elo against compute and board size: untrained play, an incline, and perfect play (Jones 2021)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import accuracies
+from bayescale.law import Derived, Input, Law, Parameter, Prior, Values
+from bayescale.links import IDENTITY
+
+BOARD = Input(name="board_size", meaning="side of the board", unit="cells")
+PER_DECADE = Parameter(
+    name="incline",
+    prior=Prior("LogNormal", mu=float(np.log(500.0)), sigma=0.35),
+    meaning="Elo gained per decade of compute",
+    unit="Elo/decade",
+    reason="5-95 % 280-890",
+)
+BOARD_COST = Parameter(
+    name="board_cost",
+    prior=Prior("LogNormal", mu=float(np.log(450.0)), sigma=0.5),
+    meaning="Elo that a board larger by one cell costs at equal compute",
+    unit="Elo/cell",
+    reason="5-95 % 200-1000: about a decade of compute",
+)
+AT_CENTRE = Parameter(
+    name="elo_centre",
+    prior=Prior("Normal", mu=-500.0, sigma=500.0),
+    meaning="Elo of the incline at the geometric-mean compute and board of the runs",
+    unit="Elo",
+    reason="5-95 % -1300 to 300: runs reach from untrained to perfect play",
+)
+UNTRAINED = Parameter(
+    name="untrained",
+    prior=Prior("LogNormal", mu=float(np.log(800.0)), sigma=0.6),
+    meaning="how far untrained play lies below perfect play on the geometric-mean board of the runs",
+    unit="Elo",
+    reason="5-95 % 300-2100",
+)
+UNTRAINED_COST = Parameter(
+    name="untrained_cost",
+    prior=Prior("LogNormal", mu=float(np.log(250.0)), sigma=0.6),
+    meaning="how much farther below it lies on a board larger by one cell",
+    unit="Elo/cell",
+    reason="5-95 % 90-670",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    decades = xp.log(centre["C"]) / np.log(10)
+    return {
+        "incline_constant": q["elo_centre"] - q["incline"] * decades + q["board_cost"] * centre["board_size"],
+        "untrained_constant": q["untrained_cost"] * centre["board_size"] - q["untrained"],
+    }
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    decades = xp.log(x["C"]) / np.log(10)
+    untrained = p["untrained_constant"] - p["untrained_cost"] * x["board_size"]
+    incline = p["incline"] * decades - p["board_cost"] * x["board_size"] + p["incline_constant"]
+    return xp.minimum(0.0, xp.maximum(untrained, incline))
+
+
+LAW = Law(
+    name="board_elo",
+    title="Elo of board games",
+    formula="min(0, max(m_p s + c_p, m_C log10 C + m_i s + c_i))",
+    citation="Jones 2021, arXiv:2104.03113",
+    decision="What compute plays a larger game as well, from runs on smaller ones.",
+    failure="Of the frontier, whose best-of-many points lie above what one run reaches, and kinks sharper than play.",
+    inputs=(accuracies.COMPUTE, BOARD),
+    outcome="elo",
+    outcome_unit="Elo",
+    link=IDENTITY,
+    scatter=50.0,
+    parameters=(PER_DECADE, BOARD_COST, AT_CENTRE, UNTRAINED, UNTRAINED_COST),
+    derived=(
+        Derived(name="incline_constant", meaning="Elo of the incline for one FLOP and no board, c_i", unit="Elo"),
+        Derived(name="untrained_constant", meaning="Elo of untrained play on no board, c_p", unit="Elo"),
+    ),
+    mean=mean,
+    derive=derive,
+)

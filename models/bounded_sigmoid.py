@@ -1,0 +1,51 @@
+"""A bounded metric as a sigmoid of compute between a floor and a ceiling that are both learnt (ScaleRL)."""
+
+from types import ModuleType
+from typing import Any
+
+from bayescale import accuracies
+from bayescale.law import Law, Parameter, Prior, Values
+from bayescale.links import LOGIT
+
+FLOOR = Parameter(
+    name="floor",
+    prior=Prior("Beta", alpha=1.5, beta=5.0),
+    meaning="pass rate or accuracy for hardly any compute",
+    unit=accuracies.UNIT,
+    reason="5-95 % 0.02-0.53: from nothing to guessing between two answers",
+)
+REACH = Parameter(
+    name="reach",
+    prior=Prior("Beta", alpha=2.0, beta=1.5),
+    meaning="share of what lies above the floor that unlimited compute reaches",
+    reason="5-95 % 0.17-0.95: recipes of reinforcement learning saturate at very different levels",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    ceiling = q["floor"] + (1 - q["floor"]) * q["reach"]
+    return {"ceiling": ceiling, **accuracies.derive_sigmoid(xp, q, centre)}
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    share = accuracies.sigmoid(xp, p["rise"] * xp.log(x["C"] / p["C_mid"]))
+    return accuracies.between(p["floor"], 1 - p["reach"], share)
+
+
+LAW = Law(
+    name="bounded_sigmoid",
+    title="Bounded sigmoid",
+    formula="R_0 + (A - R_0) / (1 + (C_mid/C)^B)",
+    citation="ScaleRL, Khatri et al. 2025, arXiv:2510.13786",
+    decision="How far a recipe of reinforcement learning goes, and how soon; a default for any bounded metric.",
+    failure="The ceiling is the prior's until the curve has passed its half-way point.",
+    inputs=(accuracies.COMPUTE,),
+    outcome="accuracy",
+    outcome_unit=accuracies.UNIT,
+    link=LOGIT,
+    scatter=accuracies.SCATTER,
+    parameters=(FLOOR, REACH, accuracies.LOG_ODDS, accuracies.RISE),
+    derived=(accuracies.CEILING, accuracies.C_MID),
+    mean=mean,
+    derive=derive,
+)

@@ -1,0 +1,35 @@
+"""Accuracy straight from compute: minus its logarithm falls as a power (Krajewski et al. 2025)."""
+
+from types import ModuleType
+from typing import Any
+
+from bayescale import accuracies
+from bayescale.law import Derived, Law, Values
+from bayescale.links import LOGIT
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    return {"log_A": xp.log(q["surprise"]) + q["exponent"] * xp.log(centre["C"])}
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return xp.exp(-xp.exp(p["log_A"] - p["exponent"] * xp.log(x["C"])))
+
+
+LAW = Law(
+    name="direct_accuracy",
+    title="Accuracy straight from compute",
+    formula="exp(-A C^-a)",
+    citation="Krajewski et al. 2025, arXiv:2512.08894",
+    decision="Task accuracy of a planned run at the same tokens per parameter, without a law of loss between.",
+    failure="Knows neither chance nor ceiling: runs that guess do not follow it.",
+    inputs=(accuracies.COMPUTE,),
+    outcome="accuracy",
+    outcome_unit=accuracies.UNIT,
+    link=LOGIT,
+    scatter=accuracies.SCATTER,
+    parameters=(accuracies.LOG_LEVEL, accuracies.EXPONENT),
+    derived=(Derived(name="log_A", meaning="log of the coefficient of C^-a"),),
+    mean=mean,
+    derive=derive,
+)

@@ -1,0 +1,56 @@
+"""Chinchilla's law in all parameters, for runs that count those outside the embeddings (Pearce and Song 2024)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import additive
+from bayescale.law import TOKENS, Input, Law, Parameter, Prior, Values, power
+
+EMBEDDINGS = Parameter(
+    name="omega",
+    prior=Prior("LogNormal", mu=float(np.log(47_000.0)), sigma=0.7),
+    meaning="embedding parameters over the cube root of the others",
+    unit="parameters^(2/3)",
+    reason="5-95 % 15,000-150,000: vocabularies of 10 to 100 thousand tokens and a fixed shape",
+)
+
+
+def all_parameters(xp: ModuleType, n: Any, omega: Any) -> Any:
+    """Parameters with embeddings, whose width grows as the cube root of what they are added to."""
+    return n + omega * power(xp, n, 1 / 3)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    return additive.derive(xp, q, {**centre, "N": all_parameters(xp, centre["N"], q["omega"])})
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    n = all_parameters(xp, x["N"], p["omega"])
+    return p["E"] + p["A"] * power(xp, n, -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+
+
+LAW = Law(
+    name="embedding_aware",
+    title="Embedding-aware Chinchilla",
+    formula="E + A (N + omega N^(1/3))^-alpha + B D^-beta",
+    citation="Pearce, Song 2024, arXiv:2406.12907",
+    decision="Translates small runs counted without embeddings to sizes where these no longer matter.",
+    failure="Needs runs below 100M parameters to tell embeddings from the exponent.",
+    inputs=(
+        Input(name="N", meaning="model parameters outside the embeddings", unit="parameters"),
+        TOKENS,
+    ),
+    parameters=(
+        additive.LEVEL_N,
+        additive.LEVEL_D,
+        additive.centre_loss(additive.sum_of_levels),
+        additive.EXPONENT,
+        additive.ALLOCATION,
+        EMBEDDINGS,
+    ),
+    derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
+    mean=mean,
+    derive=derive,
+)

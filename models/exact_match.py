@@ -1,0 +1,52 @@
+"""Exact match of answers of several tokens, each of which must be right: emergence from a smooth law (Schaeffer)."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale import accuracies
+from bayescale.law import PARAMETERS, Derived, Law, Parameter, Prior, Setting, Values
+from bayescale.links import LOGIT
+
+LENGTH = Setting(
+    name="answer_tokens",
+    meaning="tokens that must all be right; 1 takes the answer as a whole",
+    unit="tokens",
+    default=1.0,
+)
+SURPRISE = Parameter(
+    name="surprise",
+    prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.5),
+    meaning="loss per answer token at the geometric-mean N of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.04-6 nats: a token of a long answer, or a short answer as a whole",
+)
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    return {"log_N_c": xp.log(centre["N"]) + xp.log(q["surprise"]) / q["exponent"]}
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return xp.exp(-x["answer_tokens"] * xp.exp(p["exponent"] * (p["log_N_c"] - xp.log(x["N"]))))
+
+
+LAW = Law(
+    name="exact_match",
+    title="Exact match",
+    formula="exp(-T (N/N_c)^-alpha)",
+    citation="Schaeffer, Miranda, Koyejo 2023, arXiv:2304.15004",
+    decision="Whether an ability that seems absent is about to emerge, and at what size.",
+    failure="Takes tokens of an answer as independent, and the tokens of all runs' training as enough.",
+    inputs=(PARAMETERS,),
+    settings=(LENGTH,),
+    outcome="accuracy",
+    outcome_unit=accuracies.UNIT,
+    link=LOGIT,
+    scatter=accuracies.SCATTER,
+    parameters=(SURPRISE, accuracies.EXPONENT),
+    derived=(Derived(name="log_N_c", meaning="log of the size at which a token's loss is one nat"),),
+    mean=mean,
+    derive=derive,
+)

@@ -1,0 +1,32 @@
+"""M1: a pure power of one input, without a floor (Alabdulmohsin et al. 2022)."""
+
+from types import ModuleType
+from typing import Any
+
+from bayescale import curves
+from bayescale.law import Derived, Law, Values
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    return {"log_b": xp.log(q["y_centre"]) + q["slope"] * xp.log(centre["x"])}
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    return xp.exp(p["log_b"] - p["slope"] * xp.log(x["x"]))
+
+
+LAW = Law(
+    name="m1",
+    title="M1",
+    formula="b x^-c",
+    citation="Alabdulmohsin, Neyshabur, Zhai 2022, arXiv:2209.06640",
+    decision="The fewest assumptions: what more x brings if nothing ever stops it.",
+    failure="Has no floor, so far ahead it promises too much.",
+    inputs=(curves.X,),
+    outcome="y",
+    outcome_unit="",
+    parameters=(curves.Y_CENTRE, curves.SLOPE),
+    derived=(Derived(name="log_b", meaning="log of the coefficient of x^-c"),),
+    mean=mean,
+    derive=derive,
+)

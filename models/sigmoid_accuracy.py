@@ -1,0 +1,33 @@
+"""Accuracy as a sigmoid of log compute, between guessing and a ceiling."""
+
+from types import ModuleType
+from typing import Any
+
+from bayescale import accuracies
+from bayescale.law import Law, Values
+from bayescale.links import LOGIT
+
+
+def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+    share = accuracies.sigmoid(xp, p["rise"] * xp.log(x["C"] / p["C_mid"]))
+    return accuracies.between(x["chance"], p["missed"], share)
+
+
+LAW = Law(
+    name="sigmoid_accuracy",
+    title="Sigmoid of compute",
+    formula="chance + (1 - chance) (1 - missed) / (1 + (C_mid/C)^k)",
+    citation="A common form; as an observational law in Ruan, Maddison, Hashimoto 2024, arXiv:2405.10938",
+    decision="At what compute a task leaves chance, and reaches a target.",
+    failure="While all models guess, nothing says when the rise begins; families of models differ in compute alone.",
+    inputs=(accuracies.COMPUTE,),
+    settings=(accuracies.CHANCE,),
+    outcome="accuracy",
+    outcome_unit=accuracies.UNIT,
+    link=LOGIT,
+    scatter=accuracies.SCATTER,
+    parameters=(accuracies.MISSED, accuracies.LOG_ODDS, accuracies.RISE),
+    derived=(accuracies.C_MID,),
+    mean=mean,
+    derive=accuracies.derive_sigmoid,
+)
