@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bayescale.catalog import load_card as load_card
     from bayescale.catalog import load_dataset as load_dataset
     from bayescale.catalog import load_law as load_law
+    from bayescale.chains import Chain as Chain
+    from bayescale.chains import fit_chain as fit_chain
     from bayescale.comparison import Comparison as Comparison
     from bayescale.comparison import compare as compare
     from bayescale.ensembles import Ensemble as Ensemble
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from bayescale.law import Law as Law
     from bayescale.law import Parameter as Parameter
     from bayescale.law import Prior as Prior
+    from bayescale.links import IDENTITY as IDENTITY
+    from bayescale.links import LOG as LOG
+    from bayescale.links import LOGIT as LOGIT
+    from bayescale.pooling import Pooled as Pooled
     from bayescale.runs import Runs as Runs
     from bayescale.stacking import fit as fit
     from bayescale.storage import load as load
@@ -36,7 +42,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Backtest": "backtesting",
+    "Chain": "chains",
     "Comparison": "comparison",
+    "IDENTITY": "links",
+    "LOG": "links",
+    "LOGIT": "links",
+    "Pooled": "pooling",
+    "fit_chain": "chains",
     "backtest": "backtesting",
     "compare": "comparison",
     "BayescaleError": "errors",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, draw_error, link_mean, prior_warnings
+from bayescale.forecasting import add_noise, compute_warnings, draw_error, interpolated, link_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
 from bayescale.quantities import format_quantity
 
@@ -183,7 +183,7 @@ def _optimum_with_error(
         errors = draw_error(fit, points, rng)
         heights = link_mean(fit, points) + errors
         n_best[:, i] = np.exp(_lowest(log_n, heights))
-        error[:, i] = _interpolated(log_n, errors, np.log(n_best[:, i]))
+        error[:, i] = interpolated(log_n, errors, np.log(n_best[:, i]))
     return n_best, error
 
 
@@ -194,13 +194,6 @@ def _lowest(grid: Array, heights: Array) -> Array:
     before, at, after = (heights[rows, lowest + k] for k in (-1, 0, 1))
     curvature = np.maximum(before - 2 * at + after, 1e-300)
     return np.asarray(grid[lowest] + np.clip(0.5 * (before - after) / curvature, -1, 1) * (grid[1] - grid[0]))
-
-
-def _interpolated(grid: Array, values: Array, places: Array) -> Array:
-    position = (places - grid[0]) / (grid[1] - grid[0])
-    left = np.floor(position).astype(int).clip(0, len(grid) - 2)
-    rows, share = np.arange(len(values)), position - left
-    return np.asarray((1 - share) * values[rows, left] + share * values[rows, left + 1])
 
 
 def numeric_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:

@@ -293,6 +293,7 @@ def load_runs(
     columns: Mapping[str, str] | None = None,
     outcome: str | None = None,
     domain: str | None = None,
+    series_apart: bool = True,
 ) -> Runs:
     """Load a shipped data set by its name, or a table of one's own by the path of its file.
 
@@ -308,6 +309,8 @@ def load_runs(
         or as :meth:`Runs.read` finds it.
     domain : {"positive", "fraction", "real"}, optional
         Values that the outcome can take; by default those of the card, or positive ones.
+    series_apart : bool
+        Whether a data set of several series is refused unless one of them is named.
 
     Returns
     -------
@@ -332,7 +335,7 @@ def load_runs(
     path = Path(name_or_path)
     name, _, group = str(name_or_path).partition(":")
     if name in dataset_names():
-        runs = _one_series(name, group)
+        runs = _one_series(name, group) if series_apart or group else _every_series(name)
         if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain):
             return runs
         asked = {"outcome": outcome or runs.outcome, "domain": domain or runs.domain}
@@ -352,6 +355,10 @@ def _one_series(name: str, group: str) -> Runs:
             f"Groups: {', '.join(groups)}"
         )
     return load_dataset(name, group=group or None)
+
+
+def _every_series(name: str) -> Runs:
+    return replace(load_dataset(name), warnings=())
 
 
 def _series(card: Card, frame: pd.DataFrame, group: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ are rotated so that they are independent, and the likelihood costs one matrix pr
 runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -79,14 +79,17 @@ class Process:
         return np.asarray(axes[:, kept] / np.sqrt(variance[kept]))
 
     @cached_property
-    def at_runs(self) -> Array:
-        """Features of the fitted runs, and after them indicators of each training run's own effect."""
-        features = self.features(self.log_inputs)
+    def smooth_at_runs(self) -> Array:
+        """Features of the fitted runs, shape (run, feature)."""
+        return self.features(self.log_inputs)
+
+    @property
+    def run_effects(self) -> Array:
+        """Indicators of each training run's own effect, shape (run, training run); none if every row is a run."""
         if self.cluster is None:
-            return features
+            return np.empty((len(self.log_inputs), 0))
         labels, member = np.unique(self.cluster, return_inverse=True)
-        own = np.sqrt(RUN_SHARE) * self.scale(self.log_inputs)[:, None] * np.eye(len(labels))[member]
-        return np.hstack([features, own])
+        return np.asarray(np.sqrt(RUN_SHARE) * self.scale(self.log_inputs)[:, None] * np.eye(len(labels))[member])
 
     def correlation(self, a: Array, b: Array) -> Array:
         """Matern 5/2 correlation between points of shape (point, input)."""
@@ -111,22 +114,57 @@ class Process:
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
+class Separate:
+    """The processes of groups of runs that a law may miss independently of each other.
+
+    Parameters
+    ----------
+    parts : tuple of Process
+        One a group.
+    rows : tuple of array
+        The group's rows among all fitted runs.
+    """
+
+    parts: tuple[Process, ...]
+    rows: tuple[NDArray[np.intp], ...]
+
+    @cached_property
+    def smooth_at_runs(self) -> Array:
+        """Features of the fitted runs, shape (run, feature)."""
+        return self._blocks([part.smooth_at_runs for part in self.parts])
+
+    @property
+    def run_effects(self) -> Array:
+        """Indicators of each training run's own effect, shape (run, training run)."""
+        return self._blocks([part.run_effects for part in self.parts])
+
+    def _blocks(self, matrices: Sequence[Array]) -> Array:
+        found = np.zeros((sum(map(len, self.rows)), sum(matrix.shape[1] for matrix in matrices)))
+        column = 0
+        for rows, matrix in zip(self.rows, matrices, strict=True):
+            found[rows, column : column + matrix.shape[1]] = matrix
+            column += matrix.shape[1]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Basis[P: Process | Separate]:
     """A process in the directions in which the runs' residuals are independent.
 
     Parameters
     ----------
-    process : Process
+    process : Process or Separate
     noise_scale : array, shape (run,)
         Standard deviation of each run's noise relative to sigma.
     """
 
-    process: Process
+    process: P
     noise_scale: Array
 
     @cached_property
     def _rotated(self) -> tuple[Array, Array, Array]:
-        left, singular, right = np.linalg.svd(self.process.at_runs / self.noise_scale[:, None], full_matrices=False)
+        at_runs = np.hstack([self.process.smooth_at_runs, self.process.run_effects])
+        left, singular, right = np.linalg.svd(at_runs / self.noise_scale[:, None], full_matrices=False)
         return left, np.square(singular), right
 
     @property
@@ -143,7 +181,7 @@ class Basis:
         """Residuals of shape (draw, run) along the directions, shape (draw, direction)."""
         return np.asarray((residuals / self.noise_scale) @ self.rotation)
 
-    def condition(self, rotated: Array, sigma: Array, tau: Array) -> "Conditional":
+    def condition(self, rotated: Array, sigma: Array, tau: Array) -> "Conditional[P]":
         """The process given rotated residuals of shape (draw, direction), and sigma and tau of shape (draw,)."""
         _, variances, right = self._rotated
         noise, amplitude = np.square(sigma)[:, None], np.square(tau)[:, None]
@@ -158,7 +196,7 @@ class Basis:
 
 
 @dataclass(frozen=True, eq=False)
-class Conditional:
+class Conditional[P: Process | Separate]:
     """The process given the runs, draw by draw: independent coefficients of the rotated features.
 
     Attributes
@@ -169,13 +207,19 @@ class Conditional:
     right : array, shape (direction, feature)
     """
 
-    process: Process
+    process: P
     means: Array
     variances: Array
     amplitude: Array
     right: Array
 
-    def moments(self, log_inputs: Array) -> tuple[Array, Array]:
+    @property
+    def mean_at_runs(self) -> Array:
+        """Mean of the error at the fitted runs, without their own effects, shape (draw, run)."""
+        features = self.process.smooth_at_runs
+        return np.asarray(self.means @ (features @ self.right[:, : features.shape[1]].T).T)
+
+    def moments(self: "Conditional[Process]", log_inputs: Array) -> tuple[Array, Array]:
         """Mean and variance of the error at points of shape (point, input); each of shape (draw, point)."""
         loadings = self._loadings(log_inputs)
         mean = self.means @ loadings.T
@@ -184,7 +228,7 @@ class Conditional:
         variance = self.variances @ np.square(loadings).T + self.amplitude * left_over
         return mean, np.maximum(variance, 0.0)
 
-    def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
+    def draw(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the error at points, one function per draw, shape (draw, point)."""
         coefficients = self.means + np.sqrt(self.variances) * rng.standard_normal(self.means.shape)
         variance, axes = np.linalg.eigh(self._left_over(log_inputs))
@@ -193,20 +237,20 @@ class Conditional:
         return np.asarray(coefficients @ self._loadings(log_inputs).T + np.sqrt(self.amplitude) * fresh)
 
     @property
-    def run_share(self) -> Array:
+    def run_share(self: "Conditional[Process]") -> Array:
         """Variance of a new run's own effect at the largest run, shape (draw, 1); zero if every row is a run."""
         return (0.0 if self.process.cluster is None else RUN_SHARE) * self.amplitude
 
-    def run_variance(self, log_inputs: Array) -> Array:
+    def run_variance(self: "Conditional[Process]", log_inputs: Array) -> Array:
         """Variance of a new run's own effect at points, shape (draw, point)."""
         return np.asarray(self.run_share * np.square(self.process.scale(log_inputs)))
 
-    def _loadings(self, log_inputs: Array) -> Array:
+    def _loadings(self: "Conditional[Process]", log_inputs: Array) -> Array:
         """Features of points in the rotated coordinates; a point's own run is new, so it loads on no run effect."""
         features = self.process.features(log_inputs)
         return np.asarray(features @ self.right[:, : features.shape[1]].T)
 
-    def _left_over(self, log_inputs: Array) -> Array:
+    def _left_over(self: "Conditional[Process]", log_inputs: Array) -> Array:
         """Covariance, for unit tau, that the rotated features do not span."""
         features = self.process.features(log_inputs)
         right = self.right[:, : features.shape[1]]
@@ -244,7 +288,7 @@ def log_likelihood(residual: Any, sigma: Any, tau: Any, rotation: Any, variances
     ) - pt.sum(pt.log(noise_scale))
 
 
-def pointwise_log_likelihood(basis: Basis, residuals: Array, sigma: Array, tau: Array) -> Array:
+def pointwise_log_likelihood(basis: Basis[Process], residuals: Array, sigma: Array, tau: Array) -> Array:
     """Log density of each run's residual given all others, shape (draw, run).
 
     With covariance K and precision Q = K^-1 the residual r_i given the others is normal with mean r_i - (Q r)_i / Q_ii

@@ -18,6 +18,7 @@ from bayescale.discrepancy import (
     DEGREES_OF_FREEDOM,
     Basis,
     Conditional,
+    Process,
     noise_scale,
     pointwise_log_likelihood,
     tau_parameter,
@@ -43,7 +44,7 @@ class Record:
     """Where a fit comes from, so that it can be repeated.
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
-    which has no hash.
+    which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs.
     """
 
     law: str
@@ -60,6 +61,7 @@ class Record:
     seed: int
     created_at: str
     versions: Mapping[str, str]
+    pool: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +122,7 @@ class Fit:
         return self.law.outcome
 
     @cached_property
-    def basis(self) -> Basis | None:
+    def basis(self) -> Basis[Process] | None:
         """Features of the law's discrepancy; None if the law was taken as true."""
         if not self.record.discrepancy:
             return None
@@ -182,7 +184,7 @@ class Fit:
         return np.asarray(self.on_link - self.law.link.forward(np, self.law.mean(np, self.inputs, columns)))
 
     @cached_property
-    def conditional(self) -> Conditional:
+    def conditional(self) -> Conditional[Process]:
         """The discrepancy given the runs, draw by draw; only of a fit with one."""
         if self.basis is None:
             raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
@@ -261,24 +263,58 @@ def fit_law(
         raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved_law = law if isinstance(law, Law) else catalog.load_law(law)
     table = as_runs(runs, resolved_law)
-    resolved_noise = _noise(noise, discrepancy)
+    _noise(noise, discrepancy)
     warnings = [*table.warnings, *check_runs(resolved_law, table)]
+    asked: dict[str, Any] = {
+        "noise": noise,
+        "discrepancy": discrepancy,
+        "draws": draws,
+        "chains": chains,
+        "seed": seed,
+    }
+    sampled = sampled_runs(resolved_law, table, engine=engine, certify=certify, **asked)
+    return assembled(law, table, sampled, warnings, **asked)
 
-    # Threads help none of the small matrices of a fit, and fight each other where many fits run at once.
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1, user_api="blas"):
-        sampled = infer(resolved_law, table, resolved_noise, discrepancy, engine, draws, chains, seed, certify=certify)
+def assembled(
+    law: str | Path | Law,
+    runs: Runs,
+    sampled: Sampled,
+    warnings: Iterable[str],
+    *,
+    noise: str,
+    discrepancy: bool,
+    draws: int,
+    chains: int,
+    seed: int,
+    pool: tuple[str, ...] = (),
+) -> Fit:
+    """Put draws of a law's posterior together with what they came from.
+
+    Parameters
+    ----------
+    law : str, path or Law
+        As it was given, which tells where its code is.
+    runs : Runs
+    sampled : Sampled
+    warnings : iterable of str
+        Of the runs.
+    noise, discrepancy, draws, chains, seed
+        As asked for.
+    pool : tuple of str
+        Parameters that the draws share with other groups of runs.
+    """
+    resolved = law if isinstance(law, Law) else catalog.load_law(law)
     result = Fit(
-        tree=_tree(resolved_law, _all_parameters(resolved_law, resolved_noise, discrepancy), table, sampled),
-        law=resolved_law,
+        tree=_tree(resolved, _all_parameters(resolved, _noise(noise, discrepancy), discrepancy), runs, sampled),
+        law=resolved,
         record=Record(
-            law=resolved_law.name,
+            law=resolved.name,
             law_origin=_law_origin(law),
             law_hash=None if isinstance(law, Law) else catalog.law_source_hash(law),
-            dataset=table.source,
-            data_hash=table.data_hash,
-            n_runs=len(table),
+            dataset=runs.source,
+            data_hash=runs.data_hash,
+            n_runs=len(runs),
             noise=noise,
             discrepancy=discrepancy,
             engine=sampled.engine,
@@ -287,11 +323,33 @@ def fit_law(
             seed=seed,
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
+            pool=pool,
         ),
         diagnostics=sampled.diagnostics,
-        notes=table.notes,
+        notes=runs.notes,
     )
     return replace(result, warnings=(*warnings, *sampled.warnings, *_identification_warnings(result)))
+
+
+def sampled_runs(
+    law: Law,
+    runs: Runs,
+    *,
+    noise: str,
+    discrepancy: bool,
+    engine: Engine,
+    draws: int,
+    chains: int,
+    seed: int,
+    certify: bool = True,
+) -> Sampled:
+    """Draw from the posterior of a law given runs that have been checked."""
+    # Threads help none of the small matrices of a fit, and fight each other where many fits run at once.
+    from threadpoolctl import threadpool_limits
+
+    resolved = _noise(noise, discrepancy)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return infer(law, runs, resolved, discrepancy, engine, draws, chains, seed, certify=certify)
 
 
 def with_log_likelihood(fitted: Fit) -> Fit:
@@ -420,7 +478,7 @@ def _tree(
     )
 
 
-def _constant_data(law: Law, runs: Runs, basis: Basis | None) -> xr.Dataset:
+def _constant_data(law: Law, runs: Runs, basis: Basis[Process] | None) -> xr.Dataset:
     from bayescale.posterior import design_centre
 
     read = law_inputs(law, runs)

@@ -199,6 +199,14 @@ def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) 
     return fit.conditional.draw(located, rng)
 
 
+def interpolated(grid: Array, values: Array, places: Array) -> Array:
+    """Each row's values on an even grid at a place of its own, shape (sample,)."""
+    position = (places - grid[0]) / (grid[1] - grid[0])
+    left = np.floor(position).astype(int).clip(0, len(grid) - 2)
+    rows, share = np.arange(len(values)), position - left
+    return np.asarray((1 - share) * values[rows, left] + share * values[rows, left + 1])
+
+
 def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
     """Mean and variance of the law's error and a new run's own, each of shape (sample, point)."""
     located = fit.law.located(points)
@@ -273,7 +281,7 @@ def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
 def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     law = fit.law
     names = (*law.input_names, *(setting.name for setting in law.settings))
-    given = {**_shared_settings(fit), **inputs}
+    given = {**shared_settings(fit), **inputs}
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in names]
     if missing or unknown:
@@ -289,7 +297,7 @@ def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Arra
     return points
 
 
-def _shared_settings(fit: Fit) -> dict[str, float]:
+def shared_settings(fit: Fit) -> dict[str, float]:
     """Settings that are the same for all fitted runs, and so for new ones unless they are said."""
     values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

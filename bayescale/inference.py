@@ -14,9 +14,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import DECAY, Basis, Process, noise_scale
+from bayescale.discrepancy import DECAY, Basis, Process, Separate, noise_scale
 from bayescale.intervals import SAMPLE_DIMS
-from bayescale.law import Law
+from bayescale.law import GROUP, Law
 from bayescale.links import LOG
 from bayescale.noise import Noise
 from bayescale.observations import link_standard_error
@@ -109,7 +109,7 @@ class Compiled:
             self._prior = {seed: self._density.prior(PRIOR_DRAWS, seed)}
         return self._prior[seed]
 
-    def _with_runs(self, runs: Runs, basis: Basis | None) -> "tuple[pm.Model, LogDensity]":
+    def _with_runs(self, runs: Runs, basis: Basis[Any] | None) -> "tuple[pm.Model, LogDensity]":
         from bayescale.posterior import build_model, set_runs
         from bayescale.sampling.logdensity import LogDensity
 
@@ -156,7 +156,7 @@ class Sampled:
     diagnostics: Diagnostics
     warnings: tuple[str, ...] = ()
     prior: dict[str, Array] = field(default_factory=dict)
-    basis: Basis | None = None
+    basis: Basis[Any] | None = None
 
 
 def _sample(
@@ -245,12 +245,18 @@ def _shortfall(diagnostics: Diagnostics) -> str:
 
 
 def error_process(law: Law, runs: Runs, cluster: NDArray[Any] | None) -> Process:
-    """The process of a law's error given runs; only a logarithm's shrinks as runs grow."""
+    """The process of a law's error given runs of one group; only a logarithm's shrinks as runs grow."""
     return Process(law.located(law_inputs(law, runs)), cluster, decay=DECAY if law.link is LOG else 0.0)
 
 
-def _basis(law: Law, runs: Runs) -> Basis:
+def _basis(law: Law, runs: Runs) -> Basis[Any]:
     """Features of the discrepancy before the outcomes have been looked at."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
     shared = runs.clusters.max() + 1 < len(runs)
-    return Basis(error_process(law, runs, runs.clusters if shared else None), scale)
+    if GROUP not in law.settings:
+        return Basis(error_process(law, runs, runs.clusters if shared else None), scale)
+    codes = law_inputs(law, runs)[GROUP.name]
+    rows = tuple(np.flatnonzero(codes == code) for code in np.unique(codes))
+    groups = [runs.take(each) for each in rows]
+    parts = tuple(error_process(law, group, group.clusters if shared else None) for group in groups)
+    return Basis(Separate(parts, rows), scale)

@@ -76,6 +76,9 @@ class Parameter:
         ``shift(xp, sampled)``: the prior is that of the parameter minus this positive function of the parameters that
         stand before it. A level that the runs fix tightly can so be a coordinate of its own, while the prior stays on
         the part of it that is believed in.
+    arguments : callable, optional
+        ``arguments(xp, sampled)``: those arguments of the prior that depend on the parameters that stand before it, as
+        a group's value does on the mean of all groups.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class Parameter:
     unit: str = ""
     reason: str = ""
     shift: Callable[[ModuleType, Values], Any] | None = None
+    arguments: Callable[[ModuleType, Values], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         if self.name in RESERVED:
@@ -164,6 +168,7 @@ class PublishedFit:
     note: str = ""
 
 
+GROUP = Setting(name="group_code", meaning="group that a run belongs to, counted from 0", domain="real", unit="")
 PARAMETERS = Input(name="N", meaning="model parameters", unit="parameters")
 TOKENS = Input(name="D", meaning="training tokens", unit="tokens")
 

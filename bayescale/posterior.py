@@ -4,6 +4,7 @@ Both samplers, the prior and posterior predictive and the pointwise log likeliho
 no second log density anywhere.
 """
 
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis | None = None) -> "pm.Model":
+def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = None) -> "pm.Model":
     """Build the posterior of a law given runs.
 
     The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
@@ -36,7 +37,7 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis | None = None) 
         Must hold the law's inputs and outcome; ``<outcome>_se``, where present, is each outcome's standard error, and
         ``<outcome>_n`` the number of items that a fraction was counted over.
     noise : Noise
-    basis : Basis, optional
+    basis : Basis[Any], optional
         Features of the law's discrepancy, whose amplitude ``tau`` is then sampled; without it the law is taken as true.
 
     Returns
@@ -69,7 +70,7 @@ def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Pa
     return (*law.parameters, *noise.parameters(law), *((tau_parameter(law),) if discrepancy else ()))
 
 
-def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis | None = None) -> None:
+def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis[Any] | None = None) -> None:
     """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
     import pymc as pm
 
@@ -77,7 +78,7 @@ def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis | None = None
     pm.set_data(data, model=model, coords=_coords(runs))
 
 
-def set_basis(model: "pm.Model", basis: Basis) -> None:
+def set_basis(model: "pm.Model", basis: Basis[Any]) -> None:
     """Give a model another basis of the same runs, without building it again."""
     for name, values in _basis_data(basis).items():
         model[name].set_value(values)
@@ -105,7 +106,7 @@ def _coords(runs: Runs) -> dict[str, NDArray[np.int64]]:
     return {"run": np.arange(1, len(runs) + 1)}
 
 
-def _run_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Array]:
+def _run_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Array]:
     """What the graph reads of each run; with a discrepancy, standard errors are part of its noise scales."""
     name = law.link.variable(law.outcome)
     data = law_inputs(law, runs) | {f"{name}_data": link_outcome(law, runs)}
@@ -113,13 +114,13 @@ def _run_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Array]:
     return data if error is None else data | {f"{name}_se": error}
 
 
-def _table_data(law: Law, runs: Runs, basis: Basis | None) -> dict[str, Any]:
+def _table_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Any]:
     """What the graph reads of the runs together."""
     centre = {f"centre_{key}": value for key, value in design_centre(law, runs).items()}
     return centre if basis is None else centre | _basis_data(basis)
 
 
-def _basis_data(basis: Basis) -> dict[str, Array]:
+def _basis_data(basis: Basis[Any]) -> dict[str, Array]:
     return {
         "discrepancy_rotation": basis.rotation,
         "discrepancy_variances": basis.variances,
@@ -139,14 +140,23 @@ def _add_free_variables(parameters: Iterable[Parameter]) -> dict[str, Any]:
 
     sampled: dict[str, Any] = {}
     for parameter in parameters:
-        distribution, arguments = getattr(pm, parameter.prior.distribution), parameter.prior.arguments
+        distribution = getattr(pm, parameter.prior.distribution)
+        arguments = dict(parameter.prior.arguments)
+        if parameter.arguments is not None:
+            arguments |= parameter.arguments(pt, sampled)
         if parameter.shift is None:
             sampled[parameter.name] = distribution(parameter.name, **arguments)
         else:
             sampled[parameter.name] = pm.CustomDist(
                 parameter.name,
                 parameter.shift(pt, sampled),
-                dist=lambda shift, size, d=distribution, a=arguments: shift + d.dist(**a, size=size),
+                *arguments.values(),
+                dist=functools.partial(_shifted, distribution, tuple(arguments)),
                 transform=pm.distributions.transforms.log,
             )
     return sampled
+
+
+def _shifted(distribution: Any, names: tuple[str, ...], shift: Any, *arguments_and_size: Any) -> Any:
+    """A distribution's variable plus a shift; the size comes last, as PyMC gives it."""
+    return shift + distribution.dist(**dict(zip((*names, "size"), arguments_and_size, strict=True)))

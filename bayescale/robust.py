@@ -6,7 +6,7 @@ doi:10.1080/01621459.1989.10478852) and the fit proper takes them as given. Stan
 outcomes become part of those scales in the same pass, relative to sigma at the mode.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ _STARTS = 4
 
 
 def reweighted(
-    law: Law, runs: Runs, noise: Noise, model: "pm.Model", density: "LogDensity", basis: Basis, prior_draws: Array
-) -> Basis:
+    law: Law, runs: Runs, noise: Noise, model: "pm.Model", density: "LogDensity", basis: Basis[Any], prior_draws: Array
+) -> Basis[Any]:
     """The basis with each run's noise scaled by its standard error and by how far it lies from law and discrepancy.
 
     Parameters
@@ -45,7 +45,7 @@ def reweighted(
         Left with the new basis set.
     density : LogDensity
         Of the model.
-    basis : Basis
+    basis : Basis[Any]
         With the noise scales that the runs have before they are looked at.
     prior_draws : array, shape (draw, coordinate)
         Where the search for the mode starts.
@@ -67,11 +67,10 @@ def reweighted(
     return basis
 
 
-def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis, mode: Array) -> Array:
+def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis[Any], mode: Array) -> Array:
     """What the law and its discrepancy leave of each outcome at the mode, on the link scale and over sigma."""
     parameters = density.parameters(mode)
     column = {name: values[:, None] for name, values in parameters.items()}
     residuals = link_outcome(law, runs) - law.link.forward(np, law.mean(np, law_inputs(law, runs), column))
     conditional = basis.condition(basis.rotate(residuals), parameters["sigma"], parameters["tau"])
-    fitted, _ = conditional.moments(basis.process.log_inputs)
-    return np.asarray((residuals - fitted)[0] / parameters["sigma"])
+    return np.asarray((residuals - conditional.mean_at_runs)[0] / parameters["sigma"])

@@ -16,6 +16,7 @@ from bayescale.fitting import Fit, as_runs, fit_law
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
+from bayescale.pooling import Pooled, fit_pooled
 from bayescale.runs import Runs
 from bayescale.splitting import HORIZONS, Split, run_size, splits
 
@@ -47,6 +48,10 @@ def fit(  # type: ignore[overload-overlap]
     law: Literal["auto"] | Sequence[AnyLaw], runs: AnyRuns = ..., **options: Unpack[_Options]
 ) -> Ensemble: ...
 @overload
+def fit(
+    law: AnyLaw = ..., runs: AnyRuns = ..., *, pool: Sequence[str], by: str = ..., **options: Unpack[_Options]
+) -> Pooled: ...
+@overload
 def fit(law: AnyLaw = ..., runs: AnyRuns = ..., **options: Unpack[_Options]) -> Fit: ...
 def fit(
     law: AnyLaw | Sequence[AnyLaw] = "chinchilla",
@@ -58,7 +63,9 @@ def fit(
     draws: int = 1000,
     chains: int = 4,
     seed: int = 0,
-) -> Fit | Ensemble:
+    pool: Sequence[str] = (),
+    by: str = "group",
+) -> Fit | Ensemble | Pooled:
     """Sample the posterior of a law given training runs, or of several laws that are then mixed.
 
     The default takes the law for what it is, an approximation, and learns from the runs how wrong it is.
@@ -82,10 +89,15 @@ def fit(
         Shape of the posterior; importance sampling's draws are independent, so its chains are only a shape.
     seed : int
         The same seed gives the same draws.
+    pool : sequence of str
+        Parameters of a single law that differ between groups of runs, each leaning on the others (partial pooling);
+        all other parameters are the same for all groups.
+    by : str
+        Column that tells those groups apart.
 
     Returns
     -------
-    Fit or Ensemble
+    Fit or Ensemble, or Pooled if ``pool`` names parameters
         Marked in ``warnings`` and ``certified`` if neither sampler is certified.
 
     Raises
@@ -106,6 +118,10 @@ def fit(
     ['chinchilla', 'tied']
     """
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
+    if pool:
+        if several(law):
+            raise LawError("pooling takes a single law: name it")
+        return fit_pooled(law, runs, pool, by=by, draws=draws, chains=chains, **options)
     if not several(law):
         return fit_law(law, runs, draws=draws, chains=chains, **options)
     laws, table = chosen_laws(law, runs)

@@ -1,0 +1,183 @@
+"""Two steps from a planned run to what it can do: a law of its loss, and a law of an outcome given that loss.
+
+Where every run has both its loss and the outcome, the joint density of the two factors into that of the loss and that
+of the outcome given the loss, so that two fits to the same runs are the joint fit. A forecast draws the loss of the new
+run, with its law's error and its noise, and from each draw the outcome: the uncertainty of both steps reaches it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale import catalog
+from bayescale.ensembles import Posterior, first_fit
+from bayescale.errors import LawError
+from bayescale.fitting import Fit, fit_law
+from bayescale.forecasting import Forecast, add_noise, draw_error, forecast, interpolated, link_mean, shared_settings
+from bayescale.intervals import SAMPLE_DIMS
+from bayescale.law import Law
+from bayescale.runs import Runs
+from bayescale.stacking import AnyLaw, fit
+
+Array = NDArray[np.float64]
+
+_GRID = 256
+"""Values of the first outcome at which the second law's error is drawn; between them it is interpolated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Two posteriors of the same runs, the second of an outcome given the outcome of the first.
+
+    Attributes
+    ----------
+    first : Fit or Ensemble
+        Such as of loss from N and D.
+    second : Fit
+        Such as of accuracy from loss.
+
+    Examples
+    --------
+    >>> steps = fit_chain("chinchilla", "downstream_error", "gadre:c4")
+    >>> bands = steps.forecast(N=6.9e9, D=138e9)
+    >>> bands.outcome, bands.draws["predictive"].dims
+    ('error', ('chain', 'draw', 'point'))
+    >>> bool(0.4 < bands.draws["predictive"].median() < 0.6)
+    True
+    """
+
+    first: Posterior
+    second: Fit
+
+    @property
+    def certified(self) -> bool:
+        """Whether the draws of both steps can stand for their posteriors."""
+        return self.first.certified and self.second.certified
+
+    def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
+        """Forecast the second outcome at inputs of the first law.
+
+        Parameters
+        ----------
+        seed : int
+            Of the noise; the same seed gives the same draws.
+        **inputs : array_like
+            Inputs of the first law, such as ``N`` and ``D``, and settings of the second, such as ``chance``.
+
+        Returns
+        -------
+        Forecast
+            ``predictive`` is of a new run: its loss, and its outcome given that loss, each with noise. ``latent`` is
+            what runs at that point come to on average, without the noise of either step.
+
+        Raises
+        ------
+        LawError
+            As of :func:`bayescale.forecast`.
+        """
+        own = {setting.name: inputs.pop(setting.name) for setting in self.second.law.settings if setting.name in inputs}
+        bands = forecast(self.first, seed=seed, **inputs)
+        rng = np.random.default_rng([seed, 1])
+        settings = _settings(self.second, own, bands.draws.sizes["point"])
+        variables = {}
+        for name in ("latent", "predictive"):
+            between = bands.draws[name].to_numpy().reshape(-1, bands.draws.sizes["point"])
+            given = {self.second.law.input_names[0]: between, **settings}
+            on_link = link_mean(self.second, given) + _error(self.second, between, rng)
+            values = add_noise(self.second, given, on_link, rng) if name == "predictive" else on_link
+            shaped = self.second.in_chains(self.second.law.link.inverse(values))
+            variables[name] = ((*SAMPLE_DIMS, "point"), shaped, {"units": self.second.law.outcome_unit})
+        return Forecast(
+            draws=xr.Dataset(variables, coords=bands.draws.coords),
+            outcome=self.second.outcome,
+            unit=self.second.law.outcome_unit,
+            warnings=tuple(dict.fromkeys((*bands.warnings, *self.second.warnings, *_beyond(self.second, bands)))),
+        )
+
+
+def fit_chain(
+    law: AnyLaw | list[AnyLaw],
+    then: str | Path | Law,
+    runs: str | Path | pd.DataFrame | Runs,
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    **options: Any,
+) -> Chain:
+    """Sample the posteriors of both steps given the same runs.
+
+    Parameters
+    ----------
+    law : str, path, Law, or a list of them
+        Of the first outcome, as of :func:`bayescale.fit`.
+    then : str, path or Law
+        Of the second outcome; its only input is the first outcome.
+    runs : str, path, DataFrame or Runs
+        With both outcomes.
+    draws, chains : int
+        Shape of both posteriors.
+    **options
+        ``noise``, ``discrepancy``, ``engine`` and ``seed``, as of :func:`bayescale.fit`.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    LawError
+        If the second law does not read the outcome of the first, and nothing else.
+    RunsError, CatalogError, SamplingError
+        As of :func:`bayescale.fit`.
+    """
+    second = then if isinstance(then, Law) else catalog.load_law(then)
+    first = fit(law, runs, draws=draws, chains=chains, **options)
+    if second.input_names != (first_fit(first).outcome,):
+        raise LawError(
+            f"law {second.name!r} reads {', '.join(second.input_names)}: a second step reads "
+            f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
+        )
+    return Chain(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
+
+
+def _with_outcome(runs: str | Path | pd.DataFrame | Runs, law: Law) -> str | Path | pd.DataFrame | Runs:
+    if not isinstance(runs, Runs):
+        return runs
+    return Runs.from_frame(runs.frame, source=runs.source, outcome=law.outcome, domain=law.link.domain)
+
+
+def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
+    """The law's error at each draw's own values of its only input, shape (sample, point)."""
+    if fit.basis is None:
+        return np.zeros((1, values.shape[1]))
+    (item,) = fit.law.inputs
+    grid = np.linspace(values.min(), values.max(), _GRID)
+    errors = draw_error(fit, {item.name: grid}, rng)
+    return np.column_stack([interpolated(grid, errors, column) for column in values.T])
+
+
+def _settings(fit: Fit, given: dict[str, Any], n_points: int) -> dict[str, Array]:
+    """Settings of the second law at each point, those of the runs unless they are given."""
+    known = {**shared_settings(fit), **given}
+    missing = [setting.name for setting in fit.law.settings if setting.name not in known]
+    if missing:
+        raise LawError(f"law {fit.law.name!r} takes {', '.join(missing)}, which differs between the runs: give it too")
+    return {name: np.broadcast_to(np.asarray(value, dtype=float), (n_points,)) for name, value in known.items()}
+
+
+def _beyond(fit: Fit, bands: Forecast) -> tuple[str, ...]:
+    """Warn where the first outcome lies outside what the second law was fitted to."""
+    (name,) = fit.law.input_names
+    seen, middle = fit.inputs[name], bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()
+    outside = middle[(middle < seen.min()) | (middle > seen.max())]
+    if not len(outside):
+        return ()
+    return (
+        f"{name} of {outside.min():.3g} lies outside the runs' {seen.min():.3g} to {seen.max():.3g}: there the second "
+        "step extrapolates too",
+    )
