@@ -137,12 +137,23 @@ def fit_chain(
     """
     second = then if isinstance(then, Law) else catalog.load_law(then)
     first = fit(law, runs, draws=draws, chains=chains, **options)
-    if second.input_names != (first_fit(first).outcome,):
+    return chained(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
+
+
+def chained(first: Posterior, second: Fit) -> Chain:
+    """Two posteriors of the same runs as a chain.
+
+    Raises
+    ------
+    LawError
+        If the second law does not read the outcome of the first, and nothing else.
+    """
+    if second.law.input_names != (first_fit(first).outcome,):
         raise LawError(
-            f"law {second.name!r} reads {', '.join(second.input_names)}: a second step reads "
+            f"law {second.law.name!r} reads {', '.join(second.law.input_names)}: a second step reads "
             f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
         )
-    return Chain(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
+    return Chain(first, second)
 
 
 def _with_outcome(runs: str | Path | pd.DataFrame | Runs, law: Law) -> str | Path | pd.DataFrame | Runs:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -20,8 +20,11 @@ from bayescale.quantities import format_quantity, parse_quantity
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayescale.chains import Chain
     from bayescale.ensembles import Posterior
     from bayescale.fitting import Fit
+    from bayescale.inference import Engine
+    from bayescale.pooling import Pooled
     from bayescale.runs import Runs
 
 DEFAULT_BUDGETS = ("5.76e23", "1e26")
@@ -29,6 +32,9 @@ DEFAULT_LAW = "auto"
 DEFAULT_NOISE = "student_t"
 DEFAULT_ENGINE = "importance"
 DEFAULT_DISCREPANCY = True
+
+_WIDE = 3.0
+"""Ratio of the ends of an axis above which it is logarithmic."""
 
 
 class Quantity(click.ParamType[float]):
@@ -107,6 +113,14 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Whether a law itself may be wrong (the default), or is taken as true, with too narrow bands.",
         ),
         click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
+        click.option(
+            "--pool",
+            metavar="PARAMETER",
+            multiple=True,
+            help="A parameter of the law that differs between groups of runs, which lean on each other; repeat it.",
+        ),
+        click.option("--by", metavar="COLUMN", help="Column that tells the groups apart. Default group."),
+        click.option("--group", help="With --pool, the group to answer for."),
         COLUMNS,
         SEED,
         click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown."),
@@ -203,6 +217,11 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
 
     if output is not None:
         check_output(output)
+    if options["pool"] and options["group"] is None:
+        if output is not None:
+            raise click.UsageError("--output: each group's fit has a file of its own: name one by --group")
+        _show_pooled(_fit_pooled(runs, seed, **options), interval, as_json)
+        return
     fitted = _fit(runs, seed, **options)
     if output is not None:
         from bayescale.storage import save
@@ -222,11 +241,13 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
 
 @app.command(epilog=SOURCE_HELP)
 @click.argument("runs")
+@click.option("--then", metavar="NAME|FILE", help="A law of what follows from the outcome, such as accuracy_of_loss.")
 @click.option("--at", type=Pairs(), multiple=True, help="A point, such as N=70B,D=1.4T; repeat it for more.")
 @click.option("--points", type=click.Path(path_type=Path), help="A CSV or Parquet table of points.")
 @fit_options
 def predict(
     runs: str,
+    then: str | None,
     at: tuple[dict[str, str], ...],
     points: Path | None,
     seed: int,
@@ -234,12 +255,21 @@ def predict(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Forecast the outcome of runs that have not been trained."""
+    """Forecast the outcome of runs that have not been trained, or with --then what follows from it."""
     asked = _points(at, points)
+    if then is not None:
+        from bayescale.catalog import load_law
+
+        load_law(then)
     fitted = _fit(runs, seed, **options)
     from bayescale.forecasting import forecast
 
-    bands = forecast(fitted, seed=seed, **asked)
+    certified = fitted.certified
+    if then is None:
+        bands = forecast(fitted, seed=seed, **asked)
+    else:
+        chain = _chain(fitted, runs, then, seed, **options)
+        bands, certified = chain.forecast(seed=seed, **asked), chain.certified
     if as_json:
         from bayescale.documents import predict_document
 
@@ -255,7 +285,7 @@ def predict(
         ]
         _print_table(rows, f"Posterior predictive, median [{interval:.0%} interval]")
         _print_remarks(bands.warnings, fitted.notes)
-    _exit(fitted)
+    _exit(certified)
 
 
 @app.command(epilog=SOURCE_HELP)
@@ -409,7 +439,8 @@ def laws(name: str | None) -> None:
     law = load_law(name)
     _print_lines(f"{law.title}: {law.outcome} = {law.formula}  ({law.outcome_unit})", law.citation)
     _print_lines(*(line for line in (law.decision, law.failure) if line))
-    _print_table([{"input": i.name, "meaning": i.meaning, "unit": i.unit} for i in law.inputs], "Inputs")
+    read = [{"input": i.name, "meaning": i.meaning, "unit": i.unit} for i in (*law.inputs, *law.settings)]
+    _print_table(read, "Inputs")
     _print_table(
         [{"parameter": p.name, "prior": str(p.prior), "meaning": p.meaning, "why": p.reason} for p in law.parameters],
         "Sampled parameters",
@@ -443,7 +474,9 @@ def datasets(name: str | None) -> None:
     rows = [{"column": key, **{k: str(v) for k, v in column.items()}} for key, column in card.columns.items()]
     _print_table(rows, "Columns")
     _print_lines(*(f"known problem: {each}" for each in card.known_problems))
-    _print_lines(str(load_dataset(name)))
+    runs = load_dataset(name)
+    _print_lines(str(runs))
+    _print_sketch(runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -485,8 +518,17 @@ def _fit(
     discrepancy: bool | None,
     engine: Any,
     columns: dict[str, str] | None,
+    pool: tuple[str, ...],
+    by: str | None,
+    group: str | None,
 ) -> "Posterior":
     """Fit runs, or load a saved fit."""
+    if pool:
+        options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "columns": columns}
+        pooled = _fit_pooled(source, seed, laws=laws, pool=pool, by=by, group=group, **options)
+        return pooled.groups[str(group)]
+    if by is not None or group is not None:
+        raise click.UsageError("--by and --group go with --pool")
     if Path(source).suffix == ".nc":
         given = {"--noise": noise, "--discrepancy": discrepancy, "--engine": engine, "--columns": columns}
         for option in (name for name, value in given.items() if value is not None):
@@ -514,14 +556,99 @@ def _fit(
         )
 
 
-def _runs(source: str, laws: Sequence[str], columns: dict[str, str] | None) -> "Runs":
+def _fit_pooled(
+    source: str,
+    seed: int,
+    *,
+    laws: tuple[str, ...],
+    noise: str | None,
+    discrepancy: bool | None,
+    engine: Any,
+    columns: dict[str, str] | None,
+    pool: tuple[str, ...],
+    by: str | None,
+    group: str | None,
+) -> "Pooled":
+    """Fit all groups of runs together."""
+    if len(laws) != 1 or laws[0] == DEFAULT_LAW:
+        raise click.UsageError("--pool takes a single law: name it by --law")
+    from bayescale.stacking import fit
+
+    table = _runs(source, laws, columns, series_apart=False)
+    column = by or "group"
+    groups = sorted(set(table.frame[column].astype(str))) if column in table.frame else []
+    if groups and group is not None and group not in groups:
+        raise click.UsageError(f"--group: no group {group!r} in column {column}: it holds {', '.join(groups)}")
+    with _progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (may take a minute)"):
+        return fit(
+            laws[0],
+            table,
+            pool=pool,
+            by=column,
+            noise=noise or DEFAULT_NOISE,
+            discrepancy=DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
+            engine=_engine(engine),
+            seed=seed,
+        )
+
+
+def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
+    if as_json:
+        from bayescale.documents import pooled_document
+
+        _print_json(pooled_document(pooled))
+    else:
+        _print_member_head(next(iter(pooled.groups.values())))
+        summary = pooled.summary(interval)
+        for group, block in summary.groupby(level="group", sort=False):
+            rows = [
+                {
+                    "parameter": str(name),
+                    "median and interval": _interval(row, 4),
+                    "unit": row["unit"],
+                    "meaning": row["meaning"],
+                }
+                for name, row in block.droplevel("group").to_dict("index").items()
+            ]
+            _print_table(rows, f"{group}, median [{interval:.0%} interval]")
+        _print_remarks(pooled.warnings, ())
+    _exit(pooled)
+
+
+def _chain(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
+    """A fit of the first step, and one of the second to the same runs."""
+    from bayescale.chains import chained
+    from bayescale.fitting import fit_law
+
+    if options["pool"] or Path(source).suffix == ".nc":
+        raise click.UsageError("--then: takes a table of runs, and no pooling")
+    table = _runs(source, (then,), options["columns"])
+    discrepancy = options["discrepancy"]
+    with _progress(f"fitting {then} to {len(table)} runs"):
+        second = fit_law(
+            then,
+            table,
+            noise=options["noise"] or DEFAULT_NOISE,
+            discrepancy=DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
+            engine=_engine(options["engine"]),
+            seed=seed,
+        )
+    return chained(fitted, second)
+
+
+def _runs(source: str, laws: Sequence[str], columns: dict[str, str] | None, *, series_apart: bool = True) -> "Runs":
     """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
     from bayescale.catalog import load_law, load_runs
 
     if not laws or laws[0] == DEFAULT_LAW:
-        return load_runs(source, columns=columns)
+        return load_runs(source, columns=columns, series_apart=series_apart)
     law = load_law(laws[0])
-    return load_runs(source, columns=columns, outcome=law.outcome, domain=law.link.domain)
+    asked = {"outcome": law.outcome, "domain": law.link.domain}
+    return load_runs(source, columns=columns, series_apart=series_apart, **asked)
+
+
+def _engine(name: Any) -> "Engine":
+    return cast("Engine", name or DEFAULT_ENGINE)
 
 
 def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
@@ -529,16 +656,23 @@ def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
     if bool(at) == (path is not None):
         raise click.UsageError("give points either as --at N=70B,D=1.4T or as a table by --points FILE")
     if path is not None:
-        from bayescale.tables import positive, read_table, refuse
+        from bayescale.tables import numbers_in, read_table, refuse
 
         frame = read_table(path)
-        read = {str(name): positive(frame[name], str(path), str(name)) for name in frame.columns}
+        read = {str(name): numbers_in("real", frame[name], str(path), str(name)) for name in frame.columns}
         refuse([fault for _, faults in read.values() for fault in faults])
         return {name: values for name, (values, _) in read.items()}
     for point in at:
         if point.keys() != at[0].keys():
             raise click.UsageError(f"--at: every point needs the same inputs, here {', '.join(at[0])}")
-    return {name: [Quantity().convert(point[name], None, None) for point in at] for name in at[0]}
+    return {name: [_number(name, point[name]) for point in at] for name in at[0]}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return parse_quantity(text)
+    except QuantityError as error:
+        raise click.UsageError(f"--at {name}: {error}") from None
 
 
 @contextmanager
@@ -677,6 +811,40 @@ def _print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
     _console().print(table)
 
 
+def _print_sketch(runs: "Runs") -> None:
+    """Draw the runs in characters: where they lie in N and D, or else the outcome against its input."""
+    import plotext
+
+    x, y = _sketched_columns(runs)
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(76, 18)
+    plotext.scatter(runs.frame[x].tolist(), runs.frame[y].tolist(), marker="dot")
+    for column, set_scale, set_ticks in ((x, plotext.xscale, plotext.xticks), (y, plotext.yscale, plotext.yticks)):
+        ticks, logarithmic = _ticks(runs.frame[column])
+        if logarithmic:
+            set_scale("log")
+        set_ticks(ticks, [format_quantity(tick) if logarithmic else f"{tick:.4g}" for tick in ticks])
+    plotext.title(f"{y} against {x}")
+    _print_lines(plotext.uncolorize(plotext.build()))
+
+
+def _sketched_columns(runs: "Runs") -> tuple[str, str]:
+    frame = runs.frame
+    if {"N", "D"} <= set(frame) and all(frame[name].min() < frame[name].max() for name in ("N", "D")):
+        return "N", "D"
+    return next(name for name in ("C", "x", "year") if name in frame and name != runs.outcome), runs.outcome
+
+
+def _ticks(values: "pd.Series[float]") -> tuple[list[float], bool]:
+    """Four places along an axis, and whether it is logarithmic."""
+    import numpy as np
+
+    low, high = float(values.min()), float(values.max())
+    logarithmic = low > 0 and high / low > _WIDE
+    return (np.geomspace if logarithmic else np.linspace)(low, high, 4).tolist(), logarithmic
+
+
 def _print_lines(*lines: str) -> None:
     for line in lines:
         _console().print(line, markup=False, highlight=False)
@@ -694,6 +862,6 @@ def _print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def _exit(fitted: "Posterior") -> None:
-    if not fitted.certified:
+def _exit(fitted: "Posterior | Pooled | bool") -> None:
+    if not (fitted if isinstance(fitted, bool) else fitted.certified):
         sys.exit(1)

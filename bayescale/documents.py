@@ -12,6 +12,7 @@ from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
+from bayescale.pooling import Pooled
 from bayescale.tradeoffs import Versus
 
 if TYPE_CHECKING:
@@ -55,6 +56,20 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
             "sensitivity": _sensitivity(fit),
         }
     document: dict[str, Any] = _finite({**own, **shared})
+    return document
+
+
+def pooled_document(pooled: Pooled) -> dict[str, Any]:
+    """What groups of runs have in common, and each group's fit."""
+    document: dict[str, Any] = _finite(
+        {
+            "pool": list(pooled.pool),
+            "certified": pooled.certified,
+            "between": {str(name): _at(draws, _TAILS) for name, draws in pooled.between.data_vars.items()},
+            "groups": {name: fit_document(each) for name, each in pooled.groups.items()},
+            "warnings": list(pooled.warnings),
+        }
+    )
     return document
 
 

@@ -39,6 +39,7 @@ LAW = Law(
     inputs=(PARAMETERS, Input(name="bandwidth", meaning="memory bandwidth of all devices together", unit="bytes/s")),
     outcome="seconds_per_token",
     outcome_unit="s/token",
+    scatter=0.05,
     parameters=PARAMETERS_SAMPLED,
     mean=mean,
 )

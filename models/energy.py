@@ -32,6 +32,7 @@ LAW = Law(
     inputs=(curves.COMPUTE,),
     outcome="joules",
     outcome_unit="J",
+    scatter=0.05,
     parameters=PARAMETERS_SAMPLED,
     mean=mean,
 )

@@ -42,6 +42,7 @@ LAW = Law(
     inputs=(PARAMETERS, Input(name="D", meaning="training examples or tokens", unit="examples")),
     outcome="error",
     outcome_unit="fraction",
+    scatter=0.03,
     parameters=(ERROR_CENTRE, BETA_N, GAMMA_D),
     derived=(Derived(name="log_K", meaning="log of the coefficient"),),
     mean=mean,

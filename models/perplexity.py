@@ -60,6 +60,7 @@ LAW = Law(
     inputs=(PARAMETERS, TOKENS),
     outcome="perplexity",
     outcome_unit="perplexity",
+    scatter=0.012,
     parameters=(PERPLEXITY_CENTRE, FLOOR_SHARE, SHARE_N, additive.EXPONENT, additive.ALLOCATION),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
     mean=mean,

@@ -39,6 +39,7 @@ LAW = Law(
     inputs=(TOKENS,),
     outcome="perplexity",
     outcome_unit="perplexity",
+    scatter=0.012,
     parameters=(PERPLEXITY_CENTRE, ALPHA),
     derived=(Derived(name="log_D_c", meaning="log of the D at which perplexity would be 1"),),
     mean=mean,

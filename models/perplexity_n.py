@@ -39,6 +39,7 @@ LAW = Law(
     inputs=(PARAMETERS,),
     outcome="perplexity",
     outcome_unit="perplexity",
+    scatter=0.012,
     parameters=(PERPLEXITY_CENTRE, ALPHA),
     derived=(Derived(name="log_N_c", meaning="log of the N at which perplexity would be 1"),),
     mean=mean,

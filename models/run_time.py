@@ -29,6 +29,7 @@ LAW = Law(
     inputs=(curves.COMPUTE, Input(name="peak", meaning="peak of all devices together, dense BF16", unit="FLOP/s")),
     outcome="seconds",
     outcome_unit="s",
+    scatter=0.05,
     parameters=PARAMETERS_SAMPLED,
     mean=mean,
 )
