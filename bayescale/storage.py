@@ -131,7 +131,9 @@ def _member(tree: xr.DataTree, name: str, header: dict[str, Any], law: str | Pat
 
 def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
     try:
-        record, diagnostics = Record(**header["record"]), Diagnostics(**header["diagnostics"])
+        given = header["record"]
+        record = Record(**{**given, "pool": tuple(given.get("pool", ()))})
+        diagnostics = Diagnostics(**header["diagnostics"])
         warnings, notes = tuple(header["warnings"]), tuple(header["notes"])
     except (KeyError, TypeError):
         raise FitFileError(f"{path}: was saved by another version of bayescale: fit again") from None

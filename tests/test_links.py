@@ -77,16 +77,16 @@ def test_what_is_no_fraction_is_refused(values, said):
 
 def test_losses_stay_positive_and_ratings_need_not_be():
     frame = pd.DataFrame({"N": [1e6, 1e7], "elo": [-300.0, 20.0]})
-    with pytest.raises(RunsError, match="column elo: -300.0 is not above zero"):
+    with pytest.raises(RunsError, match=r"column elo: -300\.0 is not above zero"):
         Runs.from_frame(frame, outcome="elo")
     assert Runs.from_frame(frame, outcome="elo", domain="real").column("elo").tolist() == [-300.0, 20.0]
-    with pytest.raises(RunsError, match="not a finite number|missing value"):
+    with pytest.raises(RunsError, match="missing value"):
         Runs.from_frame(frame.assign(elo=[np.nan, 1.0]), outcome="elo", domain="real")
 
 
 def test_runs_of_another_domain_are_checked_by_the_law():
     runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), outcome="accuracy")
-    with pytest.raises(RunsError, match="row 2, column accuracy: 1.5 is not between 0 and 1"):
+    with pytest.raises(RunsError, match=r"row 2, column accuracy: 1\.5 is not between 0 and 1"):
         fit_law("sigmoid_accuracy", runs)
 
 
@@ -123,7 +123,7 @@ def test_bands_of_accuracy_stay_between_chance_and_one(counted_fit):
 def test_settings_shared_by_the_runs_need_not_be_said(counted_fit):
     given, silent = forecast(counted_fit, C=1e23, chance=0.25), forecast(counted_fit, C=1e23)
     assert given.draws.equals(silent.draws)
-    with pytest.raises(LawError, match="chance is 1.5, but must be a finite number between 0 and 1"):
+    with pytest.raises(LawError, match=r"chance is 1\.5, but must be a finite number between 0 and 1"):
         forecast(counted_fit, C=1e23, chance=1.5)
 
 

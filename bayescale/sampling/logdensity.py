@@ -54,13 +54,14 @@ class LogDensity:
         self._draws = pt.matrix("draws")
         self._columns = {value: self._draws[:, i] for i, value in enumerate(model.value_vars)}
 
-        self._log_density = self._compile([model.logp()])
+        self._log_density = self._compile_sum(model.logp(sum=False))
+        self._log_priors: tuple[Callable[[Array], Array], Callable[[Array], Array]] | None = None
         self._functions: dict[str, Callable[[Array], list[Array]]] = {}
 
     def __call__(self, draws: Array) -> Array:
         """Log density at draws of shape (draw, coordinate); minus infinity where it is undefined."""
         with np.errstate(all="ignore"):
-            values = np.concatenate([self._log_density(chunk)[0] for chunk in self._chunks(draws)])
+            values = np.concatenate([self._log_density(chunk) for chunk in self._chunks(draws)])
         return np.where(np.isfinite(values), values, -np.inf)
 
     def parameters(self, draws: Array) -> dict[str, Array]:
@@ -72,11 +73,11 @@ class LogDensity:
 
     def log_prior(self, draws: Array) -> tuple[Array, Array]:
         """Log prior density of unconstrained draws, and that of their parameters on their own scale, each (draw,)."""
-        if "prior" not in self._functions:
+        if self._log_priors is None:
             free = self._model.free_RVs
-            self._functions["prior"] = self._compile([self._model.logp(free, jacobian=j) for j in (True, False)])
-        unconstrained, own_scale = self._functions["prior"](draws)
-        return unconstrained, own_scale
+            unconstrained, own_scale = (self._model.logp(free, jacobian=j, sum=False) for j in (True, False))
+            self._log_priors = (self._compile_sum(unconstrained), self._compile_sum(own_scale))
+        return self._log_priors[0](draws), self._log_priors[1](draws)
 
     def pointwise(self, draws: Array) -> Array:
         """Log likelihood of every run, shape (draw, run)."""
@@ -114,6 +115,18 @@ class LogDensity:
         size = max(1, ELEMENTS_PER_CALL // len(self._model.coords["run"]))
         for start in range(0, len(draws), size):
             yield draws[start : start + size]
+
+    def _compile_sum(self, terms: Sequence[Any]) -> Callable[[Array], Array]:
+        """A function of draws that adds terms, outside the graph: PyTensor's Python mode adds 32 of them at most."""
+        compiled = self._compile([term.sum() for term in terms])
+
+        def total(draws: Array) -> Array:
+            found = np.zeros(len(draws))
+            for term in compiled(draws):
+                found += term
+            return found
+
+        return total
 
     def _compile(self, outputs: Sequence[Any]) -> Callable[[Array], list[Array]]:
         import pytensor

@@ -1,0 +1,225 @@
+"""Partial pooling: groups lean on each other as far as they are alike, and each is then a fit like any other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.linalg import block_diag
+
+from bayescale.catalog import load_dataset, load_law
+from bayescale.discrepancy import Basis, Process, Separate
+from bayescale.errors import LawError, RunsError
+from bayescale.fitting import fit_law
+from bayescale.forecasting import forecast
+from bayescale.pooling import fit_pooled, pooled_law
+from bayescale.posterior import build_model
+from bayescale.runs import Runs
+from bayescale.sampling.logdensity import LogDensity
+from bayescale.stacking import fit
+from bayescale.storage import load, save
+
+NOISE = 0.01
+FEW = "e"
+"""Group of three runs; the others have twelve."""
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    """True exponents of five groups."""
+    return dict(zip("abcde", 0.25 * np.exp(np.random.default_rng(0).normal(scale=0.1, size=5)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def runs(slopes):
+    rng = np.random.default_rng(1)
+    parts = []
+    for group, slope in slopes.items():
+        x = np.geomspace(1e2, 1e5, 3 if group == FEW else 12)
+        y = 3 * x**-slope * np.exp(rng.normal(scale=NOISE, size=len(x)))
+        parts.append(pd.DataFrame({"group": group, "x": x, "y": y}))
+    return Runs.from_frame(pd.concat(parts))
+
+
+@pytest.fixture(scope="module")
+def pooled(runs):
+    return fit("m1", runs, pool=["y_centre", "slope"])
+
+
+@pytest.fixture(scope="module")
+def few_alone(runs):
+    return fit_law("m1", runs.take(np.flatnonzero(runs.frame["group"] == FEW)))
+
+
+def test_every_group_is_recovered(pooled, slopes):
+    assert pooled.certified
+    for group, slope in slopes.items():
+        posterior = pooled.groups[group].parameters["slope"]
+        assert abs(posterior.mean() - slope) < 4 * posterior.std(), group
+
+
+def test_the_spread_between_groups_is_recovered(pooled, slopes):
+    low, high = np.quantile(pooled.between["slope_spread"], [0.05, 0.95])
+    assert low < np.std(np.log(list(slopes.values())), ddof=1) < high
+
+
+def test_few_runs_lean_on_the_other_groups(pooled, few_alone, slopes):
+    leaning, alone = pooled.groups[FEW].parameters["slope"], few_alone.parameters["slope"]
+    assert leaning.std() < 0.7 * alone.std()
+    assert abs(leaning.mean() - slopes[FEW]) < 4 * leaning.std()
+
+
+def test_a_group_is_a_fit_of_its_own_runs(pooled, runs):
+    one = pooled.groups["b"]
+    assert one.law.name == "m1"
+    assert one.record.n_runs == 12
+    assert one.record.pool == ("y_centre", "slope")
+    assert set(one.parameters) == {"log_b", "y_centre", "slope", "sigma", "tau"}
+    own = runs.frame[runs.frame["group"] == "b"]
+    np.testing.assert_allclose(one.runs.column("y"), own["y"])
+    bands = forecast(one, x=own["x"]).summary(0.99)
+    assert ((bands["q0.5"] < own["y"].to_numpy()) & (own["y"].to_numpy() < bands["q99.5"])).all()
+
+
+def test_a_group_can_be_saved(pooled, tmp_path):
+    again = load(save(pooled.groups["c"], tmp_path / "c.nc"))
+    assert again.record == pooled.groups["c"].record
+    assert forecast(again, x=1e6).draws.equals(forecast(pooled.groups["c"], x=1e6).draws)
+
+
+def test_summary_shows_groups_and_what_they_share(pooled):
+    summary = pooled.summary()
+    assert list(summary.index.unique("group")) == [*"abcde", "all groups"]
+    assert set(summary.loc["all groups"].index) == {"y_centre", "y_centre_spread", "slope", "slope_spread"}
+
+
+def test_pooling_repeats_exactly(runs):
+    first, again = (fit_pooled("m1", runs, ["slope"], draws=50, seed=5) for _ in range(2))
+    assert first.between.equals(again.between)
+
+
+def test_groups_that_are_alike_pool_closely():
+    rng, x = np.random.default_rng(2), np.tile(np.geomspace(1e2, 1e5, 10), 4)
+    y = 3 * x**-0.25 * np.exp(rng.normal(scale=NOISE, size=40))
+    frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
+    alike = fit_pooled("m1", Runs.from_frame(frame), ["y_centre", "slope"], by="family")
+    assert np.quantile(alike.between["slope_spread"], 0.95) < 0.1
+    alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]))
+    assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
+
+
+@pytest.mark.parametrize("pool", [["level_N"], ["E"], ["exponent", "a_opt"], ["E", "alpha_N"]])
+def test_a_pooled_law_of_equal_groups_is_the_law(pool):
+    law, table = load_law("chinchilla"), load_dataset("gadre")
+    sources = fit_sources(law, pool)
+    joint = pooled_law(law, sources, ["c4", "redpajama", "refinedweb"])
+    codes, groups = pd.factorize(table.frame["group"])
+    point = {"level_N": 0.7, "level_D": 0.4, "loss_centre": 2.9, "exponent": 0.3, "a_opt": 0.5}
+    sampled = {name: np.array([[value]]) for name, value in point.items()}
+    for name in sources:
+        sampled[f"{name}_spread"] = np.array([[0.1]])
+        sampled |= {f"{name}_{group}": sampled[name] for group in groups}
+    centre = {"N": 1e8, "D": 1e10}
+    inputs = {name: table.column(name) for name in ("N", "D")}
+    plain = law.mean(np, inputs, law.all_parameters({k: sampled[k] for k in point}, centre))
+    pooled_mean = joint.mean(np, {**inputs, "group_code": codes.astype(float)}, joint.all_parameters(sampled, centre))
+    np.testing.assert_allclose(pooled_mean, plain)
+
+
+def fit_sources(law, pool):
+    from bayescale.pooling import _sampled_names
+
+    return _sampled_names(law, pool)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sampled"),
+    [
+        (["E"], ("loss_centre",)),
+        (["alpha_N"], ("exponent", "a_opt")),
+        (["A"], ("level_N", "exponent", "a_opt")),
+        (["a_opt", "level_D"], ("level_D", "a_opt")),
+    ],
+)
+def test_derived_names_stand_for_what_they_come_from(asked, sampled):
+    assert fit_sources(load_law("chinchilla"), asked) == sampled
+
+
+def test_what_is_not_pooled_keeps_its_meaning():
+    """The floor stays the same in all groups where only a level above it differs."""
+    law = load_law("chinchilla")
+    joint = pooled_law(law, ["level_N"], ["a", "b"])
+    sampled = {"level_N": 0.7, "level_D": 0.4, "loss_centre": 2.9, "exponent": 0.3, "a_opt": 0.5}
+    sampled |= {"level_N_spread": 0.1, "level_N_a": 0.9, "level_N_b": 0.3}
+    found = joint.all_parameters(sampled, {"N": 1e8, "D": 1e10})
+    assert found["E_a"] == pytest.approx(found["E_b"]) == pytest.approx(1.8)
+    assert found["A_a"] == pytest.approx(3 * found["A_b"])
+
+
+def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
+    """Log likelihoods of groups at their own values add up to the pooled law's."""
+    law = load_law("m1")
+    groups = list("abcde")
+    joint = pooled_law(law, ["y_centre", "slope"], groups)
+    codes = pd.factorize(runs.frame["group"])[0].astype(float)
+    from bayescale.noise import NOISES
+
+    coded = Runs.from_frame(runs.frame.assign(group_code=codes))
+    density = LogDensity(build_model(joint, coded, NOISES["normal"]))
+    draws = density.prior(5, seed=0)
+    pointwise, parameters = density.pointwise(draws), density.parameters(draws)
+    for code, group in enumerate(groups):
+        own = LogDensity(build_model(law, runs.take(np.flatnonzero(codes == code)), NOISES["normal"]))
+        values = {name: parameters[f"{name}_{group}"] for name in ("y_centre", "slope")}
+        # A group of its own has another centre, so its level there is taken from the pooled law's coefficient.
+        centre = np.exp(np.log(runs.column("x")[codes == code]).mean())
+        values["y_centre"] = np.exp(parameters[f"log_b_{group}"] - values["slope"] * np.log(centre))
+        alone = own.pointwise(own.unconstrain({**values, "sigma": parameters["sigma"]}))
+        np.testing.assert_allclose(alone, pointwise[:, codes == code], rtol=1e-8)
+
+
+def test_the_law_may_be_wrong_in_each_group_by_itself():
+    x = np.log(np.geomspace(1e2, 1e5, 4))[:, None]
+    parts = (Process(x), Process(x[:3], np.array([0, 0, 1])))
+    separate = Separate(parts, (np.array([0, 2, 4, 6]), np.array([1, 3, 5])))
+    features = np.hstack([separate.smooth_at_runs, separate.run_effects])
+    order = np.array([0, 2, 4, 6, 1, 3, 5])
+    dense = [np.hstack([p.smooth_at_runs, p.run_effects]) for p in parts]
+    expected = block_diag(*(d @ d.T for d in dense))
+    np.testing.assert_allclose((features @ features.T)[np.ix_(order, order)], expected, atol=1e-12)
+
+
+def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
+    x, rng = np.log(np.geomspace(1e2, 1e5, 6))[:, None], np.random.default_rng(0)
+    basis = Basis(Process(x), np.ones(6))
+    given = basis.condition(basis.rotate(rng.normal(size=(3, 6))), np.full(3, 0.01), np.full(3, 0.02))
+    np.testing.assert_allclose(given.mean_at_runs, given.moments(x)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("pool", "by", "error", "said"),
+    [
+        (
+            ["alpha"],
+            "group",
+            LawError,
+            "law 'm1' has no parameter alpha: pool some of log_b, y_centre, slope|pool some",
+        ),
+        (["slope"], "family", RunsError, "no column 'family', which tells groups apart"),
+        (["slope"], "one", RunsError, "column one holds same only: pooling needs two groups or more"),
+    ],
+)
+def test_what_cannot_be_pooled_is_refused(runs, pool, by, error, said):
+    table = Runs.from_frame(runs.frame.assign(one="same"))
+    with pytest.raises(error, match=said):
+        fit_pooled("m1", table, pool, by=by)
+
+
+def test_pooling_takes_one_law(runs):
+    with pytest.raises(LawError, match="pooling takes a single law"):
+        fit(["m1", "m3"], runs, pool=["slope"])
+
+
+def test_odd_names_of_groups_are_taken(runs):
+    names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "d", "e": "e"}
+    odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
+    found = fit_pooled("m1", odd, ["slope"], draws=50)
+    assert list(found.groups) == list(names.values())
