@@ -27,7 +27,7 @@ from scipy.optimize import least_squares
 
 from bayescale.catalog import load_dataset, load_law, load_runs, root
 from bayescale.fitting import Fit, fit_law
-from bayescale.law import PublishedFit
+from bayescale.law import Parameter, Prior, PublishedFit
 from bayescale.runs import Runs
 from bayescale.tables import read_table
 
@@ -343,6 +343,21 @@ def muennighoff(fitted: Fit, *, frozen: bool) -> Point:
     return estimate(mean, runs.column("loss"), start, frozen=held)
 
 
+def with_wide_priors(fitted: Fit) -> Point:
+    """Our posterior means where the priors of R_D and R_N are three times as wide."""
+
+    def widened(parameter: Parameter) -> Parameter:
+        if parameter.name not in ("R_D", "R_N"):
+            return parameter
+        mu, sigma = (parameter.prior.arguments[name] for name in ("mu", "sigma"))
+        return replace(parameter, prior=Prior("LogNormal", mu=mu, sigma=3 * sigma))
+
+    law = replace(fitted.law, parameters=tuple(map(widened, fitted.law.parameters)))
+    draws = fit_law(law, fitted.runs, discrepancy=False).parameters
+    named = {name: draws[name] for name in ("E", "R_D", "R_N")}
+    return {f"{name}{of}": pick(v) for name, v in named.items() for of, pick in (("", np.mean), (" sd", np.std))}
+
+
 def muennighoff_bias(fitted: Fit) -> Point:
     """How far from the one-epoch runs of this table the frozen coefficients are, in per cent of loss."""
     p, frame = published("data_constrained", "Muennighoff").values, fitted.runs.frame  # noqa: PD011
@@ -558,6 +573,7 @@ COMPARISONS = (
             Check(title="their estimator, all free", values=lambda fitted: muennighoff(fitted, frozen=False)),
             Check(title="frozen coefficients on the runs of one epoch, % of loss", values=muennighoff_bias),
             sensitivity("E", "R_D", "R_N"),
+            Check(title="our fit with priors of R_D and R_N three times as wide", values=with_wide_priors),
         ),
         why=dict.fromkeys(
             ("R_D", "R_N"),
