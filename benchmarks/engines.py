@@ -1,0 +1,264 @@
+"""Importance sampling beside NUTS: effective draws a CPU second for every law and data set that the cards pair.
+
+Where a data set has several series, the one of most runs stands for it; laws that no card names are measured on the
+runs that ``published_fits.py`` fits them to. Each pair is measured in a process of its own.
+
+Importance sampling is asked for 4 x 1,000 draws, with the law taken as true and with its discrepancy, falling back on
+NUTS where it is not certified. Cold CPU is that of a first fit, which builds and compiles the graph (imports left out,
+caches on disk kept). Warm CPU is the mean of more fits with other seeds, as many as the column ``fits`` says: where a
+first attempt is not certified, a second one takes several times as long. NUTS is asked for as many draws after as many
+of adaptation, with the law taken as true; its compilation, which every fit repeats, is counted apart. Effective draws
+are those of the worst parameter, and no more than the draws returned.
+
+Run it as ``python benchmarks/engines.py [--law LAW] [--dataset NAME] [--again] [--json]``: pairs that the kept results
+hold are not measured again unless asked for.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+from published_fits import COMPARISONS
+from reporting import RESULTS, keep, machine
+from speed import cpu_seconds
+
+from bayescale.catalog import dataset_groups, dataset_names, law_names, load_card, load_dataset, load_law
+from bayescale.fitting import Fit, fit_law
+from bayescale.runs import Runs
+
+STEM = "engines"
+SEEDS = (1, 2, 3)
+COSTS = {"law_as_true": "law taken as true", "with_discrepancy": "with a discrepancy"}
+K_HAT = re.compile(r"Pareto k-hat ([\d.]+|inf|nan)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one sampler's draws cost and what vouches for them; None where a figure is not defined.
+
+    Over several fits ``cpu`` and ``ess`` are means, ``pareto_k`` and ``r_hat`` the worst, and the others counts.
+    """
+
+    fits: int = 1
+    fell_back: int
+    uncertified: int
+    cold_cpu: float | None = None
+    cpu: float
+    compile_cpu: float | None = None
+    ess: float
+    pareto_k: float | None
+    r_hat: float | None
+    divergent_share: float | None
+
+    @property
+    def ess_per_second(self) -> float:
+        """Effective draws of the worst parameter a CPU second."""
+        return self.ess / self.cpu
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--law", choices=law_names(), action="append")
+    parser.add_argument("--dataset", choices=dataset_names(), action="append")
+    parser.add_argument("--again", action="store_true", help="measure kept pairs again")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+
+    import nutpie  # noqa: F401
+    import pymc  # noqa: F401
+
+    rows = {(row["law"], row["dataset"]): row for row in kept()}
+    todo = [
+        (law, runs)
+        for law, dataset, runs in pairs()
+        if (not options.law or law in options.law)
+        and (not options.dataset or dataset in options.dataset)
+        and (options.again or (law, runs.source) not in rows)
+    ]
+    # Forked, so that imports are shared and compiled graphs are not.
+    with get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+        for row in pool.imap(measure, todo, chunksize=1):
+            rows[row["law"], row["dataset"]] = row
+            document = {"machine": machine(), "rows": list(rows.values())}
+            (RESULTS / f"{STEM}.json").write_text(json.dumps(document, indent=1) + "\n")
+    document = {"machine": machine(), "rows": list(rows.values())}
+    if options.json:
+        print(json.dumps(document, indent=1))
+    else:
+        keep(STEM, report(document["rows"]), document)
+
+
+def kept() -> list[dict[str, Any]]:
+    """Rows of the kept results."""
+    path = RESULTS / f"{STEM}.json"
+    return json.loads(path.read_text())["rows"] if path.exists() else []
+
+
+def pairs() -> Iterator[tuple[str, str, Runs]]:
+    """Laws, data sets that inform them, and which of their runs."""
+    on_cards = set()
+    for dataset in dataset_names():
+        for law in load_card(dataset).laws:
+            on_cards.add(law)
+            yield law, dataset, as_read(law, representative(dataset))
+    for item in COMPARISONS:
+        if item.law not in on_cards:
+            runs = item.runs()
+            yield item.law, re.split("[:,]", runs.source)[0], runs
+
+
+def representative(dataset: str) -> Runs:
+    """The runs of a data set, or of its series of most runs."""
+    series = [load_dataset(dataset, group=group) for group in dataset_groups(dataset) or (None,)]
+    return max(series, key=len)
+
+
+def as_read(law: str, runs: Runs) -> Runs:
+    """The runs as a law reads them: one of x alone takes loss against size."""
+    if load_law(law).input_names != ("x",) or "x" in runs.frame:
+        return runs
+    return Runs.from_frame(runs.frame, source=runs.source, columns={"x": "N", "y": "loss"}, outcome="y")
+
+
+def measure(pair: tuple[str, Runs]) -> dict[str, Any]:
+    """Costs of both samplers for one law and its runs."""
+    law, runs = pair
+    print(f"{law}, {runs.source}", file=sys.stderr)
+    return {
+        "law": law,
+        "dataset": runs.source,
+        "runs": len(runs),
+        "law_as_true": described(importance(law, runs, discrepancy=False)),
+        "with_discrepancy": described(importance(law, runs, discrepancy=True)),
+        "nuts": described(nuts(law, runs)),
+    }
+
+
+def importance(law: str, runs: Runs, *, discrepancy: bool) -> Cost:
+    def fit_and_time(seed: int) -> tuple[Fit, float]:
+        start = cpu_seconds()
+        fitted = fit_law(law, runs, discrepancy=discrepancy, seed=seed)
+        return fitted, cpu_seconds() - start
+
+    _, cold = fit_and_time(0)
+    costs = [cost(*fit_and_time(seed)) for seed in SEEDS]
+    return Cost(
+        fits=len(costs),
+        fell_back=sum(item.fell_back for item in costs),
+        uncertified=sum(item.uncertified for item in costs),
+        cold_cpu=cold,
+        cpu=float(np.mean([item.cpu for item in costs])),
+        ess=float(np.mean([item.ess for item in costs])),
+        pareto_k=max((item.pareto_k for item in costs if item.pareto_k is not None), default=None),
+        r_hat=max((item.r_hat for item in costs if item.r_hat is not None), default=None),
+        divergent_share=None,
+    )
+
+
+def nuts(law: str, runs: Runs) -> Cost:
+    import nutpie
+
+    compiling = 0.0
+    compile_model = nutpie.compile_pymc_model
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        nonlocal compiling
+        start = cpu_seconds()
+        compiled = compile_model(*arguments, **options)
+        compiling += cpu_seconds() - start
+        return compiled
+
+    start = cpu_seconds()
+    with patch.object(nutpie, "compile_pymc_model", timed):
+        fitted = fit_law(law, runs, discrepancy=False, engine="nuts", seed=1)
+    return cost(fitted, cpu_seconds() - start - compiling, compile_cpu=compiling)
+
+
+def cost(fitted: Fit, cpu: float, *, compile_cpu: float | None = None) -> Cost:
+    """Cost of one fit."""
+    found, record = fitted.diagnostics, fitted.record
+    # Where NUTS stepped in, the warning tells how far importance sampling came.
+    failed = [float(match[1]) for warning in fitted.warnings if (match := K_HAT.search(warning))]
+    return Cost(
+        fell_back=int(bool(failed)),
+        uncertified=int(not found.certified),
+        cpu=cpu,
+        compile_cpu=compile_cpu,
+        ess=min(found.ess_min, record.draws * record.chains),
+        pareto_k=failed[0] if failed else found.pareto_k,
+        r_hat=found.r_hat_max,
+        divergent_share=found.divergent_share,
+    )
+
+
+def described(cost: Cost) -> dict[str, Any]:
+    return {**asdict(cost), "ess_per_second": cost.ess_per_second}
+
+
+def report(rows: Iterable[dict[str, Any]]) -> str:
+    """One line a pair, the fall-backs and what is not certified, and a summary."""
+    rows = list(rows)
+    table = pd.DataFrame([line(row) for row in rows])
+    nuts_better = [row for row in rows if row["nuts"]["ess_per_second"] > row["law_as_true"]["ess_per_second"]]
+    ratios = [row["law_as_true"]["ess_per_second"] / row["nuts"]["ess_per_second"] for row in rows]
+    return "\n".join(
+        [
+            machine(),
+            "i: importance sampling, law taken as true; d: the same with a discrepancy; n: NUTS, law taken as true",
+            "s: CPU seconds, ess: effective draws, k: largest Pareto k-hat of so many warm fits of either kind",
+            "N: so many of them fell back on NUTS; !: so many were not certified",
+            "",
+            table.to_string(index=False),
+            "",
+            "effective draws a CPU second, importance over NUTS without its compilation: "
+            f"median {np.median(ratios):.1f}, lowest {min(ratios):.1f}, highest {max(ratios):.1f}",
+            f"NUTS the faster: {names(nuts_better)}",
+            f"NUTS not certified: {names([row for row in rows if row['nuts']['uncertified']])}",
+            *(
+                f"{label}: {names([row for row in rows if wrong(row[key])])}"
+                for key, title in COSTS.items()
+                for label, wrong in (
+                    (f"fell back on NUTS for some seed, {title}", lambda cost: cost["fell_back"]),
+                    (f"not certified for some seed, {title}", lambda cost: cost["uncertified"]),
+                )
+            ),
+        ]
+    )
+
+
+def line(row: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {key: row[key] for key in ("law", "dataset", "runs")}
+    shown["fits"] = row["law_as_true"]["fits"]
+    for prefix, key in (("i", "law_as_true"), ("d", "with_discrepancy")):
+        cost = row[key]
+        k = "" if cost["pareto_k"] is None else f"{cost['pareto_k']:.2f}"
+        mark = "".join(f" {sign}{cost[key]}" for sign, key in (("N", "fell_back"), ("!", "uncertified")) if cost[key])
+        shown |= {
+            f"{prefix} cold s": f"{cost['cold_cpu']:.1f}",
+            f"{prefix} s": f"{cost['cpu']:.2f}",
+            f"{prefix} ess/s": f"{cost['ess_per_second']:.0f}",
+            f"{prefix} k": f"{k}{mark}",
+        }
+    cost = row["nuts"]
+    return shown | {
+        "n compile s": f"{cost['compile_cpu']:.1f}",
+        "n s": f"{cost['cpu']:.2f}",
+        "n ess/s": f"{cost['ess_per_second']:.0f}",
+        "n R-hat": f"{cost['r_hat']:.3f}" + ("!" if cost["uncertified"] else ""),
+    }
+
+
+def names(rows: Iterable[dict[str, Any]]) -> str:
+    return "; ".join(f"{row['law']} on {row['dataset']}" for row in rows) or "none"
+
+
+if __name__ == "__main__":
+    main()
