@@ -253,7 +253,8 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     name : str
     group : str, optional
         One of its series, or rows chosen by the values of a column, ``"format=hadamard|bf16"``, which then are one
-        series; all of them, with a warning, if left out.
+        series; chosen by the flag of rows that are left out, such as ``"repeated=False|True"``, they are kept. All
+        of them, with a warning, if left out.
     everything : bool
         Keep the rows that the card leaves out by default.
 
@@ -279,7 +280,8 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     if group is not None:
         frame = _series(card, frame, group)
     notes: tuple[str, ...] = ()
-    if card.exclude is not None and not everything:
+    asked_for = group is not None and group.startswith(f"{card.exclude}=")
+    if card.exclude is not None and not everything and not asked_for:
         frame, notes = _default_rows(card, frame)
     source = name if group is None else f"{name}:{group}"
     runs = Runs.from_frame(frame, source=source, outcome=card.outcome, domain=card.domain)

@@ -29,7 +29,6 @@ from bayescale.catalog import load_dataset, load_law, load_runs, root
 from bayescale.fitting import Fit, fit_law
 from bayescale.law import Parameter, Prior, PublishedFit
 from bayescale.runs import Runs
-from bayescale.tables import read_table
 
 Array = NDArray[np.float64]
 Point = dict[str, float]
@@ -469,15 +468,14 @@ def select_quest() -> Runs:
 
 def optima(group: str) -> pd.DataFrame:
     """The authors' compute-optimal sizes of one protocol."""
-    table = read_table(root("datasets") / "porian" / "optima.csv")
-    return table[table["group"] == group]
+    return load_dataset("porian_optima", group=group).frame
 
 
 def slope(group: str, *, weighted: bool) -> tuple[float, float]:
     """Exponent of N* in C, and its standard error, from the scatter of the optima or from their own errors."""
     table = optima(group)
     x, y = np.log(table["C"].to_numpy()), np.log(table["N"].to_numpy())
-    weights = table["log_N_se"].to_numpy() ** -2 if weighted else np.ones(len(x))
+    weights = (table["N_se"] / table["N"]).to_numpy() ** -2 if weighted else np.ones(len(x))
     centred = x - np.average(x, weights=weights)
     spread = (weights * centred**2).sum()
     exponent = (weights * centred * y).sum() / spread

@@ -45,6 +45,13 @@ UNTRAINED_COST = Parameter(
     unit="Elo/cell",
     reason="5-95 % 90-670",
 )
+ROUNDING = Parameter(
+    name="rounding",
+    prior=Prior("LogNormal", mu=float(np.log(60.0)), sigma=0.8),
+    meaning="width over which plateau, incline and perfect play run into each other",
+    unit="Elo",
+    reason="5-95 % 16-220: the published law has sharp kinks, which play has not",
+)
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
@@ -59,22 +66,24 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     decades = xp.log(x["C"]) / np.log(10)
     untrained = p["untrained_constant"] - p["untrained_cost"] * x["board_size"]
     incline = p["incline"] * decades - p["board_cost"] * x["board_size"] + p["incline_constant"]
-    return xp.minimum(0.0, xp.maximum(untrained, incline))
+    width = p["rounding"]
+    above = width * xp.logaddexp(untrained / width, incline / width)
+    return -width * xp.logaddexp(0.0, -above / width)
 
 
 LAW = Law(
     name="board_elo",
     title="Elo of board games",
-    formula="min(0, max(m_p s + c_p, m_C log10 C + m_i s + c_i))",
+    formula="min(0, max(m_p s + c_p, m_C log10 C + m_i s + c_i)), its kinks rounded",
     citation="Jones 2021, arXiv:2104.03113",
     decision="What compute plays a larger game as well, from runs on smaller ones.",
-    failure="Of the frontier, whose best-of-many points lie above what one run reaches, and kinks sharper than play.",
+    failure="Of the frontier, whose best-of-many points lie above what one run reaches.",
     inputs=(accuracies.COMPUTE, BOARD),
     outcome="elo",
     outcome_unit="Elo",
     link=IDENTITY,
     scatter=50.0,
-    parameters=(PER_DECADE, BOARD_COST, AT_CENTRE, UNTRAINED, UNTRAINED_COST),
+    parameters=(PER_DECADE, BOARD_COST, AT_CENTRE, UNTRAINED, UNTRAINED_COST, ROUNDING),
     derived=(
         Derived(name="incline_constant", meaning="Elo of the incline for one FLOP and no board, c_i", unit="Elo"),
         Derived(name="untrained_constant", meaning="Elo of untrained play on no board, c_p", unit="Elo"),

@@ -16,16 +16,16 @@ TOKENS_PER_PARAMETER = replace(
 )
 REPEATED_TOKENS = Parameter(
     name="R_D",
-    prior=Prior("LogNormal", mu=float(np.log(15.0)), sigma=0.5),
+    prior=Prior("LogNormal", mu=float(np.log(15.0)), sigma=1.0),
     meaning="repetitions of the data after which further ones hardly count, R_D*",
     unit="epochs",
-    reason="5-95 % 6.6-34: a few epochs are nearly as good as fresh data, a hundred are not",
+    reason="5-95 % 2.9-78: a few epochs are nearly as good as fresh data, a hundred are not",
 )
 EXCESS_PARAMETERS = Parameter(
     name="R_N",
-    prior=Prior("LogNormal", mu=float(np.log(5.0)), sigma=0.5),
+    prior=Prior("LogNormal", mu=float(np.log(5.0)), sigma=1.0),
     meaning="excess of parameters, in multiples of what the unique data can use, that still counts, R_N*",
-    reason="5-95 % 2.2-11: excess parameters lose their worth sooner than repeated data",
+    reason="5-95 % 1-26: excess parameters lose their worth sooner than repeated data",
 )
 
 
