@@ -513,5 +513,13 @@ def _identification_warnings(fitted: Fit) -> list[str]:
         return list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
     return [
         f"E is not identified: its posterior sd is {posterior / prior:.0%} of its prior's, so forecasts far beyond the "
-        "runs rest on the prior; add runs at larger N and D"
+        f"runs rest on the prior; {_identified_with_floor(fitted)}add runs at larger N and D"
     ]
+
+
+def _identified_with_floor(fitted: Fit) -> str:
+    """What the runs do fix of a floor and the terms above it."""
+    level = fitted.parameters.get("loss_centre")
+    if level is None:
+        return ""
+    return f"the runs fix E and its terms together, {level.mean():.3g} +- {level.std():.2g} at their centre; "

@@ -381,7 +381,8 @@ def _too_few_runs(law: Law, runs: Runs) -> Iterator[str]:
 def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
     if {"N", "D"} <= set(law.input_names) and runs.n_rays == 1:
         ratio = float(np.median(runs.column("D") / runs.column("N")))
+        shown = format_quantity(ratio)
         yield (
-            f"all runs lie on one ray of D/N = {format_quantity(ratio)} tokens per parameter: only one combination of "
-            "the two terms is identified; the prior decides the rest"
+            f"all runs lie on one ray of D/N = {shown} tokens per parameter: only the sum of the two terms along it is "
+            f"identified (A + B {shown}^-alpha, were the exponents equal); how it divides, and so N*, is the prior's"
         )

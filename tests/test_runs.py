@@ -382,7 +382,7 @@ def test_runs_on_one_ray_are_doubted():
     sizes = np.geomspace(1e8, 1e10, 9)
     runs = Runs.from_frame(pd.DataFrame({"N": sizes, "D": 20 * sizes, "loss": np.linspace(3, 2, 9)}))
     (warning,) = check_runs(CHINCHILLA, runs)
-    assert warning.startswith("all runs lie on one ray of D/N = 20 tokens per parameter: only one combination")
+    assert warning.startswith("all runs lie on one ray of D/N = 20 tokens per parameter: only the sum")
 
 
 cells = st.one_of(

@@ -1,0 +1,27 @@
+"""Every law that a card suggests fits the card's runs: certified, by importance sampling, in seconds."""
+
+import pytest
+
+from bayescale.catalog import dataset_groups, dataset_names, load_card, load_dataset, load_law, load_runs
+from bayescale.fitting import fit_law
+
+PAIRS = [(law, dataset) for dataset in dataset_names() for law in load_card(dataset).laws]
+
+
+def chosen(law, dataset):
+    """The rows that the card names for the law, or else its longest series."""
+    card = load_card(dataset)
+    groups = [card.selection[law]] if law in card.selection else dataset_groups(dataset)
+    group = max(groups, key=lambda each: len(load_dataset(dataset, group=each)), default=None)
+    found = load_law(law)
+    name = dataset if group is None else f"{dataset}:{group}"
+    return load_runs(name, outcome=found.outcome, domain=found.link.domain)
+
+
+@pytest.mark.parametrize(("law", "dataset"), PAIRS, ids=[f"{law}-{dataset}" for law, dataset in PAIRS])
+def test_law_fits_the_runs_that_it_is_suggested_for(law, dataset):
+    fitted = fit_law(law, chosen(law, dataset), draws=250)
+    assert fitted.record.engine == "importance", fitted.warnings
+    assert fitted.certified
+    assert fitted.diagnostics.pareto_k < 0.7
+    assert fitted.diagnostics.ess_min >= 1000
