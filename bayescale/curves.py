@@ -4,9 +4,12 @@ Such a law meets error fractions, losses and seconds alike, so nothing in it has
 geometric-mean ``x`` of the runs, and floors and ceilings are shares of that.
 """
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from bayescale.law import Derived, Input, Parameter, Prior
+from bayescale.law import Derived, Input, Parameter, Prior, Values
 
 X = Input(name="x", meaning="what the outcome falls with: examples, tokens, steps, parameters ...", unit="")
 Y_CENTRE = Parameter(
@@ -36,6 +39,13 @@ EXPONENT = Parameter(
 FLOOR = Derived(name="floor", meaning="outcome for unlimited x")
 POWER = Derived(name="exponent", meaning="power with which the reducible outcome falls")
 
+WIDTH = Parameter(
+    name="width",
+    prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=0.4),
+    meaning="e-folds of x within which the slope changes at a break, f; the same at every break",
+    reason="5-95 % 0.26-0.97: kinks look alike to the runs below that, and above it breaks fade into one bend",
+)
+
 COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
 LOSS_CENTRE = Parameter(
     name="loss_centre",
@@ -60,3 +70,24 @@ LOSS_ABOVE_FLOOR = Parameter(
     shift=lambda xp, sampled: sampled["level"],
 )
 FLOOR_LOSS = Derived(name="E", meaning="loss for unlimited input, the others staying as they are", unit="nats/token")
+
+
+def broken_exponent(piece: int) -> Parameter:
+    """Exponent of one piece of a broken power law, the first of which is piece 0."""
+    return Parameter(
+        name=f"exponent_{piece}",
+        prior=Prior("Normal", mu=0.12, sigma=0.3),
+        meaning=f"power with which the outcome falls on piece {piece + 1}; below 0 it rises",
+        reason="5-95 % -0.37-0.61: mostly falling, and rising one time in three",
+    )
+
+
+def bend(xp: ModuleType, log_x: Any, p: Values, number: int) -> Any:
+    """How much lower than without it a break leaves the log outcome: zero well before it, linear well beyond."""
+    z = (log_x - xp.log(p[f"break_{number}"])) / p["width"]
+    return (p[f"exponent_{number}"] - p[f"exponent_{number - 1}"]) * p["width"] * softplus(xp, z)
+
+
+def softplus(xp: ModuleType, z: Any) -> Any:
+    """``log(1 + exp(z))`` without overflow."""
+    return xp.log1p(xp.exp(-abs(z))) + (z + abs(z)) / 2

@@ -26,4 +26,9 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     """``y_0 g^(year - year_0)``."""
     log_factor = p["log_growth"] * (x["year"] - p["year_0"])
-    return p["y_centre"] * xp.exp(xp.minimum(xp.maximum(log_factor, -LARGEST_POWER), LARGEST_POWER))
+    return p["y_centre"] * xp.exp(bounded(xp, log_factor))
+
+
+def bounded(xp: ModuleType, log_factor: Any) -> Any:
+    """The log of a factor, within what a float can hold."""
+    return xp.minimum(xp.maximum(log_factor, -LARGEST_POWER), LARGEST_POWER)

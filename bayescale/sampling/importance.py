@@ -25,7 +25,6 @@ ESS_LIMIT = 1000
 DISAGREEMENT_LIMIT = 4.0
 """Largest difference between the two proposals' estimates of a certified fit, in standard errors."""
 
-_STARTS = 4
 _DF = 5.0
 _COMPONENTS = 8
 _TEMPERED_ESS = 0.05
@@ -36,15 +35,16 @@ _LARGEST_POOL = 16
 
 @dataclass(frozen=True)
 class _Effort:
-    """How long a proposal is adapted: until draws from it are worth this share of independent ones."""
+    """How many climbs look for modes, and how long a proposal is adapted: until its draws are worth this share."""
 
+    starts: int
     draws_per_round: int
     rounds: int
     effective_share: float
 
 
-_QUICK = _Effort(draws_per_round=1000, rounds=12, effective_share=0.5)
-_PATIENT = _Effort(draws_per_round=4000, rounds=16, effective_share=0.7)
+_QUICK = _Effort(starts=4, draws_per_round=1000, rounds=12, effective_share=0.5)
+_PATIENT = _Effort(starts=16, draws_per_round=4000, rounds=16, effective_share=0.7)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class ImportanceResult:
 def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
     """Sample a posterior by two independently adapted, frozen mixtures.
 
-    Where the first attempt is not certified, a second one adapts longer, on other random numbers.
+    Where the first attempt is not certified, a second one looks for modes from more starts and adapts longer, on other
+    random numbers.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def adapt(
     Every round draws from the current mixture, weights all draws so far by the mixture of all rounds (Cornuet et al.
     2012, arXiv:0907.1254), adds a component at the heaviest draw, and refits the components to the weighted draws.
     """
-    mixture = _initial_mixture(density, prior_draws)
+    mixture = _initial_mixture(density, prior_draws, effort.starts)
     history: list[Mixture] = []
     draws, target, mixed = np.empty((0, prior_draws.shape[1])), np.empty(0), np.empty(0)
     best, best_share = mixture, 0.0
@@ -184,9 +185,9 @@ def adapt(
     return best, draws, target - mixed
 
 
-def _initial_mixture(density: Density, prior_draws: Array) -> Mixture:
+def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mixture:
     """Laplace approximations at the modes, and the prior's own spread."""
-    modes = find_modes(density, _starts(density, prior_draws))
+    modes = find_modes(density, _starts(density, prior_draws, n_starts))
     laplace = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
     shares = np.exp(laplace - laplace.max()) + 0.05
     components = tuple(StudentT.from_covariance(m.location, m.covariance, _DF) for m in modes)
@@ -272,9 +273,9 @@ class _Pool:
         return float(np.max(np.abs(first - second) / np.sqrt(first_variance + second_variance)))
 
 
-def _starts(density: Density, prior_draws: Array) -> Array:
+def _starts(density: Density, prior_draws: Array, n: int) -> Array:
     heights = density(prior_draws)
-    order = np.argsort(-heights)[:_STARTS]
+    order = np.argsort(-heights)[:n]
     order = order[np.isfinite(heights[order])]
     if len(order) == 0:
         raise SamplingError(
