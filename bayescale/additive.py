@@ -14,20 +14,45 @@ import numpy as np
 
 from bayescale.law import Derived, Parameter, Prior, Values, power
 
-LEVEL_N = Parameter(
-    name="level_N",
-    prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.0),
-    meaning="loss due to finite parameters at the runs' geometric-mean N",
-    unit="nats/token",
-    reason="5-95 % 0.1-2.6 nats: narrower priors push E up, and forecasts with it",
+_LOG_LEVEL, _LOG_LEVEL_SD = float(np.log(0.5)), 1.0
+"""Of the prior of the loss due to finite parameters, or data, at the centre of the runs, by itself."""
+
+SHARE_N = Parameter(
+    name="share_N",
+    prior=Prior("LogitNormal", mu=0.0, sigma=float(np.sqrt(2) * _LOG_LEVEL_SD)),
+    meaning="share of the reducible loss at the centre of the runs that is due to finite parameters",
+    reason="5-95 % 0.09-0.91: either term may be ten times the other",
 )
-LEVEL_D = Parameter(
-    name="level_D",
-    prior=LEVEL_N.prior,
-    meaning="loss due to finite data at the runs' geometric-mean D",
+
+
+def _level_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+    share = sampled["share_N"]
+    return {"mu": _LOG_LEVEL - 0.5 * xp.log(share * (1 - share))}
+
+
+REDUCIBLE = Parameter(
+    name="reducible",
+    prior=Prior("LogNormal", sigma=float(_LOG_LEVEL_SD / np.sqrt(2))),
+    meaning="reducible loss at the geometric-mean N and D of the runs",
     unit="nats/token",
-    reason=LEVEL_N.reason,
+    reason="with share_N: each term by itself 0.1-2.6 nats, 5-95 %; narrower priors push E up, and forecasts with it",
+    arguments=_level_arguments,
 )
+LEVELS = (SHARE_N, REDUCIBLE)
+"""Two independent log-normal levels, in the coordinates in which runs that cannot tell them apart leave a straight
+ridge: half the difference of their logs and half the sum are independent too, and fix share and total."""
+
+LEVEL_N = Derived(
+    name="level_N", meaning="loss due to finite parameters at the runs' geometric-mean N", unit="nats/token"
+)
+LEVEL_D = Derived(name="level_D", meaning="loss due to finite data at the runs' geometric-mean D", unit="nats/token")
+
+EACH_LEVEL = (LEVEL_N, LEVEL_D)
+
+
+def levels(q: Values) -> dict[str, Any]:
+    """Size of each term at the centre of the runs."""
+    return {"level_N": q["reducible"] * q["share_N"], "level_D": q["reducible"] * (1 - q["share_N"])}
 
 
 def centre_loss(reducible: Callable[[ModuleType, Values], Any]) -> Parameter:
@@ -52,7 +77,7 @@ def centre_loss(reducible: Callable[[ModuleType, Values], Any]) -> Parameter:
 
 def sum_of_levels(xp: ModuleType, sampled: Values) -> Any:
     """Reducible loss at the centre where the two terms add."""
-    return sampled["level_N"] + sampled["level_D"]
+    return sampled["reducible"]
 
 
 def level(xp: ModuleType, sampled: Values) -> Any:
@@ -87,6 +112,36 @@ ALLOCATION = Parameter(
     reason="0.50, sd 0.10: wider than published fits (sd 0.06), so that biased protocols stay reachable",
 )
 
+
+def _pace_over_exponent(q: Values) -> Any:
+    """How fast both terms together fall along a ray of fixed tokens per parameter, over the mean exponent."""
+    share, allocation = q["share_N"], q["a_opt"]
+    return 2 * (share * (1 - allocation) + (1 - share) * allocation)
+
+
+def _pace_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+    return {"mu": EXPONENT.prior.arguments["mu"] + xp.log(_pace_over_exponent(sampled))}
+
+
+PACE = Parameter(
+    name="pace",
+    prior=Prior("LogNormal", sigma=EXPONENT.prior.arguments["sigma"]),
+    meaning="power with which the reducible loss falls as N and D grow together, at the centre of the runs",
+    reason=f"with share_N and a_opt: the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
+    arguments=_pace_arguments,
+)
+EXPONENTS = (ALLOCATION, PACE)
+"""The mean exponent's prior, in a coordinate that runs on one ray fix too."""
+
+MEAN_EXPONENT = Derived(name="exponent", meaning=EXPONENT.meaning)
+SIZED = (*EACH_LEVEL, MEAN_EXPONENT)
+
+
+def sized(q: Values) -> dict[str, Any]:
+    """Size of each term at the centre of the runs, and the mean exponent."""
+    return {**levels(q), "exponent": q["pace"] / _pace_over_exponent(q)}
+
+
 E = Derived(name="E", meaning="irreducible loss", unit="nats/token")
 A = Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token")
 B = Derived(name="B", meaning="coefficient of the data term", unit="nats/token")
@@ -106,13 +161,15 @@ def exponents(q: Values) -> tuple[Any, Any]:
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     """Floor, coefficients and exponents of ``E + A N^-alpha + B D^-beta`` from what is sampled."""
-    alpha, beta = exponents(q)
+    size = sized(q)
+    alpha, beta = exponents({**q, **size})
     return {
         "E": q["loss_centre"] - sum_of_levels(xp, q),
-        "A": coefficient(xp, q["level_N"], alpha, centre["N"]),
-        "B": coefficient(xp, q["level_D"], beta, centre["D"]),
+        "A": coefficient(xp, size["level_N"], alpha, centre["N"]),
+        "B": coefficient(xp, size["level_D"], beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
+        **size,
     }
 
 

@@ -57,6 +57,7 @@ _SCALES = {
     "HalfNormal": _Scale("LogNormal", lambda xp, value: xp.log(value), lambda _: 1.0),
     "Normal": _Scale("Normal", lambda xp, value: value, lambda arguments: arguments["sigma"]),
     "Beta": _Scale("LogitNormal", _logit, _beta_deviation),
+    "LogitNormal": _Scale("LogitNormal", _logit, lambda arguments: arguments["sigma"]),
 }
 
 
@@ -190,9 +191,9 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
 
     Examples
     --------
-    >>> joint = pooled_law(catalog.load_law("chinchilla"), ["exponent"], ["c4", "redpajama"])
-    >>> [parameter.name for parameter in joint.parameters if parameter.name.startswith("exponent")]
-    ['exponent', 'exponent_spread', 'exponent_c4', 'exponent_redpajama']
+    >>> joint = pooled_law(catalog.load_law("chinchilla"), ["a_opt"], ["c4", "redpajama"])
+    >>> [parameter.name for parameter in joint.parameters if parameter.name.startswith("a_opt")]
+    ['a_opt', 'a_opt_spread', 'a_opt_c4', 'a_opt_redpajama']
     """
     slugs = _slugs(groups)
 

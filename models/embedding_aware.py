@@ -43,14 +43,12 @@ LAW = Law(
         TOKENS,
     ),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
-        additive.ALLOCATION,
+        *additive.EXPONENTS,
         EMBEDDINGS,
     ),
-    derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
+    derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D, *additive.SIZED),
     mean=mean,
     derive=derive,
 )

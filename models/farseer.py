@@ -5,7 +5,6 @@ tell apart. Here its first term is a floor plus a power of N, and the other two 
 Chinchilla exactly, and has the higher evidence on chinchilla, gemstones and gadre.
 """
 
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -27,17 +26,19 @@ BETA_SLOPE = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    size = additive.sized(q)
     # At the centre of the runs this is the additive law with the same levels and exponents, so the priors of that law
     # keep their meaning. N and D count from there: B, kappa, beta and s are strongly tied at one parameter and token.
-    alpha, beta = additive.exponents(q)
+    alpha, beta = additive.exponents({**q, **size})
     per_draw = alpha / alpha  # every derived parameter has a value a draw
     return {
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
-        "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
+        "A": additive.coefficient(xp, size["level_N"], alpha, centre["N"]),
         "alpha_N": alpha,
         "beta_D": beta,
         "N_0": centre["N"] * per_draw,
         "D_0": centre["D"] * per_draw,
+        **size,
     }
 
 
@@ -57,11 +58,9 @@ LAW = Law(
     failure="Tells its parameters apart only where many runs cross N with D; far out its powers of N know no bounds.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
-        replace(additive.ALLOCATION, meaning="beta/(alpha + beta), the allocation exponent where kappa and s are 0"),
+        *additive.EXPONENTS,
         KAPPA,
         BETA_SLOPE,
     ),
@@ -72,6 +71,7 @@ LAW = Law(
         Derived(name="beta_D", meaning="exponent of data at N_0, beta"),
         Derived(name="N_0", meaning="geometric-mean N of the runs", unit="parameters"),
         Derived(name="D_0", meaning="geometric-mean D of the runs", unit="tokens"),
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

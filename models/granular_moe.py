@@ -23,15 +23,17 @@ GAMMA_G = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha, beta = additive.exponents(q)
-    both = additive.coefficient(xp, q["level_N"], alpha, centre["N"])
+    size = additive.sized(q)
+    alpha, beta = additive.exponents({**q, **size})
+    both = additive.coefficient(xp, size["level_N"], alpha, centre["N"])
     return {
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
         "a": (1 - q["granular_share"]) * both,
         "g": additive.coefficient(xp, q["granular_share"] * both, q["gamma_G"], centre["granularity"]),
-        "b": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
+        "b": additive.coefficient(xp, size["level_D"], beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
+        **size,
     }
 
 
@@ -53,11 +55,9 @@ LAW = Law(
         Input(name="granularity", meaning="feed-forward width over the width of an expert, G", unit="experts"),
     ),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
-        additive.ALLOCATION,
+        *additive.EXPONENTS,
         GRANULAR_SHARE,
         GAMMA_G,
     ),
@@ -68,6 +68,7 @@ LAW = Law(
         Derived(name="b", meaning="coefficient of the data term", unit="nats/token"),
         additive.ALPHA_N,
         additive.BETA_D,
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

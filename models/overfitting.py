@@ -42,8 +42,8 @@ LAW = Law(
     decision="After how many epochs, and at what size, further training on the same data does harm.",
     failure="Linear in the repetitions, so it rises too fast at hundreds of epochs; weight decay changes its P.",
     inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
-    parameters=(additive.LEVEL_N, additive.LEVEL_D, LOSS_CENTRE, additive.EXPONENT, additive.ALLOCATION, PENALTY),
-    derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
+    parameters=(*additive.LEVELS, LOSS_CENTRE, *additive.EXPONENTS, PENALTY),
+    derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D, *additive.SIZED),
     mean=mean,
     derive=additive.derive,
 )

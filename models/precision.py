@@ -35,17 +35,19 @@ def log_approach(xp: ModuleType, bits: Any, p: Values) -> Any:
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha, beta = additive.exponents(q)
+    size = additive.sized(q)
+    alpha, beta = additive.exponents({**q, **size})
     # Runs of few and of many bits fix what four bits cost, and leave the two parts of it to trade off.
     tensors = xp.log(q["eff_4"]) / log_approach(xp, REFERENCE_BITS, q)
     at_centre = centre["N"] * xp.exp(tensors * log_approach(xp, centre["w_bits"], q))
     return {
         "tensors": tensors,
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
-        "A": additive.coefficient(xp, q["level_N"], alpha, at_centre),
-        "B": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
+        "A": additive.coefficient(xp, size["level_N"], alpha, at_centre),
+        "B": additive.coefficient(xp, size["level_D"], beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
+        **size,
     }
 
 
@@ -67,11 +69,9 @@ LAW = Law(
         Input(name="w_bits", meaning="bits per weight, and per activation where these are quantised too", unit="bits"),
     ),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
-        additive.ALLOCATION,
+        *additive.EXPONENTS,
         BITS_SCALE,
         EFFICIENCY,
     ),
@@ -82,6 +82,7 @@ LAW = Law(
         additive.B,
         additive.ALPHA_N,
         additive.BETA_D,
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

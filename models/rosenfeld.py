@@ -23,15 +23,17 @@ CEILING = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha, beta = additive.exponents(q)
+    size = additive.sized(q)
+    alpha, beta = additive.exponents({**q, **size})
     # Levels and floor are sampled as shares of the loss at the centre, which the envelope leaves there as it is.
     inner = 1 / xp.sqrt(1 - (q["loss_centre"] / q["ceiling"]) ** 2)
     return {
         "E": inner * (q["loss_centre"] - additive.sum_of_levels(xp, q)),
-        "A": additive.coefficient(xp, inner * q["level_N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, inner * q["level_D"], beta, centre["D"]),
+        "A": additive.coefficient(xp, inner * size["level_N"], alpha, centre["N"]),
+        "B": additive.coefficient(xp, inner * size["level_D"], beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
+        **size,
     }
 
 
@@ -49,11 +51,9 @@ LAW = Law(
     failure="Without runs near guessing the ceiling is the prior's, and the law is Chinchilla's.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
-        additive.ALLOCATION,
+        *additive.EXPONENTS,
         CEILING,
     ),
     derived=(
@@ -62,6 +62,7 @@ LAW = Law(
         Derived(name="B", meaning="coefficient of the data term of e", unit="nats/token"),
         additive.ALPHA_N,
         additive.BETA_D,
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

@@ -37,15 +37,17 @@ def reducible(xp: ModuleType, q: Values) -> Any:
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    alpha, beta = additive.exponents(q)
+    size = additive.sized(q)
+    alpha, beta = additive.exponents({**q, **size})
     return {
         "E": q["loss_centre"] - reducible(xp, q),
-        "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, q["level_D"], beta, centre["D"]),
+        "A": additive.coefficient(xp, size["level_N"], alpha, centre["N"]),
+        "B": additive.coefficient(xp, size["level_D"], beta, centre["D"]),
         "A_width": additive.coefficient(xp, q["level_width"], q["p_width"], centre["width"]),
         "A_depth": additive.coefficient(xp, q["level_depth"], q["p_depth"], centre["depth"]),
         "alpha_N": alpha,
         "beta_D": beta,
+        **size,
     }
 
 
@@ -69,13 +71,11 @@ LAW = Law(
         Input(name="depth", meaning="number of layers", unit="layers"),
     ),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         LEVEL_WIDTH,
         LEVEL_DEPTH,
         additive.centre_loss(reducible),
-        additive.EXPONENT,
-        additive.ALLOCATION,
+        *additive.EXPONENTS,
         P_WIDTH,
         P_DEPTH,
     ),
@@ -87,6 +87,7 @@ LAW = Law(
         Derived(name="A_depth", meaning="coefficient of the depth term", unit="nats/token"),
         additive.ALPHA_N,
         additive.BETA_D,
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

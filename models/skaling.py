@@ -17,18 +17,20 @@ OUTER_EXPONENT = Parameter(
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    size = additive.sized(q)
     # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents
     # k alpha, k beta: the priors of that law keep their meaning, and k is left with the curvature.
     k = q["k"]
-    alpha, beta = (each / k for each in additive.exponents(q))
+    alpha, beta = (each / k for each in additive.exponents({**q, **size}))
     reducible = additive.sum_of_levels(xp, q)
     scale = power(xp, reducible, 1 / k - 1)
     return {
         "E": q["loss_centre"] - reducible,
-        "A": additive.coefficient(xp, q["level_N"] * scale, alpha, centre["N"]),
-        "B": additive.coefficient(xp, q["level_D"] * scale, beta, centre["D"]),
+        "A": additive.coefficient(xp, size["level_N"] * scale, alpha, centre["N"]),
+        "B": additive.coefficient(xp, size["level_D"] * scale, beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
+        **size,
     }
 
 
@@ -46,12 +48,10 @@ LAW = Law(
     failure="k and E trade off: fits better inside the runs than it forecasts beyond them.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         OUTER_EXPONENT,
         additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
-        additive.ALLOCATION,
+        *additive.EXPONENTS,
     ),
     derived=(
         additive.E,
@@ -59,6 +59,7 @@ LAW = Law(
         Derived(name="B", meaning="coefficient of the data term", unit="nats/token^(1/k)"),
         additive.ALPHA_N,
         additive.BETA_D,
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

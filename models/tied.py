@@ -8,13 +8,15 @@ from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    level = additive.levels(q)
     alpha = q["exponent"]
     return {
         "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
-        "A": additive.coefficient(xp, q["level_N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, q["level_D"], alpha, centre["D"]),
+        "A": additive.coefficient(xp, level["level_N"], alpha, centre["N"]),
+        "B": additive.coefficient(xp, level["level_D"], alpha, centre["D"]),
         "alpha_N": alpha,
         "beta_D": alpha,
+        **level,
     }
 
 
@@ -31,8 +33,7 @@ LAW = Law(
     failure="Fixes the allocation exponent at 1/2, so it cannot say how tokens per parameter change with compute.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
-        additive.LEVEL_N,
-        additive.LEVEL_D,
+        *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
         additive.EXPONENT,
     ),
@@ -42,6 +43,7 @@ LAW = Law(
         additive.B,
         Derived(name="alpha_N", meaning="exponent of parameters, alpha"),
         Derived(name="beta_D", meaning="exponent of data, equal to alpha"),
+        *additive.EACH_LEVEL,
     ),
     mean=mean,
     derive=derive,

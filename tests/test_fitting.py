@@ -199,7 +199,7 @@ def test_fewer_runs_than_parameters_are_doubted(few_runs, few_fit, importance_un
 def test_fewer_runs_than_parameters_need_proper_priors(few_runs):
     law = load_law("chinchilla")
     flat = replace(law, parameters=(replace(law.parameters[0], prior=Prior("HalfFlat")), *law.parameters[1:]))
-    with pytest.raises(LawError, match=r"4 runs for the 5 free parameters.*add runs, or give level_N a proper prior"):
+    with pytest.raises(LawError, match=r"4 runs for the 5 free parameters.*add runs, or give share_N a proper prior"):
         fit(flat, few_runs.iloc[::3])
 
 

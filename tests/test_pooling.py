@@ -106,13 +106,13 @@ def test_groups_that_are_alike_pool_closely():
     assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
 
 
-@pytest.mark.parametrize("pool", [["level_N"], ["E"], ["exponent", "a_opt"], ["E", "alpha_N"]])
+@pytest.mark.parametrize("pool", [["reducible"], ["E"], ["pace", "a_opt"], ["E", "alpha_N"]])
 def test_a_pooled_law_of_equal_groups_is_the_law(pool):
     law, table = load_law("chinchilla"), load_dataset("gadre")
     sources = fit_sources(law, pool)
     joint = pooled_law(law, sources, ["c4", "redpajama", "refinedweb"])
     codes, groups = pd.factorize(table.frame["group"])
-    point = {"level_N": 0.7, "level_D": 0.4, "loss_centre": 2.9, "exponent": 0.3, "a_opt": 0.5}
+    point = {"share_N": 0.6, "reducible": 1.1, "loss_centre": 2.9, "a_opt": 0.5, "pace": 0.3}
     sampled = {name: np.array([[value]]) for name, value in point.items()}
     for name in sources:
         sampled[f"{name}_spread"] = np.array([[0.1]])
@@ -134,9 +134,9 @@ def fit_sources(law, pool):
     ("asked", "sampled"),
     [
         (["E"], ("loss_centre",)),
-        (["alpha_N"], ("exponent", "a_opt")),
-        (["A"], ("level_N", "exponent", "a_opt")),
-        (["a_opt", "level_D"], ("level_D", "a_opt")),
+        (["alpha_N"], ("share_N", "a_opt", "pace")),
+        (["A"], ("share_N", "reducible", "a_opt", "pace")),
+        (["a_opt", "reducible"], ("reducible", "a_opt")),
     ],
 )
 def test_derived_names_stand_for_what_they_come_from(asked, sampled):
@@ -146,9 +146,9 @@ def test_derived_names_stand_for_what_they_come_from(asked, sampled):
 def test_what_is_not_pooled_keeps_its_meaning():
     """The floor stays the same in all groups where only a level above it differs."""
     law = load_law("chinchilla")
-    joint = pooled_law(law, ["level_N"], ["a", "b"])
-    sampled = {"level_N": 0.7, "level_D": 0.4, "loss_centre": 2.9, "exponent": 0.3, "a_opt": 0.5}
-    sampled |= {"level_N_spread": 0.1, "level_N_a": 0.9, "level_N_b": 0.3}
+    joint = pooled_law(law, ["reducible"], ["a", "b"])
+    sampled = {"share_N": 0.6, "reducible": 1.1, "loss_centre": 2.9, "a_opt": 0.5, "pace": 0.3}
+    sampled |= {"reducible_spread": 0.1, "reducible_a": 1.5, "reducible_b": 0.5}
     found = joint.all_parameters(sampled, {"N": 1e8, "D": 1e10})
     assert found["E_a"] == pytest.approx(found["E_b"]) == pytest.approx(1.8)
     assert found["A_a"] == pytest.approx(3 * found["A_b"])

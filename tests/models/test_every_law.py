@@ -105,8 +105,9 @@ def from_prior():
         if law.name not in drawn:
             sampled = drawn[law.name] = {}
             for seed, item in enumerate(law.parameters):
-                distribution = getattr(pm, item.prior.distribution).dist(**item.prior.arguments)
-                values = pm.draw(distribution, draws=2000, random_seed=seed, mode=interpreted_mode())[:, None]
+                arguments = {**item.prior.arguments, **(item.arguments(np, sampled) if item.arguments else {})}
+                distribution = getattr(pm, item.prior.distribution).dist(**arguments, shape=(2000, 1))
+                values = pm.draw(distribution, random_seed=seed, mode=interpreted_mode())
                 sampled[item.name] = values + (item.shift(np, sampled) if item.shift else 0)
         return drawn[law.name]
 
