@@ -17,7 +17,7 @@ LAYERS = (
     {"errors"},
     {"quantities", "intervals", "files", "links", "predictive", "sensitivity"},
     {"law", "tables"},
-    {"accuracies", "additive", "curves", "growth", "runs"},
+    {"accuracies", "additive", "costs", "curves", "growth", "runs"},
     {"splitting", "observations"},
     {"baselines", "catalog"},
     {"discrepancy"},

@@ -1,0 +1,268 @@
+"""What training costs: dollars, FLOP, days and megawatt-hours, each from any other, with the uncertainty of all inputs.
+
+Every conversion is a product of uncertain inputs, drawn together: a cheap hour stays cheap for all runs of a draw.
+Default inputs come from public prices, data sheets and reported utilisations; each is a prior that a user replaces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.errors import QuantityError
+from bayescale.law import Prior
+from bayescale.quantities import format_quantity
+from bayescale.tables import nearest
+
+Array = NDArray[np.float64]
+
+SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_DAY = 86_400.0
+JOULES_PER_MEGAWATT_HOUR = 3.6e9
+DRAWS = 4000
+
+UTILISATION = Prior("Beta", alpha=17.9, beta=29.2)
+"""Share of peak that training sustains: mean 0.38, sd 0.07; reported ones run from 0.21 (GPT-3) to 0.46 (PaLM)."""
+ENERGY_PRICE = Prior("LogNormal", mu=float(np.log(0.08)), sigma=0.3)
+"""Dollars per kilowatt-hour: industrial prices, 5-95 % 0.05-0.13."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """A kind of accelerator.
+
+    Attributes
+    ----------
+    name : str
+    peak : float
+        Dense BF16 FLOP per second.
+    power : Prior
+        Watts an accelerator, with its share of servers, network and cooling.
+    price : Prior
+        Dollars per accelerator-hour, rented.
+    source : str
+    """
+
+    name: str
+    peak: float
+    power: Prior
+    price: Prior
+    source: str
+
+
+ACCELERATORS = {
+    item.name: item
+    for item in (
+        Accelerator(
+            name="h100",
+            peak=989e12,
+            power=Prior("LogNormal", mu=float(np.log(1300.0)), sigma=0.2),
+            price=Prior("LogNormal", mu=float(np.log(2.5)), sigma=0.35),
+            source="peak of the vendor's data sheet; 700 W alone and 1,700 W all-in at peak (Sevilla et al. 2024, "
+            "https://epoch.ai/blog/can-ai-scaling-continue-through-2030); prices of public trackers, May 2026",
+        ),
+        Accelerator(
+            name="h200",
+            peak=989e12,
+            power=Prior("LogNormal", mu=float(np.log(1300.0)), sigma=0.2),
+            price=Prior("LogNormal", mu=float(np.log(3.8)), sigma=0.35),
+            source="as h100, which computes as fast; 2.5-7.0 dollars an hour, public trackers, May 2026",
+        ),
+        Accelerator(
+            name="a100",
+            peak=312e12,
+            power=Prior("LogNormal", mu=float(np.log(750.0)), sigma=0.2),
+            price=Prior("LogNormal", mu=float(np.log(1.5)), sigma=0.4),
+            source="peak and 400 W of the vendor's data sheet, all-in in the h100's proportion (assumed); 0.8-3.0 "
+            "dollars an hour, public trackers, May 2026",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Prices and efficiencies of training, as uncertain as they are.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    utilisation : Prior or float
+        Share of the peak that training sustains (MFU).
+    price : Prior, float or None
+        Dollars per accelerator-hour; None takes the accelerator's.
+    energy_price : Prior or float
+        Dollars per kilowatt-hour, paid on top only if ``pays_energy``.
+    pays_energy : bool
+        Whether energy is paid beside the hours, as it is for accelerators of one's own; rents include it.
+    overhead : float
+        Everything else per dollar of hours, such as failed runs, storage and network: 0.3 adds thirty per cent.
+    study : float
+        Dollars spent before the run, such as the small runs that were fitted; not scaled.
+
+    Examples
+    --------
+    >>> cost = Cost(utilisation=0.4, price=2.35)
+    >>> round(float(cost.dollars(1e24).median()) / 1e6, 2)
+    1.65
+    >>> round(float(cost.compute(1.65e6).median()) / 1e24, 2)
+    1.0
+    """
+
+    accelerator: Accelerator = ACCELERATORS["h100"]
+    utilisation: Prior | float = UTILISATION
+    price: Prior | float | None = None
+    energy_price: Prior | float = ENERGY_PRICE
+    pays_energy: bool = False
+    overhead: float = 0.0
+    study: float = 0.0
+    draws: int = DRAWS
+    seed: int = 0
+
+    def inputs(self) -> dict[str, Array]:
+        """Joint draws of the uncertain inputs, each of shape (draw,)."""
+        rng = np.random.default_rng(self.seed)
+        given = {
+            "utilisation": self.utilisation,
+            "price": self.accelerator.price if self.price is None else self.price,
+            "power": self.accelerator.power,
+            "energy_price": self.energy_price,
+        }
+        return {name: draw(value, rng, self.draws, name) for name, value in given.items()}
+
+    @property
+    def flop_per_hour(self) -> xr.DataArray:
+        """Useful FLOP of an accelerator in an hour."""
+        return self._array(self.accelerator.peak * self.inputs()["utilisation"] * SECONDS_PER_HOUR, "FLOP/hour")
+
+    @property
+    def dollars_per_flop(self) -> xr.DataArray:
+        """Dollars per useful FLOP, with overhead and, where it is paid, energy."""
+        given = self.inputs()
+        hour = given["price"] * (1 + self.overhead)
+        if self.pays_energy:
+            hour = hour + given["power"] / 1000 * given["energy_price"]
+        return self._array(hour / self.flop_per_hour.to_numpy(), "dollars/FLOP")
+
+    def dollars(self, compute: ArrayLike) -> xr.DataArray:
+        """Dollars that training compute (FLOP) costs, the study before it included; dims draw and budget."""
+        return self._outer(self.dollars_per_flop.to_numpy(), compute, "compute", "dollars") + self.study
+
+    def compute(self, dollars: ArrayLike) -> xr.DataArray:
+        """Training compute (FLOP) that dollars buy, after the study; dims draw and budget.
+
+        Raises
+        ------
+        QuantityError
+            If the study costs as much as there is.
+        """
+        left = np.atleast_1d(np.asarray(dollars, dtype=float)) - self.study
+        if (left <= 0).any():
+            raise QuantityError(
+                f"{format_quantity(float(left.min() + self.study))} dollars do not pay for the study of "
+                f"{format_quantity(self.study)}: give more"
+            )
+        return self._outer(1 / self.dollars_per_flop.to_numpy(), left, "dollars", "FLOP")
+
+    def days(self, compute: ArrayLike, accelerators: float) -> xr.DataArray:
+        """Days that so many accelerators take for training compute (FLOP); dims draw and budget."""
+        _positive("accelerators", accelerators)
+        per_day = self.flop_per_hour.to_numpy() * SECONDS_PER_DAY / SECONDS_PER_HOUR * accelerators
+        return self._outer(1 / per_day, compute, "compute", "days")
+
+    def compute_in(self, days: ArrayLike, accelerators: float) -> xr.DataArray:
+        """Training compute (FLOP) of so many accelerators in days; dims draw and budget."""
+        _positive("accelerators", accelerators)
+        per_day = self.flop_per_hour.to_numpy() * SECONDS_PER_DAY / SECONDS_PER_HOUR * accelerators
+        return self._outer(per_day, days, "days", "FLOP")
+
+    def accelerator_hours(self, compute: ArrayLike) -> xr.DataArray:
+        """Accelerator-hours that training compute (FLOP) takes; dims draw and budget."""
+        return self._outer(1 / self.flop_per_hour.to_numpy(), compute, "compute", "hours")
+
+    def megawatt_hours(self, compute: ArrayLike) -> xr.DataArray:
+        """Energy (MWh) of training compute (FLOP), all-in; dims draw and budget."""
+        joules = self.inputs()["power"] * SECONDS_PER_HOUR / self.flop_per_hour.to_numpy()
+        return self._outer(joules / JOULES_PER_MEGAWATT_HOUR, compute, "compute", "MWh")
+
+    def compute_of_energy(self, megawatt_hours: ArrayLike) -> xr.DataArray:
+        """Training compute (FLOP) of energy (MWh), all-in; dims draw and budget."""
+        joules = self.inputs()["power"] * SECONDS_PER_HOUR / self.flop_per_hour.to_numpy()
+        return self._outer(JOULES_PER_MEGAWATT_HOUR / joules, megawatt_hours, "energy", "FLOP")
+
+    def with_given(self, **inputs: Any) -> "Cost":
+        """The same with some inputs replaced, those that are None left as they are."""
+        return replace(self, **{name: value for name, value in inputs.items() if value is not None})
+
+    def _array(self, values: Array, unit: str) -> xr.DataArray:
+        return xr.DataArray(values, dims=("draw",), coords={"draw": np.arange(len(values))}, attrs={"units": unit})
+
+    def _outer(self, rate: Array, amounts: ArrayLike, name: str, unit: str) -> xr.DataArray:
+        values = np.atleast_1d(np.asarray(amounts, dtype=float))
+        for value in values:
+            _positive(name, value)
+        return xr.DataArray(
+            rate[:, None] * values,
+            dims=("draw", "budget"),
+            coords={"draw": np.arange(len(rate)), name: ("budget", values)},
+            attrs={"units": unit},
+        )
+
+
+def accelerator(name: str) -> Accelerator:
+    """Look up a kind of accelerator.
+
+    Raises
+    ------
+    QuantityError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> accelerator("h100").peak
+    989000000000000.0
+    """
+    if name not in ACCELERATORS:
+        near = nearest(name, ACCELERATORS)
+        hint = f", did you mean {near!r}?" if near else ":"
+        raise QuantityError(f"no accelerator {name!r}{hint} known are {', '.join(ACCELERATORS)}")
+    return ACCELERATORS[name]
+
+
+def draw(given: Prior | float, rng: np.random.Generator, n: int, name: str) -> Array:
+    """Draws of an uncertain input, or a known one repeated, shape (n,).
+
+    Raises
+    ------
+    QuantityError
+        If a known input is not positive and finite, or a prior is of a kind that inputs do not take.
+
+    Examples
+    --------
+    >>> draw(0.4, np.random.default_rng(0), 3, "utilisation").tolist()
+    [0.4, 0.4, 0.4]
+    """
+    if not isinstance(given, Prior):
+        _positive(name, given)
+        return np.full(n, float(given))
+    makers = _MAKERS.get(given.distribution)
+    if makers is None:
+        raise QuantityError(f"{name}: {given} is not one of {', '.join(_MAKERS)}")
+    method, names = makers
+    return np.asarray(getattr(rng, method)(*(given.arguments[each] for each in names), size=n))
+
+
+_MAKERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "LogNormal": ("lognormal", ("mu", "sigma")),
+    "Normal": ("normal", ("mu", "sigma")),
+    "Beta": ("beta", ("alpha", "beta")),
+    "Uniform": ("uniform", ("lower", "upper")),
+}
+
+
+def _positive(name: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
