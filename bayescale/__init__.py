@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayescale.chains import fit_chain as fit_chain
     from bayescale.comparison import Comparison as Comparison
     from bayescale.comparison import compare as compare
+    from bayescale.costs import Cost as Cost
     from bayescale.ensembles import Ensemble as Ensemble
     from bayescale.errors import BayescaleError as BayescaleError
     from bayescale.fitting import Fit as Fit
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from bayescale.links import LOGIT as LOGIT
     from bayescale.pooling import Pooled as Pooled
     from bayescale.runs import Runs as Runs
+    from bayescale.spending import optimum_for as optimum_for
     from bayescale.stacking import fit as fit
     from bayescale.storage import load as load
     from bayescale.storage import save as save
@@ -44,6 +46,7 @@ _HOME = {
     "Backtest": "backtesting",
     "Chain": "chains",
     "Comparison": "comparison",
+    "Cost": "costs",
     "IDENTITY": "links",
     "LOG": "links",
     "LOGIT": "links",
@@ -69,6 +72,7 @@ _HOME = {
     "load_dataset": "catalog",
     "load_law": "catalog",
     "optimum": "allocation",
+    "optimum_for": "spending",
     "save": "storage",
     "versus": "tradeoffs",
     "with_log_likelihood": "fitting",

@@ -13,6 +13,7 @@ from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, draw_error, interpolated, link_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.law import Law
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
@@ -122,13 +123,12 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     True
     """
     law = first_fit(fit).law
-    if set(law.input_names) != {"N", "D"}:
-        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
+    two_inputs(law)
     budgets = np.atleast_1d(np.asarray(C, dtype=float))
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
-    each = {name: _optimum_draws(member, budgets, flops, seed) for name, member in members(fit).items()}
+    each = {name: optimum_draws(member, budgets, flops, seed=seed) for name, member in members(fit).items()}
     largest = int(budgets.argmax())
     place = f"at {format_quantity(budgets[largest])} FLOP"
     named = {"latent": f"{law.outcome} {place}", "N": f"N* {place}"}
@@ -139,7 +139,20 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     )
 
 
-def _optimum_draws(fit: Fit, budgets: Array, flops: FlopRule, seed: int) -> xr.Dataset:
+def two_inputs(law: Law) -> None:
+    """Check that a law reads N and D.
+
+    Raises
+    ------
+    LawError
+        If it does not.
+    """
+    if set(law.input_names) != {"N", "D"}:
+        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
+
+
+def optimum_draws(fit: Fit, budgets: Array, flops: FlopRule = six_nd, *, seed: int = 0) -> xr.Dataset:
+    """Draws of one law's compute-optimal run at budgets, as :attr:`Optimum.draws`."""
     rng = np.random.default_rng(seed)
     n_law = law_optimum(fit, budgets, flops)
     n_best, error = (n_law, 0.0) if fit.basis is None else _optimum_with_error(fit, budgets, flops, n_law, rng)

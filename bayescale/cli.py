@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayescale.chains import Chain
+    from bayescale.costs import Cost
     from bayescale.ensembles import Posterior
     from bayescale.fitting import Fit
     from bayescale.inference import Engine
@@ -154,6 +155,23 @@ def _with_options(
     return command
 
 
+def cost_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the prices and efficiencies of training, as ``prices``."""
+    return _with_options(
+        command,
+        click.option("--accelerator", help="Kind of accelerator: h100, h200 or a100. Default h100."),
+        click.option("--price", type=Quantity(), help="Dollars per accelerator-hour; by default public prices."),
+        click.option("--utilisation", type=Mass(), help="Share of peak FLOP that training sustains (MFU)."),
+        click.option(
+            "--overhead", type=click.FloatRange(min=0), help="Everything else per dollar of hours, such as 0.3."
+        ),
+        click.option("--study", type=Quantity(), help="Dollars spent on small runs before."),
+        click.option("--own", is_flag=True, help="Accelerators of one's own, whose energy is paid on top."),
+    )
+
+
+COST_NAMES = ("accelerator", "price", "utilisation", "overhead", "study", "own")
+
 SOURCE_HELP = "RUNS is a shipped data set's name, a CSV or Parquet file, or a saved fit (.nc)."
 
 
@@ -174,17 +192,35 @@ def app() -> None:
     show_default=True,
     help="Training FLOP; repeat it for more.",
 )
+@click.option(
+    "--dollars", type=Quantity(), multiple=True, help="Money instead, at uncertain prices; repeat it for more."
+)
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the plan (.png, .svg or .pdf).")
+@cost_options
 @fit_options
 def plan(
-    runs: str, budgets: tuple[float, ...], plot: Path | None, seed: int, interval: float, as_json: bool, **options: Any
+    runs: str,
+    budgets: tuple[float, ...],
+    dollars: tuple[float, ...],
+    plot: Path | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Loss bands and compute-optimal N and D, with credible intervals, at each budget."""
     from bayescale.files import FIGURE_ENDINGS, check_output
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
+    prices = {name: options.pop(name) for name in COST_NAMES}
+    if not dollars and any(prices.values()):
+        raise click.UsageError("prices go with --dollars, or with `bayescale cost`")
+    cost = _cost(seed, **prices)
     fitted = _fit(runs, seed, **options)
+    if dollars:
+        _plan_for_money(fitted, dollars, cost, seed, interval, as_json)
+        return
     from bayescale.allocation import optimum
 
     best = optimum(fitted, budgets, seed=seed)
@@ -205,6 +241,98 @@ def plan(
         _print_parameters(fitted, interval)
         _print_remarks(best.warnings, fitted.notes)
     _exit(fitted)
+
+
+def _plan_for_money(
+    fitted: "Posterior", dollars: Sequence[float], cost: "Cost", seed: int, interval: float, as_json: bool
+) -> None:
+    from bayescale.spending import optimum_for
+
+    best = optimum_for(fitted, dollars, cost, seed=seed)
+    if as_json:
+        from bayescale.documents import spending_document
+
+        _print_json(spending_document(fitted, best))
+    else:
+        _print_head(fitted)
+        rows = []
+        for budget, block in best.summary(interval).groupby("dollars"):
+            row = {"budget (dollars)": format_quantity(float(budget))}  # type: ignore[arg-type]
+            for line in block.to_dict("records"):
+                row[f"{_label(line['quantity'])} ({line['unit']})"] = _interval(
+                    line, 4 if line["quantity"] == "loss" else 3
+                )
+            rows.append(row)
+        _print_table(rows, f"Compute-optimal runs for money, median [{interval:.0%} interval]")
+        _print_remarks(best.warnings, (*fitted.notes, f"prices: {cost.accelerator.name}, {cost.accelerator.source}"))
+    _exit(fitted)
+
+
+@app.command()
+@click.option("--flop", type=Quantity(), help="Training compute.")
+@click.option("--dollars", type=Quantity(), help="Money.")
+@click.option("--days", type=Quantity(), help="Days, of --accelerators.")
+@click.option("--mwh", type=Quantity(), help="Energy, megawatt-hours.")
+@click.option("--accelerators", type=Quantity(), help="How many work at once.")
+@cost_options
+@SEED
+@click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown.")
+@JSON
+def cost(
+    flop: float | None,
+    dollars: float | None,
+    days: float | None,
+    mwh: float | None,
+    accelerators: float | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **prices: Any,
+) -> None:
+    """What training compute, money, days or energy come to in each other, with intervals."""
+    given = {"--flop": flop, "--dollars": dollars, "--days": days, "--mwh": mwh}
+    asked = [name for name, value in given.items() if value is not None]
+    if len(asked) != 1:
+        raise click.UsageError(f"give one of {', '.join(given)}, not {' and '.join(asked) or 'none'}")
+    if days is not None and accelerators is None:
+        raise click.UsageError("--days: say of how many accelerators by --accelerators 1024")
+    from bayescale.costs import UNITS, compute_of
+
+    of = _cost(seed, **prices)
+    compute = compute_of(of, flop=flop, dollars=dollars, days=days, mwh=mwh, accelerators=accelerators)
+    bill = of.bill(compute, accelerators)
+    if as_json:
+        from bayescale.documents import cost_document
+
+        _print_json(cost_document(bill))
+        return
+    from bayescale.intervals import summary_table
+
+    rows = [
+        {"quantity": str(name), f"median [{interval:.0%} interval]": _interval(row, 3), "unit": UNITS[str(name)]}
+        for name in bill
+        for row in summary_table(bill[name].expand_dims("chain"), interval).to_dict("records")
+    ]
+    _print_table(rows, f"Training on {of.accelerator.name}")
+    _print_lines(f"note: {of.accelerator.name}: {of.accelerator.source}")
+
+
+def _cost(
+    seed: int,
+    *,
+    accelerator: str | None,
+    price: float | None,
+    utilisation: float | None,
+    overhead: float | None,
+    study: float | None,
+    own: bool,
+) -> "Cost":
+    from bayescale.costs import Cost
+    from bayescale.costs import accelerator as accelerator_by_name
+
+    found = None if accelerator is None else accelerator_by_name(accelerator)
+    given = {"accelerator": found, "price": price, "utilisation": utilisation, "overhead": overhead, "study": study}
+    return Cost(seed=seed, pays_energy=own).with_given(**given)
 
 
 @app.command("fit", epilog=SOURCE_HELP)
@@ -693,12 +821,15 @@ def _plan_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
     for budget, block in summary.groupby("C"):
         row = {"budget (FLOP)": format_quantity(float(budget))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
-            label = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*", "N_law": "N* if the law is right"}.get(
-                line["quantity"], line["quantity"]
-            )
+            label = _label(line["quantity"])
             row[f"{label} ({line['unit']})"] = _interval(line, 4 if label == "loss" else 3)
         rows.append(row)
     return rows
+
+
+def _label(quantity: str) -> str:
+    labels = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*", "N_law": "N* if the law is right"}
+    return labels.get(quantity, quantity)
 
 
 def _comparison_row(row: Any) -> dict[str, str]:

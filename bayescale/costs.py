@@ -19,6 +19,13 @@ from bayescale.tables import nearest
 
 Array = NDArray[np.float64]
 
+UNITS = {
+    "compute": "FLOP",
+    "dollars": "dollars",
+    "accelerator_hours": "hours",
+    "megawatt_hours": "MWh",
+    "days": "days",
+}
 SECONDS_PER_HOUR = 3600.0
 SECONDS_PER_DAY = 86_400.0
 JOULES_PER_MEGAWATT_HOUR = 3.6e9
@@ -193,6 +200,34 @@ class Cost:
         joules = self.inputs()["power"] * SECONDS_PER_HOUR / self.flop_per_hour.to_numpy()
         return self._outer(JOULES_PER_MEGAWATT_HOUR / joules, megawatt_hours, "energy", "FLOP")
 
+    def bill(self, compute: Array, accelerators: float | None = None) -> xr.Dataset:
+        """Everything that a run costs.
+
+        Parameters
+        ----------
+        compute : array, shape (draw,)
+            Training compute (FLOP) of each draw.
+        accelerators : float, optional
+            How many work at once.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``compute``, ``dollars``, ``accelerator_hours``, ``megawatt_hours`` and, given accelerators, ``days``.
+        """
+        hours = self._array(compute / self.flop_per_hour.to_numpy(), "hours")
+        kilowatts = self._array(self.inputs()["power"] / 1000, "kW")
+        found = {
+            "compute": self._array(compute, "FLOP"),
+            "dollars": (self.dollars_per_flop * compute + self.study).assign_attrs(units="dollars"),
+            "accelerator_hours": hours,
+            "megawatt_hours": (hours * kilowatts / 1000).assign_attrs(units="MWh"),
+        }
+        if accelerators is not None:
+            _positive("accelerators", accelerators)
+            found["days"] = (hours / (24 * accelerators)).assign_attrs(units="days")
+        return xr.Dataset(found)
+
     def with_given(self, **inputs: Any) -> "Cost":
         """The same with some inputs replaced, those that are None left as they are."""
         return replace(self, **{name: value for name, value in inputs.items() if value is not None})
@@ -210,6 +245,46 @@ class Cost:
             coords={"draw": np.arange(len(rate)), name: ("budget", values)},
             attrs={"units": unit},
         )
+
+
+def compute_of(
+    cost: Cost,
+    *,
+    flop: float | None = None,
+    dollars: float | None = None,
+    days: float | None = None,
+    mwh: float | None = None,
+    accelerators: float | None = None,
+) -> Array:
+    """Training compute (FLOP) of the one amount that is given, shape (draw,).
+
+    Parameters
+    ----------
+    cost : Cost
+    flop, dollars, days, mwh : float, optional
+    accelerators : float, optional
+        How many work at once, for days.
+
+    Raises
+    ------
+    QuantityError
+        If none is given, or days without accelerators.
+
+    Examples
+    --------
+    >>> f"{np.median(compute_of(Cost(utilisation=0.4), days=30, accelerators=1024)):.2e}"
+    '1.05e+24'
+    """
+    if flop is not None:
+        _positive("compute", flop)
+        return np.full(cost.draws, flop)
+    if dollars is not None:
+        return np.asarray(cost.compute(dollars))[:, 0]
+    if mwh is not None:
+        return np.asarray(cost.compute_of_energy(mwh))[:, 0]
+    if days is None or accelerators is None:
+        raise QuantityError("give compute, dollars, energy, or days and the number of accelerators")
+    return np.asarray(cost.compute_in(days, accelerators))[:, 0]
 
 
 def accelerator(name: str) -> Accelerator:

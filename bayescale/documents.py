@@ -13,6 +13,7 @@ from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
 from bayescale.pooling import Pooled
+from bayescale.spending import Spending
 from bayescale.tradeoffs import Versus
 
 if TYPE_CHECKING:
@@ -85,6 +86,27 @@ def plan_document(fit: Posterior, best: Optimum) -> dict[str, Any]:
         )
         budgets.append({"C": float(compute), **{name: _at(draws[name], _TAILS) for name in names}, **weights})
     return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
+
+
+def spending_document(fit: Posterior, best: Spending) -> dict[str, Any]:
+    """The fit, and for each sum of money what it buys and the compute-optimal run: ``loss`` with noise."""
+    names = ("C", "N", "D", "tokens_per_parameter", "loss")
+    budgets = [
+        {"dollars": float(draws["dollars"]), **{name: _at(draws[name], _TAILS) for name in names}}
+        for draws in (best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"]))
+    ]
+    return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
+
+
+def cost_document(bill: xr.Dataset) -> dict[str, Any]:
+    """Everything that a run costs, with the unit of each amount."""
+    document: dict[str, Any] = _finite(
+        {
+            str(name): {**_at(draws.expand_dims("chain"), _QUARTILES), "unit": draws.attrs["units"]}
+            for name, draws in bill.data_vars.items()
+        }
+    )
+    return document
 
 
 def predict_document(bands: Forecast) -> dict[str, Any]:

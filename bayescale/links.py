@@ -36,7 +36,7 @@ class Link:
     >>> import numpy as np
     >>> LOGIT.variable("accuracy"), LOG.variable("loss"), IDENTITY.variable("elo")
     ('logit_accuracy', 'log_loss', 'elo')
-    >>> float(LOGIT.inverse(LOGIT.forward(np, np.array(0.75))))
+    >>> round(float(LOGIT.inverse(LOGIT.forward(np, np.array(0.75)))), 6)
     0.75
     """
 

@@ -79,11 +79,11 @@ class Pooled:
     Examples
     --------
     >>> from bayescale import fit
-    >>> pooled = fit("chinchilla", "gadre", pool=["E"], discrepancy=False)
-    >>> list(pooled.groups), pooled.pool
-    (['c4', 'redpajama', 'refinedweb'], ('loss_centre',))
-    >>> [round(float(each.parameters["alpha_N"].mean()), 1) for each in pooled.groups.values()]
-    [0.4, 0.4, 0.4]
+    >>> x = np.tile([1e2, 1e3, 1e4, 1e5], 2)
+    >>> runs = pd.DataFrame({"group": ["a"] * 4 + ["b"] * 4, "x": x, "y": 3 * x ** -np.repeat([0.2, 0.3], 4)})
+    >>> pooled = fit("m1", runs, pool=["y_centre", "slope"])
+    >>> [round(float(each.parameters["slope"].mean()), 2) for each in pooled.groups.values()]
+    [0.2, 0.3]
     """
 
     groups: Mapping[str, Fit]

@@ -10,7 +10,7 @@ from bayescale.errors import SamplingError
 from bayescale.noise import NOISES
 from bayescale.observations import link_standard_error
 from bayescale.posterior import build_model
-from bayescale.runs import Runs
+from bayescale.runs import Runs, law_inputs
 from bayescale.sampling import logdensity
 from bayescale.sampling.logdensity import LogDensity, interpreted_mode
 
@@ -20,11 +20,13 @@ CASES = [*((law, "student_t") for law in catalog.law_names()), ("chinchilla", "n
 
 def made_up_runs(law):
     rng = np.random.default_rng(0)
-    columns = {name: 10 ** rng.uniform(7, 11, N_RUNS) for name in law.input_names}
-    outcome = rng.uniform(2, 4, N_RUNS)
-    return Runs.from_frame(
-        pd.DataFrame({**columns, law.outcome: outcome, f"{law.outcome}_se": 0.01 * outcome}), outcome=law.outcome
-    )
+    columns = {
+        item.name: rng.uniform(2, 5, N_RUNS) if item.linear else 10 ** rng.uniform(7, 11, N_RUNS) for item in law.inputs
+    }
+    low, high = {"positive": (2, 4), "fraction": (0.2, 0.8), "real": (-400, -10)}[law.link.domain]
+    outcome = rng.uniform(low, high, N_RUNS)
+    table = {**columns, law.outcome: outcome, f"{law.outcome}_se": 0.01 * np.abs(outcome)}
+    return Runs.from_frame(pd.DataFrame(table), outcome=law.outcome, domain=law.link.domain)
 
 
 class Case:
@@ -61,10 +63,11 @@ def test_pointwise_log_likelihood_sums_to_the_likelihood_part(case):
 
 def test_pointwise_log_likelihood_is_that_of_the_law_in_numpy(case):
     p = {name: values[:20, None] for name, values in case.parameters.items()}
-    x = {name: case.runs.column(name) for name in case.law.input_names}
+    x, link = law_inputs(case.law, case.runs), case.law.link
     scale = np.hypot(p["sigma"], link_standard_error(case.law, case.runs))
     distribution = stats.t(p["nu"]) if "nu" in p else stats.norm
-    residuals = np.log(case.runs.column(case.law.outcome)) - np.log(case.law.mean(np, x, p))
+    mean = link.forward(np, case.law.mean(np, x, p))
+    residuals = link.forward(np, case.runs.column(case.law.outcome)) - mean
     expected = distribution.logpdf(residuals / scale) - np.log(scale)
     np.testing.assert_allclose(case.density.pointwise(case.draws[:20]), expected, rtol=1e-8)
 
@@ -87,8 +90,10 @@ def test_prior_draws_have_the_quantiles_of_the_priors(case):
 
     for parameter in (*case.law.parameters, *case.noise.parameters(case.law)):
         shift = parameter.shift(np, case.parameters) if parameter.shift else 0.0
-        distribution = getattr(pm, parameter.prior.distribution).dist(**parameter.prior.arguments)
-        expected = pm.draw(distribution, draws=2000, random_seed=2, mode=interpreted_mode())
+        given = parameter.arguments(np, case.parameters) if parameter.arguments else {}
+        distribution = getattr(pm, parameter.prior.distribution)
+        drawn = distribution.dist(**{**parameter.prior.arguments, **given}, shape=2000)
+        expected = pm.draw(drawn, random_seed=2, mode=interpreted_mode())
         assert stats.ks_2samp(case.parameters[parameter.name] - shift, expected).pvalue > 1e-3, parameter.name
 
 

@@ -1,0 +1,128 @@
+"""The compute-optimal run for money: what dollars buy is as uncertain as prices, and that reaches N*, D* and loss."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.allocation import UNITS, optimum_draws, two_inputs
+from bayescale.costs import Cost
+from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.fitting import Fit
+from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+
+Array = NDArray[np.float64]
+
+_GRID = 6
+"""Budgets of compute at which the optimum of law and error is found; between them the law's own is interpolated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spending:
+    """Draws of the compute-optimal run that sums of money pay for.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        ``C`` (FLOP), and ``N``, ``D``, ``tokens_per_parameter``, ``loss`` (with noise) and ``latent`` there; dims
+        chain, draw and budget, with the coordinate ``dollars`` along ``budget``.
+    warnings : tuple of str
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> best = optimum_for(fit("chinchilla", "chinchilla", discrepancy=False), 5e6)
+    >>> best.summary()["quantity"].tolist()
+    ['C', 'loss', 'N', 'D', 'tokens_per_parameter']
+    """
+
+    draws: xr.Dataset
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """One row per sum and quantity: median and equal-tailed interval, with the unit."""
+        low, high = tail_probabilities(ci_prob)
+        units = {"C": "FLOP", **{name: unit for name, unit in UNITS.items() if name in self.draws}}
+        tables = []
+        for name, unit in units.items():
+            columns = quantiles(self.draws[name], [low, 0.5, high])
+            table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
+            tables.append(table.assign(dollars=self.draws["dollars"].to_numpy(), quantity=name, unit=unit))
+        stacked = pd.concat(tables)
+        shown = stacked[["dollars", "quantity", *columns, "unit"]]
+        return shown.sort_values("dollars", kind="stable").reset_index(drop=True)
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])
+
+
+def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *, seed: int = 0) -> Spending:
+    """Compute-optimal N and D for money, with the uncertainty of the law, its error, and what a dollar buys.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D; compute is 6 N D.
+    dollars : array_like, shape (budget,) or scalar
+    cost : Cost, optional
+        By default an H100 at public prices.
+    seed : int
+        Of the noise and of the prices.
+
+    Returns
+    -------
+    Spending
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D.
+    QuantityError
+        If a sum is not positive and finite, or does not pay for the study.
+    """
+    two_inputs(first_fit(fit).law)
+    n = len(next(iter(first_fit(fit).parameters.values())))
+    bought = replace(cost or Cost(), draws=n, seed=seed).compute(dollars)
+    compute, sums = bought.to_numpy(), bought["dollars"].to_numpy()
+    each = {name: _draws(member, compute, sums, seed) for name, member in members(fit).items()}
+    middle = np.median(compute, axis=0)
+    return Spending(
+        draws=joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
+        warnings=(*fit.warnings, *compute_warnings(first_fit(fit), middle)),
+    )
+
+
+def _draws(fit: Fit, compute: Array, dollars: Array, seed: int) -> xr.Dataset:
+    """The best run of each draw at its own compute, shape (sample, budget)."""
+    rng = np.random.default_rng([seed, 1])
+    columns = [_best_at(fit, compute[:, i], seed) for i in range(compute.shape[1])]
+    n, error = (np.column_stack(parts) for parts in zip(*columns, strict=True))
+    best = {"N": n, "D": compute / (6 * n)}
+    latent = link_mean(fit, best) + error
+    inverse = fit.law.link.inverse
+    values = {
+        "C": compute,
+        **best,
+        "tokens_per_parameter": best["D"] / n,
+        "latent": inverse(latent),
+        "loss": inverse(add_noise(fit, best, latent, rng)),
+    }
+    variables = {name: ((*SAMPLE_DIMS, "budget"), fit.in_chains(value)) for name, value in values.items()}
+    return xr.Dataset(variables, coords={**fit.sample_coords, "dollars": ("budget", dollars)})
+
+
+def _best_at(fit: Fit, compute: Array, seed: int) -> tuple[Array, Array]:
+    """N* and the law's error there, of each draw at its own compute, shape (sample,)."""
+    spread = np.ptp(np.log(compute)) > 0
+    grid = np.geomspace(compute.min(), compute.max(), _GRID) if spread else compute[:1] * np.array([0.99, 1.01])
+    found = optimum_draws(fit, grid, seed=seed)
+    at = {name: found[name].to_numpy().reshape(-1, len(grid)) for name in ("N", "D", "N_law", "latent")}
+    error = fit.law.link.forward(np, at["latent"]) - link_mean(fit, {"N": at["N"], "D": at["D"]})
+    log_grid, places = np.log(grid), np.log(compute)
+    nearest = np.abs(places[:, None] - log_grid).argmin(axis=1)
+    rows = np.arange(len(compute))
+    n_law = np.exp(interpolated(log_grid, np.log(at["N_law"]), places))
+    return n_law * (at["N"] / at["N_law"])[rows, nearest], error[rows, nearest]
