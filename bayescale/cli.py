@@ -386,9 +386,7 @@ def predict(
     """Forecast the outcome of runs that have not been trained, or with --then what follows from it."""
     asked = _points(at, points)
     if then is not None:
-        from bayescale.catalog import load_law
-
-        load_law(then)
+        _check_second_step(then, runs, **options)
     fitted = _fit(runs, seed, **options)
     from bayescale.forecasting import forecast
 
@@ -652,9 +650,11 @@ def _fit(
 ) -> "Posterior":
     """Fit runs, or load a saved fit."""
     if pool:
+        if group is None:
+            raise click.UsageError("--pool fits several groups: say which by --group")
         options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "columns": columns}
         pooled = _fit_pooled(source, seed, laws=laws, pool=pool, by=by, group=group, **options)
-        return pooled.groups[str(group)]
+        return pooled.groups[group]
     if by is not None or group is not None:
         raise click.UsageError("--by and --group go with --pool")
     if Path(source).suffix == ".nc":
@@ -743,13 +743,24 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
     _exit(pooled)
 
 
+def _check_second_step(then: str, source: str, **options: Any) -> None:
+    """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
+    from bayescale.catalog import load_law
+
+    if options["pool"] or Path(source).suffix == ".nc":
+        raise click.UsageError("--then takes a table of runs, and no pooling")
+    second, first = load_law(then), _runs(source, options["laws"], options["columns"])
+    if second.input_names != (first.outcome,):
+        read = ", ".join(second.input_names)
+        raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
+    _runs(source, (then,), options["columns"])
+
+
 def _chain(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
     """A fit of the first step, and one of the second to the same runs."""
     from bayescale.chains import chained
     from bayescale.fitting import fit_law
 
-    if options["pool"] or Path(source).suffix == ".nc":
-        raise click.UsageError("--then: takes a table of runs, and no pooling")
     table = _runs(source, (then,), options["columns"])
     discrepancy = options["discrepancy"]
     with _progress(f"fitting {then} to {len(table)} runs"):

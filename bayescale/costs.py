@@ -166,13 +166,14 @@ class Cost:
         QuantityError
             If the study costs as much as there is.
         """
-        left = np.atleast_1d(np.asarray(dollars, dtype=float)) - self.study
-        if (left <= 0).any():
-            raise QuantityError(
-                f"{format_quantity(float(left.min() + self.study))} dollars do not pay for the study of "
-                f"{format_quantity(self.study)}: give more"
-            )
-        return self._outer(1 / self.dollars_per_flop.to_numpy(), left, "dollars", "FLOP")
+        sums = np.atleast_1d(np.asarray(dollars, dtype=float))
+        for value in sums:
+            _positive("dollars", value)
+            if value <= self.study:
+                study = format_quantity(self.study)
+                raise QuantityError(f"{format_quantity(value)} dollars do not pay for the study of {study}: give more")
+        bought = self._outer(1 / self.dollars_per_flop.to_numpy(), sums - self.study, "dollars", "FLOP")
+        return bought.assign_coords(dollars=("budget", sums))
 
     def days(self, compute: ArrayLike, accelerators: float) -> xr.DataArray:
         """Days that so many accelerators take for training compute (FLOP); dims draw and budget."""

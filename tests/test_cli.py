@@ -144,6 +144,31 @@ def test_a_law_of_ones_own_is_shown(run_cli, own_law):
     assert "floor + scale steps^-rate" in out
 
 
+def test_a_bill_shows_every_amount_with_its_interval(run_cli):
+    status, out, err = run_cli(
+        "cost", "--flop", "1e24", "--accelerators", "1024", "--utilisation", "0.4", "--price", "2.35"
+    )
+    assert (status, err) == (0, "")
+    for amount in ("1.65M [1.65M, 1.65M]", "702k [702k, 702k]", "28.6 [28.6, 28.6]"):
+        assert amount in out
+    bill = json.loads(run_cli("cost", "--dollars", "5M", "--json")[1])
+    assert bill["dollars"]["q50"] == pytest.approx(5e6)
+    assert bill["compute"]["q05"] < 2.7e24 < bill["compute"]["q95"]
+    assert bill["megawatt_hours"]["unit"] == "MWh"
+
+
+def test_money_is_planned_with(run_cli, saved_fit):
+    status, out, _ = run_cli("plan", saved_fit, "--dollars", "1M", "--dollars", "10M", "--accelerator", "h100")
+    assert status == 0
+    assert "budget (dollars)" in out
+    assert "C (FLOP)" in out
+    plan = json.loads(run_cli("plan", saved_fit, "--dollars", "1M", "--json")[1])
+    (budget,) = plan["budgets"]
+    assert budget["dollars"] == 1e6
+    assert budget["C"]["q05"] < budget["C"]["q50"] < budget["C"]["q95"]
+    assert budget["N"]["q50"] * budget["D"]["q50"] == pytest.approx(budget["C"]["q50"] / 6, rel=0.05)
+
+
 def test_data_sets_are_listed_and_shown(run_cli):
     _, out, _ = run_cli("datasets")
     assert all(name in out for name in dataset_names())
@@ -202,6 +227,33 @@ BAD_INPUT = {
     "absent fit": (["predict", "absent.nc", "--at", "N=1B,D=1B"], "absent.nc: does not exist"),
     "law shown": (["laws", "nosuch"], "Laws: "),
     "data set shown": (["datasets", "nosuch"], "Data sets: "),
+    "no amount": (["cost"], "give one of --flop, --dollars, --days, --mwh, not none"),
+    "two amounts": (["cost", "--flop", "1e24", "--dollars", "1M"], "not --flop and --dollars"),
+    "days of nothing": (["cost", "--days", "30"], "--accelerators 1024"),
+    "unknown accelerator": (["cost", "--flop", "1e24", "--accelerator", "h10"], "did you mean 'h100'?"),
+    "utilisation in per cent": (["cost", "--flop", "1e24", "--utilisation", "40"], "not between 0 and 1"),
+    "free hours": (["cost", "--flop", "1e24", "--price", "0"], "not above zero"),
+    "a study that costs all": (["cost", "--dollars", "1M", "--study", "2M"], "do not pay for the study"),
+    "prices of no money": (["plan", "--price", "2"], "prices go with --dollars"),
+    "pooling of a mixture": (["fit", "gadre", "--pool", "E"], "--pool takes a single law: name it by --law"),
+    "pooling of nothing": (["fit", "gadre", "--law", "tied", "--pool", "alpha"], "has no parameter alpha"),
+    "pooling of one group": (["fit", "gadre:c4", "--law", "tied", "--pool", "E"], "pooling needs two groups"),
+    "an unknown group": (
+        ["plan", "gadre", "--law", "tied", "--pool", "E", "--group", "c5"],
+        "no group 'c5' in column group: it holds c4, redpajama, refinedweb",
+    ),
+    "a group of no pool": (["plan", "gadre:c4", "--group", "c4"], "--by and --group go with --pool"),
+    "an unnamed group": (["plan", "gadre", "--law", "tied", "--pool", "E"], "say which by --group"),
+    "a file for all groups": (["fit", "gadre", "--law", "tied", "--pool", "E", "-o", "a.nc"], "name one by --group"),
+    "a second step of its own": (
+        ["predict", "gadre:c4", "--then", "sigmoid_accuracy", "--at", "N=1B,D=1B"],
+        "law 'sigmoid_accuracy' reads C, not loss",
+    ),
+    "a second step without its column": (
+        ["predict", "chinchilla", "--then", "downstream_error", "--at", "N=1B,D=1B"],
+        "no column 'error'",
+    ),
+    "an unknown selection": (["fit", "quest:format=fp3", "--law", "tied"], "no format 'fp3'"),
 }
 
 

@@ -57,6 +57,7 @@ PLAUSIBLE = {
     "elo": (-6000.0, 3000.0),
     "performance": (1e6, 1e18),
     "N": (1e3, 1e14),
+    "dataset_size": (1e4, 1e17),
 }
 """What nine tenths of outcomes at the design lie within before the runs are seen; with a log link errors may pass 1."""
 
