@@ -9,7 +9,7 @@ from bayescale import accuracies
 from bayescale.law import Derived, Input, Law, Parameter, Prior, Values
 from bayescale.links import IDENTITY
 
-BOARD = Input(name="board_size", meaning="side of the board", unit="cells")
+BOARD = Input(name="board_size", meaning="side of the board", unit="cells", linear=3.0)
 PER_DECADE = Parameter(
     name="incline",
     prior=Prior("LogNormal", mu=float(np.log(500.0)), sigma=0.35),

@@ -62,6 +62,7 @@ PLAUSIBLE = {
 """What nine tenths of outcomes at the design lie within before the runs are seen; with a log link errors may pass 1."""
 
 UNIDENTIFIED = {
+    "growth_break": {"duration": "models scatter by a factor of two around the trend, and blur how fast it changes"},
     "m4": {"ceiling_power": "four decades hold one bend at each end, which ceiling, floor and exponent share with it"},
 }
 """Parameters whose posterior is more than 0.6 times as wide as their prior at the design, with the reason."""

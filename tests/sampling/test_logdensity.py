@@ -116,7 +116,7 @@ def test_density_is_zero_where_it_is_undefined(case):
 
 
 def test_other_runs_need_no_compilation(case):
-    data = case.model[f"log_{case.law.outcome}_data"]
+    data = case.model[f"{case.law.link.variable(case.law.outcome)}_data"]
     before, draws = data.get_value(), case.draws[:5]
     first = case.density(draws)
     try:
