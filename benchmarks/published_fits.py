@@ -602,7 +602,7 @@ def growing(law: str, dataset: str, interval: tuple[float, float]) -> Comparison
         return replace(
             found,
             standard_errors={"growth_per_year": (high - low) / (2 * NORMAL_95)},
-            note=f"{found.note}, of whose width the standard error is computed",
+            note=f"{found.note}; the standard error is computed from the interval",
         )
 
     return Comparison(law=law, runs=lambda: load_runs(dataset), reference=reference)
