@@ -67,6 +67,8 @@ class Comparison:
     checks : tuple of Check
     why : mapping
         By parameter, a sentence for |z| above 2, which the checks bear out.
+    draws : int
+        In each chain, more than usual where as many are not certified.
     """
 
     law: str
@@ -76,6 +78,7 @@ class Comparison:
     quantities: Callable[[Fit], Mapping[str, Array]] = field(default=lambda fitted: {})
     checks: tuple[Check, ...] = ()
     why: Mapping[str, str] = field(default_factory=dict)
+    draws: int = 1000
 
 
 def main() -> None:
@@ -99,7 +102,7 @@ def compare(item: Comparison) -> dict[str, Any]:
     """A fit, its differences from the reference by parameter, and the calculations that explain them."""
     runs = item.runs()
     print(f"{item.law}, {runs.source}", file=sys.stderr)
-    reference, fitted = item.reference(runs), fit_law(item.law, runs, discrepancy=False)
+    reference, fitted = item.reference(runs), fit_law(item.law, runs, discrepancy=False, draws=item.draws)
     draws = {**fitted.parameters, **item.quantities(fitted)}
     rows = []
     for name, value in reference.values.items():  # noqa: PD011
@@ -773,6 +776,7 @@ COMPARISONS = (
         runs=lambda: load_runs("gemstones"),
         reference=lambda runs: published("shape", "McLeish"),
         checks=(Check(title="their estimator on these runs", values=mcleish_shape),),
+        draws=2500,
     ),
 )
 
