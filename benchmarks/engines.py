@@ -1,7 +1,7 @@
 """Importance sampling beside NUTS: effective draws a CPU second for every law and data set that the cards pair.
 
-Where a data set has several series, the one of most runs stands for it; laws that no card names are measured on the
-runs that ``published_fits.py`` fits them to. Each pair is measured in a process of its own.
+A law is measured on the rows that the card selects for it, otherwise on the series of most runs. Each pair is measured
+in a process of its own.
 
 Importance sampling is asked for 4 x 1,000 draws, with the law taken as true and with its discrepancy, falling back on
 NUTS where it is not certified. Cold CPU is that of a first fit, which builds and compiles the graph (imports left out,
@@ -10,32 +10,31 @@ first attempt is not certified, a second one takes several times as long. NUTS i
 of adaptation, with the law taken as true; its compilation, which every fit repeats, is counted apart. Effective draws
 are those of the worst parameter, and no more than the draws returned.
 
-Run it as ``python benchmarks/engines.py [--law LAW] [--dataset NAME] [--again] [--json]``: pairs that the kept results
-hold are not measured again unless asked for.
+Run it as ``python benchmarks/engines.py [--law LAW] [--dataset NAME] [--seeds N] [--without-nuts] [--again] [--json]``:
+pairs that the kept results hold are not measured again unless asked for, and those that no card names any more go.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from published_fits import COMPARISONS
 from reporting import RESULTS, keep, machine
 from speed import cpu_seconds
 
-from bayescale.catalog import dataset_groups, dataset_names, law_names, load_card, load_dataset, load_law
+from bayescale.catalog import dataset_groups, dataset_names, law_names, load_card, load_law, load_runs
 from bayescale.fitting import Fit, fit_law
 from bayescale.runs import Runs
 
 STEM = "engines"
-SEEDS = (1, 2, 3)
 COSTS = {"law_as_true": "law taken as true", "with_discrepancy": "with a discrepancy"}
 K_HAT = re.compile(r"Pareto k-hat ([\d.]+|inf|nan)")
 
@@ -68,6 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--law", choices=law_names(), action="append")
     parser.add_argument("--dataset", choices=dataset_names(), action="append")
+    parser.add_argument("--seeds", type=int, default=3, help="warm fits of importance sampling a pair")
+    parser.add_argument("--without-nuts", action="store_true", help="leave out NUTS, which takes most of the time")
     parser.add_argument("--again", action="store_true", help="measure kept pairs again")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
@@ -75,21 +76,24 @@ def main() -> None:
     import nutpie  # noqa: F401
     import pymc  # noqa: F401
 
-    rows = {(row["law"], row["dataset"]): row for row in kept()}
+    on_cards = [(law, dataset, runs_of(law, dataset)) for dataset in dataset_names() for law in load_card(dataset).laws]
+    pairs = [(law, runs.source) for law, _, runs in on_cards]
+    rows = {pair: row for row in kept() if (pair := (row["law"], row["dataset"])) in pairs}
     todo = [
         (law, runs)
-        for law, dataset, runs in pairs()
+        for law, dataset, runs in on_cards
         if (not options.law or law in options.law)
         and (not options.dataset or dataset in options.dataset)
         and (options.again or (law, runs.source) not in rows)
     ]
+    measure_pair = partial(measure, seeds=range(1, options.seeds + 1), with_nuts=not options.without_nuts)
     # Forked, so that imports are shared and compiled graphs are not.
     with get_context("fork").Pool(1, maxtasksperchild=1) as pool:
-        for row in pool.imap(measure, todo, chunksize=1):
+        for row in pool.imap(measure_pair, todo, chunksize=1):
             rows[row["law"], row["dataset"]] = row
-            document = {"machine": machine(), "rows": list(rows.values())}
+            document = {"machine": machine(), "rows": [rows[pair] for pair in pairs if pair in rows]}
             (RESULTS / f"{STEM}.json").write_text(json.dumps(document, indent=1) + "\n")
-    document = {"machine": machine(), "rows": list(rows.values())}
+    document = {"machine": machine(), "rows": [rows[pair] for pair in pairs if pair in rows]}
     if options.json:
         print(json.dumps(document, indent=1))
     else:
@@ -102,33 +106,15 @@ def kept() -> list[dict[str, Any]]:
     return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
-def pairs() -> Iterator[tuple[str, str, Runs]]:
-    """Laws, data sets that inform them, and which of their runs."""
-    on_cards = set()
-    for dataset in dataset_names():
-        for law in load_card(dataset).laws:
-            on_cards.add(law)
-            yield law, dataset, as_read(law, representative(dataset))
-    for item in COMPARISONS:
-        if item.law not in on_cards:
-            runs = item.runs()
-            yield item.law, re.split("[:,]", runs.source)[0], runs
+def runs_of(law: str, dataset: str) -> Runs:
+    """The runs of a data set that a law is measured on."""
+    card, formula = load_card(dataset), load_law(law)
+    chosen = [card.selection[law]] if law in card.selection else dataset_groups(dataset)
+    names = [f"{dataset}:{rows}" for rows in chosen] or [dataset]
+    return max((load_runs(name, outcome=formula.outcome, domain=formula.link.domain) for name in names), key=len)
 
 
-def representative(dataset: str) -> Runs:
-    """The runs of a data set, or of its series of most runs."""
-    series = [load_dataset(dataset, group=group) for group in dataset_groups(dataset) or (None,)]
-    return max(series, key=len)
-
-
-def as_read(law: str, runs: Runs) -> Runs:
-    """The runs as a law reads them: one of x alone takes loss against size."""
-    if load_law(law).input_names != ("x",) or "x" in runs.frame:
-        return runs
-    return Runs.from_frame(runs.frame, source=runs.source, columns={"x": "N", "y": "loss"}, outcome="y")
-
-
-def measure(pair: tuple[str, Runs]) -> dict[str, Any]:
+def measure(pair: tuple[str, Runs], *, seeds: Sequence[int], with_nuts: bool) -> dict[str, Any]:
     """Costs of both samplers for one law and its runs."""
     law, runs = pair
     print(f"{law}, {runs.source}", file=sys.stderr)
@@ -136,20 +122,20 @@ def measure(pair: tuple[str, Runs]) -> dict[str, Any]:
         "law": law,
         "dataset": runs.source,
         "runs": len(runs),
-        "law_as_true": described(importance(law, runs, discrepancy=False)),
-        "with_discrepancy": described(importance(law, runs, discrepancy=True)),
-        "nuts": described(nuts(law, runs)),
+        "law_as_true": described(importance(law, runs, seeds, discrepancy=False)),
+        "with_discrepancy": described(importance(law, runs, seeds, discrepancy=True)),
+        "nuts": described(nuts(law, runs)) if with_nuts else None,
     }
 
 
-def importance(law: str, runs: Runs, *, discrepancy: bool) -> Cost:
+def importance(law: str, runs: Runs, seeds: Sequence[int], *, discrepancy: bool) -> Cost:
     def fit_and_time(seed: int) -> tuple[Fit, float]:
         start = cpu_seconds()
         fitted = fit_law(law, runs, discrepancy=discrepancy, seed=seed)
         return fitted, cpu_seconds() - start
 
     _, cold = fit_and_time(0)
-    costs = [cost(*fit_and_time(seed)) for seed in SEEDS]
+    costs = [cost(*fit_and_time(seed)) for seed in seeds]
     return Cost(
         fits=len(costs),
         fell_back=sum(item.fell_back for item in costs),
@@ -206,9 +192,11 @@ def described(cost: Cost) -> dict[str, Any]:
 def report(rows: Iterable[dict[str, Any]]) -> str:
     """One line a pair, the fall-backs and what is not certified, and a summary."""
     rows = list(rows)
-    table = pd.DataFrame([line(row) for row in rows])
-    nuts_better = [row for row in rows if row["nuts"]["ess_per_second"] > row["law_as_true"]["ess_per_second"]]
-    ratios = [row["law_as_true"]["ess_per_second"] / row["nuts"]["ess_per_second"] for row in rows]
+    table = pd.DataFrame([line(row) for row in rows]).fillna("")
+    compared = [row for row in rows if row["nuts"]]
+    nuts_better = [row for row in compared if row["nuts"]["ess_per_second"] > row["law_as_true"]["ess_per_second"]]
+    sound = [row for row in compared if not row["nuts"]["uncertified"]]
+    ratios = [row["law_as_true"]["ess_per_second"] / row["nuts"]["ess_per_second"] for row in sound]
     return "\n".join(
         [
             machine(),
@@ -218,10 +206,11 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
             "",
             table.to_string(index=False),
             "",
-            "effective draws a CPU second, importance over NUTS without its compilation: "
+            "effective draws a CPU second, importance over NUTS without its compilation, where NUTS is certified: "
             f"median {np.median(ratios):.1f}, lowest {min(ratios):.1f}, highest {max(ratios):.1f}",
             f"NUTS the faster: {names(nuts_better)}",
-            f"NUTS not certified: {names([row for row in rows if row['nuts']['uncertified']])}",
+            f"NUTS not certified: {names([row for row in compared if row['nuts']['uncertified']])}",
+            f"NUTS by itself not measured: {names([row for row in rows if not row['nuts']])}",
             *(
                 f"{label}: {names([row for row in rows if wrong(row[key])])}"
                 for key, title in COSTS.items()
@@ -248,6 +237,8 @@ def line(row: dict[str, Any]) -> dict[str, Any]:
             f"{prefix} k": f"{k}{mark}",
         }
     cost = row["nuts"]
+    if cost is None:
+        return shown
     return shown | {
         "n compile s": f"{cost['compile_cpu']:.1f}",
         "n s": f"{cost['cpu']:.2f}",

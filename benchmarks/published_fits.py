@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from reporting import keep, machine
 from scipy.optimize import least_squares
 
-from bayescale.catalog import load_dataset, load_law, load_runs, root
+from bayescale.catalog import dataset_groups, load_dataset, load_law, load_runs, root
 from bayescale.fitting import Fit, fit_law
 from bayescale.law import Parameter, Prior, PublishedFit
+from bayescale.links import IDENTITY, LOG, Link
 from bayescale.runs import Runs
 
 Array = NDArray[np.float64]
@@ -66,6 +67,8 @@ class Comparison:
     checks : tuple of Check
     why : mapping
         By parameter, a sentence for |z| above 2, which the checks bear out.
+    draws : int
+        In each chain, more than usual where as many are not certified.
     """
 
     law: str
@@ -75,6 +78,7 @@ class Comparison:
     quantities: Callable[[Fit], Mapping[str, Array]] = field(default=lambda fitted: {})
     checks: tuple[Check, ...] = ()
     why: Mapping[str, str] = field(default_factory=dict)
+    draws: int = 1000
 
 
 def main() -> None:
@@ -98,7 +102,7 @@ def compare(item: Comparison) -> dict[str, Any]:
     """A fit, its differences from the reference by parameter, and the calculations that explain them."""
     runs = item.runs()
     print(f"{item.law}, {runs.source}", file=sys.stderr)
-    reference, fitted = item.reference(runs), fit_law(item.law, runs, discrepancy=False)
+    reference, fitted = item.reference(runs), fit_law(item.law, runs, discrepancy=False, draws=item.draws)
     draws = {**fitted.parameters, **item.quantities(fitted)}
     rows = []
     for name, value in reference.values.items():  # noqa: PD011
@@ -179,9 +183,9 @@ def estimate(
     *,
     frozen: Collection[str] = (),
     delta: float | None = HUBER_DELTA,
-    log: bool = True,
+    link: Link = LOG,
 ) -> Point:
-    """Least squares, or least Huber loss, of the log outcome or the outcome, as the published fits are made.
+    """Least squares, or least Huber loss, of the outcome on some scale, as the published fits are made.
 
     Parameters
     ----------
@@ -194,8 +198,8 @@ def estimate(
         Parameters that stay as they are.
     delta : float, optional
         Where the Huber loss turns linear; squares if None.
-    log : bool
-        Whether the log of the outcome is fitted.
+    link : Link
+        The scale.
 
     Returns
     -------
@@ -203,6 +207,7 @@ def estimate(
         All parameters, and the ``objective``.
     """
     free = [name for name in start if name not in frozen]
+    observed = link.forward(np, outcome)
 
     def point(shift: Array) -> Point:
         return {**start, **{name: start[name] * factor for name, factor in zip(free, np.exp(shift), strict=True)}}
@@ -210,7 +215,7 @@ def estimate(
     def residuals(shift: Array) -> Array:
         with np.errstate(all="ignore"):
             fitted = mean(point(shift))
-            found = np.log(fitted / outcome) if log else fitted - outcome
+            found = link.forward(np, fitted) - observed
         return np.nan_to_num(found, nan=1e3, posinf=1e3, neginf=-1e3)
 
     loss = {"loss": "linear"} if delta is None else {"loss": "huber", "f_scale": delta}
@@ -220,9 +225,11 @@ def estimate(
 
 
 def refit(law: str, runs: Runs, start: Mapping[str, float], **options: Any) -> Point:
-    """Parameters of a law by the estimator of published fits."""
+    """Parameters of a law by the estimator of published fits, on its own link's scale unless another is given."""
     formula, x = load_law(law), {name: runs.column(name) for name in load_law(law).input_names}
-    return estimate(lambda p: formula.mean(np, x, p), runs.column(formula.outcome), start, **options)
+    return estimate(
+        lambda p: formula.mean(np, x, p), runs.column(formula.outcome), start, **{"link": formula.link, **options}
+    )
 
 
 def published(law: str, citation: str) -> PublishedFit:
@@ -325,6 +332,10 @@ def gemstones(fit: str, delta: float, why: Mapping[str, str]) -> Comparison:
     )
 
 
+def mcleish_shape(fitted: Fit) -> Point:
+    return refit("shape", fitted.runs, published("shape", "McLeish").values)
+
+
 # Repeated data
 
 
@@ -372,21 +383,34 @@ def muennighoff_bias(fitted: Fit) -> Point:
 GADRE = published("overtraining", "Gadre")
 
 
+GADRE_LARGE = {"1.4B, M 640": (1.439795e9, 9.214689e11), "6.9B, M 20": (6.889411e9, 1.377882e11)}
+"""N and D of the runs whose predictions they print."""
+
+
+def notebook_runs(runs: Runs, largest: float) -> Runs:
+    """Runs that their notebook fits: 20 tokens a parameter up to some size, and 320 of the smallest."""
+    N, ratio = runs.column("N"), np.round(runs.column("D") / runs.column("N"))
+    return runs.take(np.flatnonzero(((ratio == 20) & (largest > N)) | ((ratio == 320) & (N.min() == N))))
+
+
 def gadre_five(fitted: Fit) -> Point:
-    """Their estimator on the five runs of their notebook."""
-    runs, N = fitted.runs, fitted.runs.column("N")
-    ratio = np.round(runs.column("D") / N)
-    five = runs.take(np.flatnonzero(((ratio == 20) & (N < 1e9)) | ((ratio == 320) & (N.min() == N))))
-    found = refit("overtraining", five, GADRE.values, delta=None, log=False)
-    large = {"1.4B, M 640": (1.439795e9, 9.214689e11), "6.9B, M 20": (6.889411e9, 1.377882e11)}
-    return {"runs": len(five), **found, **{name: gadre_error(runs, found, *at) for name, at in large.items()}}
+    """Their estimator on the five runs of their notebook, and its errors of prediction."""
+    five = notebook_runs(fitted.runs, 1e9)
+    found = refit("overtraining", five, GADRE.values, delta=None, link=IDENTITY)
+    law = load_law("overtraining")
+    off = {name: percent(law.mean(np, row, found), row["loss"]) for name, row in large_runs(fitted.runs)}
+    return {"runs": len(five), **found, **off}
 
 
-def gadre_error(runs: Runs, p: Point, N: float, D: float) -> float:
-    """Relative error of the loss predicted for one run, in per cent."""
-    row = runs.frame[np.isclose(runs.frame["N"], N, rtol=1e-3) & np.isclose(runs.frame["D"], D, rtol=1e-3)].iloc[0]
-    loss = load_law("overtraining").mean(np, row, p)
-    return float(100 * abs(loss / row["loss"] - 1))
+def large_runs(runs: Runs) -> Iterator[tuple[str, pd.Series]]:
+    frame = runs.frame
+    for name, (N, D) in GADRE_LARGE.items():
+        yield name, frame[np.isclose(frame["N"], N, rtol=1e-3) & np.isclose(frame["D"], D, rtol=1e-3)].iloc[0]
+
+
+def percent(predicted: float, observed: float) -> float:
+    """Relative error in per cent."""
+    return float(100 * abs(predicted / observed - 1))
 
 
 # Routed models
@@ -395,9 +419,7 @@ def gadre_error(runs: Runs, p: Point, N: float, D: float) -> float:
 def routed(router: str) -> Comparison:
     return Comparison(
         law="routed_moe",
-        runs=lambda: select(
-            "routing", f"{router} and dense", lambda f: ~f["nonstandard"] & f["router"].isin(["dense", router])
-        ),
+        runs=lambda: load_runs(f"routing:router=dense|{router}"),
         reference=clark,
         computed=True,
     )
@@ -420,6 +442,9 @@ PANFEROV_EFFICIENCIES = {1: 0.0205046859, 2: 0.151870911, 3: 0.433126203, 8: 1.0
 """Of weights and activations of so many bits, with Hadamard transform; that of 4 bits stands in the law's file."""
 
 
+QUEST = "quest:format=hadamard|bf16"
+
+
 def panferov_reference(runs: Runs) -> PublishedFit:
     found = published("precision", "Panferov")
     return replace(found, values={**found.values, **{f"eff_{n}": PANFEROV_EFFICIENCIES[n] for n in BITS}})  # noqa: PD011
@@ -432,7 +457,7 @@ def efficiencies(p: Mapping[str, Any], bits: Iterable[int] = BITS) -> dict[str, 
 
 def panferov(fitted: Fit, *, everything: bool = False, hold: bool = False) -> Point:
     """Their estimator: an efficiency a format, that of 16 bits 1; E free, or held at our posterior mean."""
-    frame = load_dataset("quest").frame if everything else select_quest().frame
+    frame = load_runs(QUEST.partition(":")[0], series_apart=False).frame if everything else load_runs(QUEST).frame
     reference = panferov_reference(fitted.runs).values  # noqa: PD011
     start = {name: value for name, value in reference.items() if not name.startswith("eff")}
     formats = sorted(set(frame["group"]) - {"p16"})
@@ -457,10 +482,6 @@ def in_our_form(fitted: Fit, *, hold: bool) -> Point:
     start = {name: value for name, value in posterior_means(fitted).items() if name in names}
     found = refit("precision", fitted.runs, start, delta=None, frozen=["E"] if hold else ())
     return {**found, **{name: float(value) for name, value in efficiencies(found, (4, *BITS)).items()}}
-
-
-def select_quest() -> Runs:
-    return select("quest", "bf16 and Hadamard", lambda f: f["format"].isin(["bf16", "hadamard"]))
 
 
 # Allocation by protocol
@@ -527,6 +548,105 @@ def porian(group: str, why: Mapping[str, str]) -> Comparison:
     )
 
 
+def porian_slices(group: str) -> Comparison:
+    """The law of the optima themselves, which knows their errors."""
+    return Comparison(
+        law="compute_optimal",
+        runs=lambda: load_runs(f"porian_optima:{group}"),
+        reference=lambda runs: porian_reference(group),
+        checks=(Check(title="least squares through the same optima", values=lambda fitted: porian_optima(group)),),
+    )
+
+
+# Games
+
+
+GRID = 60
+"""Budgets on each board at which its best Elo so far is read."""
+
+
+def jones(runs: Runs) -> PublishedFit:
+    """Least squares of the law with sharp kinks through the best Elo so far on each board."""
+    start = {
+        "incline": 500.0,
+        "board_cost": 450.0,
+        "incline_constant": -4000.0,
+        "untrained_cost": 250.0,
+        "untrained_constant": 500.0,
+    }
+    board, decades, elo = board_frontier()
+
+    def mean(p: Point) -> Array:
+        untrained = p["untrained_constant"] - p["untrained_cost"] * board
+        incline = p["incline_constant"] + p["incline"] * decades - p["board_cost"] * board
+        return np.minimum(0.0, np.maximum(untrained, incline))
+
+    found = estimate(mean, elo, start, delta=None, link=IDENTITY)
+    rms = np.sqrt(2 * found["objective"] / len(elo))
+    return PublishedFit(
+        citation="no published value that was checked; computed for the law of Jones 2021, arXiv:2104.03113",
+        values={name: found[name] for name in start},
+        note=f"least squares of Elo, kinks sharp, through the best so far at {GRID} budgets on each board, "
+        f"which leaves an rms of {rms:.0f} Elo",
+    )
+
+
+def board_frontier() -> tuple[Array, Array, Array]:
+    """Board, decades of compute and best Elo so far, on a grid of budgets for each board."""
+    rows = [
+        (size, np.log10(budget), runs["elo"][runs["C"] <= budget].max())
+        for size, runs in load_dataset("boardlaw", everything=True).frame.groupby("board_size")
+        for budget in np.geomspace(runs["C"].min(), runs["C"].max(), GRID)
+    ]
+    board, decades, elo = np.array(rows, dtype=float).T
+    return board, decades, elo
+
+
+# Growth
+
+
+NORMAL_95 = 1.6449
+"""Standard deviations from the middle to the end of a 90 % interval."""
+
+
+def growing(law: str, dataset: str, interval: tuple[float, float]) -> Comparison:
+    """A published yearly factor with the standard error that its 90 % interval amounts to."""
+
+    def reference(runs: Runs) -> PublishedFit:
+        low, high = interval
+        (found,) = load_law(law).published
+        return replace(
+            found,
+            standard_errors={"growth_per_year": (high - low) / (2 * NORMAL_95)},
+            note=f"{found.note}; the standard error is computed from the interval",
+        )
+
+    return Comparison(law=law, runs=lambda: load_runs(dataset), reference=reference)
+
+
+# Downstream error
+
+
+def gadre_errors() -> Runs:
+    formula = load_law("downstream_error")
+    return load_runs("gadre:redpajama", outcome=formula.outcome, domain=formula.link.domain)
+
+
+def gadre_six(fitted: Fit) -> Point:
+    """Their estimator on the six runs of their notebook, and its errors of prediction, given the loss of their law."""
+    runs = gadre_errors()
+    six, five = notebook_runs(runs, 2e9), notebook_runs(runs, 1e9)
+    five = replace(five, outcome="loss", domain="positive")
+    loss = refit("overtraining", five, GADRE.values, delta=None, link=IDENTITY)
+    start = published("downstream_error", "Gadre").values  # noqa: PD011
+    found = refit("downstream_error", six, start, delta=None, link=IDENTITY)
+    off = {}
+    for name, row in large_runs(runs):
+        given = {"loss": load_law("overtraining").mean(np, row, loss)}
+        off[name] = percent(load_law("downstream_error").mean(np, given, found), row["error"])
+    return {"runs": len(six), **found, **off}
+
+
 COMPARISONS = (
     Comparison(
         law="chinchilla",
@@ -574,10 +694,10 @@ COMPARISONS = (
             Check(title="our fit with priors of R_D and R_N three times as wide", values=with_wide_priors),
         ),
         why=dict.fromkeys(
-            ("R_D", "R_N"),
-            "theirs are given E, A, B and alpha frozen at a fit to other runs, which predicts even the runs of one "
-            "epoch here too low: frozen so, their estimator returns theirs; with all free it more than halves its "
-            "objective, and both rise as ours do, R_N less in ours because our prior is centred on theirs",
+            ("E", "A", "B", "exponent", "R_D"),
+            "theirs are E, A, B and alpha of a fit to other runs, which predicts even the runs of one epoch here too "
+            "low, and the R_D* and R_N* that their estimator returns with those frozen; with all free it more than "
+            "halves its objective and returns ours within two standard deviations",
         ),
     ),
     Comparison(
@@ -604,7 +724,7 @@ COMPARISONS = (
     *(routed(router) for router in ("hash", "rl_r", "s_base")),
     Comparison(
         law="precision",
-        runs=select_quest,
+        runs=lambda: load_runs(QUEST),
         reference=panferov_reference,
         quantities=lambda fitted: efficiencies(fitted.parameters),
         checks=(
@@ -639,6 +759,25 @@ COMPARISONS = (
     porian("short_warmup", {}),
     porian("matched_cosine", {}),
     porian("tuned", {}),
+    *(porian_slices(group) for group in dataset_groups("porian_optima")),
+    growing("frontier_growth", "epoch_models", (4.3, 5.2)),
+    growing("frontier_growth", "epoch_models:behind_frontier=False|True", (4.3, 5.2)),
+    growing("cost_growth", "epoch_costs", (2.0, 2.9)),
+    Comparison(law="board_elo", runs=lambda: load_runs("boardlaw"), reference=jones, computed=True),
+    Comparison(
+        law="downstream_error",
+        runs=gadre_errors,
+        reference=lambda runs: published("downstream_error", "Gadre"),
+        computed=True,
+        checks=(Check(title="their estimator on their six runs, and errors of predictions in %", values=gadre_six),),
+    ),
+    Comparison(
+        law="shape",
+        runs=lambda: load_runs("gemstones"),
+        reference=lambda runs: published("shape", "McLeish"),
+        checks=(Check(title="their estimator on these runs", values=mcleish_shape),),
+        draws=2500,
+    ),
 )
 
 
