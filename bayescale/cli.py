@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from bayescale.costs import Cost
     from bayescale.ensembles import Posterior
     from bayescale.fitting import Fit
-    from bayescale.inference import Engine
     from bayescale.pooling import Pooled
     from bayescale.runs import Runs
 
@@ -677,11 +676,18 @@ def _fit(
         return fit(
             law,
             table,
-            noise=noise or DEFAULT_NOISE,
-            discrepancy=DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
-            engine=engine,
-            seed=seed,
+            **_asked(noise, discrepancy, engine, seed),
         )
+
+
+def _asked(noise: str | None, discrepancy: bool | None, engine: Any, seed: int) -> dict[str, Any]:
+    """Options of a fit, the defaults for what was not said."""
+    return {
+        "noise": noise or DEFAULT_NOISE,
+        "discrepancy": DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
+        "engine": engine or DEFAULT_ENGINE,
+        "seed": seed,
+    }
 
 
 def _fit_pooled(
@@ -713,10 +719,7 @@ def _fit_pooled(
             table,
             pool=pool,
             by=column,
-            noise=noise or DEFAULT_NOISE,
-            discrepancy=DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
-            engine=_engine(engine),
-            seed=seed,
+            **_asked(noise, discrepancy, engine, seed),
         )
 
 
@@ -762,16 +765,9 @@ def _chain(fitted: "Posterior", source: str, then: str, seed: int, **options: An
     from bayescale.fitting import fit_law
 
     table = _runs(source, (then,), options["columns"])
-    discrepancy = options["discrepancy"]
+    asked = _asked(options["noise"], options["discrepancy"], options["engine"], seed)
     with _progress(f"fitting {then} to {len(table)} runs"):
-        second = fit_law(
-            then,
-            table,
-            noise=options["noise"] or DEFAULT_NOISE,
-            discrepancy=DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
-            engine=_engine(options["engine"]),
-            seed=seed,
-        )
+        second = fit_law(then, table, **asked)
     return chained(fitted, second)
 
 
@@ -784,10 +780,6 @@ def _runs(source: str, laws: Sequence[str], columns: dict[str, str] | None, *, s
     law = load_law(laws[0])
     asked = {"outcome": law.outcome, "domain": law.link.domain}
     return load_runs(source, columns=columns, series_apart=series_apart, **asked)
-
-
-def _engine(name: Any) -> "Engine":
-    return cast("Engine", name or DEFAULT_ENGINE)
 
 
 def _points(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:

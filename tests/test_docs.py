@@ -47,5 +47,11 @@ def test_posteriors_of_the_identifiability_page_are_what_it_says(source, table, 
         assert masked(text) in masked(shown)
 
 
+def test_findings_on_pooling_are_the_committed_result():
+    result = (ROOT / "benchmarks/results/pooling.txt").read_text().splitlines()
+    (shown,) = re.findall(r"```text\n(.*?)```", (ROOT / "docs/pooling.md").read_text(), flags=re.DOTALL)
+    assert set(shown.splitlines()) <= set(result)
+
+
 def masked(text):
     return re.sub(r"\d\.\d+", "#", text)
