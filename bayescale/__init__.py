@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bayescale.law import Law as Law
     from bayescale.law import Parameter as Parameter
     from bayescale.law import Prior as Prior
+    from bayescale.lifetimes import Lifetime as Lifetime
+    from bayescale.lifetimes import lifetime_optimum as lifetime_optimum
     from bayescale.links import IDENTITY as IDENTITY
     from bayescale.links import LOG as LOG
     from bayescale.links import LOGIT as LOGIT
@@ -51,7 +53,9 @@ _HOME = {
     "LOG": "links",
     "LOGIT": "links",
     "Pooled": "pooling",
+    "Lifetime": "lifetimes",
     "fit_chain": "chains",
+    "lifetime_optimum": "lifetimes",
     "backtest": "backtesting",
     "compare": "comparison",
     "BayescaleError": "errors",

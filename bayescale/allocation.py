@@ -195,18 +195,18 @@ def _optimum_with_error(
         points = {"N": np.exp(log_n), "D": tokens_at(flops, np.full(_GRID, budget), np.exp(log_n))}
         errors = draw_error(fit, points, rng)
         heights = link_mean(fit, points) + errors
-        n_best[:, i] = np.exp(_lowest(log_n, heights))
+        n_best[:, i] = np.exp(lowest(log_n, heights))
         error[:, i] = interpolated(log_n, errors, np.log(n_best[:, i]))
     return n_best, error
 
 
-def _lowest(grid: Array, heights: Array) -> Array:
+def lowest(grid: Array, heights: Array) -> Array:
     """Place of each row's minimum on an even grid, refined by the parabola through its neighbours."""
-    lowest = heights.argmin(axis=1).clip(1, len(grid) - 2)
+    place = heights.argmin(axis=1).clip(1, len(grid) - 2)
     rows = np.arange(len(heights))
-    before, at, after = (heights[rows, lowest + k] for k in (-1, 0, 1))
+    before, at, after = (heights[rows, place + k] for k in (-1, 0, 1))
     curvature = np.maximum(before - 2 * at + after, 1e-300)
-    return np.asarray(grid[lowest] + np.clip(0.5 * (before - after) / curvature, -1, 1) * (grid[1] - grid[0]))
+    return np.asarray(grid[place] + np.clip(0.5 * (before - after) / curvature, -1, 1) * (grid[1] - grid[0]))
 
 
 def numeric_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:

@@ -194,6 +194,8 @@ def app() -> None:
 @click.option(
     "--dollars", type=Quantity(), multiple=True, help="Money instead, at uncertain prices; repeat it for more."
 )
+@click.option("--served", type=Quantity(), multiple=True, help="Tokens served in the model's life; repeat it for more.")
+@click.option("--loss", type=Quantity(), help="With --served, the loss that the model must reach.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the plan (.png, .svg or .pdf).")
 @cost_options
 @fit_options
@@ -201,6 +203,8 @@ def plan(
     runs: str,
     budgets: tuple[float, ...],
     dollars: tuple[float, ...],
+    served: tuple[float, ...],
+    loss: float | None,
     plot: Path | None,
     seed: int,
     interval: float,
@@ -215,10 +219,17 @@ def plan(
     prices = {name: options.pop(name) for name in COST_NAMES}
     if not dollars and any(prices.values()):
         raise click.UsageError("prices go with --dollars, or with `bayescale cost`")
+    if bool(served) != (loss is not None):
+        raise click.UsageError("--served and --loss go together: the tokens to serve, and the loss to reach")
+    if dollars and served:
+        raise click.UsageError("give --dollars, or --served and --loss, not both")
     cost = _cost(seed, **prices)
     fitted = _fit(runs, seed, **options)
     if dollars:
         _plan_for_money(fitted, dollars, cost, seed, interval, as_json)
+        return
+    if loss is not None:
+        _plan_for_use(fitted, loss, served, seed, interval, as_json)
         return
     from bayescale.allocation import optimum
 
@@ -238,6 +249,31 @@ def plan(
             summary = summary[summary["quantity"] != "N_law"]
         _print_table(_plan_rows(summary), f"Compute-optimal runs, median [{interval:.0%} interval]")
         _print_parameters(fitted, interval)
+        _print_remarks(best.warnings, fitted.notes)
+    _exit(fitted)
+
+
+def _plan_for_use(
+    fitted: "Posterior", loss: float, served: Sequence[float], seed: int, interval: float, as_json: bool
+) -> None:
+    from bayescale.lifetimes import lifetime_optimum
+
+    best = lifetime_optimum(fitted, loss, served, seed=seed)
+    if as_json:
+        from bayescale.documents import lifetime_document
+
+        _print_json(lifetime_document(fitted, best))
+    else:
+        _print_head(fitted)
+        labels = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*", "N_alone": "N* if only trained"}
+        rows = []
+        for tokens, block in best.summary(interval).groupby("served"):
+            row = {"served (tokens)": format_quantity(float(tokens))}  # type: ignore[arg-type]
+            for line in block.to_dict("records"):
+                row[f"{labels.get(line['quantity'], line['quantity'])} ({line['unit']})"] = _interval(line, 3)
+            rows.append(row)
+        _print_table(rows, f"Cheapest training and serving at a loss of {loss:g}, median [{interval:.0%} interval]")
+        _print_lines(f"P(a loss of {loss:g} can be reached) = {best.reachable:.2f}")
         _print_remarks(best.warnings, fitted.notes)
     _exit(fitted)
 

@@ -12,6 +12,7 @@ from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
+from bayescale.lifetimes import Lifetime
 from bayescale.pooling import Pooled
 from bayescale.spending import Spending
 from bayescale.tradeoffs import Versus
@@ -96,6 +97,17 @@ def spending_document(fit: Posterior, best: Spending) -> dict[str, Any]:
         for draws in (best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"]))
     ]
     return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
+
+
+def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
+    """The fit, and for each demand the size of least training and serving together."""
+    names = ("N", "D", "tokens_per_parameter", "training", "serving", "N_alone", "saved")
+    demands = [
+        {"served": float(draws["served"]), **{name: _at(draws[name], _TAILS) for name in names}}
+        for draws in (best.draws.isel(demand=i) for i in range(best.draws.sizes["demand"]))
+    ]
+    own = {"loss": best.loss, "reachable": best.reachable, "demands": _finite(demands)}
+    return {**fit_document(fit), **own, "warnings": list(best.warnings)}
 
 
 def cost_document(bill: xr.Dataset) -> dict[str, Any]:

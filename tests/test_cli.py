@@ -169,6 +169,18 @@ def test_money_is_planned_with(run_cli, saved_fit):
     assert budget["N"]["q50"] * budget["D"]["q50"] == pytest.approx(budget["C"]["q50"] / 6, rel=0.05)
 
 
+def test_use_is_planned_for(run_cli, saved_fit):
+    status, out, _ = run_cli("plan", saved_fit, "--loss", "2.0", "--served", "1T", "--served", "10T")
+    assert status == 0
+    assert "N* if only trained" in out
+    assert "P(a loss of 2 can be reached) = 1.00" in out
+    plan = json.loads(run_cli("plan", saved_fit, "--loss", "2.0", "--served", "10T", "--json")[1])
+    (demand,) = plan["demands"]
+    assert demand["N"]["q50"] < demand["N_alone"]["q50"]
+    assert 0.3 < demand["saved"]["q50"] < 0.5
+    assert plan["reachable"] == 1
+
+
 def test_data_sets_are_listed_and_shown(run_cli):
     _, out, _ = run_cli("datasets")
     assert all(name in out for name in dataset_names())
@@ -234,6 +246,9 @@ BAD_INPUT = {
     "utilisation in per cent": (["cost", "--flop", "1e24", "--utilisation", "40"], "not between 0 and 1"),
     "free hours": (["cost", "--flop", "1e24", "--price", "0"], "not above zero"),
     "a study that costs all": (["cost", "--dollars", "1M", "--study", "2M"], "do not pay for the study"),
+    "a use without a quality": (["plan", "--served", "1T"], "--served and --loss go together"),
+    "a quality without a use": (["plan", "--loss", "1.9"], "--served and --loss go together"),
+    "money and use": (["plan", "--dollars", "1M", "--served", "1T", "--loss", "2"], "not both"),
     "prices of no money": (["plan", "--price", "2"], "prices go with --dollars"),
     "pooling of a mixture": (["fit", "gadre", "--pool", "E"], "--pool takes a single law: name it by --law"),
     "pooling of nothing": (["fit", "gadre", "--law", "tied", "--pool", "alpha"], "has no parameter alpha"),

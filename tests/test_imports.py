@@ -31,7 +31,7 @@ LAYERS = (
     {"ensembles", "calibration", "pooling"},
     {"forecasting", "storage"},
     {"stacking", "allocation", "tradeoffs"},
-    {"backtesting", "chains", "spending"},
+    {"backtesting", "chains", "lifetimes", "spending"},
     {"comparison"},
     {"documents", "plots"},
     {"cli"},

@@ -1,0 +1,229 @@
+"""The size to train when a model will be used: training and serving together, at a quality that must be reached.
+
+Training N parameters on D tokens takes 6 N D FLOP and serving T tokens 2 N T (Kaplan et al. 2020, arXiv:2001.08361,
+section 2.1). A smaller model trained longer reaches the same loss and is cheaper to serve; how small is best depends on
+T (Sardana et al. 2023, arXiv:2401.00448). Where the cost of both is least, the loss's elasticities obey
+eps_N / eps_D = 1 + T / (3 D).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.allocation import law_optimum, lowest, two_inputs
+from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.errors import LawError, QuantityError
+from bayescale.fitting import Fit
+from bayescale.forecasting import draw_error, interpolated
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.quantities import format_quantity
+
+Array = NDArray[np.float64]
+
+TRAINING_FLOP, SERVING_FLOP = 6.0, 2.0
+"""Per parameter and token."""
+
+UNITS = {
+    "N": "parameters",
+    "D": "tokens",
+    "tokens_per_parameter": "tokens/parameter",
+    "training": "FLOP",
+    "serving": "FLOP",
+    "N_alone": "parameters",
+    "saved": "share of FLOP",
+}
+_SIZES = 120
+_SMALLEST, _LARGEST = 4.0, 1.5
+"""E-folds of N below and above the size that reaches the quality with least training."""
+_COMPUTE = np.log(np.geomspace(1e15, 1e33, 73))
+"""Log of the compute (FLOP) within which a quality is looked for."""
+_BISECTIONS = 60
+_TOKENS = (np.log(1e6), np.log(1e21))
+_SURE = 0.999
+_NEVER = 500.0
+"""Stands for the log of what no number of tokens reaches, where a parabola is laid through neighbours."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lifetime:
+    """Draws of the size that reaches a quality at the least cost of training and serving.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        ``N``, ``D``, ``tokens_per_parameter``, ``training`` and ``serving`` (FLOP); ``N_alone``, the size with the
+        least training for that quality; ``saved``, the share of all FLOP that it saves over that size. Dims chain, draw
+        and demand, with the coordinate ``served`` (tokens); NaN in draws that never reach the quality.
+    loss : float
+        The quality.
+    reachable : float
+        Probability that the quality can be reached by any compute below 1e33 FLOP.
+    warnings : tuple of str
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> plan = lifetime_optimum(fit("chinchilla", "chinchilla", discrepancy=False), loss=2.0, served=[1e12, 1e13])
+    >>> bool((plan.draws["N"].median(dim=("chain", "draw")).diff("demand") < 0).all())
+    True
+    """
+
+    draws: xr.Dataset
+    loss: float
+    reachable: float
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """One row per demand and quantity: median and equal-tailed interval of draws that reach the quality."""
+        low, high = tail_probabilities(ci_prob)
+        tables = []
+        for name, unit in UNITS.items():
+            columns = quantiles(self.draws[name], [low, 0.5, high])
+            table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
+            tables.append(table.assign(served=self.draws["served"].to_numpy(), quantity=name, unit=unit))
+        stacked = pd.concat(tables)[["served", "quantity", *columns, "unit"]]
+        return stacked.sort_values("served", kind="stable").reset_index(drop=True)
+
+    def __str__(self) -> str:
+        head = f"P(a loss of {self.loss:g} can be reached) = {self.reachable:.2f}"
+        return "\n".join([head, self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])
+
+
+def lifetime_optimum(fit: Posterior, loss: float, served: ArrayLike, *, seed: int = 0) -> Lifetime:
+    """Size and tokens that reach a loss at the least FLOP of training and serving together.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D.
+    loss : float
+        Quality to be reached, nats/token.
+    served : array_like, shape (demand,) or scalar
+        Tokens that will be served in the model's lifetime.
+    seed : int
+        Of the law's error, which is drawn at the size of least training and held along the curve of equal loss.
+
+    Returns
+    -------
+    Lifetime
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D, or the loss is not positive.
+    QuantityError
+        If a demand is not positive and finite.
+    """
+    first = first_fit(fit)
+    two_inputs(first.law)
+    if not (np.isfinite(loss) and loss > 0):
+        raise LawError(f"loss {loss:g}: must be a finite number above zero")
+    demand = np.atleast_1d(np.asarray(served, dtype=float))
+    for value in demand:
+        if not (np.isfinite(value) and value > 0):
+            raise QuantityError(f"served tokens are {value:g}, but must be a finite number above zero")
+    each = {name: _draws(member, loss, demand, seed) for name, member in members(fit).items()}
+    reached = {name: _share_reached(draws) for name, draws in each.items()}
+    if not any(reached.values()):
+        raise LawError(f"no draw of the posterior reaches a loss of {loss:g}: ask for a higher one")
+    medians = [draws["training"].isel(demand=0).median().item() for name, draws in each.items() if reached[name]]
+    reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), len(demand))
+    draws = joined(fit, each, reach, seed)
+    reachable = _share_reached(draws)
+    return Lifetime(
+        draws=draws, loss=loss, reachable=reachable, warnings=(*fit.warnings, *_doubts(first, draws, loss, reachable))
+    )
+
+
+def _share_reached(draws: xr.Dataset) -> float:
+    return 1 - float(np.isnan(draws["N_alone"].isel(demand=0)).mean())
+
+
+def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Iterator[str]:
+    if reachable < _SURE:
+        yield f"{1 - reachable:.0%} of draws never reach a loss of {loss:g}: intervals are of the others"
+    seen = float((fit.inputs["D"] / fit.inputs["N"]).max())
+    asked = float(draws["tokens_per_parameter"].median(dim=SAMPLE_DIMS).max())
+    if asked > seen:
+        yield (
+            f"{format_quantity(asked)} tokens per parameter are more than any run's ({format_quantity(seen)}), where "
+            "laws tend to over-value tokens"
+        )
+
+
+def _draws(fit: Fit, loss: float, served: Array, seed: int) -> xr.Dataset:
+    budgets = np.exp(_COMPUTE)
+    log_n_law = np.log(law_optimum(fit, budgets))
+    along = _log_mean(fit, np.exp(log_n_law), budgets / (6 * np.exp(log_n_law)))
+    target = np.log(loss) - _error_near(fit, loss, log_n_law, along, seed)
+    position = (along <= target[:, None]).argmax(axis=1)
+    reached = (along <= target[:, None]).any(axis=1) & (position > 0)
+    rows, left = np.arange(len(target)), np.maximum(position - 1, 0)
+    ends = along[rows, left], along[rows, left + 1]
+    share = np.clip((ends[0] - target) / np.maximum(ends[0] - ends[1], 1e-300), 0.0, 1.0)
+    log_c = _COMPUTE[left] + share * (_COMPUTE[1] - _COMPUTE[0])
+    log_n_alone = interpolated(_COMPUTE, log_n_law, log_c)
+    log_n = log_n_alone[:, None] + np.linspace(-_SMALLEST, _LARGEST, _SIZES)
+    log_d = _tokens_to_reach(fit, log_n, target[:, None])
+    alone = np.where(reached, np.exp(log_n_alone), np.nan)
+    log_best = np.column_stack([_cheapest(log_n, log_d, log_n_alone, tokens) for tokens in served])
+    tokens_best, tokens_alone = (_tokens_to_reach(fit, at, target[:, None]) for at in (log_best, log_n_alone[:, None]))
+    n, d = (np.where(reached[:, None], np.exp(values), np.nan) for values in (log_best, tokens_best))
+    saved = 1 - _flop(n, d, served) / _flop(alone[:, None], np.exp(tokens_alone), served)
+    values = {
+        "N": n,
+        "D": d,
+        "tokens_per_parameter": d / n,
+        "training": TRAINING_FLOP * n * d,
+        "serving": SERVING_FLOP * n * served,
+        "N_alone": np.repeat(alone[:, None], len(served), axis=1),
+        "saved": saved,
+    }
+    dims = (*SAMPLE_DIMS, "demand")
+    variables = {name: (dims, fit.in_chains(value), {"units": UNITS[name]}) for name, value in values.items()}
+    return xr.Dataset(variables, coords={**fit.sample_coords, "served": ("demand", served)})
+
+
+def _log_mean(fit: Fit, n: Array, d: Array) -> Array:
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(np.log(fit.law.mean(np, {"N": n, "D": d}, fit.columns)))
+
+
+def _error_near(fit: Fit, loss: float, log_n_law: Array, along: Array, seed: int) -> Array:
+    """The law's error where the quality is reached with least training, for the median draw; shape (sample,)."""
+    if fit.basis is None:
+        return np.zeros(len(along))
+    middle = np.median(along, axis=0)
+    at = int(np.clip((middle > np.log(loss)).sum(), 0, len(_COMPUTE) - 1))
+    n = np.exp(np.median(log_n_law[:, at]))
+    point = {"N": np.array([n]), "D": np.array([np.exp(_COMPUTE[at]) / (6 * n)])}
+    return draw_error(fit, point, np.random.default_rng(seed))[:, 0]
+
+
+def _tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
+    """Log of the tokens that bring each size to the log loss, infinite where none do; by bisection."""
+    low, high = (np.full(log_n.shape, end) for end in _TOKENS)
+    n = np.exp(log_n)
+    never = _log_mean(fit, n, np.exp(high)) > target
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        short = _log_mean(fit, n, np.exp(middle)) > target
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    return np.where(never, np.inf, (low + high) / 2)
+
+
+def _cheapest(log_n: Array, log_d: Array, log_n_alone: Array, served: float) -> Array:
+    """Log of the size at which training and serving together cost least, shape (sample,)."""
+    with np.errstate(over="ignore"):
+        cost = np.minimum(np.log(_flop(np.exp(log_n), np.exp(log_d), served)), _NEVER)
+    grid = np.linspace(-_SMALLEST, _LARGEST, _SIZES)
+    return log_n_alone + np.clip(lowest(grid, cost), grid[0], grid[-1])
+
+
+def _flop(n: Array, d: Array, served: Array | float) -> Array:
+    """Of training and serving together."""
+    return np.asarray(n * (TRAINING_FLOP * d + SERVING_FLOP * np.asarray(served)))
