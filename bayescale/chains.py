@@ -1,10 +1,12 @@
 """Two steps from a planned run to what it can do: a law of its loss, and a law of an outcome given that loss.
 
 Where every run has both its loss and the outcome, the joint density of the two factors into that of the loss and that
-of the outcome given the loss, so that two fits to the same runs are the joint fit. A forecast draws the loss of the new
-run, with its law's error and its noise, and from each draw the outcome: the uncertainty of both steps reaches it.
+of the outcome given the loss. The two laws share no parameter, so that two fits to the same runs are the joint fit, and
+with an ensemble as the first step that of each of its laws. A forecast draws the loss of the new run, with its law's
+error and its noise, and from each draw the outcome: the uncertainty of both steps reaches it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import Law
 from bayescale.runs import Runs
 from bayescale.stacking import AnyLaw, fit
+from bayescale.tables import number_fault
 
 Array = NDArray[np.float64]
 
@@ -80,20 +83,27 @@ class Chain:
         LawError
             As of :func:`bayescale.forecast`.
         """
-        own = {setting.name: inputs.pop(setting.name) for setting in self.second.law.settings if setting.name in inputs}
-        bands = forecast(self.first, seed=seed, **inputs)
+        settings = _settings(self.second, inputs)
+        first = {name: values for name, values in inputs.items() if name not in settings}
+        each = [np.atleast_1d(np.asarray(values, dtype=float)) for values in (*first.values(), *settings.values())]
+        points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
+        bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
+        settings = {name: points[name] for name in settings}
         rng = np.random.default_rng([seed, 1])
-        settings = _settings(self.second, own, bands.draws.sizes["point"])
+        n_points = bands.draws.sizes["point"]
+        between = {name: bands.draws[name].to_numpy().reshape(-1, n_points) for name in ("latent", "predictive")}
+        errors = np.hsplit(_error(self.second, np.hstack(list(between.values())), rng), 2)
         variables = {}
-        for name in ("latent", "predictive"):
-            between = bands.draws[name].to_numpy().reshape(-1, bands.draws.sizes["point"])
-            given = {self.second.law.input_names[0]: between, **settings}
-            on_link = link_mean(self.second, given) + _error(self.second, between, rng)
-            values = add_noise(self.second, given, on_link, rng) if name == "predictive" else on_link
-            shaped = self.second.in_chains(self.second.law.link.inverse(values))
+        for (name, values), error in zip(between.items(), errors, strict=True):
+            given = {self.second.law.input_names[0]: values, **settings}
+            on_link = link_mean(self.second, given) + error
+            if name == "predictive":
+                on_link = add_noise(self.second, given, on_link, rng)
+            shaped = self.second.in_chains(self.second.law.link.inverse(on_link))
             variables[name] = ((*SAMPLE_DIMS, "point"), shaped, {"units": self.second.law.outcome_unit})
+        draws = xr.Dataset(variables, coords=bands.draws.coords)
         return Forecast(
-            draws=xr.Dataset(variables, coords=bands.draws.coords),
+            draws=draws.assign_coords({name: ("point", values) for name, values in settings.items()}),
             outcome=self.second.outcome,
             unit=self.second.law.outcome_unit,
             warnings=tuple(dict.fromkeys((*bands.warnings, *self.second.warnings, *_beyond(self.second, bands)))),
@@ -153,6 +163,8 @@ def chained(first: Posterior, second: Fit) -> Chain:
             f"law {second.law.name!r} reads {', '.join(second.law.input_names)}: a second step reads "
             f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
         )
+    if first_fit(first).tree["posterior"].sizes != second.tree["posterior"].sizes:
+        raise LawError("both steps need the same number of draws and chains: fit them alike")
     return Chain(first, second)
 
 
@@ -165,20 +177,25 @@ def _with_outcome(runs: str | Path | pd.DataFrame | Runs, law: Law) -> str | Pat
 def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
     """The law's error at each draw's own values of its only input, shape (sample, point)."""
     if fit.basis is None:
-        return np.zeros((1, values.shape[1]))
+        return np.zeros(values.shape)
     (item,) = fit.law.inputs
     grid = np.linspace(values.min(), values.max(), _GRID)
     errors = draw_error(fit, {item.name: grid}, rng)
     return np.column_stack([interpolated(grid, errors, column) for column in values.T])
 
 
-def _settings(fit: Fit, given: dict[str, Any], n_points: int) -> dict[str, Array]:
-    """Settings of the second law at each point, those of the runs unless they are given."""
-    known = {**shared_settings(fit), **given}
+def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Settings of the second law, those of the runs unless they are given."""
+    known: dict[str, Any] = {**shared_settings(fit), **inputs}
     missing = [setting.name for setting in fit.law.settings if setting.name not in known]
     if missing:
         raise LawError(f"law {fit.law.name!r} takes {', '.join(missing)}, which differs between the runs: give it too")
-    return {name: np.broadcast_to(np.asarray(value, dtype=float), (n_points,)) for name, value in known.items()}
+    found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
+    for setting in fit.law.settings:
+        for row, value in enumerate(found[setting.name], start=1):
+            if fault := number_fault(setting.domain, value):
+                raise LawError(f"point {row}: {setting.name} is {value:g}, but {fault}")
+    return found
 
 
 def _beyond(fit: Fit, bands: Forecast) -> tuple[str, ...]:

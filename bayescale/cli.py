@@ -6,10 +6,12 @@ Exit status: 0 good, 1 a result that is not certified, 2 bad input or usage, 130
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from bayescale.costs import Cost
     from bayescale.ensembles import Posterior
     from bayescale.fitting import Fit
+    from bayescale.law import Parameter
     from bayescale.pooling import Pooled
     from bayescale.runs import Runs
 
@@ -70,10 +73,13 @@ class Pairs(click.ParamType[dict[str, str]]):
         return {key.strip(): text.strip() for key, _, text in pairs}
 
 
-class Mass(click.ParamType[float]):
-    """The mass of an interval."""
+class Share(click.ParamType[float]):
+    """A number between 0 and 1."""
 
-    name = "mass"
+    name = "share"
+
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the text of an option."""
@@ -82,8 +88,11 @@ class Mass(click.ParamType[float]):
         except ValueError:
             mass = float("nan")
         if not 0 < mass < 1:
-            self.fail(f"{value} is not between 0 and 1; for a 90 % interval give 0.9", param, ctx)
+            self.fail(f"{value} is not between 0 and 1; {self._hint}", param, ctx)
         return mass
+
+
+MASS = Share("for a 90 % interval give 0.9")
 
 
 COLUMNS = click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
@@ -104,9 +113,7 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="A shipped law or a law file (.py); repeat it to mix several. Default auto, a mixture.",
         ),
-        click.option(
-            "--noise", help=f"Noise of the log outcome: student_t, normal or one_sided. Default {DEFAULT_NOISE}."
-        ),
+        click.option("--noise", help=f"Noise of the outcome: student_t, normal or one_sided. Default {DEFAULT_NOISE}."),
         click.option(
             "--discrepancy/--no-discrepancy",
             default=None,
@@ -123,7 +130,7 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--group", help="With --pool, the group to answer for."),
         COLUMNS,
         SEED,
-        click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown."),
+        click.option("--interval", type=MASS, default=0.9, show_default=True, help="Mass of the intervals shown."),
         JSON,
     )
 
@@ -132,7 +139,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a study of many fits to one table."""
     return _with_options(
         command,
-        click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the log outcome."),
+        click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the outcome."),
         click.option(
             "--discrepancy/--no-discrepancy",
             default=DEFAULT_DISCREPANCY,
@@ -160,7 +167,7 @@ def cost_options(command: Callable[..., None]) -> Callable[..., None]:
         command,
         click.option("--accelerator", help="Kind of accelerator: h100, h200 or a100. Default h100."),
         click.option("--price", type=Quantity(), help="Dollars per accelerator-hour; by default public prices."),
-        click.option("--utilisation", type=Mass(), help="Share of peak FLOP that training sustains (MFU)."),
+        click.option("--utilisation", type=Share("for 38 % give 0.38"), help="Share of peak that training sustains."),
         click.option(
             "--overhead", type=click.FloatRange(min=0), help="Everything else per dollar of hours, such as 0.3."
         ),
@@ -217,7 +224,9 @@ def plan(
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
     prices = {name: options.pop(name) for name in COST_NAMES}
-    if not dollars and any(prices.values()):
+    if (dollars or served) and (plot is not None or _was_given("budgets")):
+        raise click.UsageError("--budget and --plot go with compute, not with --dollars or --served")
+    if not dollars and any(value not in (None, False) for value in prices.values()):
         raise click.UsageError("prices go with --dollars, or with `bayescale cost`")
     if bool(served) != (loss is not None):
         raise click.UsageError("--served and --loss go together: the tokens to serve, and the loss to reach")
@@ -251,6 +260,12 @@ def plan(
         _print_parameters(fitted, interval)
         _print_remarks(best.warnings, fitted.notes)
     _exit(fitted)
+
+
+def _was_given(parameter: str) -> bool:
+    """Whether an option was said, rather than left at its default."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _plan_for_use(
@@ -311,7 +326,7 @@ def _plan_for_money(
 @click.option("--accelerators", type=Quantity(), help="How many work at once.")
 @cost_options
 @SEED
-@click.option("--interval", type=Mass(), default=0.9, show_default=True, help="Mass of the intervals shown.")
+@click.option("--interval", type=MASS, default=0.9, show_default=True, help="Mass of the intervals shown.")
 @JSON
 def cost(
     flop: float | None,
@@ -425,18 +440,21 @@ def predict(
     fitted = _fit(runs, seed, **options)
     from bayescale.forecasting import forecast
 
-    certified = fitted.certified
+    certified, notes = fitted.certified, fitted.notes
     if then is None:
         bands = forecast(fitted, seed=seed, **asked)
     else:
         chain = _chain(fitted, runs, then, seed, **options)
         bands, certified = chain.forecast(seed=seed, **asked), chain.certified
+        notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
     if as_json:
         from bayescale.documents import predict_document
 
         _print_json(predict_document(bands))
     else:
         _print_head(fitted)
+        if then is not None:
+            _print_head(chain.second)
         rows = [
             {
                 **{name: format_quantity(value) for name, value in point.items() if name in bands.points},
@@ -445,7 +463,7 @@ def predict(
             for point in bands.summary(interval).to_dict("records")
         ]
         _print_table(rows, f"Posterior predictive, median [{interval:.0%} interval]")
-        _print_remarks(bands.warnings, fitted.notes)
+        _print_remarks(bands.warnings, notes)
     _exit(certified)
 
 
@@ -540,7 +558,7 @@ def backtest(
 
         _print_json(backtest_document(measured))
     else:
-        _print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the log outcome")
+        _print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the scale of the noise")
         _print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by run.")
 
 
@@ -603,7 +621,7 @@ def laws(name: str | None) -> None:
     read = [{"input": i.name, "meaning": i.meaning, "unit": i.unit} for i in (*law.inputs, *law.settings)]
     _print_table(read, "Inputs")
     _print_table(
-        [{"parameter": p.name, "prior": str(p.prior), "meaning": p.meaning, "why": p.reason} for p in law.parameters],
+        [{"parameter": p.name, "prior": _stated(p), "meaning": p.meaning, "why": p.reason} for p in law.parameters],
         "Sampled parameters",
     )
     _print_table(
@@ -615,6 +633,12 @@ def laws(name: str | None) -> None:
             for key, value in published.values.items()  # noqa: PD011
         ]
         _print_table(rows, f"Published: {published.citation}" + (f"; {published.note}" if published.note else ""))
+
+
+def _stated(parameter: "Parameter") -> str:
+    """A prior, and whether parameters that stand before it take part."""
+    given = parameter.arguments is not None or parameter.shift is not None
+    return f"{parameter.prior}{', given those above' * given}"
 
 
 @app.command()
@@ -640,8 +664,19 @@ def datasets(name: str | None) -> None:
     _print_sketch(runs)
 
 
+_INTERRUPTED = Event()
+
+
+def _interrupt(signum: int, frame: Any) -> NoReturn:
+    _INTERRUPTED.set()
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    _INTERRUPTED.clear()
+    if current_thread() is main_thread():  # the only one that may set what signals do
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         # Not standalone, where click answers an interrupt by status 1.
         status = app(args=arguments, prog_name="bayescale", standalone_mode=False)
@@ -740,14 +775,17 @@ def _fit_pooled(
     group: str | None,
 ) -> "Pooled":
     """Fit all groups of runs together."""
+    if Path(source).suffix == ".nc":
+        raise click.UsageError(f"--pool takes a table of runs, not a saved fit ({source})")
     if len(laws) != 1 or laws[0] == DEFAULT_LAW:
         raise click.UsageError("--pool takes a single law: name it by --law")
+    from bayescale.pooling import group_codes
     from bayescale.stacking import fit
 
     table = _runs(source, laws, columns, series_apart=False)
     column = by or "group"
-    groups = sorted(set(table.frame[column].astype(str))) if column in table.frame else []
-    if groups and group is not None and group not in groups:
+    _, groups = group_codes(table, column)
+    if group is not None and group not in groups:
         raise click.UsageError(f"--group: no group {group!r} in column {column}: it holds {', '.join(groups)}")
     with _progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (may take a minute)"):
         return fit(
@@ -850,9 +888,12 @@ def _progress(message: str) -> Iterator[None]:
     if not console.is_terminal:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
         yield
-        return
-    with console.status(message):
-        yield
+    else:
+        with console.status(message):
+            yield
+    # A library that was being imported or called back may have swallowed an interrupt.
+    if _INTERRUPTED.is_set():
+        raise KeyboardInterrupt
 
 
 def _plan_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:

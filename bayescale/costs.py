@@ -31,7 +31,7 @@ SECONDS_PER_DAY = 86_400.0
 JOULES_PER_MEGAWATT_HOUR = 3.6e9
 DRAWS = 4000
 
-UTILISATION = Prior("Beta", alpha=17.9, beta=29.2)
+UTILISATION = Prior("Beta", alpha=18.0, beta=29.0)
 """Share of peak that training sustains: mean 0.38, sd 0.07; reported ones run from 0.21 (GPT-3) to 0.46 (PaLM)."""
 ENERGY_PRICE = Prior("LogNormal", mu=float(np.log(0.08)), sigma=0.3)
 """Dollars per kilowatt-hour: industrial prices, 5-95 % 0.05-0.13."""
@@ -104,7 +104,8 @@ class Cost:
     energy_price : Prior or float
         Dollars per kilowatt-hour, paid on top only if ``pays_energy``.
     pays_energy : bool
-        Whether energy is paid beside the hours, as it is for accelerators of one's own; rents include it.
+        Whether energy is paid beside the hours, as it is for accelerators of one's own, whose ``price`` is then that of
+        an hour without energy; rents include it.
     overhead : float
         Everything else per dollar of hours, such as failed runs, storage and network: 0.3 adds thirty per cent.
     study : float
@@ -128,6 +129,13 @@ class Cost:
     study: float = 0.0
     draws: int = DRAWS
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("overhead", self.overhead), ("study", self.study)):
+            if not (np.isfinite(value) and value >= 0):
+                raise QuantityError(f"{name} is {value:g}, but must be a finite number, zero or more")
+        if self.pays_energy and self.price is None:
+            raise QuantityError("rents include energy: give the price of an hour of your own accelerators, without it")
 
     def inputs(self) -> dict[str, Array]:
         """Joint draws of the uncertain inputs, each of shape (draw,)."""

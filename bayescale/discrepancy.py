@@ -45,7 +45,7 @@ def tau_parameter(law: Law) -> Parameter:
         name="tau",
         prior=Prior("Exponential", lam=1 / mean),
         meaning="amplitude of the law's error at the largest run",
-        unit=law.link.scale_name(),
+        unit=law.scale_unit,
         reason=f"mean {mean:g}, five times the noise, most likely zero: laws miss published losses by 0.4 to 3 %",
     )
 

@@ -263,7 +263,7 @@ def fit_law(
         raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved_law = law if isinstance(law, Law) else catalog.load_law(law)
     table = as_runs(runs, resolved_law)
-    _noise(noise, discrepancy)
+    checked_noise(resolved_law, noise, discrepancy)
     warnings = [*table.warnings, *check_runs(resolved_law, table)]
     asked: dict[str, Any] = {
         "noise": noise,
@@ -433,6 +433,23 @@ def _law_origin(law: str | Path | Law) -> str:
     if isinstance(law, Law):
         return "object"
     return "shipped" if str(law) in catalog.law_names() else Path(law).name
+
+
+def checked_noise(law: Law, name: str, discrepancy: bool) -> Noise:
+    """Noise by its name, if it suits the law.
+
+    Raises
+    ------
+    LawError
+        If there is none of that name, or it does not.
+    """
+    found = _noise(name, discrepancy)
+    if name == "one_sided" and not law.falls:
+        raise LawError(
+            f"noise {name!r} is for outcomes that poor tuning raises, as it does a loss, not for the {law.outcome} of "
+            f"law {law.name!r}"
+        )
+    return found
 
 
 def _noise(name: str, discrepancy: bool) -> Noise:

@@ -210,6 +210,8 @@ class Law:
     optimum : callable, optional
         ``optimum(p, product)``: the N that minimises the mean where N * D = product; closed form.
     published : tuple of PublishedFit
+    falls : bool
+        Whether better runs have the lower outcome, as they have of a loss.
     in_ensemble : bool
         Whether the ensemble ``"auto"`` holds it: those laws whose mixture predicted hidden larger runs best.
 
@@ -257,6 +259,7 @@ class Law:
     derive: Callable[[ModuleType, Values, Values], dict[str, Any]] = _nothing_derived
     optimum: Callable[[Values, Any], Any] | None = None
     published: tuple[PublishedFit, ...] = ()
+    falls: bool = True
     in_ensemble: bool = False
 
     def __post_init__(self) -> None:
@@ -268,6 +271,11 @@ class Law:
     @property
     def _described(self) -> tuple["Parameter | Derived", ...]:
         return (*self.parameters, *self.derived)
+
+    @property
+    def scale_unit(self) -> str:
+        """Unit of the noise and of the law's error: what they are added to."""
+        return self.outcome_unit if self.link.domain == "real" else f"{self.link.name} {self.outcome}"
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -50,10 +50,6 @@ class Link:
         """Name of an outcome on the link scale."""
         return outcome if self.name == "identity" else f"{self.name}_{outcome}"
 
-    def scale_name(self, outcome: str = "outcome") -> str:
-        """What to call the link scale of an outcome, as a unit."""
-        return outcome if self.name == "identity" else f"{self.name} {outcome}"
-
 
 def _log(xp: ModuleType, y: Any) -> Any:
     return xp.log(y)

@@ -24,8 +24,8 @@ def sigma_parameter(law: Law) -> Parameter:
     return Parameter(
         name="sigma",
         prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),
-        meaning=f"scale of the noise on the {law.link.scale_name()}",
-        unit=law.link.scale_name(),
+        meaning=f"scale of the noise on the {law.scale_unit}",
+        unit=law.scale_unit,
         reason=f"{known}, give or take a factor of five",
     )
 
@@ -35,8 +35,8 @@ def excess_parameter(law: Law) -> Parameter:
     return Parameter(
         name="excess",
         prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),
-        meaning=f"mean of what runs lose by poor tuning, on the {law.link.scale_name()}",
-        unit=law.link.scale_name(),
+        meaning=f"mean of what runs lose by poor tuning, on the {law.scale_unit}",
+        unit=law.scale_unit,
         reason="as large as the noise of well-tuned runs, give or take a factor of five",
     )
 

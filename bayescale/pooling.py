@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.discrepancy import Basis, Separate
 from bayescale.errors import LawError, RunsError, SamplingError
-from bayescale.fitting import Fit, assembled, sampled_runs
+from bayescale.fitting import Fit, assembled, checked_noise, sampled_runs
 from bayescale.inference import Engine, Sampled
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import GROUP, Derived, Law, Parameter, Prior, Values
 from bayescale.runs import Runs, check_runs
-from bayescale.tables import listed, missing_column
+from bayescale.tables import listed, missing_column, refuse
 
 Array = NDArray[np.float64]
 
+_SPREAD = "spread"
 _SPREAD_SHARE = 0.5
 """Expected spread between groups, over the standard deviation of what is believed of any one of them."""
 
@@ -38,8 +39,13 @@ class _Scale:
     """How a pooled parameter with some prior varies between groups: a distribution around the typical group's value."""
 
     distribution: str
+    words: str
     forward: Callable[[ModuleType, Any], Any]
     deviation: Callable[[Mapping[str, float]], float]
+
+
+def _log(xp: ModuleType, value: Any) -> Any:
+    return xp.log(value)
 
 
 def _logit(xp: ModuleType, value: Any) -> Any:
@@ -53,11 +59,13 @@ def _beta_deviation(arguments: Mapping[str, float]) -> float:
 
 
 _SCALES = {
-    "LogNormal": _Scale("LogNormal", lambda xp, value: xp.log(value), lambda arguments: arguments["sigma"]),
-    "HalfNormal": _Scale("LogNormal", lambda xp, value: xp.log(value), lambda _: 1.0),
-    "Normal": _Scale("Normal", lambda xp, value: value, lambda arguments: arguments["sigma"]),
-    "Beta": _Scale("LogitNormal", _logit, _beta_deviation),
-    "LogitNormal": _Scale("LogitNormal", _logit, lambda arguments: arguments["sigma"]),
+    "LogNormal": _Scale(
+        "LogNormal", "the log of ", lambda xp, value: xp.log(value), lambda arguments: arguments["sigma"]
+    ),
+    "HalfNormal": _Scale("LogNormal", "the log of ", _log, lambda _: 1.0),
+    "Normal": _Scale("Normal", "", lambda xp, value: value, lambda arguments: arguments["sigma"]),
+    "Beta": _Scale("LogitNormal", "the log-odds of ", _logit, _beta_deviation),
+    "LogitNormal": _Scale("LogitNormal", "the log-odds of ", _logit, lambda arguments: arguments["sigma"]),
 }
 
 
@@ -150,9 +158,10 @@ def fit_pooled(
     if engine not in get_args(Engine):
         raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved = law if isinstance(law, Law) else catalog.load_law(law)
+    checked_noise(resolved, noise, discrepancy)
     names = _sampled_names(resolved, pool)
     table = _all_groups(runs, resolved)
-    codes, labels = _codes(table, by)
+    codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
     warnings = [*coded.warnings, *check_runs(resolved, coded)]
     asked: dict[str, Any] = {
@@ -170,7 +179,7 @@ def fit_pooled(
         part = replace(coded.take(rows), source=_named(table.source, label), notes=table.notes)
         own = _of_group(sampled, resolved, names, _slugs(labels)[code], rows)
         groups[label] = assembled(law, part, own, warnings, **asked, pool=names)
-    return Pooled(groups=groups, between=_between(sampled, joint, names), pool=names)
+    return Pooled(groups=groups, between=_between(sampled, joint, names, pool), pool=names)
 
 
 def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
@@ -252,9 +261,10 @@ def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Paramet
     spread = _SPREAD_SHARE * scale.deviation(typical.prior.arguments)
     return [
         Parameter(
-            name=f"{name}_spread",
+            name=f"{name}_{_SPREAD}",
             prior=Prior("Gamma", alpha=2.0, beta=2.0 / spread),
-            meaning=f"standard deviation between groups: {typical.meaning}",
+            meaning=f"sd between groups of {scale.words}{'what the prior is on: ' * (typical.shift is not None)}"
+            f"{typical.meaning}",
             reason="half of the standard deviation of what is believed of any group, and hardly ever nothing",
         ),
         *(_in_group(typical, scale, slug) for slug in slugs),
@@ -264,7 +274,7 @@ def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Paramet
 def _in_group(typical: Parameter, scale: _Scale, slug: str) -> Parameter:
     def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
         centre = sampled[typical.name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
-        return {"mu": scale.forward(xp, centre), "sigma": sampled[f"{typical.name}_spread"]}
+        return {"mu": scale.forward(xp, centre), "sigma": sampled[f"{typical.name}_{_SPREAD}"]}
 
     def shift(xp: ModuleType, sampled: Values) -> Any:
         assert typical.shift is not None
@@ -319,11 +329,23 @@ def _all_groups(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
     return catalog.load_runs(runs, outcome=law.outcome, domain=law.link.domain, series_apart=False)
 
 
-def _codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Group of each run, counted from 0, and their names."""
+def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
+    """Group of each run, counted from 0, and their names.
+
+    Raises
+    ------
+    RunsError
+        If there is no such column, a run is in no group, or all are in one.
+    """
     if by not in runs.frame:
         raise RunsError(missing_column(by, runs.frame.columns, runs.source, ", which tells groups apart"))
-    codes, labels = pd.factorize(runs.frame[by].astype(str))
+    column = runs.frame[by]
+    blank = column.isna() | (column.astype(str).str.strip() == "")
+    refuse(
+        f"{runs.source}, row {row + 1}, column {by}: is empty: name the run's group or leave the row out"
+        for row in np.flatnonzero(blank)
+    )
+    codes, labels = pd.factorize(column.astype(str))
     if len(labels) < 2:
         raise RunsError(f"{runs.source}: column {by} holds {listed(labels)} only: pooling needs two groups or more")
     return np.asarray(codes), list(labels)
@@ -331,8 +353,13 @@ def _codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
 
 def _slugs(groups: Sequence[str]) -> list[str]:
     """Names of groups that can be part of a parameter's name, all different."""
-    plain = [re.sub(r"\W+", "_", group) for group in groups]
-    return [slug if plain.count(slug) == 1 else f"{slug}_{i}" for i, slug in enumerate(plain)]
+    found: list[str] = []
+    for group in groups:
+        slug = re.sub(r"\W+", "_", group)
+        while slug in (*found, _SPREAD):
+            slug += "_"
+        found.append(slug)
+    return found
 
 
 def _named(source: str, group: str) -> str:
@@ -354,9 +381,11 @@ def _of_group(sampled: Sampled, law: Law, pool: Sequence[str], slug: str, rows: 
     return replace(sampled, posterior=own(sampled.posterior), prior=own(sampled.prior), basis=basis)
 
 
-def _between(sampled: Sampled, joint: Law, pool: Sequence[str]) -> xr.Dataset:
-    described = {item.name: item for item in joint.parameters}
-    names = [name for each in pool for name in (each, f"{each}_spread")]
+def _between(sampled: Sampled, joint: Law, pool: Sequence[str], asked: Sequence[str]) -> xr.Dataset:
+    """What was asked for in a typical group, and pooled parameters there with their spread."""
+    items: list[Parameter | Derived] = [*joint.parameters, *joint.derived]
+    described = {item.name: item for item in items}
+    names = list(dict.fromkeys((*asked, *(name for each in pool for name in (each, f"{each}_{_SPREAD}")))))
     chains, draws = sampled.posterior[names[0]].shape
     variables = {
         name: (

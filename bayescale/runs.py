@@ -155,7 +155,8 @@ class Runs:
         faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
         for name in _checked_columns(frame, outcome):
             label = f"{columns[name]} (as {name})" if name in columns else name
-            frame[name], found = numbers_in(domain if name == outcome else "positive", frame[name], source, label)
+            own = {outcome: domain, f"{outcome}_n": "count"}.get(name, "positive")
+            frame[name], found = numbers_in(own, frame[name], source, label)
             faults += found
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
@@ -352,6 +353,8 @@ def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
             f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
             "over the tokens per byte of your tokenizer"
         )
+    if {f"{outcome}_n", f"{outcome}_se"} <= set(frame.columns):
+        yield f"columns {outcome}_n and {outcome}_se both say how {outcome} was measured: {outcome}_n is used"
     yield from _repeated_runs(frame, _checked_columns(frame, outcome))
 
 

@@ -11,8 +11,9 @@ from bayescale.allocation import UNITS, optimum_draws, two_inputs
 from bayescale.costs import Cost
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean
+from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
 
@@ -89,9 +90,13 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
     compute, sums = bought.to_numpy(), bought["dollars"].to_numpy()
     each = {name: _draws(member, compute, sums, seed) for name, member in members(fit).items()}
     middle = np.median(compute, axis=0)
+    largest = int(sums.argmax())
+    place = f"for {format_quantity(sums[largest])} dollars"
+    named = {"latent": f"{first_fit(fit).outcome} {place}", "N": f"N* {place}"}
+    doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
     return Spending(
         draws=joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
-        warnings=(*fit.warnings, *compute_warnings(first_fit(fit), middle)),
+        warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), middle)),
     )
 
 

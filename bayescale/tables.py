@@ -68,6 +68,8 @@ _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
     "positive": (lambda y: y > 0, "above zero"),
     "fraction": (lambda y: (y >= 0) & (y <= 1), "between 0 and 1"),
     "real": (lambda y: np.full(y.shape, True), "of any sign"),
+    "share": (lambda y: (y >= 0) & (y < 1), "from 0 to less than 1"),
+    "count": (lambda y: y >= 1, "1 or more"),
 }
 """Which finite numbers a domain holds, in code and in words."""
 
@@ -108,6 +110,9 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
         fault = f"{source}, row 1, column {label}: {values.iloc[0]}: the column holds {what}, give numbers"
         return np.full(len(values), np.nan), [fault]
     numbers, unreadable = _floats(values)
+    if domain in ("fraction", "share") and _per_cent(numbers):
+        highest = f"{np.nanmax(numbers):g}"
+        return numbers, [f"{source}, column {label}: values up to {highest} look like per cent: divide them by 100"]
     holds, words = _DOMAINS[domain]
     faults = [
         f"{source}, row {row + 1}, column {label}: "
@@ -115,6 +120,12 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
         for row in np.flatnonzero(~(np.isfinite(numbers) & holds(numbers))).tolist()
     ]
     return numbers, faults
+
+
+def _per_cent(numbers: FloatArray) -> bool:
+    """Whether numbers that should be shares look like per cent."""
+    known = numbers[np.isfinite(numbers)]
+    return len(known) > 0 and bool(np.median(known) > 1 and known.min() >= 0 and known.max() <= 100)
 
 
 def refuse(faults: Iterable[str]) -> None:

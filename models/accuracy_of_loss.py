@@ -40,6 +40,7 @@ LAW = Law(
     outcome_unit=accuracies.UNIT,
     link=LOGIT,
     scatter=accuracies.SCATTER,
+    falls=False,
     parameters=(accuracies.MISSED, accuracies.LOG_ODDS, RISE),
     derived=(Derived(name="loss_mid", meaning="loss half-way from guessing to the ceiling", unit="nats/token"),),
     mean=mean,

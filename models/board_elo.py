@@ -83,6 +83,7 @@ LAW = Law(
     outcome_unit="Elo",
     link=IDENTITY,
     scatter=50.0,
+    falls=False,
     parameters=(PER_DECADE, BOARD_COST, AT_CENTRE, UNTRAINED, UNTRAINED_COST, ROUNDING),
     derived=(
         Derived(name="incline_constant", meaning="Elo of the incline for one FLOP and no board, c_i", unit="Elo"),

@@ -44,6 +44,7 @@ LAW = Law(
     outcome_unit=accuracies.UNIT,
     link=LOGIT,
     scatter=accuracies.SCATTER,
+    falls=False,
     parameters=(FLOOR, REACH, accuracies.LOG_ODDS, accuracies.RISE),
     derived=(accuracies.CEILING, accuracies.C_MID),
     mean=mean,

@@ -47,6 +47,7 @@ LAW = Law(
     outcome_unit="Elo",
     link=IDENTITY,
     scatter=50.0,
+    falls=False,
     parameters=(AT_CENTRE, EXPONENT),
     derived=(Derived(name="elo_of_one", meaning="Elo of a single parameter, c", unit="Elo"),),
     mean=mean,

@@ -42,6 +42,7 @@ LAW = Law(
     outcome="N",
     outcome_unit="parameters",
     scatter=0.05,
+    falls=False,
     parameters=(SIZE_CENTRE, ALLOCATION),
     derived=(Derived(name="log_G", meaning="log of the coefficient of C^a"),),
     mean=mean,

@@ -32,6 +32,7 @@ LAW = Law(
     outcome="cost_2023usd",
     outcome_unit="2023 US dollars",
     scatter=1.0,
+    falls=False,
     parameters=(Y_CENTRE, GROWTH),
     derived=growth.DERIVED,
     mean=growth.mean,

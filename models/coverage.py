@@ -31,7 +31,7 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 LAW = Law(
     name="coverage",
     title="Coverage of repeated samples",
-    formula="exp(a k^-b)",
+    formula="exp(-a k^-b)",
     citation="Brown et al. 2024, arXiv:2407.21787",
     decision="How much inference compute buys at a fixed model, against training a larger one.",
     failure="The power comes from how difficulty is spread over problems: another benchmark has another exponent.",
@@ -40,6 +40,7 @@ LAW = Law(
     outcome_unit=accuracies.UNIT,
     link=LOGIT,
     scatter=0.05,
+    falls=False,
     parameters=(SURPRISE_OF_ONE, EXPONENT),
     mean=mean,
 )

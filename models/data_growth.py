@@ -17,7 +17,7 @@ GROWTH = Parameter(
     prior=Prior("Normal", mu=float(np.log(2.0)), sigma=0.5),
     meaning="log of the factor by which it grows in a year",
     unit="1/year",
-    reason="5-95 % a factor of 0.9 to 4.6 a year: from standing still to twice compute's growth in doublings",
+    reason="5-95 % a factor of 0.9 to 4.6 a year: from standing still to the growth of compute itself",
 )
 
 
@@ -32,6 +32,7 @@ LAW = Law(
     outcome="dataset_size",
     outcome_unit="datapoints",
     scatter=1.0,
+    falls=False,
     parameters=(Y_CENTRE, GROWTH),
     derived=growth.DERIVED,
     mean=growth.mean,

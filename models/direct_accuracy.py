@@ -28,6 +28,7 @@ LAW = Law(
     outcome_unit=accuracies.UNIT,
     link=LOGIT,
     scatter=accuracies.SCATTER,
+    falls=False,
     parameters=(accuracies.LOG_LEVEL, accuracies.EXPONENT),
     derived=(Derived(name="log_A", meaning="log of the coefficient of C^-a"),),
     mean=mean,

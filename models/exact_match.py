@@ -45,6 +45,7 @@ LAW = Law(
     outcome_unit=accuracies.UNIT,
     link=LOGIT,
     scatter=accuracies.SCATTER,
+    falls=False,
     parameters=(SURPRISE, accuracies.EXPONENT),
     derived=(Derived(name="log_N_c", meaning="log of the size at which a token's loss is one nat"),),
     mean=mean,

@@ -5,6 +5,7 @@ tell apart. Here its first term is a floor plus a power of N, and the other two 
 Chinchilla exactly, and has the higher evidence on chinchilla, gemstones and gadre.
 """
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -60,7 +61,8 @@ LAW = Law(
     parameters=(
         *additive.LEVELS,
         additive.centre_loss(additive.sum_of_levels),
-        *additive.EXPONENTS,
+        replace(additive.ALLOCATION, meaning="beta/(alpha + beta), the allocation exponent where kappa and s are 0"),
+        additive.PACE,
         KAPPA,
         BETA_SLOPE,
     ),

@@ -32,6 +32,7 @@ LAW = Law(
     outcome="C",
     outcome_unit="FLOP",
     scatter=1.0,
+    falls=False,
     parameters=(Y_CENTRE, GROWTH),
     derived=growth.DERIVED,
     mean=growth.mean,

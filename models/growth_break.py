@@ -76,6 +76,7 @@ LAW = Law(
     outcome="C",
     outcome_unit="FLOP",
     scatter=1.0,
+    falls=False,
     parameters=(Y_CENTRE, BEFORE, CHANGE, PLACE, DURATION),
     derived=(
         Derived(name="growth_before", meaning="factor by which it grows in a year, well before the break"),

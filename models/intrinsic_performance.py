@@ -59,6 +59,7 @@ LAW = Law(
     outcome="performance",
     outcome_unit="parameters x interactions",
     scatter=0.1,
+    falls=False,
     parameters=(AT_CENTRE, ALPHA_N, ALPHA_E, BALANCE),
     derived=(
         Derived(name="beta", meaning="power with which the shortfall falls in compute"),

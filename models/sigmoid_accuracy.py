@@ -26,6 +26,7 @@ LAW = Law(
     outcome_unit=accuracies.UNIT,
     link=LOGIT,
     scatter=accuracies.SCATTER,
+    falls=False,
     parameters=(accuracies.MISSED, accuracies.LOG_ODDS, accuracies.RISE),
     derived=(accuracies.C_MID,),
     mean=mean,

@@ -1,5 +1,6 @@
 """Skaling: a power of the sum of Chinchilla's two terms, which lets parameters and data interact."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -59,7 +60,8 @@ LAW = Law(
         Derived(name="B", meaning="coefficient of the data term", unit="nats/token^(1/k)"),
         additive.ALPHA_N,
         additive.BETA_D,
-        *additive.SIZED,
+        *additive.EACH_LEVEL,
+        replace(additive.MEAN_EXPONENT, meaning="k (alpha + beta)/2, the mean exponent at the centre of the runs"),
     ),
     mean=mean,
     derive=derive,

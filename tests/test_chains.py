@@ -60,9 +60,17 @@ def test_settings_of_the_second_law_are_passed_on(chain, runs):
     assert 0.3 < both.forecast(N=1e9, D=1e11).draws["latent"].median() < 0.8
     guessing = both.forecast(N=1e9, D=1e11, chance=0.5).draws["latent"].median()
     assert guessing > both.forecast(N=1e9, D=1e11).draws["latent"].median()
+    together = both.forecast(N=1e9, D=1e11, chance=[0.25, 0.5])
+    assert together.points["chance"].tolist() == [0.25, 0.5]
+    assert together.points["N"].tolist() == [1e9, 1e9]
+    with pytest.raises(LawError, match="chance is 25, but must be a finite number from 0 to less than 1"):
+        both.forecast(N=1e9, D=1e11, chance=25.0)
 
 
 def test_steps_must_fit_together(chain):
+    fewer = fit_law("downstream_error", "gadre:c4", discrepancy=False, draws=50)
+    with pytest.raises(LawError, match="same number of draws"):
+        chained(chain.first, fewer)
     direct = fit_law("sigmoid_accuracy", "gadre:c4", discrepancy=False, draws=50)
     with pytest.raises(LawError, match="reads C: a second step reads loss"):
         chained(chain.first, direct)

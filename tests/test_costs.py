@@ -94,6 +94,9 @@ def test_accelerators_are_described(name):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (lambda: Cost(overhead=np.inf), "overhead is inf"),
+        (lambda: Cost(study=-1.0), "study is -1"),
+        (lambda: Cost(pays_energy=True), "rents include energy"),
         (lambda: accelerator("h10"), "no accelerator 'h10', did you mean 'h100'"),
         (lambda: SURE.dollars(-1e20), r"compute is -1e\+20, but must be a finite number above zero"),
         (lambda: SURE.days(1e20, 0), "accelerators is 0"),

@@ -68,11 +68,27 @@ def test_standard_errors_are_taken_to_the_link():
         ([0.0, 0.4], "a.csv, row 1, column accuracy: 0 is at the end of its range: give the number of items"),
         ([0.4, 1.0], "row 2, column accuracy: 1 is at the end of its range"),
         (["70%", 0.4], "a.csv, row 1, column accuracy"),
+        ([31.4, 70.2], r"a\.csv, column accuracy: values up to 70\.2 look like per cent: divide them by 100"),
     ],
 )
 def test_what_is_no_fraction_is_refused(values, said):
     with pytest.raises(RunsError, match=said):
         accuracies(values)
+
+
+def test_items_are_counted_and_standard_errors_yield_to_them():
+    with pytest.raises(RunsError, match=r"row 1, column accuracy_n: 0\.5 is not 1 or more"):
+        accuracies([0.3, 0.4], accuracy_n=[0.5, 10])
+    both = accuracies([0.3, 0.4], accuracy_n=10, accuracy_se=0.1)
+    assert both.warnings == (
+        "columns accuracy_n and accuracy_se both say how accuracy was measured: accuracy_n is used",
+    )
+
+
+def test_one_sided_noise_is_for_outcomes_that_poor_tuning_raises():
+    runs = accuracies([0.3, 0.4, 0.5, 0.6])
+    with pytest.raises(LawError, match="one_sided' is for outcomes that poor tuning raises"):
+        fit_law("sigmoid_accuracy", runs, noise="one_sided", discrepancy=False)
 
 
 def test_losses_stay_positive_and_ratings_need_not_be():
@@ -123,7 +139,7 @@ def test_bands_of_accuracy_stay_between_chance_and_one(counted_fit):
 def test_settings_shared_by_the_runs_need_not_be_said(counted_fit):
     given, silent = forecast(counted_fit, C=1e23, chance=0.25), forecast(counted_fit, C=1e23)
     assert given.draws.equals(silent.draws)
-    with pytest.raises(LawError, match=r"chance is 1\.5, but must be a finite number between 0 and 1"):
+    with pytest.raises(LawError, match=r"chance is 1\.5, but must be a finite number from 0 to less than 1"):
         forecast(counted_fit, C=1e23, chance=1.5)
 
 

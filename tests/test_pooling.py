@@ -204,11 +204,13 @@ def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
             "law 'm1' has no parameter alpha: pool some of log_b, y_centre, slope|pool some",
         ),
         (["slope"], "family", RunsError, "no column 'family', which tells groups apart"),
+        (["slope"], "blank", RunsError, r"row 3, column blank: is empty: name the run's group"),
         (["slope"], "one", RunsError, "column one holds same only: pooling needs two groups or more"),
     ],
 )
 def test_what_cannot_be_pooled_is_refused(runs, pool, by, error, said):
-    table = Runs.from_frame(runs.frame.assign(one="same"))
+    blank = runs.frame["group"].where(runs.frame.index != 2)
+    table = Runs.from_frame(runs.frame.assign(one="same", blank=blank))
     with pytest.raises(error, match=said):
         fit_pooled("m1", table, pool, by=by)
 
@@ -219,7 +221,7 @@ def test_pooling_takes_one_law(runs):
 
 
 def test_odd_names_of_groups_are_taken(runs):
-    names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "d", "e": "e"}
+    names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "spread", "e": "GPT_Neo_J_"}
     odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
     found = fit_pooled("m1", odd, ["slope"], draws=50)
     assert list(found.groups) == list(names.values())

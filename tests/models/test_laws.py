@@ -191,7 +191,7 @@ def test_farseer_without_its_changes_is_chinchilla(prior_draws):
 def inputs(law, low, high):
     """Inputs from low to high, or where they count by differences over a range of their own, and settings."""
     found = {item.name: np.linspace(1, 12, 61) if item.linear else np.geomspace(low, high, 61) for item in law.inputs}
-    return found | {item.name: np.full(61, 0.25 if item.domain == "fraction" else 2.0) for item in law.settings}
+    return found | {item.name: np.full(61, 0.25 if item.domain == "share" else 2.0) for item in law.settings}
 
 
 def centre(law):
