@@ -787,7 +787,7 @@ def _fit_pooled(
     _, groups = group_codes(table, column)
     if group is not None and group not in groups:
         raise click.UsageError(f"--group: no group {group!r} in column {column}: it holds {', '.join(groups)}")
-    with _progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (may take a minute)"):
+    with _progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (minutes, if they are many)"):
         return fit(
             laws[0],
             table,

@@ -229,22 +229,24 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
             found |= {f"{item.name}_{slug}": own[item.name] for item in shifted}
         return found
 
-    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-        found = law.mean(xp, x, p)
-        for code, slug in enumerate(slugs):
-            own = {name: p.get(f"{name}_{slug}", value) for name, value in p.items()}
-            found = xp.where(abs(x[GROUP.name] - code) < 0.5, law.mean(xp, x, own), found)
-        return found
-
     shifted = (item for item in law.parameters if item.shift is not None and item.name not in pool)
     described: list[Parameter | Derived] = [*law.derived, *shifted]
-    own = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
+    differing = [name for name in (*pool, *(item.name for item in described)) if name in law.units]
+
+    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+        own = dict(p)
+        for code, slug in enumerate(slugs):
+            of_group = abs(x[GROUP.name] - code) < 0.5
+            own |= {name: xp.where(of_group, p[f"{name}_{slug}"], own[name]) for name in differing}
+        return law.mean(xp, x, own)
+
+    each = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
     return replace(
         law,
         name=f"{law.name}, pooled",
         settings=(*law.settings, GROUP),
         parameters=(*law.parameters, *(new for name in pool for new in _group_parameters(law, name, slugs))),
-        derived=(*law.derived, *own),
+        derived=(*law.derived, *each),
         mean=mean,
         derive=derive,
         optimum=None,
