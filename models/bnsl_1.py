@@ -32,8 +32,8 @@ LAW = Law(
     formula="b x^-c0 (1 + (x/d1)^(1/f))^(-c1 f), c1 = exponent_1 - exponent_0",
     citation="Caballero et al. 2022, arXiv:2210.14891, with a = 0",
     decision="Whether a curve turns, and how steeply it goes on beyond the turn that the runs have passed.",
-    failure="Without a floor it falls for ever, and a break that the runs have not passed is the prior's; with an error of "
-    "the law, which can bend too, the evidence does not tell how many breaks there are.",
+    failure="Without a floor it falls for ever, and a break that the runs have not passed is the prior's; with an "
+    "error of the law, which can bend too, the evidence does not tell how many breaks there are.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
