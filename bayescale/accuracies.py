@@ -65,11 +65,6 @@ def between(floor: Any, missed: Any, share: Any) -> Any:
     return floor + (1 - floor) * (1 - missed) * share
 
 
-def falling(xp: ModuleType, surprise: Any, exponent: Any, ratio: Any) -> Any:
-    """Accuracy whose surprise is a power of the input's ratio to the runs' centre."""
-    return xp.exp(-surprise * xp.exp(-exponent * xp.log(ratio)))
-
-
 def derive_sigmoid(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     """Compute half-way up the rise."""
     return {"C_mid": half_way(xp, centre["C"], q["log_odds_centre"], q["rise"])}

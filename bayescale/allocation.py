@@ -12,7 +12,7 @@ from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, draw_error, interpolated, link_mean, prior_warnings
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
 from bayescale.law import Law
 from bayescale.quantities import format_quantity
 
@@ -71,14 +71,7 @@ class Optimum:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per budget and quantity: median and equal-tailed interval, with the unit."""
-        low, high = tail_probabilities(ci_prob)
-        rows = []
-        for name, unit in UNITS.items():
-            columns = quantiles(self.draws[name], [low, 0.5, high])
-            table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
-            rows.append(table.assign(C=self.draws["C"].to_numpy(), quantity=name, unit=unit))
-        stacked = pd.concat(rows)
-        return stacked[["C", "quantity", *columns, "unit"]].sort_values("C", kind="stable").reset_index(drop=True)
+        return quantity_table(self.draws, UNITS, "C", ci_prob)
 
     def __str__(self) -> str:
         table = self.summary()

@@ -20,12 +20,20 @@ from bayescale import catalog
 from bayescale.ensembles import Posterior, first_fit
 from bayescale.errors import LawError
 from bayescale.fitting import Fit, fit_law
-from bayescale.forecasting import Forecast, add_noise, draw_error, forecast, interpolated, link_mean, shared_settings
+from bayescale.forecasting import (
+    Forecast,
+    add_noise,
+    check_points,
+    draw_error,
+    forecast,
+    interpolated,
+    link_mean,
+    shared_settings,
+)
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import Law
 from bayescale.runs import Runs
 from bayescale.stacking import AnyLaw, fit
-from bayescale.tables import number_fault
 
 Array = NDArray[np.float64]
 
@@ -192,9 +200,7 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
         raise LawError(f"law {fit.law.name!r} takes {', '.join(missing)}, which differs between the runs: give it too")
     found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
     for setting in fit.law.settings:
-        for row, value in enumerate(found[setting.name], start=1):
-            if fault := number_fault(setting.domain, value):
-                raise LawError(f"point {row}: {setting.name} is {value:g}, but {fault}")
+        check_points(setting.name, found[setting.name], setting.domain)
     return found
 
 

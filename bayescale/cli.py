@@ -36,6 +36,13 @@ DEFAULT_NOISE = "student_t"
 DEFAULT_ENGINE = "importance"
 DEFAULT_DISCREPANCY = True
 
+_LABELS = {
+    "N": "N*",
+    "D": "D*",
+    "tokens_per_parameter": "D*/N*",
+    "N_law": "N* if the law is right",
+    "N_alone": "N* if only trained",
+}
 _WIDE = 3.0
 """Ratio of the ends of an axis above which it is logarithmic."""
 
@@ -256,7 +263,9 @@ def plan(
         summary = best.summary(interval)
         if best.draws["N"].equals(best.draws["N_law"]):
             summary = summary[summary["quantity"] != "N_law"]
-        _print_table(_plan_rows(summary), f"Compute-optimal runs, median [{interval:.0%} interval]")
+        _print_table(
+            _plan_rows(summary, "C", "budget (FLOP)"), f"Compute-optimal runs, median [{interval:.0%} interval]"
+        )
         _print_parameters(fitted, interval)
         _print_remarks(best.warnings, fitted.notes)
     _exit(fitted)
@@ -280,13 +289,7 @@ def _plan_for_use(
         _print_json(lifetime_document(fitted, best))
     else:
         _print_head(fitted)
-        labels = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*", "N_alone": "N* if only trained"}
-        rows = []
-        for tokens, block in best.summary(interval).groupby("served"):
-            row = {"served (tokens)": format_quantity(float(tokens))}  # type: ignore[arg-type]
-            for line in block.to_dict("records"):
-                row[f"{labels.get(line['quantity'], line['quantity'])} ({line['unit']})"] = _interval(line, 3)
-            rows.append(row)
+        rows = _plan_rows(best.summary(interval), "served", "served (tokens)")
         _print_table(rows, f"Cheapest training and serving at a loss of {loss:g}, median [{interval:.0%} interval]")
         _print_lines(f"P(a loss of {loss:g} can be reached) = {best.reachable:.2f}")
         _print_remarks(best.warnings, fitted.notes)
@@ -305,14 +308,7 @@ def _plan_for_money(
         _print_json(spending_document(fitted, best))
     else:
         _print_head(fitted)
-        rows = []
-        for budget, block in best.summary(interval).groupby("dollars"):
-            row = {"budget (dollars)": format_quantity(float(budget))}  # type: ignore[arg-type]
-            for line in block.to_dict("records"):
-                row[f"{_label(line['quantity'])} ({line['unit']})"] = _interval(
-                    line, 4 if line["quantity"] == "loss" else 3
-                )
-            rows.append(row)
+        rows = _plan_rows(best.summary(interval), "dollars", "budget (dollars)")
         _print_table(rows, f"Compute-optimal runs for money, median [{interval:.0%} interval]")
         _print_remarks(best.warnings, (*fitted.notes, f"prices: {cost.accelerator.name}, {cost.accelerator.source}"))
     _exit(fitted)
@@ -710,27 +706,24 @@ def _fit(
     seed: int,
     *,
     laws: tuple[str, ...],
-    noise: str | None,
-    discrepancy: bool | None,
-    engine: Any,
     columns: dict[str, str] | None,
     pool: tuple[str, ...],
     by: str | None,
     group: str | None,
+    **sampling: Any,
 ) -> "Posterior":
     """Fit runs, or load a saved fit."""
     if pool:
         if group is None:
             raise click.UsageError("--pool fits several groups: say which by --group")
-        options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "columns": columns}
-        pooled = _fit_pooled(source, seed, laws=laws, pool=pool, by=by, group=group, **options)
+        pooled = _fit_pooled(source, seed, laws=laws, columns=columns, pool=pool, by=by, group=group, **sampling)
         return pooled.groups[group]
     if by is not None or group is not None:
         raise click.UsageError("--by and --group go with --pool")
     if Path(source).suffix == ".nc":
-        given = {"--noise": noise, "--discrepancy": discrepancy, "--engine": engine, "--columns": columns}
+        given = {**sampling, "columns": columns}
         for option in (name for name, value in given.items() if value is not None):
-            raise click.UsageError(f"{option} has no effect on a saved fit ({source}): fit the runs again")
+            raise click.UsageError(f"--{option} has no effect on a saved fit ({source}): fit the runs again")
         from bayescale.storage import load
 
         if len(laws) > 1:
@@ -740,18 +733,14 @@ def _fit(
 
     table = _runs(source, laws, columns)
     law = laws[0] if len(laws) == 1 else laws or DEFAULT_LAW
-    engine = engine or DEFAULT_ENGINE
+    asked = _asked(seed, **sampling)
     naming = "the ensemble of laws" if law == DEFAULT_LAW else ", ".join(laws)
-    doing = f"fitting {naming} to {len(table)} runs" + (" (compiling: about 10 s)" if engine == "nuts" else "")
+    doing = f"fitting {naming} to {len(table)} runs" + (" (compiling: about 10 s)" if asked["engine"] == "nuts" else "")
     with _progress(doing):
-        return fit(
-            law,
-            table,
-            **_asked(noise, discrepancy, engine, seed),
-        )
+        return fit(law, table, **asked)
 
 
-def _asked(noise: str | None, discrepancy: bool | None, engine: Any, seed: int) -> dict[str, Any]:
+def _asked(seed: int, *, noise: str | None, discrepancy: bool | None, engine: str | None) -> dict[str, Any]:
     """Options of a fit, the defaults for what was not said."""
     return {
         "noise": noise or DEFAULT_NOISE,
@@ -766,13 +755,11 @@ def _fit_pooled(
     seed: int,
     *,
     laws: tuple[str, ...],
-    noise: str | None,
-    discrepancy: bool | None,
-    engine: Any,
     columns: dict[str, str] | None,
     pool: tuple[str, ...],
     by: str | None,
     group: str | None,
+    **sampling: Any,
 ) -> "Pooled":
     """Fit all groups of runs together."""
     if Path(source).suffix == ".nc":
@@ -788,13 +775,7 @@ def _fit_pooled(
     if group is not None and group not in groups:
         raise click.UsageError(f"--group: no group {group!r} in column {column}: it holds {', '.join(groups)}")
     with _progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (minutes, if they are many)"):
-        return fit(
-            laws[0],
-            table,
-            pool=pool,
-            by=column,
-            **_asked(noise, discrepancy, engine, seed),
-        )
+        return fit(laws[0], table, pool=pool, by=column, **_asked(seed, **sampling))
 
 
 def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
@@ -839,7 +820,7 @@ def _chain(fitted: "Posterior", source: str, then: str, seed: int, **options: An
     from bayescale.fitting import fit_law
 
     table = _runs(source, (then,), options["columns"])
-    asked = _asked(options["noise"], options["discrepancy"], options["engine"], seed)
+    asked = _asked(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
     with _progress(f"fitting {then} to {len(table)} runs"):
         second = fit_law(then, table, **asked)
     return chained(fitted, second)
@@ -896,20 +877,16 @@ def _progress(message: str) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _plan_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
+def _plan_rows(summary: "pd.DataFrame", by: str, heading: str) -> list[dict[str, str]]:
+    """A row for each value of a column, with a cell for each quantity there."""
     rows = []
-    for budget, block in summary.groupby("C"):
-        row = {"budget (FLOP)": format_quantity(float(budget))}  # type: ignore[arg-type]
+    for value, block in summary.groupby(by):
+        row = {heading: format_quantity(float(value))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
-            label = _label(line["quantity"])
+            label = _LABELS.get(line["quantity"], line["quantity"])
             row[f"{label} ({line['unit']})"] = _interval(line, 4 if label == "loss" else 3)
         rows.append(row)
     return rows
-
-
-def _label(quantity: str) -> str:
-    labels = {"N": "N*", "D": "D*", "tokens_per_parameter": "D*/N*", "N_law": "N* if the law is right"}
-    return labels.get(quantity, quantity)
 
 
 def _comparison_row(row: Any) -> dict[str, str]:

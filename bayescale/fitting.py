@@ -415,14 +415,17 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     return _with_run_group(fitted, "posterior_predictive", values)
 
 
-def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None) -> Runs:
-    """Runs by the name of a data set, the path of a file, or a table; without a law, of the table's own outcome."""
+def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, series_apart: bool = True) -> Runs:
+    """Runs by the name of a data set, the path of a file, or a table; without a law, of the table's own outcome.
+
+    A data set of several series is refused unless one is named, or ``series_apart`` is false.
+    """
     if isinstance(runs, Runs):
         return runs
     asked: dict[str, Any] = {} if law is None else {"outcome": law.outcome, "domain": law.link.domain}
     if isinstance(runs, pd.DataFrame):
         return Runs.from_frame(runs, **asked)
-    return catalog.load_runs(runs, **asked)
+    return catalog.load_runs(runs, series_apart=series_apart, **asked)
 
 
 def _described(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:

@@ -291,10 +291,21 @@ def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Arra
     points = {name: np.atleast_1d(values).ravel() for name, values in zip(names, arrays, strict=True)}
     domains = {setting.name: setting.domain for setting in law.settings}
     for name, values in points.items():
-        for row, value in enumerate(values, start=1):
-            if fault := number_fault(domains.get(name, "positive"), value):
-                raise LawError(f"point {row}: {name} is {value:g}, but {fault}")
+        check_points(name, values, domains.get(name, "positive"))
     return points
+
+
+def check_points(name: str, values: Array, domain: str) -> None:
+    """Check what is given of an input or setting at each point.
+
+    Raises
+    ------
+    LawError
+        If a value is not a finite number of the domain.
+    """
+    for row, value in enumerate(values, start=1):
+        if fault := number_fault(domain, value):
+            raise LawError(f"point {row}: {name} is {value:g}, but {fault}")
 
 
 def shared_settings(fit: Fit) -> dict[str, float]:

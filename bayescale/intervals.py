@@ -1,6 +1,6 @@
 """Intervals of posterior draws: equal-tailed, named by their mass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,33 @@ def quantiles(draws: xr.DataArray, probabilities: Sequence[float]) -> dict[str, 
     """
     values = draws.quantile(list(probabilities), dim=SAMPLE_DIMS)
     return {quantile_name(p): values.sel(quantile=p, drop=True) for p in probabilities}
+
+
+def quantity_table(draws: xr.Dataset, units: Mapping[str, str], by: str, mass: float = DEFAULT_MASS) -> pd.DataFrame:
+    """Median and interval of several quantities at each of several points.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Dims chain, draw and one more, along which the coordinate ``by`` runs.
+    units : mapping of str
+        Quantities to show, with their units.
+    by : str
+    mass : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``by``, ``quantity``, the quantiles by their names, and ``unit``; the points in ascending order.
+    """
+    low, high = tail_probabilities(mass)
+    tables = []
+    for name, unit in units.items():
+        columns = quantiles(draws[name], [low, 0.5, high])
+        table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
+        tables.append(table.assign(**{by: draws[by].to_numpy()}, quantity=name, unit=unit))
+    stacked = pd.concat(tables)[[by, "quantity", *columns, "unit"]]
+    return stacked.sort_values(by, kind="stable").reset_index(drop=True)
 
 
 def quantile_name(probability: float) -> str:

@@ -19,7 +19,7 @@ from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import Fit
 from bayescale.forecasting import draw_error, interpolated
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
@@ -79,14 +79,7 @@ class Lifetime:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per demand and quantity: median and equal-tailed interval of draws that reach the quality."""
-        low, high = tail_probabilities(ci_prob)
-        tables = []
-        for name, unit in UNITS.items():
-            columns = quantiles(self.draws[name], [low, 0.5, high])
-            table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
-            tables.append(table.assign(served=self.draws["served"].to_numpy(), quantity=name, unit=unit))
-        stacked = pd.concat(tables)[["served", "quantity", *columns, "unit"]]
-        return stacked.sort_values("served", kind="stable").reset_index(drop=True)
+        return quantity_table(self.draws, UNITS, "served", ci_prob)
 
     def __str__(self) -> str:
         head = f"P(a loss of {self.loss:g} can be reached) = {self.reachable:.2f}"

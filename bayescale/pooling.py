@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.discrepancy import Basis, Separate
 from bayescale.errors import LawError, RunsError, SamplingError
-from bayescale.fitting import Fit, assembled, checked_noise, sampled_runs
+from bayescale.fitting import Fit, as_runs, assembled, checked_noise, sampled_runs
 from bayescale.inference import Engine, Sampled
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import GROUP, Derived, Law, Parameter, Prior, Values
+from bayescale.links import IDENTITY, LOG, LOGIT, Link
 from bayescale.runs import Runs, check_runs
 from bayescale.tables import listed, missing_column, refuse
 
@@ -40,16 +41,8 @@ class _Scale:
 
     distribution: str
     words: str
-    forward: Callable[[ModuleType, Any], Any]
+    link: Link
     deviation: Callable[[Mapping[str, float]], float]
-
-
-def _log(xp: ModuleType, value: Any) -> Any:
-    return xp.log(value)
-
-
-def _logit(xp: ModuleType, value: Any) -> Any:
-    return xp.log(value) - xp.log1p(-value)
 
 
 def _beta_deviation(arguments: Mapping[str, float]) -> float:
@@ -59,13 +52,11 @@ def _beta_deviation(arguments: Mapping[str, float]) -> float:
 
 
 _SCALES = {
-    "LogNormal": _Scale(
-        "LogNormal", "the log of ", lambda xp, value: xp.log(value), lambda arguments: arguments["sigma"]
-    ),
-    "HalfNormal": _Scale("LogNormal", "the log of ", _log, lambda _: 1.0),
-    "Normal": _Scale("Normal", "", lambda xp, value: value, lambda arguments: arguments["sigma"]),
-    "Beta": _Scale("LogitNormal", "the log-odds of ", _logit, _beta_deviation),
-    "LogitNormal": _Scale("LogitNormal", "the log-odds of ", _logit, lambda arguments: arguments["sigma"]),
+    "LogNormal": _Scale("LogNormal", "the log of ", LOG, lambda arguments: arguments["sigma"]),
+    "HalfNormal": _Scale("LogNormal", "the log of ", LOG, lambda _: 1.0),
+    "Normal": _Scale("Normal", "", IDENTITY, lambda arguments: arguments["sigma"]),
+    "Beta": _Scale("LogitNormal", "the log-odds of ", LOGIT, _beta_deviation),
+    "LogitNormal": _Scale("LogitNormal", "the log-odds of ", LOGIT, lambda arguments: arguments["sigma"]),
 }
 
 
@@ -160,7 +151,7 @@ def fit_pooled(
     resolved = law if isinstance(law, Law) else catalog.load_law(law)
     checked_noise(resolved, noise, discrepancy)
     names = _sampled_names(resolved, pool)
-    table = _all_groups(runs, resolved)
+    table = as_runs(runs, resolved, series_apart=False)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
     warnings = [*coded.warnings, *check_runs(resolved, coded)]
@@ -174,10 +165,10 @@ def fit_pooled(
     joint = pooled_law(resolved, names, labels)
     sampled = sampled_runs(joint, coded, engine=engine, **asked)
     groups = {}
-    for code, label in enumerate(labels):
+    for code, (label, slug) in enumerate(zip(labels, _slugs(labels), strict=True)):
         rows = np.flatnonzero(codes == code)
-        part = replace(coded.take(rows), source=_named(table.source, label), notes=table.notes)
-        own = _of_group(sampled, resolved, names, _slugs(labels)[code], rows)
+        part = replace(coded.take(rows), source=f"{table.source}:{label}", notes=table.notes)
+        own = _of_group(sampled, resolved, slug, rows)
         groups[label] = assembled(law, part, own, warnings, **asked, pool=names)
     return Pooled(groups=groups, between=_between(sampled, joint, names, pool), pool=names)
 
@@ -225,13 +216,12 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
         for slug in slugs:
             own = values_in(xp, sampled, slug)
             found |= {f"{name}_{slug}": value for name, value in law.derive(xp, own, centre).items()}
-            shifted = (item for item in law.parameters if item.shift is not None and item.name not in pool)
             found |= {f"{item.name}_{slug}": own[item.name] for item in shifted}
         return found
 
-    shifted = (item for item in law.parameters if item.shift is not None and item.name not in pool)
+    shifted = [item for item in law.parameters if item.shift is not None and item.name not in pool]
     described: list[Parameter | Derived] = [*law.derived, *shifted]
-    differing = [name for name in (*pool, *(item.name for item in described)) if name in law.units]
+    differing = [*pool, *(item.name for item in described)]
 
     def mean(xp: ModuleType, x: Values, p: Values) -> Any:
         own = dict(p)
@@ -276,7 +266,7 @@ def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Paramet
 def _in_group(typical: Parameter, scale: _Scale, slug: str) -> Parameter:
     def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
         centre = sampled[typical.name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
-        return {"mu": scale.forward(xp, centre), "sigma": sampled[f"{typical.name}_{_SPREAD}"]}
+        return {"mu": scale.link.forward(xp, centre), "sigma": sampled[f"{typical.name}_{_SPREAD}"]}
 
     def shift(xp: ModuleType, sampled: Values) -> Any:
         assert typical.shift is not None
@@ -323,14 +313,6 @@ def _sources(law: Law, derived: str) -> list[str]:
     return [name for name, part in own.items() if not np.isclose(value({**own, name: part * 1.1}), value(own))]
 
 
-def _all_groups(runs: str | Path | pd.DataFrame | Runs, law: Law) -> Runs:
-    if isinstance(runs, Runs):
-        return runs
-    if isinstance(runs, pd.DataFrame):
-        return Runs.from_frame(runs, outcome=law.outcome, domain=law.link.domain)
-    return catalog.load_runs(runs, outcome=law.outcome, domain=law.link.domain, series_apart=False)
-
-
 def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
     """Group of each run, counted from 0, and their names.
 
@@ -364,11 +346,7 @@ def _slugs(groups: Sequence[str]) -> list[str]:
     return found
 
 
-def _named(source: str, group: str) -> str:
-    return f"{source}:{group}"
-
-
-def _of_group(sampled: Sampled, law: Law, pool: Sequence[str], slug: str, rows: NDArray[np.intp]) -> Sampled:
+def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> Sampled:
     """What was sampled of one group, under the law's own names."""
 
     def own(values: Mapping[str, Array]) -> dict[str, Array]:

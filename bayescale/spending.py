@@ -12,7 +12,7 @@ from bayescale.costs import Cost
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean, prior_warnings
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, tail_probabilities
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
@@ -45,16 +45,8 @@ class Spending:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per sum and quantity: median and equal-tailed interval, with the unit."""
-        low, high = tail_probabilities(ci_prob)
         units = {"C": "FLOP", **{name: unit for name, unit in UNITS.items() if name in self.draws}}
-        tables = []
-        for name, unit in units.items():
-            columns = quantiles(self.draws[name], [low, 0.5, high])
-            table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
-            tables.append(table.assign(dollars=self.draws["dollars"].to_numpy(), quantity=name, unit=unit))
-        stacked = pd.concat(tables)
-        shown = stacked[["dollars", "quantity", *columns, "unit"]]
-        return shown.sort_values("dollars", kind="stable").reset_index(drop=True)
+        return quantity_table(self.draws, units, "dollars", ci_prob)
 
     def __str__(self) -> str:
         return "\n".join([self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])

@@ -96,7 +96,7 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
 
     Parameters
     ----------
-    domain : {"positive", "fraction", "real"}
+    domain : {"positive", "fraction", "share", "count", "real"}
     values : pandas.Series
     source, label : str
         What messages call the table and the column.
