@@ -27,8 +27,8 @@ UNITS = {
     "days": "days",
 }
 SECONDS_PER_HOUR = 3600.0
-SECONDS_PER_DAY = 86_400.0
-JOULES_PER_MEGAWATT_HOUR = 3.6e9
+HOURS_PER_DAY = 24.0
+WATTS_PER_MEGAWATT = 1e6
 DRAWS = 4000
 
 UTILISATION = Prior("Beta", alpha=18.0, beta=29.0)
@@ -185,15 +185,11 @@ class Cost:
 
     def days(self, compute: ArrayLike, accelerators: float) -> xr.DataArray:
         """Days that so many accelerators take for training compute (FLOP); dims draw and budget."""
-        _positive("accelerators", accelerators)
-        per_day = self.flop_per_hour.to_numpy() * SECONDS_PER_DAY / SECONDS_PER_HOUR * accelerators
-        return self._outer(1 / per_day, compute, "compute", "days")
+        return self._outer(1 / self._flop_per_day(accelerators), compute, "compute", "days")
 
     def compute_in(self, days: ArrayLike, accelerators: float) -> xr.DataArray:
         """Training compute (FLOP) of so many accelerators in days; dims draw and budget."""
-        _positive("accelerators", accelerators)
-        per_day = self.flop_per_hour.to_numpy() * SECONDS_PER_DAY / SECONDS_PER_HOUR * accelerators
-        return self._outer(per_day, days, "days", "FLOP")
+        return self._outer(self._flop_per_day(accelerators), days, "days", "FLOP")
 
     def accelerator_hours(self, compute: ArrayLike) -> xr.DataArray:
         """Accelerator-hours that training compute (FLOP) takes; dims draw and budget."""
@@ -201,13 +197,11 @@ class Cost:
 
     def megawatt_hours(self, compute: ArrayLike) -> xr.DataArray:
         """Energy (MWh) of training compute (FLOP), all-in; dims draw and budget."""
-        joules = self.inputs()["power"] * SECONDS_PER_HOUR / self.flop_per_hour.to_numpy()
-        return self._outer(joules / JOULES_PER_MEGAWATT_HOUR, compute, "compute", "MWh")
+        return self._outer(1 / self._flop_per_megawatt_hour(), compute, "compute", "MWh")
 
     def compute_of_energy(self, megawatt_hours: ArrayLike) -> xr.DataArray:
         """Training compute (FLOP) of energy (MWh), all-in; dims draw and budget."""
-        joules = self.inputs()["power"] * SECONDS_PER_HOUR / self.flop_per_hour.to_numpy()
-        return self._outer(JOULES_PER_MEGAWATT_HOUR / joules, megawatt_hours, "energy", "FLOP")
+        return self._outer(self._flop_per_megawatt_hour(), megawatt_hours, "energy", "FLOP")
 
     def bill(self, compute: Array, accelerators: float | None = None) -> xr.Dataset:
         """Everything that a run costs.
@@ -224,18 +218,24 @@ class Cost:
         xarray.Dataset
             ``compute``, ``dollars``, ``accelerator_hours``, ``megawatt_hours`` and, given accelerators, ``days``.
         """
-        hours = self._array(compute / self.flop_per_hour.to_numpy(), "hours")
-        kilowatts = self._array(self.inputs()["power"] / 1000, "kW")
         found = {
-            "compute": self._array(compute, "FLOP"),
-            "dollars": (self.dollars_per_flop * compute + self.study).assign_attrs(units="dollars"),
-            "accelerator_hours": hours,
-            "megawatt_hours": (hours * kilowatts / 1000).assign_attrs(units="MWh"),
+            "compute": compute,
+            "dollars": self.dollars_per_flop.to_numpy() * compute + self.study,
+            "accelerator_hours": compute / self.flop_per_hour.to_numpy(),
+            "megawatt_hours": compute / self._flop_per_megawatt_hour(),
         }
         if accelerators is not None:
-            _positive("accelerators", accelerators)
-            found["days"] = (hours / (24 * accelerators)).assign_attrs(units="days")
-        return xr.Dataset(found)
+            found["days"] = compute / self._flop_per_day(accelerators)
+        return xr.Dataset({name: self._array(values, UNITS[name]) for name, values in found.items()})
+
+    def _flop_per_day(self, accelerators: float) -> Array:
+        """Useful FLOP of so many accelerators in a day, shape (draw,)."""
+        _positive("accelerators", accelerators)
+        return np.asarray(self.flop_per_hour * HOURS_PER_DAY * accelerators)
+
+    def _flop_per_megawatt_hour(self) -> Array:
+        """Useful FLOP of energy, all-in, shape (draw,)."""
+        return np.asarray(self.flop_per_hour * WATTS_PER_MEGAWATT / self.inputs()["power"])
 
     def with_given(self, **inputs: Any) -> "Cost":
         """The same with some inputs replaced, those that are None left as they are."""
