@@ -30,14 +30,9 @@ def share_of_span(xp: ModuleType, z: Any) -> Any:
     return 1 / (1 + xp.exp(-z))
 
 
-def softplus(xp: ModuleType, z: Any) -> Any:
-    """``log(1 + exp(z))`` without overflow."""
-    return xp.log1p(xp.exp(-abs(z))) + (z + abs(z)) / 2
-
-
 def log_fall(xp: ModuleType, z: Any, ceiling_power: Any) -> Any:
     """Log of ``share / (1 - share)^alpha`` for the share of the way from floor to ceiling whose log-odds are z."""
-    return z + (ceiling_power - 1) * softplus(xp, z)
+    return z + (ceiling_power - 1) * curves.softplus(xp, z)
 
 
 def log_odds(xp: ModuleType, target: Any, ceiling_power: Any) -> Any:
