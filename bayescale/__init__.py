@@ -7,8 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayescale.allocation import Optimum as Optimum
-    from bayescale.allocation import optimum as optimum
     from bayescale.backtesting import Backtest as Backtest
     from bayescale.backtesting import backtest as backtest
     from bayescale.catalog import dataset_names as dataset_names
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from bayescale.chains import fit_chain as fit_chain
     from bayescale.comparison import Comparison as Comparison
     from bayescale.comparison import compare as compare
-    from bayescale.costs import Cost as Cost
     from bayescale.ensembles import Ensemble as Ensemble
     from bayescale.errors import BayescaleError as BayescaleError
     from bayescale.fitting import Fit as Fit
@@ -31,31 +28,34 @@ if TYPE_CHECKING:
     from bayescale.law import Law as Law
     from bayescale.law import Parameter as Parameter
     from bayescale.law import Prior as Prior
-    from bayescale.lifetimes import Lifetime as Lifetime
-    from bayescale.lifetimes import lifetime_optimum as lifetime_optimum
     from bayescale.links import IDENTITY as IDENTITY
     from bayescale.links import LOG as LOG
     from bayescale.links import LOGIT as LOGIT
+    from bayescale.planning.allocation import Optimum as Optimum
+    from bayescale.planning.allocation import optimum as optimum
+    from bayescale.planning.costs import Cost as Cost
+    from bayescale.planning.lifetimes import Lifetime as Lifetime
+    from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
+    from bayescale.planning.spending import optimum_for as optimum_for
+    from bayescale.planning.versus import versus as versus
     from bayescale.pooling import Pooled as Pooled
     from bayescale.runs import Runs as Runs
-    from bayescale.spending import optimum_for as optimum_for
     from bayescale.stacking import fit as fit
     from bayescale.storage import load as load
     from bayescale.storage import save as save
-    from bayescale.tradeoffs import versus as versus
 
 _HOME = {
     "Backtest": "backtesting",
     "Chain": "chains",
     "Comparison": "comparison",
-    "Cost": "costs",
+    "Cost": "planning.costs",
     "IDENTITY": "links",
     "LOG": "links",
     "LOGIT": "links",
     "Pooled": "pooling",
-    "Lifetime": "lifetimes",
+    "Lifetime": "planning.lifetimes",
     "fit_chain": "chains",
-    "lifetime_optimum": "lifetimes",
+    "lifetime_optimum": "planning.lifetimes",
     "backtest": "backtesting",
     "compare": "comparison",
     "BayescaleError": "errors",
@@ -63,7 +63,7 @@ _HOME = {
     "Fit": "fitting",
     "Forecast": "forecasting",
     "Law": "law",
-    "Optimum": "allocation",
+    "Optimum": "planning.allocation",
     "Parameter": "law",
     "Prior": "law",
     "Runs": "runs",
@@ -75,10 +75,10 @@ _HOME = {
     "load_card": "catalog",
     "load_dataset": "catalog",
     "load_law": "catalog",
-    "optimum": "allocation",
-    "optimum_for": "spending",
+    "optimum": "planning.allocation",
+    "optimum_for": "planning.spending",
     "save": "storage",
-    "versus": "tradeoffs",
+    "versus": "planning.versus",
     "with_log_likelihood": "fitting",
     "with_posterior_predictive": "fitting",
 }

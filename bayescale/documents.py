@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayescale.allocation import Optimum
 from bayescale.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
-from bayescale.lifetimes import Lifetime
+from bayescale.planning.allocation import Optimum
+from bayescale.planning.lifetimes import Lifetime
+from bayescale.planning.spending import Spending
+from bayescale.planning.versus import Versus
 from bayescale.pooling import Pooled
-from bayescale.spending import Spending
-from bayescale.tradeoffs import Versus
 
 if TYPE_CHECKING:
     from bayescale.backtesting import Backtest

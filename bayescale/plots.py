@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.allocation import optimum
 from bayescale.ensembles import Posterior, first_fit
 from bayescale.files import FIGURE_ENDINGS, check_output, replacing
 from bayescale.fitting import Fit
 from bayescale.forecasting import forecast
 from bayescale.intervals import DEFAULT_MASS, quantiles, tail_probabilities
+from bayescale.planning.allocation import optimum
 from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:

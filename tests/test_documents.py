@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from bayescale.allocation import optimum
 from bayescale.documents import fit_document, plan_document, predict_document
 from bayescale.forecasting import forecast
+from bayescale.planning.allocation import optimum
 
 TAILS = ["q05", "q50", "q95"]
 

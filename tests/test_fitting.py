@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from bayescale import fitting
-from bayescale.allocation import optimum
 from bayescale.catalog import load_law
 from bayescale.errors import CatalogError, LawError, RunsError, SamplingError
 from bayescale.fitting import fit_law, with_log_likelihood, with_posterior_predictive
 from bayescale.forecasting import forecast
 from bayescale.law import Prior
+from bayescale.planning.allocation import optimum
 from bayescale.sampling import importance, nuts
 
 fit = partial(fit_law, discrepancy=False)

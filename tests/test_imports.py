@@ -17,7 +17,7 @@ LAYERS = (
     {"errors"},
     {"quantities", "intervals", "files", "links", "predictive", "sensitivity"},
     {"law", "tables"},
-    {"accuracies", "additive", "costs", "curves", "growth", "runs"},
+    {"accuracies", "additive", "planning.costs", "curves", "growth", "runs"},
     {"splitting", "observations"},
     {"baselines", "catalog"},
     {"discrepancy"},
@@ -30,16 +30,19 @@ LAYERS = (
     {"fitting"},
     {"ensembles", "calibration", "pooling"},
     {"forecasting", "storage"},
-    {"stacking", "allocation", "tradeoffs"},
-    {"backtesting", "chains", "lifetimes", "spending"},
+    {"stacking", "planning.allocation", "planning.versus"},
+    {"backtesting", "chains", "planning.lifetimes", "planning.spending"},
     {"comparison"},
     {"documents", "plots"},
-    {"cli"},
+    {"cli.options", "cli.printing"},
+    {"cli.sources"},
+    {"cli.fitting", "cli.planning", "cli.studies", "cli.listing"},
+    {"cli.app"},
 )
 """Modules of the package, the lowest first: each imports only from layers below its own."""
 
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-OUTSIDE = {"__init__", "__main__", "sampling.__init__"}
+OUTSIDE = {"__init__", "__main__", "cli.__init__", "planning.__init__", "sampling.__init__"}
 
 
 def modules():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bayescale.allocation import optimum
 from bayescale.errors import OutputError
+from bayescale.planning.allocation import optimum
 from bayescale.plots import plot_plan, save_figure
 
 BUDGETS = (1e22, 5.76e23)

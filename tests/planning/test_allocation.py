@@ -9,11 +9,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayescale.allocation import numeric_optimum, optimum, six_nd, tokens_at
 from bayescale.catalog import law_names, load_law
 from bayescale.errors import LawError
 from bayescale.fitting import fit_law
 from bayescale.forecasting import link_mean
+from bayescale.planning.allocation import numeric_optimum, optimum, six_nd, tokens_at
 
 fit = partial(fit_law, discrepancy=False)
 """Takes the law as true."""

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bayescale.allocation import optimum
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import fit_law
-from bayescale.lifetimes import lifetime_optimum
+from bayescale.planning.allocation import optimum
+from bayescale.planning.lifetimes import lifetime_optimum
 
 LOSS = 2.0
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bayescale.allocation import optimum
-from bayescale.costs import Cost
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import fit_law
-from bayescale.spending import optimum_for
+from bayescale.planning.allocation import optimum
+from bayescale.planning.costs import Cost
+from bayescale.planning.spending import optimum_for
 
 SURE = Cost(utilisation=0.4, price=2.35)
 

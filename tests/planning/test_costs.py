@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescale.costs import ACCELERATORS, Cost, accelerator
 from bayescale.errors import QuantityError
 from bayescale.law import Prior
+from bayescale.planning.costs import ACCELERATORS, Cost, accelerator
 
 SURE = Cost(utilisation=0.4, price=2.35, energy_price=0.08)
 """An H100 used to 40 % at 2.35 dollars an hour: one hour is 0.4 * 989e12 * 3600 = 1.424e18 FLOP."""

@@ -7,12 +7,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.allocation import UNITS, optimum_draws, two_inputs
-from bayescale.costs import Cost
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.planning.allocation import UNITS, optimum_draws, two_inputs
+from bayescale.planning.costs import Cost
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]

@@ -14,12 +14,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.allocation import law_optimum, lowest, two_inputs
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import Fit
 from bayescale.forecasting import draw_error, interpolated
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.planning.allocation import law_optimum, lowest, two_inputs
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]

@@ -1,0 +1,156 @@
+"""Commands that fit a law and forecast from it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bayescale.cli.options import SOURCE_HELP, Pairs, fit_options
+from bayescale.cli.printing import (
+    interval_of,
+    leave,
+    print_head,
+    print_json,
+    print_member_head,
+    print_parameters,
+    print_remarks,
+    print_table,
+    progress,
+)
+from bayescale.cli.sources import asked_of, fitted_from, points_from, pooled_from, runs_from
+from bayescale.quantities import format_quantity
+
+if TYPE_CHECKING:
+    from bayescale.chains import Chain
+    from bayescale.ensembles import Posterior
+    from bayescale.pooling import Pooled
+
+
+@click.command("fit", epilog=SOURCE_HELP)
+@click.argument("runs", default="chinchilla")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Save the fit to this netCDF file (.nc).")
+@fit_options
+def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
+    """Sample a law's posterior, show its parameters, and save it."""
+    from bayescale.files import check_output
+
+    if output is not None:
+        check_output(output)
+    if options["pool"] and options["group"] is None:
+        if output is not None:
+            raise click.UsageError("--output: each group's fit has a file of its own: name one by --group")
+        _show_pooled(pooled_from(runs, seed, **options), interval, as_json)
+        return
+    fitted = fitted_from(runs, seed, **options)
+    if output is not None:
+        from bayescale.storage import save
+
+        save(fitted, output)
+    if as_json:
+        from bayescale.documents import fit_document
+
+        print_json(fit_document(fitted))
+    else:
+        print_head(fitted)
+        print_parameters(fitted, interval)
+        saved = () if output is None else (f"saved to {output}",)
+        print_remarks(fitted.warnings, (*fitted.notes, *saved))
+    leave(fitted)
+
+
+def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
+    if as_json:
+        from bayescale.documents import pooled_document
+
+        print_json(pooled_document(pooled))
+    else:
+        print_member_head(next(iter(pooled.groups.values())))
+        summary = pooled.summary(interval)
+        for group, block in summary.groupby(level="group", sort=False):
+            rows = [
+                {
+                    "parameter": str(name),
+                    "median and interval": interval_of(row, 4),
+                    "unit": row["unit"],
+                    "meaning": row["meaning"],
+                }
+                for name, row in block.droplevel("group").to_dict("index").items()
+            ]
+            print_table(rows, f"{group}, median [{interval:.0%} interval]")
+        print_remarks(pooled.warnings, ())
+    leave(pooled)
+
+
+@click.command(epilog=SOURCE_HELP)
+@click.argument("runs")
+@click.option("--then", metavar="NAME|FILE", help="A law of what follows from the outcome, such as accuracy_of_loss.")
+@click.option("--at", type=Pairs(), multiple=True, help="A point, such as N=70B,D=1.4T; repeat it for more.")
+@click.option("--points", type=click.Path(path_type=Path), help="A CSV or Parquet table of points.")
+@fit_options
+def predict(
+    runs: str,
+    then: str | None,
+    at: tuple[dict[str, str], ...],
+    points: Path | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Forecast the outcome of runs that have not been trained, or with --then what follows from it."""
+    asked = points_from(at, points)
+    if then is not None:
+        _check_second_step(then, runs, **options)
+    fitted = fitted_from(runs, seed, **options)
+    from bayescale.forecasting import forecast
+
+    certified, notes = fitted.certified, fitted.notes
+    if then is None:
+        bands = forecast(fitted, seed=seed, **asked)
+    else:
+        chain = _chain(fitted, runs, then, seed, **options)
+        bands, certified = chain.forecast(seed=seed, **asked), chain.certified
+        notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
+    if as_json:
+        from bayescale.documents import predict_document
+
+        print_json(predict_document(bands))
+    else:
+        print_head(fitted)
+        if then is not None:
+            print_head(chain.second)
+        rows = [
+            {
+                **{name: format_quantity(value) for name, value in point.items() if name in bands.points},
+                f"{bands.outcome} ({bands.unit})": interval_of(point, 4),
+            }
+            for point in bands.summary(interval).to_dict("records")
+        ]
+        print_table(rows, f"Posterior predictive, median [{interval:.0%} interval]")
+        print_remarks(bands.warnings, notes)
+    leave(certified)
+
+
+def _check_second_step(then: str, source: str, **options: Any) -> None:
+    """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
+    from bayescale.catalog import load_law
+
+    if options["pool"] or Path(source).suffix == ".nc":
+        raise click.UsageError("--then takes a table of runs, and no pooling")
+    second, first = load_law(then), runs_from(source, options["laws"], options["columns"])
+    if second.input_names != (first.outcome,):
+        read = ", ".join(second.input_names)
+        raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
+    runs_from(source, (then,), options["columns"])
+
+
+def _chain(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
+    """A fit of the first step, and one of the second to the same runs."""
+    from bayescale.chains import chained
+    from bayescale.fitting import fit_law
+
+    table = runs_from(source, (then,), options["columns"])
+    asked = asked_of(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
+    with progress(f"fitting {then} to {len(table)} runs"):
+        second = fit_law(then, table, **asked)
+    return chained(fitted, second)

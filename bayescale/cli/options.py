@@ -1,0 +1,168 @@
+"""The options that commands share: what their values may be, and what they are called."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from bayescale.errors import QuantityError
+from bayescale.quantities import parse_quantity
+
+DEFAULT_LAW = "auto"
+
+DEFAULT_NOISE = "student_t"
+
+DEFAULT_ENGINE = "importance"
+
+DEFAULT_DISCREPANCY = True
+
+
+class Quantity(click.ParamType[float]):
+    """A positive number such as 70B or 5.76e23."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text of an option."""
+        if isinstance(value, float):
+            return value
+        try:
+            number = parse_quantity(value)
+        except QuantityError as error:
+            self.fail(str(error), param, ctx)
+        if number <= 0:
+            self.fail(f"{value} is not above zero", param, ctx)
+        return number
+
+
+class Pairs(click.ParamType[dict[str, str]]):
+    """``name=value`` pairs, such as N=70B,D=1.4T."""
+
+    name = "name=value,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
+        """Read the text of an option."""
+        if isinstance(value, dict):
+            return value
+        pairs = [part.partition("=") for part in value.split(",")]
+        if any(not key.strip() or not text.strip() for key, _, text in pairs):
+            self.fail(f"{value!r}: write name=value pairs separated by commas, such as N=70B,D=1.4T", param, ctx)
+        return {key.strip(): text.strip() for key, _, text in pairs}
+
+
+class Share(click.ParamType[float]):
+    """A number between 0 and 1."""
+
+    name = "share"
+
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text of an option."""
+        try:
+            mass = float(value)
+        except ValueError:
+            mass = float("nan")
+        if not 0 < mass < 1:
+            self.fail(f"{value} is not between 0 and 1; {self._hint}", param, ctx)
+        return mass
+
+
+MASS = Share("for a 90 % interval give 0.9")
+
+COLUMNS = click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
+
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
+)
+
+INTERVAL = click.option("--interval", type=MASS, default=0.9, show_default=True, help="Mass of the intervals shown.")
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables.")
+
+SOURCE_HELP = "RUNS is a shipped data set's name, a CSV or Parquet file, or a saved fit (.nc)."
+
+
+def fit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a fit, as ``source`` and ``options``, and of what is printed."""
+    return with_options(
+        command,
+        click.option(
+            "--law",
+            "laws",
+            metavar="NAME|FILE",
+            multiple=True,
+            help="A shipped law or a law file (.py); repeat it to mix several. Default auto, a mixture.",
+        ),
+        click.option("--noise", help=f"Noise of the outcome: student_t, normal or one_sided. Default {DEFAULT_NOISE}."),
+        click.option(
+            "--discrepancy/--no-discrepancy",
+            default=None,
+            help="Whether a law itself may be wrong (the default), or is taken as true, with too narrow bands.",
+        ),
+        click.option("--engine", type=click.Choice(["importance", "nuts"]), help=f"Default {DEFAULT_ENGINE}."),
+        click.option(
+            "--pool",
+            metavar="PARAMETER",
+            multiple=True,
+            help="A parameter of the law that differs between groups of runs, which lean on each other; repeat it.",
+        ),
+        click.option("--by", metavar="COLUMN", help="Column that tells the groups apart. Default group."),
+        click.option("--group", help="With --pool, the group to answer for."),
+        COLUMNS,
+        SEED,
+        INTERVAL,
+        JSON,
+    )
+
+
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a study of many fits to one table."""
+    return with_options(
+        command,
+        click.option("--noise", default=DEFAULT_NOISE, show_default=True, help="Noise of the outcome."),
+        click.option(
+            "--discrepancy/--no-discrepancy",
+            default=DEFAULT_DISCREPANCY,
+            show_default=True,
+            help="Whether a law may be wrong.",
+        ),
+        COLUMNS,
+        SEED,
+        click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),
+        JSON,
+    )
+
+
+def cost_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the prices and efficiencies of training, as ``prices``."""
+    return with_options(
+        command,
+        click.option("--accelerator", help="Kind of accelerator: h100, h200 or a100. Default h100."),
+        click.option("--price", type=Quantity(), help="Dollars per accelerator-hour; by default public prices."),
+        click.option("--utilisation", type=Share("for 38 % give 0.38"), help="Share of peak that training sustains."),
+        click.option(
+            "--overhead", type=click.FloatRange(min=0), help="Everything else per dollar of hours, such as 0.3."
+        ),
+        click.option("--study", type=Quantity(), help="Dollars spent on small runs before."),
+        click.option("--own", is_flag=True, help="Accelerators of one's own, whose energy is paid on top."),
+    )
+
+
+COST_NAMES = ("accelerator", "price", "utilisation", "overhead", "study", "own")
+
+
+def with_options(
+    command: Callable[..., None], *decorators: Callable[[Callable[..., None]], Callable[..., None]]
+) -> Callable[..., None]:
+    """Put several options on a command, in their order."""
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def was_given(parameter: str) -> bool:
+    """Whether an option was said, rather than left at its default."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is click.core.ParameterSource.COMMANDLINE

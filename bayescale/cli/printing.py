@@ -1,0 +1,154 @@
+"""What commands print: tables for people, JSON for programs, and the exit status of an uncertified result."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from bayescale.quantities import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayescale.ensembles import Posterior
+    from bayescale.fitting import Fit
+    from bayescale.pooling import Pooled
+
+LABELS = {
+    "N": "N*",
+    "D": "D*",
+    "tokens_per_parameter": "D*/N*",
+    "N_law": "N* if the law is right",
+    "N_alone": "N* if only trained",
+}
+
+INTERRUPTED = Event()
+
+
+def print_head(fitted: "Posterior") -> None:
+    """What was fitted, and how well it was sampled."""
+    from bayescale.ensembles import members
+
+    for member in members(fitted).values():
+        print_member_head(member)
+
+
+def print_member_head(fitted: "Fit") -> None:
+    """What was fitted, and how well it was sampled, of one law."""
+    record, diagnostics = fitted.record, fitted.diagnostics
+    figures = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
+    shown = [f"{name} {value:.2f}" for name, value in figures.items() if value is not None]
+    state = "certified" if diagnostics.certified else "NOT CERTIFIED"
+    print_lines(
+        f"{fitted.law.title}, {fitted.law.formula}, {'' if record.discrepancy else 'taken as true, '}"
+        f"on {record.dataset}: {record.n_runs} runs, {record.noise} noise",
+        f"{record.engine}: {state}, {', '.join([*shown, f'effective draws {diagnostics.ess_min:.0f}'])}",
+    )
+
+
+def print_parameters(fitted: "Posterior", interval: float) -> None:
+    """A table of each law's parameters."""
+    from bayescale.ensembles import members
+
+    for member in members(fitted).values():
+        _print_member_parameters(member, interval)
+
+
+def _print_member_parameters(fitted: "Fit", interval: float) -> None:
+    rows = [
+        {
+            "parameter": str(name),
+            "median and interval": interval_of(row, 4),
+            "unit": row["unit"],
+            "moved by prior, runs": f"{row['sensitivity_prior']:.2f}, {row['sensitivity_runs']:.2f}",
+            "meaning": row["meaning"],
+        }
+        for name, row in fitted.summary(interval).to_dict("index").items()
+    ]
+    print_table(rows, f"Parameters of {fitted.law.title}, median [{interval:.0%} interval]")
+
+
+def print_remarks(warnings: Sequence[str], notes: Sequence[str]) -> None:
+    """Warnings and notes, a line each."""
+    print_lines(*(f"warning: {text}" for text in warnings), *(f"note: {text}" for text in notes))
+
+
+def print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
+    """Rows as a table, with a title above; nothing of none."""
+    if not rows:
+        return
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(row.get(name, "")) for name in names))
+    # Not as the table's own title, which a narrow table would fold.
+    _console().print(title, style="bold", markup=False, highlight=False)
+    _console().print(table)
+
+
+def print_lines(*lines: str) -> None:
+    """Text as it is, without markup."""
+    for line in lines:
+        _console().print(line, markup=False, highlight=False)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """A document for programs."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def rows_at(summary: "pd.DataFrame", by: str, heading: str) -> list[dict[str, str]]:
+    """A row for each value of a column, with a cell for each quantity there."""
+    rows = []
+    for value, block in summary.groupby(by):
+        row = {heading: format_quantity(float(value))}  # type: ignore[arg-type]
+        for line in block.to_dict("records"):
+            label = LABELS.get(line["quantity"], line["quantity"])
+            row[f"{label} ({line['unit']})"] = interval_of(line, 4 if label == "loss" else 3)
+        rows.append(row)
+    return rows
+
+
+def interval_of(row: Any, digits: int) -> str:
+    """Median and interval of a row of a summary, whose three quantiles stand in order."""
+    low, middle, high = (row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit())
+    return f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    # Piped output keeps whole rows, for grep, instead of folding at the 80 columns that a pipe is taken to have.
+    return console if console.is_terminal else Console(width=200)
+
+
+@contextmanager
+def progress(message: str) -> Iterator[None]:
+    """Say on standard error what is being done, and turn a swallowed interrupt into one."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
+        yield
+    else:
+        with console.status(message):
+            yield
+    # A library that was being imported or called back may have swallowed an interrupt.
+    if INTERRUPTED.is_set():
+        raise KeyboardInterrupt
+
+
+def leave(fitted: "Posterior | Pooled | bool") -> None:
+    """Exit with status 1 if a result is not certified."""
+    if not (fitted if isinstance(fitted, bool) else fitted.certified):
+        sys.exit(1)

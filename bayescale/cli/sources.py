@@ -1,0 +1,149 @@
+"""From what a user names, a table or a saved fit, to a posterior."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bayescale.cli.options import DEFAULT_DISCREPANCY, DEFAULT_ENGINE, DEFAULT_LAW, DEFAULT_NOISE
+from bayescale.cli.printing import progress
+from bayescale.errors import QuantityError
+from bayescale.quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from bayescale.ensembles import Posterior
+    from bayescale.planning.costs import Cost
+    from bayescale.pooling import Pooled
+    from bayescale.runs import Runs
+
+
+def fitted_from(
+    source: str,
+    seed: int,
+    *,
+    laws: tuple[str, ...],
+    columns: dict[str, str] | None,
+    pool: tuple[str, ...],
+    by: str | None,
+    group: str | None,
+    **sampling: Any,
+) -> "Posterior":
+    """Fit runs, or load a saved fit."""
+    if pool:
+        if group is None:
+            raise click.UsageError("--pool fits several groups: say which by --group")
+        pooled = pooled_from(source, seed, laws=laws, columns=columns, pool=pool, by=by, group=group, **sampling)
+        return pooled.groups[group]
+    if by is not None or group is not None:
+        raise click.UsageError("--by and --group go with --pool")
+    if Path(source).suffix == ".nc":
+        given = {**sampling, "columns": columns}
+        for option in (name for name, value in given.items() if value is not None):
+            raise click.UsageError(f"--{option} has no effect on a saved fit ({source}): fit the runs again")
+        from bayescale.storage import load
+
+        if len(laws) > 1:
+            raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
+        return load(source, law=laws[0] if laws else None)
+    from bayescale.stacking import fit
+
+    table = runs_from(source, laws, columns)
+    law = laws[0] if len(laws) == 1 else laws or DEFAULT_LAW
+    asked = asked_of(seed, **sampling)
+    naming = "the ensemble of laws" if law == DEFAULT_LAW else ", ".join(laws)
+    doing = f"fitting {naming} to {len(table)} runs" + (" (compiling: about 10 s)" if asked["engine"] == "nuts" else "")
+    with progress(doing):
+        return fit(law, table, **asked)
+
+
+def asked_of(seed: int, *, noise: str | None, discrepancy: bool | None, engine: str | None) -> dict[str, Any]:
+    """Options of a fit, the defaults for what was not said."""
+    return {
+        "noise": noise or DEFAULT_NOISE,
+        "discrepancy": DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
+        "engine": engine or DEFAULT_ENGINE,
+        "seed": seed,
+    }
+
+
+def pooled_from(
+    source: str,
+    seed: int,
+    *,
+    laws: tuple[str, ...],
+    columns: dict[str, str] | None,
+    pool: tuple[str, ...],
+    by: str | None,
+    group: str | None,
+    **sampling: Any,
+) -> "Pooled":
+    """Fit all groups of runs together."""
+    if Path(source).suffix == ".nc":
+        raise click.UsageError(f"--pool takes a table of runs, not a saved fit ({source})")
+    if len(laws) != 1 or laws[0] == DEFAULT_LAW:
+        raise click.UsageError("--pool takes a single law: name it by --law")
+    from bayescale.pooling import group_codes
+    from bayescale.stacking import fit
+
+    table = runs_from(source, laws, columns, series_apart=False)
+    column = by or "group"
+    _, groups = group_codes(table, column)
+    if group is not None and group not in groups:
+        raise click.UsageError(f"--group: no group {group!r} in column {column}: it holds {', '.join(groups)}")
+    with progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (minutes, if they are many)"):
+        return fit(laws[0], table, pool=pool, by=column, **asked_of(seed, **sampling))
+
+
+def runs_from(source: str, laws: Sequence[str], columns: dict[str, str] | None, *, series_apart: bool = True) -> "Runs":
+    """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
+    from bayescale.catalog import load_law, load_runs
+
+    if not laws or laws[0] == DEFAULT_LAW:
+        return load_runs(source, columns=columns, series_apart=series_apart)
+    law = load_law(laws[0])
+    asked = {"outcome": law.outcome, "domain": law.link.domain}
+    return load_runs(source, columns=columns, series_apart=series_apart, **asked)
+
+
+def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
+    """Points as columns, from the options or from a table."""
+    if bool(at) == (path is not None):
+        raise click.UsageError("give points either as --at N=70B,D=1.4T or as a table by --points FILE")
+    if path is not None:
+        from bayescale.tables import numbers_in, read_table, refuse
+
+        frame = read_table(path)
+        read = {str(name): numbers_in("real", frame[name], str(path), str(name)) for name in frame.columns}
+        refuse([fault for _, faults in read.values() for fault in faults])
+        return {name: values for name, (values, _) in read.items()}
+    for point in at:
+        if point.keys() != at[0].keys():
+            raise click.UsageError(f"--at: every point needs the same inputs, here {', '.join(at[0])}")
+    return {name: [_number(name, point[name]) for point in at] for name in at[0]}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return parse_quantity(text)
+    except QuantityError as error:
+        raise click.UsageError(f"--at {name}: {error}") from None
+
+
+def cost_of(
+    seed: int,
+    *,
+    accelerator: str | None,
+    price: float | None,
+    utilisation: float | None,
+    overhead: float | None,
+    study: float | None,
+    own: bool,
+) -> "Cost":
+    """Prices and efficiencies from the options of :func:`bayescale.cli.options.cost_options`."""
+    from bayescale.planning.costs import Cost
+    from bayescale.planning.costs import accelerator as accelerator_by_name
+
+    found = None if accelerator is None else accelerator_by_name(accelerator)
+    given = {"accelerator": found, "price": price, "utilisation": utilisation, "overhead": overhead, "study": study}
+    return Cost(seed=seed, pays_energy=own).with_given(**given)

@@ -1,0 +1,152 @@
+"""Commands that study many fits to one table: back-tests and the comparison of laws."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bayescale.cli.options import DEFAULT_LAW, Quantity, study_options
+from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
+from bayescale.cli.sources import runs_from
+from bayescale.quantities import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
+@click.argument("runs", default="chinchilla")
+@click.option(
+    "--law",
+    "laws",
+    multiple=True,
+    default=(DEFAULT_LAW,),
+    show_default=True,
+    help="A shipped law's name or a law file (.py); repeat it to mix several, or auto, a mixture of shipped laws.",
+)
+@click.option(
+    "--horizon",
+    "horizons",
+    type=Quantity(),
+    multiple=True,
+    default=("1", "3", "10", "30"),
+    show_default=True,
+    help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
+)
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps finished splits, to resume from.")
+@study_options
+def backtest(
+    runs: str,
+    laws: tuple[str, ...],
+    noise: str,
+    discrepancy: bool,
+    columns: dict[str, str] | None,
+    horizons: tuple[float, ...],
+    seed: int,
+    jobs: int,
+    cache: Path | None,
+    as_json: bool,
+) -> None:
+    """Hide the larger runs, predict them, and measure whether the bands held."""
+    from bayescale.backtesting import backtest as run_backtest
+
+    measured = run_backtest(
+        laws[0] if len(laws) == 1 else laws,
+        runs_from(runs, laws, columns),
+        horizons=horizons,
+        noise=noise,
+        discrepancy=discrepancy,
+        seed=seed,
+        n_jobs=jobs,
+        cache=cache,
+        progress=True,
+    )
+    if as_json:
+        from bayescale.documents import backtest_document
+
+        print_json(backtest_document(measured))
+    else:
+        print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the scale of the noise")
+        print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by run.")
+
+
+@click.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
+@click.argument("runs", default="chinchilla")
+@click.option(
+    "--law",
+    "laws",
+    multiple=True,
+    default=("chinchilla", "tied", "skaling"),
+    show_default=True,
+    help="A shipped law's name or a law file (.py); repeat it.",
+)
+@study_options
+def compare(
+    runs: str,
+    laws: tuple[str, ...],
+    noise: str,
+    discrepancy: bool,
+    columns: dict[str, str] | None,
+    seed: int,
+    jobs: int,
+    as_json: bool,
+) -> None:
+    """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
+    from bayescale.comparison import compare as run_compare
+
+    compared = run_compare(
+        laws,
+        runs_from(runs, laws, columns),
+        noise=noise,
+        discrepancy=discrepancy,
+        seed=seed,
+        n_jobs=jobs,
+        progress=True,
+    )
+    if as_json:
+        from bayescale.documents import compare_document
+
+        print_json(compare_document(compared))
+    else:
+        rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
+        print_table(rows, "Laws, the best forecaster first (log scores in nats; larger is better)")
+        print_remarks(compared.warnings, ())
+
+
+def _comparison_row(row: Any) -> dict[str, str]:
+    score, evidence = row["horizon_score"], row["log_evidence"]
+    return {
+        "rank": str(row["rank"]),
+        "law": row["law"],
+        "score of hidden larger runs": "" if score is None else f"{score:.3f}",
+        "ELPD (leave one out)": f"{row['elpd_loo']:.1f} +- {row['se']:.1f}",
+        "difference from first": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
+        "largest k-hat": f"{row['max_pareto_k']:.2f}",
+        "log evidence": "" if evidence is None else f"{evidence:.1f}",
+        "stacking weight": f"{row['weight_stacking']:.2f}",
+    }
+
+
+def _score_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:
+    return [
+        {
+            "horizon": format_quantity(row["horizon"]),
+            "method": row["method"],
+            "hidden runs": str(row["n_test"]),
+            "in 50 %": f"{row['cover_0.5']:.0%}",
+            "in 80 %": _with_error(row["cover_0.8"], row["cover_0.8_se"], ".0%"),
+            "in 90 %": _with_error(row["cover_0.9"], row["cover_0.9_se"], ".0%"),
+            "90 % width": f"{row['width']:.4f}",
+            "CRPS": _with_error(row["crps"], row["crps_se"], ".4f"),
+            "log score (nats)": f"{row['log_score']:.2f}",
+            "RMSE": f"{row['rmse']:.4f}",
+            "bias": f"{row['bias']:+.4f}",
+        }
+        for row in summary.to_dict("records")
+    ]
+
+
+def _with_error(value: float, error: float, form: str) -> str:
+    """A mean and its standard error, which a single cluster does not have."""
+    return f"{value:{form}}" if math.isnan(error) else f"{value:{form}} +- {error:{form}}"
