@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayescale.comparison import Comparison as Comparison
     from bayescale.comparison import compare as compare
     from bayescale.ensembles import Ensemble as Ensemble
+    from bayescale.ensembles import with_risk as with_risk
     from bayescale.errors import BayescaleError as BayescaleError
     from bayescale.fitting import Fit as Fit
     from bayescale.fitting import with_log_likelihood as with_log_likelihood
@@ -81,6 +82,7 @@ _HOME = {
     "versus": "planning.versus",
     "with_log_likelihood": "fitting",
     "with_posterior_predictive": "fitting",
+    "with_risk": "ensembles",
 }
 
 __all__ = sorted(_HOME)

@@ -29,6 +29,7 @@ from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name
 from bayescale.observations import link_outcome, link_standard_error, outcome_of
+from bayescale.recipe_risk import RecipeRisk
 from bayescale.runs import Runs, check_runs, law_inputs
 from bayescale.sampling.logdensity import ELEMENTS_PER_CALL
 from bayescale.sensitivity import Sensitivity, sensitivity
@@ -79,6 +80,8 @@ class Fit:
     diagnostics : Diagnostics
     warnings, notes : tuple of str
         What makes the result doubtful; what a reader should know besides.
+    risk : RecipeRisk or None
+        Of a recipe that breaks beyond the runs, which no fit knows of: :func:`bayescale.with_risk` sets it.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class Fit:
     diagnostics: Diagnostics
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    risk: RecipeRisk | None = None
 
     @property
     def noise(self) -> Noise:

@@ -182,7 +182,9 @@ def _predicted(fit: Fit, points: Mapping[str, Array], standard_error: Array | No
     mean, variance = error_moments(fit, points)
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed))
     measured = 0.0 if standard_error is None else np.square(standard_error)
-    return Predicted(link_mean(fit, points) + mean + shift, np.sqrt(variance + np.square(scale) + measured))
+    return Predicted(
+        link_mean(fit, points) + mean + shift + _broken(fit, points), np.sqrt(variance + np.square(scale) + measured)
+    )
 
 
 def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
@@ -192,11 +194,22 @@ def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
 
 
 def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Joint draws of the law's error at points, shape (sample, point); zero where the law is taken as true."""
+    """Joint draws of the law's error at points, and of a recipe that breaks, shape (sample, point).
+
+    Zero, of one sample, where the law is taken as true.
+    """
     located = fit.law.located(points)
-    if fit.basis is None:
-        return np.zeros((1, len(located)))
-    return fit.conditional.draw(located, rng)
+    broken = _broken(fit, points)
+    return broken if fit.basis is None else fit.conditional.draw(located, rng) + broken
+
+
+def _broken(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """What a recipe that breaks makes worse, shape (sample, point); zero, of one sample, without that risk."""
+    reach = reach_of(fit, points)
+    if fit.risk is None:
+        return np.zeros((1, len(reach)))
+    added = fit.risk.draw(reach, len(fit.parameters["sigma"]), fit.record.seed)
+    return added if fit.law.falls else -added
 
 
 def interpolated(grid: Array, values: Array, places: Array) -> Array:

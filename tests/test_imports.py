@@ -15,7 +15,7 @@ PACKAGE = root("models").parent / "bayescale"
 
 LAYERS = (
     {"errors"},
-    {"quantities", "intervals", "files", "links", "predictive", "sensitivity"},
+    {"quantities", "intervals", "files", "links", "predictive", "recipe_risk", "sensitivity"},
     {"law", "tables"},
     {"accuracies", "additive", "planning.costs", "curves", "growth", "runs"},
     {"splitting", "observations"},

@@ -1,7 +1,8 @@
 """Compute-optimal parameters and tokens at a budget, draw by draw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ Array = NDArray[np.float64]
 FlopRule = Callable[[Array, Array], Array]
 """Training compute (FLOP) of N parameters on D tokens; must increase in both."""
 
-_GRID = 160
+_POINTS = 1920
+_SIZES = (24, 160)
+"""Points at which the law's error is drawn jointly, and the fewest and most sizes among them for one budget."""
 _REACH = 4.0
 """E-folds of N beyond the law's own optima within which the optimum of law and discrepancy is sought."""
 
@@ -81,11 +84,12 @@ class Optimum:
         return "\n".join([table.to_string(index=False), *self.warnings])
 
 
-def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0) -> Optimum:
+def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0, **fixed: float) -> Optimum:
     """Compute-optimal N and D at each budget, with credible intervals.
 
     Where the law has a closed form and compute is 6 N D that is used; otherwise the law's mean is minimised along the
-    curve of constant compute, for all draws at once.
+    curve of constant compute, for all draws at once. A draw has one error function for all budgets; that of an
+    ensemble may be of another law where the weights differ.
 
     Parameters
     ----------
@@ -96,7 +100,9 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     flops : callable
         Training compute of N parameters on D tokens; increasing in both.
     seed : int
-        Of the noise in ``loss``.
+        Of the noise in ``loss`` and of the law's error.
+    **fixed : float
+        What the law reads besides N and D, such as ``U``, the unique tokens there are.
 
     Returns
     -------
@@ -105,8 +111,8 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     Raises
     ------
     LawError
-        If the law does not read N and D, a budget is not positive and finite, or the mean has no minimum along the
-        curve for some draw.
+        If the law does not read N and D, something else that it reads is not given, a number is not positive and
+        finite, or the mean has no minimum along the curve for some draw.
 
     Examples
     --------
@@ -116,12 +122,9 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     True
     """
     law = first_fit(fit).law
-    two_inputs(law)
-    budgets = np.atleast_1d(np.asarray(C, dtype=float))
-    for value in budgets:
-        if not (np.isfinite(value) and value > 0):
-            raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
-    each = {name: optimum_draws(member, budgets, flops, seed=seed) for name, member in members(fit).items()}
+    two_inputs(law, fixed)
+    budgets = checked_budgets(C)
+    each = {name: optimum_draws(member, budgets, flops, fixed, seed=seed) for name, member in members(fit).items()}
     largest = int(budgets.argmax())
     place = f"at {format_quantity(budgets[largest])} FLOP"
     named = {"latent": f"{law.outcome} {place}", "N": f"N* {place}"}
@@ -132,31 +135,65 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     )
 
 
-def two_inputs(law: Law) -> None:
-    """Check that a law reads N and D.
+def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Check that a law reads N and D, and besides them only what is given.
 
     Raises
     ------
     LawError
-        If it does not.
+        If it does not, or what is given is not positive and finite.
     """
-    if set(law.input_names) != {"N", "D"}:
+    names = set(law.input_names)
+    if not {"N", "D"} <= names or names - {"N", "D"} - fixed.keys():
         raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
+    for name, value in fixed.items():
+        if name not in names:
+            raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}, not {name}")
+        if not (np.isfinite(value) and value > 0):
+            raise LawError(f"{name} is {value:g}, but must be a finite number above zero")
 
 
-def optimum_draws(fit: Fit, budgets: Array, flops: FlopRule = six_nd, *, seed: int = 0) -> xr.Dataset:
+def checked_budgets(C: ArrayLike) -> Array:
+    """Budgets as an array of shape (budget,).
+
+    Raises
+    ------
+    LawError
+        If one is not positive and finite.
+    """
+    budgets = np.atleast_1d(np.asarray(C, dtype=float))
+    for value in budgets:
+        if not (np.isfinite(value) and value > 0):
+            raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
+    return budgets
+
+
+def optimum_draws(
+    fit: Fit,
+    budgets: Array,
+    flops: FlopRule = six_nd,
+    fixed: Mapping[str, float] = MappingProxyType({}),
+    *,
+    seed: int = 0,
+) -> xr.Dataset:
     """Draws of one law's compute-optimal run at budgets, as :attr:`Optimum.draws`."""
     rng = np.random.default_rng(seed)
-    n_law = law_optimum(fit, budgets, flops)
-    n_best, error = (n_law, 0.0) if fit.basis is None else _optimum_with_error(fit, budgets, flops, n_law, rng)
+    n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)
+    n_best, error = n_law, np.zeros_like(n_law)
+    if fit.basis is not None or fit.risk is not None:
+        # A block of budgets at a time, since the joint draws of an error take the cube of the number of points.
+        blocks = np.array_split(np.arange(len(budgets)), -(-len(budgets) * _SIZES[0] // _POINTS))
+        found = [_optimum_with_error(fit, budgets[block], flops, fixed, n_law[:, block], rng) for block in blocks]
+        n_best, error = (np.hstack(parts) for parts in zip(*found, strict=True))
     best = {"N": n_best, "D": tokens_at(flops, budgets, n_best)}
-    latent = link_mean(fit, best) + error
+    given = {**best, **{name: np.full(len(budgets), value) for name, value in fixed.items()}}
+    latent = link_mean(fit, given) + error
     inverse = fit.law.link.inverse
     values = {
         **best,
         "tokens_per_parameter": best["D"] / n_best,
         "latent": inverse(latent),
-        "loss": inverse(add_noise(fit, best, latent, rng)),
+        "loss": inverse(add_noise(fit, given, latent, rng)),
         "N_law": n_law,
         "D_law": tokens_at(flops, budgets, n_law),
     }
@@ -167,30 +204,44 @@ def optimum_draws(fit: Fit, budgets: Array, flops: FlopRule = six_nd, *, seed: i
     )
 
 
-def law_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:
-    """N that minimises the law's own mean at each budget, shape (sample, budget)."""
-    if fit.law.optimum is not None and flops is six_nd:
-        return np.asarray(fit.law.optimum(fit.columns, budgets / 6))
-    return numeric_optimum(fit, budgets, flops)
+def law_optimum(
+    law: Law,
+    parameters: Mapping[str, Array],
+    budgets: Array,
+    flops: FlopRule = six_nd,
+    fixed: Mapping[str, float] = MappingProxyType({}),
+) -> Array:
+    """N that minimises the law's own mean at each budget, shape (sample, budget); parameters of shape (sample,)."""
+    if law.optimum is not None and flops is six_nd:
+        return np.asarray(law.optimum({name: values[:, None] for name, values in parameters.items()}, budgets / 6))
+    return numeric_optimum(law, parameters, budgets, flops, fixed)
 
 
 def _optimum_with_error(
-    fit: Fit, budgets: Array, flops: FlopRule, n_law: Array, rng: np.random.Generator
+    fit: Fit,
+    budgets: Array,
+    flops: FlopRule,
+    fixed: Mapping[str, float],
+    n_law: Array,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """N that minimises law and discrepancy together, and the error there; each of shape (sample, budget).
 
-    Every draw has one error function, drawn jointly over a grid of sizes along the curve of constant compute.
+    Every draw has one error function, drawn jointly over grids of sizes along all curves of constant compute.
     """
-    n_best, error = np.empty_like(n_law), np.empty_like(n_law)
-    for i, budget in enumerate(budgets):
-        low, high = np.quantile(np.log(n_law[:, i]), [0.001, 0.999])
-        log_n = np.linspace(low - _REACH, high + _REACH, _GRID)
-        points = {"N": np.exp(log_n), "D": tokens_at(flops, np.full(_GRID, budget), np.exp(log_n))}
-        errors = draw_error(fit, points, rng)
-        heights = link_mean(fit, points) + errors
-        n_best[:, i] = np.exp(lowest(log_n, heights))
-        error[:, i] = interpolated(log_n, errors, np.log(n_best[:, i]))
-    return n_best, error
+    n_sizes = int(np.clip(_POINTS // len(budgets), *_SIZES))
+    low, high = np.quantile(np.log(n_law), [0.001, 0.999], axis=0)
+    log_n = np.linspace(low - _REACH, high + _REACH, n_sizes, axis=1)
+    sizes = np.exp(log_n)
+    points = {"N": sizes, "D": tokens_at(flops, budgets[:, None], sizes)}
+    points |= {name: np.full_like(sizes, value) for name, value in fixed.items()}
+    flat = {name: values.ravel() for name, values in points.items()}
+    errors = draw_error(fit, flat, rng)
+    heights = (link_mean(fit, flat) + errors).reshape(-1, *sizes.shape)
+    errors = np.broadcast_to(errors, (len(heights), sizes.size)).reshape(heights.shape)
+    log_best = np.column_stack([lowest(grid, heights[:, i]) for i, grid in enumerate(log_n)])
+    error = [interpolated(grid, errors[:, i], log_best[:, i]) for i, grid in enumerate(log_n)]
+    return np.exp(log_best), np.column_stack(error)
 
 
 def lowest(grid: Array, heights: Array) -> Array:
@@ -202,21 +253,27 @@ def lowest(grid: Array, heights: Array) -> Array:
     return np.asarray(grid[place] + np.clip(0.5 * (before - after) / curvature, -1, 1) * (grid[1] - grid[0]))
 
 
-def numeric_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array:
+def numeric_optimum(
+    law: Law,
+    parameters: Mapping[str, Array],
+    budgets: Array,
+    flops: FlopRule = six_nd,
+    fixed: Mapping[str, float] = MappingProxyType({}),
+) -> Array:
     """N that minimises the law's mean along each curve of constant compute; shape (sample, budget)."""
     from scipy.differentiate import derivative
     from scipy.optimize import elementwise
 
-    n_samples = len(next(iter(fit.parameters.values())))
+    n_samples = len(next(iter(parameters.values())))
     # The parameters are passed on as arguments, since the solvers drop elements that have converged.
-    names = list(fit.parameters)
-    given = [np.broadcast_to(fit.parameters[name][:, None], (n_samples, len(budgets))) for name in names]
+    names = list(parameters)
+    given = [np.broadcast_to(parameters[name][:, None], (n_samples, len(budgets))) for name in names]
     arguments = (np.broadcast_to(np.log(budgets), (n_samples, len(budgets))), *given)
 
     def mean_along(log_n: Array, log_budget: Array, *values: Array) -> Array:
         n = np.exp(log_n)
-        inputs = {"N": n, "D": tokens_at(flops, np.exp(log_budget), n)}
-        return np.asarray(fit.law.mean(np, inputs, dict(zip(names, values, strict=True))))
+        inputs = {"N": n, "D": tokens_at(flops, np.exp(log_budget), n), **fixed}
+        return np.asarray(law.mean(np, inputs, dict(zip(names, values, strict=True))))
 
     def slope(log_n: Array, *arguments: Array) -> Array:
         return np.asarray(derivative(mean_along, log_n, args=arguments, initial_step=0.05).df)
@@ -224,7 +281,7 @@ def numeric_optimum(fit: Fit, budgets: Array, flops: FlopRule = six_nd) -> Array
     bracket = elementwise.bracket_minimum(mean_along, arguments[0] / 2 - 1, args=arguments)
     if not bracket.success.all():
         raise LawError(
-            f"law {fit.law.name!r} has no compute-optimal N at {budgets[~bracket.success.all(axis=0)][0]:g} FLOP"
+            f"law {law.name!r} has no compute-optimal N at {budgets[~bracket.success.all(axis=0)][0]:g} FLOP"
         )
     # A minimum's place is only known to the square root of the mean's rounding error; its slope's root is sharp.
     left, _, right = bracket.bracket

@@ -150,7 +150,7 @@ def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Itera
 
 def _draws(fit: Fit, loss: float, served: Array, seed: int) -> xr.Dataset:
     budgets = np.exp(_COMPUTE)
-    log_n_law = np.log(law_optimum(fit, budgets))
+    log_n_law = np.log(law_optimum(fit.law, fit.parameters, budgets))
     along = _log_mean(fit, np.exp(log_n_law), budgets / (6 * np.exp(log_n_law)))
     target = np.log(loss) - _error_near(fit, loss, log_n_law, along, seed)
     position = (along <= target[:, None]).argmax(axis=1)

@@ -49,7 +49,7 @@ def thin_fit(few_runs):
 def test_closed_form_and_numeric_optimum_agree(law, thin_fit):
     fitted = thin_fit(law)
     closed = optimum(fitted, BUDGETS).draws["N_law"].to_numpy().reshape(-1, 3)
-    np.testing.assert_allclose(numeric_optimum(fitted, BUDGETS), closed, rtol=1e-6)
+    np.testing.assert_allclose(numeric_optimum(fitted.law, fitted.parameters, BUDGETS), closed, rtol=1e-6)
 
 
 @pytest.mark.parametrize("law", IN_CLOSED_FORM)
