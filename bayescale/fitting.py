@@ -182,6 +182,11 @@ class Fit:
         read = (*self.law.inputs, *self.law.settings)
         return {item.name: self.tree["constant_data"][item.name].to_numpy() for item in read}
 
+    @property
+    def centre(self) -> dict[str, float]:
+        """Geometric mean of each input over the fitted runs, where the sizes of a law's terms are sampled."""
+        return {name: float(self.tree["constant_data"][f"centre_{name}"]) for name in self.law.input_names}
+
     def residuals(self, draws: slice = slice(None)) -> Array:
         """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some draws if asked."""
         columns = {name: values[draws] for name, values in self.columns.items()}

@@ -51,7 +51,7 @@ def quantity_table(draws: xr.Dataset, units: Mapping[str, str], by: str, mass: f
     Returns
     -------
     pandas.DataFrame
-        Columns ``by``, ``quantity``, the quantiles by their names, and ``unit``; the points in ascending order.
+        Columns ``by``, ``quantity``, the quantiles by their names, and ``unit``; the points in their order.
     """
     low, high = tail_probabilities(mass)
     tables = []
@@ -60,7 +60,7 @@ def quantity_table(draws: xr.Dataset, units: Mapping[str, str], by: str, mass: f
         table = pd.DataFrame({key: values.to_numpy() for key, values in columns.items()})
         tables.append(table.assign(**{by: draws[by].to_numpy()}, quantity=name, unit=unit))
     stacked = pd.concat(tables)[[by, "quantity", *columns, "unit"]]
-    return stacked.sort_values(by, kind="stable").reset_index(drop=True)
+    return stacked.sort_index(kind="stable").reset_index(drop=True)
 
 
 def quantile_name(probability: float) -> str:

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 FlopRule = Callable[[Array, Array], Array]
 """Training compute (FLOP) of N parameters on D tokens; must increase in both."""
 
-_POINTS = 1920
+_POINTS = 960
 _SIZES = (24, 160)
 """Points at which the law's error is drawn jointly, and the fewest and most sizes among them for one budget."""
 _REACH = 4.0
@@ -285,7 +285,13 @@ def numeric_optimum(
         )
     # A minimum's place is only known to the square root of the mean's rounding error; its slope's root is sharp.
     left, _, right = bracket.bracket
-    return np.asarray(np.exp(elementwise.find_root(slope, (left, right), args=arguments).x))
+    log_n = elementwise.find_root(slope, (left, right), args=arguments).x
+    if np.isnan(log_n).any():
+        # The mean has a kink between them, as where tokens begin to be repeated.
+        log_n = np.where(
+            np.isnan(log_n), elementwise.find_minimum(mean_along, bracket.bracket, args=arguments).x, log_n
+        )
+    return np.asarray(np.exp(log_n))
 
 
 def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:

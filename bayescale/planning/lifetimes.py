@@ -161,10 +161,12 @@ def _draws(fit: Fit, loss: float, served: Array, seed: int) -> xr.Dataset:
     log_c = _COMPUTE[left] + share * (_COMPUTE[1] - _COMPUTE[0])
     log_n_alone = interpolated(_COMPUTE, log_n_law, log_c)
     log_n = log_n_alone[:, None] + np.linspace(-_SMALLEST, _LARGEST, _SIZES)
-    log_d = _tokens_to_reach(fit, log_n, target[:, None])
+    log_d = log_tokens_to_reach(fit, log_n, target[:, None])
     alone = np.where(reached, np.exp(log_n_alone), np.nan)
     log_best = np.column_stack([_cheapest(log_n, log_d, log_n_alone, tokens) for tokens in served])
-    tokens_best, tokens_alone = (_tokens_to_reach(fit, at, target[:, None]) for at in (log_best, log_n_alone[:, None]))
+    tokens_best, tokens_alone = (
+        log_tokens_to_reach(fit, at, target[:, None]) for at in (log_best, log_n_alone[:, None])
+    )
     n, d = (np.where(reached[:, None], np.exp(values), np.nan) for values in (log_best, tokens_best))
     saved = 1 - _flop(n, d, served) / _flop(alone[:, None], np.exp(tokens_alone), served)
     values = {
@@ -197,8 +199,15 @@ def _error_near(fit: Fit, loss: float, log_n_law: Array, along: Array, seed: int
     return draw_error(fit, point, np.random.default_rng(seed))[:, 0]
 
 
-def _tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
-    """Log of the tokens that bring each size to the log loss, infinite where none do; by bisection."""
+def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
+    """Log of the tokens with which each size's mean log loss falls to a target, infinite where none do; by bisection.
+
+    Parameters
+    ----------
+    fit : Fit
+    log_n : array, shape (sample, size)
+    target : array, shape (sample, 1)
+    """
     low, high = (np.full(log_n.shape, end) for end in _TOKENS)
     n = np.exp(log_n)
     never = _log_mean(fit, n, np.exp(high)) > target

@@ -1,0 +1,171 @@
+"""The run to choose while the law is uncertain: least expected regret, and how much room there is around it.
+
+The regret of a size is how much worse its run is than the best run of the same compute, in each draw. Minimising its
+expectation minimises the expected outcome. The plug-in choice takes the law at the posterior mean for the truth.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.ensembles import Ensemble, Posterior, first_fit, reach_of
+from bayescale.fitting import Fit
+from bayescale.forecasting import forecast, interpolated
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum, two_inputs
+from bayescale.quantities import format_quantity
+
+Array = NDArray[np.float64]
+
+FLAT = 0.005
+"""Share of the best expected outcome within which a size counts as good as the best."""
+
+_SIZES = 240
+_REACH = 2.0
+"""E-folds of N beyond the draws' own optima within which sizes are weighed."""
+_UNITS = {"regret": "nats/token", "regret_plug_in": "nats/token"}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The sizes to choose at each budget, and what they may cost.
+
+    Attributes
+    ----------
+    sizes : xarray.Dataset
+        Dim budget, with the coordinate ``C`` (FLOP): ``N`` (parameters) and ``D`` (tokens) of least expected regret;
+        ``N_plug_in``, the optimum of the law at the posterior mean; ``N_low`` and ``N_high``, between which the
+        expected outcome is within 0.5 % of the best; ``near``, the probability that N is within 0.5 % of the draw's
+        best run.
+    draws : xarray.Dataset
+        ``regret`` of N and ``regret_plug_in`` of the plug-in choice, in units of the outcome; dims chain, draw and
+        budget.
+    warnings : tuple of str
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> choice = robust_choice(fit("chinchilla", "chinchilla"), 5.76e23)
+    >>> bool(choice.sizes["N_low"] < choice.sizes["N"] < choice.sizes["N_high"])
+    True
+    >>> bool(choice.draws["regret"].mean() <= choice.draws["regret_plug_in"].mean())
+    True
+    """
+
+    sizes: xr.Dataset
+    draws: xr.Dataset
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """One row per budget and regret: median and equal-tailed interval, with the unit."""
+        units = {name: self.draws[name].attrs["units"] for name in _UNITS}
+        return quantity_table(self.draws, units, "C", ci_prob)
+
+    def __str__(self) -> str:
+        lines = []
+        for i, budget in enumerate(self.sizes["C"].to_numpy()):
+            at = {str(name): float(values[i]) for name, values in self.sizes.data_vars.items()}
+            regret = {str(name): float(values[..., i].mean()) for name, values in self.draws.data_vars.items()}
+            lines.append(
+                f"{format_quantity(budget)} FLOP: N = {format_quantity(at['N'])}, good within 0.5 % from "
+                f"{format_quantity(at['N_low'])} to {format_quantity(at['N_high'])}; expected regret "
+                f"{regret['regret']:.2g}, of the plug-in choice {format_quantity(at['N_plug_in'])} "
+                f"{regret['regret_plug_in']:.2g}"
+            )
+        return "\n".join([*lines, *self.warnings])
+
+
+def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Choice:
+    """The N and D of least expected regret at each budget, beside the plug-in optimum.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D; compute is 6 N D.
+    C : array_like, shape (budget,) or scalar
+        Budgets, FLOP.
+    seed : int
+        Of the law's error.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D, or a budget is not positive and finite.
+    """
+    law = first_fit(fit).law
+    two_inputs(law)
+    budgets = checked_budgets(C)
+    best = optimum(fit, budgets, seed=seed)
+    each = [
+        _at_budget(fit, float(budget), best.draws["N"].isel(budget=i).to_numpy(), seed)
+        for i, budget in enumerate(budgets)
+    ]
+    coords = {"C": ("budget", budgets, {"units": "FLOP"})}
+    sizes = {
+        name: ("budget", np.array([size[name] for size, _ in each]), {"units": _unit(name)}) for name in each[0][0]
+    }
+    regrets = {
+        name: (
+            (*SAMPLE_DIMS, "budget"),
+            np.stack([first_fit(fit).in_chains(found[name]) for _, found in each], axis=-1),
+            {"units": law.outcome_unit},
+        )
+        for name in _UNITS
+    }
+    return Choice(
+        sizes=xr.Dataset(sizes, coords=coords),
+        draws=xr.Dataset(regrets, coords={**first_fit(fit).sample_coords, **coords}),
+        warnings=best.warnings,
+    )
+
+
+def _at_budget(fit: Posterior, budget: float, optima: Array, seed: int) -> tuple[dict[str, float], dict[str, Array]]:
+    """What to choose at a budget, and draws of its regrets."""
+    plug_in = _plug_in(fit, budget)
+    low, high = np.log(np.quantile(optima, [0.001, 0.999]))
+    log_n = np.linspace(min(low, np.log(plug_in)) - _REACH, max(high, np.log(plug_in)) + _REACH, _SIZES)
+    sizes = np.exp(log_n)
+    outcomes = forecast(fit, seed=seed, N=sizes, D=budget / (6 * sizes)).draws["latent"].to_numpy()
+    worse = outcomes.reshape(-1, _SIZES) * (1.0 if first_fit(fit).law.falls else -1.0)
+    expected = worse.mean(axis=0)
+    chosen = float(lowest(log_n, expected[None])[0])
+    regret = worse - worse.min(axis=1, keepdims=True)
+    tolerance = FLAT * abs(expected.min())
+    flat = log_n[expected <= expected.min() + tolerance]
+    of = {"regret": chosen, "regret_plug_in": float(np.log(plug_in))}
+    regrets = {name: interpolated(log_n, regret, np.full(len(regret), place)) for name, place in of.items()}
+    found = {
+        "N": float(np.exp(chosen)),
+        "D": budget / (6 * float(np.exp(chosen))),
+        "N_plug_in": plug_in,
+        "N_low": float(np.exp(flat[0])),
+        "N_high": float(np.exp(flat[-1])),
+        "near": float((regrets["regret"] <= FLAT * np.abs(worse.min(axis=1))).mean()),
+    }
+    return found, regrets
+
+
+def _plug_in(fit: Posterior, budget: float) -> float:
+    """Optimum of the law at the posterior mean; of an ensemble, of the law that counts most there."""
+    member = _heaviest(fit, budget)
+    sampled = {item.name: member.parameters[item.name].mean(keepdims=True) for item in member.law.parameters}
+    parameters = member.law.all_parameters(sampled, member.centre)
+    return float(law_optimum(member.law, parameters, np.array([budget]))[0, 0])
+
+
+def _heaviest(fit: Posterior, budget: float) -> Fit:
+    if not isinstance(fit, Ensemble):
+        return fit
+    weights = fit.weights_at(reach_of(fit.first, {"C": np.array([budget])}))[0]
+    return list(fit.members.values())[int(weights.argmax())]
+
+
+def _unit(name: str) -> str:
+    return {"D": "tokens", "near": "probability"}.get(name, "parameters")

@@ -1,0 +1,162 @@
+"""Planning where unique data are limited: how often to repeat them, what the limit costs, and what a token is worth."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.errors import LawError, QuantityError
+from bayescale.fitting import Fit
+from bayescale.forecasting import compute_warnings, link_mean
+from bayescale.intervals import SAMPLE_DIMS
+from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
+from bayescale.planning.answers import Answer
+from bayescale.planning.costs import Cost
+from bayescale.quantities import format_quantity
+
+Array = NDArray[np.float64]
+
+_ENDLESS = 1e24
+"""Unique tokens that no run would repeat."""
+_STEP = 1e-4
+"""Of the logarithm of an input, for central differences."""
+
+
+def data_limited(
+    fit: Posterior,
+    C: ArrayLike,
+    unique: float,
+    *,
+    token_price: float | None = None,
+    cost: Cost | None = None,
+    seed: int = 0,
+) -> Answer:
+    """Compute-optimal runs when only so many unique tokens exist, and what a further one would be worth.
+
+    A law that reads unique tokens U, such as ``data_constrained``, tells what repeats are worth; with a law of N and D
+    nothing is repeated, and larger budgets go into parameters once all tokens are used. A token is worth the dollars of
+    compute that would improve the law's mean as much, at the optimum: -dL/dU over -dL/d$.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D, or in N, D and U; compute is 6 N D.
+    C : array_like, shape (budget,) or scalar
+        Budgets, FLOP.
+    unique : float
+        Tokens that there are.
+    token_price : float, optional
+        Dollars per further token, to say how probably it is worth its price.
+    cost : Cost, optional
+        Of compute; by default an H100 at public prices.
+    seed : int
+
+    Returns
+    -------
+    Answer
+        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens seen), the ``outcome``, ``lost`` (by the law,
+        what the limit makes the outcome worse), and ``worth`` of a further token (dollars).
+
+    Raises
+    ------
+    LawError
+        If the law reads other inputs, or a budget is not positive and finite.
+    QuantityError
+        If the number of tokens or the price is not positive and finite.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> answer = data_limited(fit("chinchilla", "chinchilla", discrepancy=False), 5.76e23, 1e12)
+    >>> float(answer.draws["D"].median())
+    1000000000000.0
+    >>> bool((answer.draws["worth"] > 0).all())
+    True
+    """
+    first = first_fit(fit)
+    for name, value in (("unique tokens", unique), ("token_price", token_price)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+    two_inputs(first.law, {"U": unique} if "U" in first.law.input_names else {})
+    budgets = checked_budgets(C)
+    prices = (cost or Cost()).with_given(draws=len(first.parameters["sigma"])).dollars_per_flop.to_numpy()
+    each = {name: _draws(member, budgets, unique, prices, seed) for name, member in members(fit).items()}
+    draws = joined(fit, each, reach_of(first, {"C": budgets}), seed).swap_dims(budget="C")
+    sure = {}
+    if token_price is not None:
+        share = (draws["worth"] > token_price).mean(SAMPLE_DIMS).to_numpy()
+        sure = {
+            f"a further token is worth its price at {budget:g} FLOP": float(p)
+            for budget, p in zip(budgets, share, strict=True)
+        }
+    return Answer(
+        question=f"Compute-optimal runs with {format_quantity(unique)} unique tokens",
+        draws=draws,
+        probabilities=sure,
+        warnings=(*fit.warnings, *_unrepeated(first), *compute_warnings(first, budgets)),
+    )
+
+
+def _unrepeated(fit: Fit) -> tuple[str, ...]:
+    if "U" in fit.law.input_names:
+        return ()
+    return (
+        f"law {fit.law.name!r} knows of no repeats: tokens are seen once, and what a second epoch would bring is left out",
+    )
+
+
+def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) -> xr.Dataset:
+    repeats = "U" in fit.law.input_names
+    fixed = {"U": unique} if repeats else {}
+    found = optimum_draws(fit, budgets, fixed=fixed, seed=seed)
+    n, d, latent = (found[name].to_numpy().reshape(-1, len(budgets)) for name in ("N", "D", "latent"))
+    error = fit.law.link.forward(np, latent) - link_mean(fit, {"N": n, "D": d, **_columns(fixed, budgets)})
+    limited = _law_optima(fit, budgets, fixed)
+    free = _law_optima(fit, budgets, {"U": _ENDLESS} if repeats else {})
+    if not repeats:
+        n, d = _within(n, d, budgets, unique)
+        limited = _within(*limited, budgets, unique)
+    steep = {name: _steepness(fit, name, n, d, fixed, budgets) for name in ("N", "D", *fixed)}
+    scarce = steep["U"] if repeats else np.where(d >= unique, np.maximum(steep["D"] - steep["N"], 0.0), 0.0)
+    # At an optimum N and D are worth the same, so that a hundredth more compute is worth half a hundredth more of both.
+    per_dollar = (steep["N"] + steep["D"]) / 2 / (budgets * prices[:, None])
+    inverse, better = fit.law.link.inverse, 1.0 if fit.law.falls else -1.0
+    means = [
+        inverse(link_mean(fit, {"N": at[0], "D": at[1], **_columns(known, budgets)}))
+        for at, known in ((limited, fixed), (free, {"U": _ENDLESS} if repeats else {}))
+    ]
+    final = inverse(link_mean(fit, {"N": n, "D": d, **_columns(fixed, budgets)}) + error)
+    values = {
+        "N": (n, "parameters"),
+        "D": (d, "tokens"),
+        "epochs": (np.maximum(d / unique, 1.0), "epochs"),
+        "outcome": (final, fit.law.outcome_unit),
+        "lost": (better * (means[0] - means[1]), fit.law.outcome_unit),
+        "worth": (scarce / unique / per_dollar, "dollars/token"),
+    }
+    dims = (*SAMPLE_DIMS, "budget")
+    variables = {name: (dims, fit.in_chains(value), {"units": unit}) for name, (value, unit) in values.items()}
+    return xr.Dataset(variables, coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})})
+
+
+def _columns(fixed: dict[str, float], budgets: Array) -> dict[str, Array]:
+    return {name: np.full(len(budgets), value) for name, value in fixed.items()}
+
+
+def _law_optima(fit: Fit, budgets: Array, fixed: dict[str, float]) -> tuple[Array, Array]:
+    """N and D of the law's own optimum, each of shape (sample, budget)."""
+    n = law_optimum(fit.law, fit.parameters, budgets, fixed=fixed)
+    return n, budgets / (6 * n)
+
+
+def _within(n: Array, d: Array, budgets: Array, unique: float) -> tuple[Array, Array]:
+    """The same compute with no more tokens than there are."""
+    d = np.minimum(d, unique)
+    return np.asarray(budgets / (6 * d)), d
+
+
+def _steepness(fit: Fit, name: str, n: Array, d: Array, fixed: dict[str, float], budgets: Array) -> Array:
+    """Improvement of the law's mean, on the link's scale, by a factor of e of an input."""
+    inputs = {"N": n, "D": d, **_columns(fixed, budgets)}
+    ends = [link_mean(fit, {**inputs, name: inputs[name] * np.exp(step)}) for step in (-_STEP, _STEP)]
+    return np.asarray((ends[0] - ends[1]) / (2 * _STEP)) * (1.0 if fit.law.falls else -1.0)
