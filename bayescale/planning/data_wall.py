@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import LawError, QuantityError
+from bayescale.errors import QuantityError
 from bayescale.fitting import Fit
 from bayescale.forecasting import compute_warnings, link_mean
 from bayescale.intervals import SAMPLE_DIMS
@@ -54,8 +54,8 @@ def data_limited(
     Returns
     -------
     Answer
-        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens seen), the ``outcome``, ``lost`` (by the law,
-        what the limit makes the outcome worse), and ``worth`` of a further token (dollars).
+        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens, at least 1), the ``outcome``, ``lost`` (by
+        the law, what the limit makes the outcome worse), and ``worth`` of a further token (dollars).
 
     Raises
     ------
@@ -100,9 +100,7 @@ def data_limited(
 def _unrepeated(fit: Fit) -> tuple[str, ...]:
     if "U" in fit.law.input_names:
         return ()
-    return (
-        f"law {fit.law.name!r} knows of no repeats: tokens are seen once, and what a second epoch would bring is left out",
-    )
+    return (f"law {fit.law.name!r} knows of no repeats: what a second epoch of the tokens would bring is left out",)
 
 
 def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) -> xr.Dataset:

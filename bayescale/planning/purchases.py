@@ -57,8 +57,8 @@ def next_dollar(
     Returns
     -------
     Answer
-        By ``use``: ``gain`` of the outcome over the planned run, and the ``N`` and ``D`` it comes to. The law's error is
-        drawn at the median of each.
+        By ``use``: ``gain`` of the outcome over the planned run, and the ``N`` and ``D`` it comes to. The law's error
+        is drawn at the median of each.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _runs(
 ) -> dict[str, dict[str, Array]]:
     """The planned run, and what it becomes by each use of the money; inputs of shape (sample,)."""
     fresh = 0.0 if U is not None else token_price
-    planned = six_nd(np.float64(N), np.float64(D)) * price
+    planned = six_nd(np.asarray(N), np.asarray(D)) * price
     linear = planned + fresh * D
     # planned s^2 + fresh D s = linear + dollars, for N and D grown by s.
     factor = (np.sqrt((fresh * D) ** 2 + 4 * planned * (linear + dollars)) - fresh * D) / (2 * planned)

@@ -23,8 +23,8 @@ def compare_recipes(first: Posterior, second: Posterior, C: ArrayLike, *, seed: 
     """The compute-optimal runs of two recipes beside each other at each budget.
 
     Each recipe has its own fit, of the same outcome in the same unit: losses on different evaluation texts, or with
-    different tokenizers, cannot be compared. The fits are taken as independent, unless they are of one pooled fit, whose
-    draws are of both groups at once.
+    different tokenizers, cannot be compared. The fits are taken as independent, unless they are of one pooled fit,
+    whose draws are of both groups at once.
 
     Parameters
     ----------
@@ -101,9 +101,8 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     last = changes.shape[1] - 1 - changes[:, ::-1].argmax(axis=1)
     rows, exists = np.arange(len(ahead)), changes.any(axis=1)
     before, after = ahead[rows, last], ahead[rows, last + 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_c = np.log(budgets[last]) + before / (before - after) * np.log(budgets[1] / budgets[0])
-    places = first_fit(first).in_chains(np.where(exists, np.exp(log_c), np.nan))
+    share = before / np.where(exists, before - after, np.nan)
+    places = first_fit(first).in_chains(budgets[last] * (budgets[1] / budgets[0]) ** share)
     shares = {
         "the first overtakes the second": exists & (after < 0),
         "the second overtakes the first": exists & (after > 0),
