@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,18 @@ from bayescale.quantities import format_quantity
 Array = NDArray[np.float64]
 FlopRule = Callable[[Array, Array], Array]
 """Training compute (FLOP) of N parameters on D tokens; must increase in both."""
+
+
+@runtime_checkable
+class InvertibleFlopRule(Protocol):
+    """A rule of compute that knows how many tokens bring N parameters to a budget."""
+
+    def __call__(self, N: Array, D: Array) -> Array:
+        """Compute of N parameters on D tokens."""
+
+    def tokens(self, budgets: Array, N: Array) -> Array:
+        """Tokens that bring N parameters to a budget; arrays broadcast."""
+
 
 _POINTS = 960
 _SIZES = (24, 160)
@@ -298,6 +311,8 @@ def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:
     """Tokens that bring N parameters to a budget; arrays broadcast."""
     if flops is six_nd:
         return np.asarray(budgets / (6 * N))
+    if isinstance(flops, InvertibleFlopRule):
+        return flops.tokens(budgets, N)
     from scipy.optimize import elementwise
 
     def excess(log_d: Array, n: Array, budget: Array) -> Array:

@@ -1,9 +1,10 @@
-"""The size to train when a model will be used: training and serving together, at a quality that must be reached.
+"""The size to train when a model will be used: training and serving together, at a quality or within a budget.
 
 Training N parameters on D tokens takes 6 N D FLOP and serving T tokens 2 N T (Kaplan et al. 2020, arXiv:2001.08361,
 section 2.1). A smaller model trained longer reaches the same loss and is cheaper to serve; how small is best depends on
 T (Sardana et al. 2023, arXiv:2401.00448). Where the cost of both is least, the loss's elasticities obey
-eps_N / eps_D = 1 + T / (3 D).
+eps_N / eps_D = 1 + T / (3 D). A FLOP of serving often costs more than one of training, since accelerators are used less
+well; prices are in FLOP of training.
 """
 
 from collections.abc import Iterator
@@ -17,9 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import Fit
-from bayescale.forecasting import draw_error, interpolated
+from bayescale.forecasting import compute_warnings, draw_error, interpolated, link_mean
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
-from bayescale.planning.allocation import law_optimum, lowest, two_inputs
+from bayescale.law import Prior
+from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
+from bayescale.planning.answers import Answer
+from bayescale.planning.costs import draw
 from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
@@ -44,6 +48,10 @@ _COMPUTE = np.log(np.geomspace(1e15, 1e33, 73))
 _BISECTIONS = 60
 _TOKENS = (np.log(1e6), np.log(1e21))
 _SURE = 0.999
+_HARDLY_ANY = 1e-9
+"""Share of a budget that training gets where serving would take it all."""
+_DEMANDS = 8
+"""Demands at which the best size is found where demand is a distribution."""
 _NEVER = 500.0
 """Stands for the log of what no number of tokens reaches, where a parabola is laid through neighbours."""
 
@@ -86,7 +94,134 @@ class Lifetime:
         return "\n".join([head, self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])
 
 
-def lifetime_optimum(fit: Posterior, loss: float, served: ArrayLike, *, seed: int = 0) -> Lifetime:
+@dataclass(frozen=True)
+class TrainAndServe:
+    """Compute of training N parameters on D tokens and serving others, in FLOP of training.
+
+    Parameters
+    ----------
+    served : float
+        Tokens served in the model's lifetime.
+    serving_price : float
+        Of a FLOP of serving over that of one of training.
+
+    Examples
+    --------
+    >>> float(TrainAndServe(2e12)(np.float64(1e9), np.float64(1e11)))
+    4.6e+21
+    """
+
+    served: float
+    serving_price: float = 1.0
+
+    def __call__(self, N: Array, D: Array) -> Array:
+        """FLOP of training and serving together."""
+        return TRAINING_FLOP * N * D + self.serving(N)
+
+    def serving(self, N: Array) -> Array:
+        """FLOP of serving alone, in FLOP of training."""
+        return np.asarray(SERVING_FLOP * self.serving_price * N * self.served)
+
+    def tokens(self, budgets: Array, N: Array) -> Array:
+        """Training tokens that a budget leaves; hardly any where serving takes all of it."""
+        left = np.maximum(budgets - self.serving(N), _HARDLY_ANY * budgets)
+        return np.asarray(left / (TRAINING_FLOP * N))
+
+
+def lifetime_budget(
+    fit: Posterior, C: float, served: ArrayLike | Prior, *, serving_price: float = 1.0, seed: int = 0
+) -> Answer:
+    """Size and tokens of the least loss when one budget pays for training and serving.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D.
+    C : float
+        FLOP of training and serving together.
+    served : array_like, shape (demand,) or scalar, or Prior
+        Tokens that will be served in the model's lifetime; of a distribution every draw has its own demand, so that the
+        intervals hold what would be best for each, were it known.
+    serving_price : float
+        Of a FLOP of serving over that of one of training.
+    seed : int
+
+    Returns
+    -------
+    Answer
+        By ``served``: ``N``, ``D``, ``tokens_per_parameter``, the expected ``loss``, and the share of the budget that
+        serving takes.
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D, or the budget is not positive and finite.
+    QuantityError
+        If a demand or price is not positive and finite.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> answer = lifetime_budget(fit("chinchilla", "chinchilla", discrepancy=False), 1e24, [1e12, 1e13])
+    >>> bool((answer.draws["N"].median(dim=("chain", "draw")).diff("served") < 0).all())
+    True
+    """
+    first = first_fit(fit)
+    two_inputs(first.law)
+    budget = checked_budgets(C)
+    demand = _demand(served, len(first.parameters["sigma"]), serving_price, seed)
+    each = {name: _within_budget(member, budget, demand, serving_price, seed) for name, member in members(fit).items()}
+    reach = np.repeat(reach_of(first, {"C": budget}), demand.shape[1])
+    return Answer(
+        question=f"Training and serving for {format_quantity(budget[0])} FLOP",
+        draws=joined(fit, each, reach, seed),
+        warnings=(*fit.warnings, *compute_warnings(first, budget)),
+    )
+
+
+def _demand(served: ArrayLike | Prior, n: int, serving_price: float, seed: int) -> Array:
+    """Tokens served, shape (1, demand), or (sample, 1) of a distribution."""
+    if isinstance(served, Prior):
+        demand = draw(served, np.random.default_rng([seed, 2]), n, "served tokens")[:, None]
+    else:
+        demand = np.atleast_1d(np.asarray(served, dtype=float))[None]
+    for name, values in (("served tokens are", demand), ("the price of serving is", np.array([serving_price]))):
+        for value in values.ravel():
+            if not (np.isfinite(value) and value > 0):
+                raise QuantityError(f"{name} {value:g}, but must be a finite number above zero")
+    return demand
+
+
+def _within_budget(fit: Fit, budget: Array, demand: Array, serving_price: float, seed: int) -> xr.Dataset:
+    """The best run that leaves enough for serving, dims chain, draw and served."""
+    # At a few demands, between which the logarithm of the size is interpolated for draws with demands of their own.
+    grid = demand[0] if len(demand) == 1 else np.geomspace(demand.min(), demand.max(), _DEMANDS)
+    found = [optimum_draws(fit, budget, TrainAndServe(tokens, serving_price), seed=seed) for tokens in grid]
+    at = {name: np.column_stack([best[name].to_numpy().ravel() for best in found]) for name in ("N", "D", "latent")}
+    forward, inverse = fit.law.link.forward, fit.law.link.inverse
+    error = forward(np, at["latent"]) - link_mean(fit, {"N": at["N"], "D": at["D"]})
+    log_n = np.log(at["N"])
+    if len(demand) > 1:
+        places = np.log(demand[:, 0])
+        log_n, error = (interpolated(np.log(grid), values, places)[:, None] for values in (log_n, error))
+    n = np.exp(log_n)
+    serving = SERVING_FLOP * serving_price * n * demand
+    d = np.maximum(budget - serving, _HARDLY_ANY * budget) / (TRAINING_FLOP * n)
+    values = {
+        "N": (n, "parameters"),
+        "D": (d, "tokens"),
+        "tokens_per_parameter": (d / n, "tokens/parameter"),
+        "loss": (inverse(link_mean(fit, {"N": n, "D": d}) + error), fit.law.outcome_unit),
+        "serving": (serving / budget, "share of FLOP"),
+    }
+    dims = (*SAMPLE_DIMS, "served")
+    variables = {name: (dims, fit.in_chains(value), {"units": unit}) for name, (value, unit) in values.items()}
+    return xr.Dataset(variables, coords={**fit.sample_coords, "served": np.median(demand, axis=0)})
+
+
+def lifetime_optimum(
+    fit: Posterior, loss: float, served: ArrayLike | Prior, *, serving_price: float = 1.0, seed: int = 0
+) -> Lifetime:
     """Size and tokens that reach a loss at the least FLOP of training and serving together.
 
     Parameters
@@ -95,8 +230,11 @@ def lifetime_optimum(fit: Posterior, loss: float, served: ArrayLike, *, seed: in
         Of laws in N and D.
     loss : float
         Quality to be reached, nats/token.
-    served : array_like, shape (demand,) or scalar
-        Tokens that will be served in the model's lifetime.
+    served : array_like, shape (demand,) or scalar, or Prior
+        Tokens that will be served in the model's lifetime; of a distribution every draw has its own demand, so that the
+        intervals hold what would be best for each, were it known.
+    serving_price : float
+        Of a FLOP of serving over that of one of training.
     seed : int
         Of the law's error, which is drawn at the size of least training and held along the curve of equal loss.
 
@@ -109,22 +247,19 @@ def lifetime_optimum(fit: Posterior, loss: float, served: ArrayLike, *, seed: in
     LawError
         If the law does not read N and D, or the loss is not positive.
     QuantityError
-        If a demand is not positive and finite.
+        If a demand or price is not positive and finite.
     """
     first = first_fit(fit)
     two_inputs(first.law)
     if not (np.isfinite(loss) and loss > 0):
         raise LawError(f"loss {loss:g}: must be a finite number above zero")
-    demand = np.atleast_1d(np.asarray(served, dtype=float))
-    for value in demand:
-        if not (np.isfinite(value) and value > 0):
-            raise QuantityError(f"served tokens are {value:g}, but must be a finite number above zero")
-    each = {name: _draws(member, loss, demand, seed) for name, member in members(fit).items()}
+    demand = _demand(served, len(first.parameters["sigma"]), serving_price, seed)
+    each = {name: _draws(member, loss, demand, serving_price, seed) for name, member in members(fit).items()}
     reached = {name: _share_reached(draws) for name, draws in each.items()}
     if not any(reached.values()):
         raise LawError(f"no draw of the posterior reaches a loss of {loss:g}: ask for a higher one")
     medians = [draws["training"].isel(demand=0).median().item() for name, draws in each.items() if reached[name]]
-    reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), len(demand))
+    reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), demand.shape[1])
     draws = joined(fit, each, reach, seed)
     reachable = _share_reached(draws)
     return Lifetime(
@@ -148,7 +283,7 @@ def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Itera
         )
 
 
-def _draws(fit: Fit, loss: float, served: Array, seed: int) -> xr.Dataset:
+def _draws(fit: Fit, loss: float, served: Array, serving_price: float, seed: int) -> xr.Dataset:
     budgets = np.exp(_COMPUTE)
     log_n_law = np.log(law_optimum(fit.law, fit.parameters, budgets))
     along = _log_mean(fit, np.exp(log_n_law), budgets / (6 * np.exp(log_n_law)))
@@ -163,24 +298,25 @@ def _draws(fit: Fit, loss: float, served: Array, seed: int) -> xr.Dataset:
     log_n = log_n_alone[:, None] + np.linspace(-_SMALLEST, _LARGEST, _SIZES)
     log_d = log_tokens_to_reach(fit, log_n, target[:, None])
     alone = np.where(reached, np.exp(log_n_alone), np.nan)
-    log_best = np.column_stack([_cheapest(log_n, log_d, log_n_alone, tokens) for tokens in served])
+    priced = serving_price * served
+    log_best = np.column_stack([_cheapest(log_n, log_d, log_n_alone, tokens[:, None]) for tokens in priced.T])
     tokens_best, tokens_alone = (
         log_tokens_to_reach(fit, at, target[:, None]) for at in (log_best, log_n_alone[:, None])
     )
     n, d = (np.where(reached[:, None], np.exp(values), np.nan) for values in (log_best, tokens_best))
-    saved = 1 - _flop(n, d, served) / _flop(alone[:, None], np.exp(tokens_alone), served)
+    saved = 1 - _flop(n, d, priced) / _flop(alone[:, None], np.exp(tokens_alone), priced)
     values = {
         "N": n,
         "D": d,
         "tokens_per_parameter": d / n,
         "training": TRAINING_FLOP * n * d,
         "serving": SERVING_FLOP * n * served,
-        "N_alone": np.repeat(alone[:, None], len(served), axis=1),
+        "N_alone": np.repeat(alone[:, None], served.shape[1], axis=1),
         "saved": saved,
     }
     dims = (*SAMPLE_DIMS, "demand")
     variables = {name: (dims, fit.in_chains(value), {"units": UNITS[name]}) for name, value in values.items()}
-    return xr.Dataset(variables, coords={**fit.sample_coords, "served": ("demand", served)})
+    return xr.Dataset(variables, coords={**fit.sample_coords, "served": ("demand", np.median(served, axis=0))})
 
 
 def _log_mean(fit: Fit, n: Array, d: Array) -> Array:
@@ -218,14 +354,14 @@ def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
     return np.where(never, np.inf, (low + high) / 2)
 
 
-def _cheapest(log_n: Array, log_d: Array, log_n_alone: Array, served: float) -> Array:
-    """Log of the size at which training and serving together cost least, shape (sample,)."""
+def _cheapest(log_n: Array, log_d: Array, log_n_alone: Array, served: Array) -> Array:
+    """Log of the size at which training and serving together cost least, shape (sample,); a price in the demand."""
     with np.errstate(over="ignore"):
         cost = np.minimum(np.log(_flop(np.exp(log_n), np.exp(log_d), served)), _NEVER)
     grid = np.linspace(-_SMALLEST, _LARGEST, _SIZES)
     return log_n_alone + np.clip(lowest(grid, cost), grid[0], grid[-1])
 
 
-def _flop(n: Array, d: Array, served: Array | float) -> Array:
-    """Of training and serving together."""
-    return np.asarray(n * (TRAINING_FLOP * d + SERVING_FLOP * np.asarray(served)))
+def _flop(n: Array, d: Array, served: Array) -> Array:
+    """Of training and serving together; a price in the demand."""
+    return np.asarray(n * (TRAINING_FLOP * d + SERVING_FLOP * served))
