@@ -34,10 +34,21 @@ if TYPE_CHECKING:
     from bayescale.links import LOGIT as LOGIT
     from bayescale.planning.allocation import Optimum as Optimum
     from bayescale.planning.allocation import optimum as optimum
+    from bayescale.planning.answers import Answer as Answer
+    from bayescale.planning.choices import Choice as Choice
+    from bayescale.planning.choices import robust_choice as robust_choice
     from bayescale.planning.costs import Cost as Cost
+    from bayescale.planning.data_wall import data_limited as data_limited
     from bayescale.planning.lifetimes import Lifetime as Lifetime
+    from bayescale.planning.lifetimes import lifetime_budget as lifetime_budget
     from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
+    from bayescale.planning.purchases import next_dollar as next_dollar
+    from bayescale.planning.recipes import compare_recipes as compare_recipes
+    from bayescale.planning.recipes import crossing as crossing
     from bayescale.planning.spending import optimum_for as optimum_for
+    from bayescale.planning.tradeoffs import diminishing_returns as diminishing_returns
+    from bayescale.planning.tradeoffs import scale_up as scale_up
+    from bayescale.planning.tradeoffs import size_overhead as size_overhead
     from bayescale.planning.versus import versus as versus
     from bayescale.pooling import Pooled as Pooled
     from bayescale.runs import Runs as Runs
@@ -46,39 +57,50 @@ if TYPE_CHECKING:
     from bayescale.storage import save as save
 
 _HOME = {
+    "Answer": "planning.answers",
     "Backtest": "backtesting",
+    "BayescaleError": "errors",
     "Chain": "chains",
+    "Choice": "planning.choices",
     "Comparison": "comparison",
     "Cost": "planning.costs",
-    "IDENTITY": "links",
-    "LOG": "links",
-    "LOGIT": "links",
-    "Pooled": "pooling",
-    "Lifetime": "planning.lifetimes",
-    "fit_chain": "chains",
-    "lifetime_optimum": "planning.lifetimes",
-    "backtest": "backtesting",
-    "compare": "comparison",
-    "BayescaleError": "errors",
     "Ensemble": "ensembles",
     "Fit": "fitting",
     "Forecast": "forecasting",
+    "IDENTITY": "links",
+    "LOG": "links",
+    "LOGIT": "links",
     "Law": "law",
+    "Lifetime": "planning.lifetimes",
     "Optimum": "planning.allocation",
     "Parameter": "law",
+    "Pooled": "pooling",
     "Prior": "law",
     "Runs": "runs",
+    "backtest": "backtesting",
+    "compare": "comparison",
+    "compare_recipes": "planning.recipes",
+    "crossing": "planning.recipes",
+    "data_limited": "planning.data_wall",
     "dataset_names": "catalog",
+    "diminishing_returns": "planning.tradeoffs",
     "fit": "stacking",
+    "fit_chain": "chains",
     "forecast": "forecasting",
     "law_names": "catalog",
+    "lifetime_budget": "planning.lifetimes",
+    "lifetime_optimum": "planning.lifetimes",
     "load": "storage",
     "load_card": "catalog",
     "load_dataset": "catalog",
     "load_law": "catalog",
+    "next_dollar": "planning.purchases",
     "optimum": "planning.allocation",
     "optimum_for": "planning.spending",
+    "robust_choice": "planning.choices",
     "save": "storage",
+    "scale_up": "planning.tradeoffs",
+    "size_overhead": "planning.tradeoffs",
     "versus": "planning.versus",
     "with_log_likelihood": "fitting",
     "with_posterior_predictive": "fitting",

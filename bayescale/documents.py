@@ -12,6 +12,8 @@ from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
 from bayescale.planning.allocation import Optimum
+from bayescale.planning.answers import Answer
+from bayescale.planning.choices import Choice
 from bayescale.planning.lifetimes import Lifetime
 from bayescale.planning.spending import Spending
 from bayescale.planning.versus import Versus
@@ -108,6 +110,37 @@ def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
     ]
     own = {"loss": best.loss, "reachable": best.reachable, "demands": _finite(demands)}
     return {**fit_document(fit), **own, "warnings": list(best.warnings)}
+
+
+def answer_document(fit: Posterior, answer: Answer) -> dict[str, Any]:
+    """The fit, and the quantities of an answer, case by case, with their units and probabilities."""
+    if answer.by is None:
+        found: dict[str, Any] = _quantities(answer.draws)
+    else:
+        each = [answer.draws.isel({answer.by: i}) for i in range(answer.draws.sizes[answer.by])]
+        found = {"cases": [{answer.by: case[answer.by].item(), **_quantities(case)} for case in each]}
+    own = {"question": answer.question, **found, "probabilities": dict(answer.probabilities)}
+    return {**fit_document(fit), **_finite(own), "warnings": list(answer.warnings)}
+
+
+def choice_document(fit: Posterior, choice: Choice) -> dict[str, Any]:
+    """The fit, and for each budget the size of least expected regret, and what it may cost."""
+    budgets = []
+    for i, budget in enumerate(choice.sizes["C"].to_numpy().tolist()):
+        sizes = {str(name): float(values[i]) for name, values in choice.sizes.data_vars.items()}
+        regrets = {
+            str(name): {"mean": float(values[..., i].mean()), **_at(values[..., i], _QUARTILES)}
+            for name, values in choice.draws.data_vars.items()
+        }
+        budgets.append({"C": budget, **sizes, **regrets})
+    return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(choice.warnings)}
+
+
+def _quantities(draws: xr.Dataset) -> dict[str, Any]:
+    return {
+        str(name): {**_at(values, _QUARTILES), "unit": values.attrs["units"]}
+        for name, values in draws.data_vars.items()
+    }
 
 
 def cost_document(bill: xr.Dataset) -> dict[str, Any]:

@@ -38,7 +38,7 @@ LAYERS = (
     {"documents", "plots"},
     {"cli.options", "cli.printing"},
     {"cli.sources"},
-    {"cli.fitting", "cli.planning", "cli.studies", "cli.listing"},
+    {"cli.fitting", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
     {"cli.app"},
 )
 """Modules of the package, the lowest first: each imports only from layers below its own."""

@@ -22,6 +22,7 @@ _COMMANDS = {
     "predict": "fitting",
     "cost": "planning",
     "versus": "planning",
+    "tradeoff": "tradeoffs",
     "backtest": "studies",
     "compare": "studies",
     "laws": "listing",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.cli.options import SOURCE_HELP, Pairs, fit_options
+from bayescale.cli.options import SOURCE_HELP, Pairs, fit_options, forecast_options
 from bayescale.cli.printing import (
     interval_of,
     leave,
@@ -86,7 +86,7 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
 @click.option("--then", metavar="NAME|FILE", help="A law of what follows from the outcome, such as accuracy_of_loss.")
 @click.option("--at", type=Pairs(), multiple=True, help="A point, such as N=70B,D=1.4T; repeat it for more.")
 @click.option("--points", type=click.Path(path_type=Path), help="A CSV or Parquet table of points.")
-@fit_options
+@forecast_options
 def predict(
     runs: str,
     then: str | None,

@@ -12,10 +12,12 @@ from bayescale.cli.options import (
     JSON,
     SEED,
     SOURCE_HELP,
+    TOKEN_PRICE,
+    Demand,
     Pairs,
     Quantity,
     cost_options,
-    fit_options,
+    forecast_options,
     was_given,
 )
 from bayescale.cli.printing import (
@@ -28,15 +30,20 @@ from bayescale.cli.printing import (
     print_remarks,
     print_table,
     rows_at,
+    show_answer,
 )
-from bayescale.cli.sources import cost_of, fitted_from
+from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
+from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:
     from bayescale.ensembles import Posterior
+    from bayescale.law import Prior
     from bayescale.planning.costs import Cost
 
 
 DEFAULT_BUDGETS = ("5.76e23", "1e26")
+_NORMAL_95 = 1.6448536
+"""Standard normal quantile at 0.95."""
 
 
 @click.command(epilog=SOURCE_HELP)
@@ -50,20 +57,35 @@ DEFAULT_BUDGETS = ("5.76e23", "1e26")
     show_default=True,
     help="Training FLOP; repeat it for more.",
 )
+@click.option("--robust", is_flag=True, help="The size of least expected regret, and the range that is as good.")
 @click.option(
     "--dollars", type=Quantity(), multiple=True, help="Money instead, at uncertain prices; repeat it for more."
 )
-@click.option("--served", type=Quantity(), multiple=True, help="Tokens served in the model's life; repeat it for more.")
+@click.option(
+    "--served",
+    type=Demand(),
+    multiple=True,
+    help="Tokens served in the model's life, or their 90 % interval, 2T..50T; repeat it for more.",
+)
 @click.option("--loss", type=Quantity(), help="With --served, the loss that the model must reach.")
+@click.option(
+    "--serving-price", type=Quantity(), help="With --served, of a FLOP of serving over one of training. Default 1."
+)
+@click.option("--unique", type=Quantity(), help="Unique training tokens that there are.")
+@TOKEN_PRICE
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the plan (.png, .svg or .pdf).")
 @cost_options
-@fit_options
+@forecast_options
 def plan(
     runs: str,
     budgets: tuple[float, ...],
+    robust: bool,
     dollars: tuple[float, ...],
-    served: tuple[float, ...],
+    served: tuple[tuple[float, float], ...],
     loss: float | None,
+    serving_price: float | None,
+    unique: float | None,
+    token_price: float | None,
     plot: Path | None,
     seed: int,
     interval: float,
@@ -76,22 +98,47 @@ def plan(
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
     prices = {name: options.pop(name) for name in COST_NAMES}
-    if (dollars or served) and (plot is not None or was_given("budgets")):
-        raise click.UsageError("--budget and --plot go with compute, not with --dollars or --served")
-    if not dollars and any(value not in (None, False) for value in prices.values()):
-        raise click.UsageError("prices go with --dollars, or with `bayescale cost`")
-    if bool(served) != (loss is not None):
-        raise click.UsageError("--served and --loss go together: the tokens to serve, and the loss to reach")
-    if dollars and served:
-        raise click.UsageError("give --dollars, or --served and --loss, not both")
+    asked = {"--dollars": bool(dollars), "--served": bool(served), "--unique": unique is not None, "--robust": robust}
+    chosen = [name for name, given in asked.items() if given]
+    if len(chosen) > 1:
+        raise click.UsageError(f"give one of {', '.join(asked)}, not {' and '.join(chosen)}")
+    if plot is not None and chosen:
+        raise click.UsageError(f"--plot draws the plan for compute, without {chosen[0]}")
+    if was_given("budgets") and (dollars or loss is not None):
+        raise click.UsageError("--budget is compute: leave it out with --dollars, and with --served and --loss")
+    if (loss is not None or serving_price is not None) and not served:
+        raise click.UsageError("--loss and --serving-price go with --served, the tokens to serve")
+    if served and loss is None and not (was_given("budgets") and len(budgets) == 1):
+        raise click.UsageError("--served: say what loss to reach by --loss, or what to spend in all by one --budget")
+    if token_price is not None and unique is None:
+        raise click.UsageError("--token-price goes with --unique, the tokens that there are")
+    if not dollars and unique is None and any(value not in (None, False) for value in prices.values()):
+        raise click.UsageError("prices go with --dollars or --unique, or with `bayescale cost`")
     cost = cost_of(seed, **prices)
     fitted = fitted_from(runs, seed, **options)
     if dollars:
         _plan_for_money(fitted, dollars, cost, seed, interval, as_json)
-        return
-    if loss is not None:
-        _plan_for_use(fitted, loss, served, seed, interval, as_json)
-        return
+    elif served:
+        demand = _demand(served)
+        price = serving_price or 1.0
+        if loss is None:
+            _plan_to_serve(fitted, budgets[0], demand, price, seed, interval, as_json)
+        else:
+            _plan_for_use(fitted, loss, demand, price, seed, interval, as_json)
+    elif unique is not None:
+        from bayescale.planning.data_wall import data_limited
+
+        answer = data_limited(fitted, budgets, unique, token_price=token_price, cost=cost, seed=seed)
+        show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    elif robust:
+        _plan_robustly(fitted, budgets, seed, interval, as_json)
+    else:
+        _plan_for_compute(fitted, budgets, plot, seed, interval, as_json)
+
+
+def _plan_for_compute(
+    fitted: "Posterior", budgets: Sequence[float], plot: Path | None, seed: int, interval: float, as_json: bool
+) -> None:
     from bayescale.planning.allocation import optimum
 
     best = optimum(fitted, budgets, seed=seed)
@@ -114,12 +161,77 @@ def plan(
     leave(fitted)
 
 
+def _plan_robustly(fitted: "Posterior", budgets: Sequence[float], seed: int, interval: float, as_json: bool) -> None:
+    from bayescale.planning.choices import FLAT, robust_choice
+
+    choice = robust_choice(fitted, budgets, seed=seed)
+    if as_json:
+        from bayescale.documents import choice_document
+
+        print_json(choice_document(fitted, choice))
+    else:
+        print_head(fitted)
+        unit = choice.draws["regret"].attrs["units"]
+        rows = rows_at(choice.summary(interval), "C", "budget (FLOP)")
+        for i, row in enumerate(rows):
+            at = {str(name): float(values[i]) for name, values in choice.sizes.sortby("C").data_vars.items()}
+            row[f"N within {FLAT:.1%} of the best (parameters)"] = (
+                f"{format_quantity(at['N'])} [{format_quantity(at['N_low'])}, {format_quantity(at['N_high'])}]"
+            )
+            row["plug-in N* (parameters)"] = format_quantity(at["N_plug_in"])
+            row[f"P(within {FLAT:.1%} of the best)"] = f"{at['near']:.2f}"
+        print_table(rows, f"Sizes of least expected regret; regrets ({unit}), median [{interval:.0%} interval]")
+        for i, budget in enumerate(choice.sizes["C"].to_numpy()):
+            means = [float(choice.draws[name][..., i].mean()) for name in ("regret", "regret_plug_in")]
+            print_lines(
+                f"expected regret at {format_quantity(budget)} FLOP: {means[0]:.2g} {unit}, of the plug-in size "
+                f"{means[1]:.2g}"
+            )
+        print_remarks(choice.warnings, fitted.notes)
+    leave(fitted)
+
+
+def _demand(served: Sequence[tuple[float, float]]) -> "list[float] | Prior":
+    """Tokens to serve as numbers, or as the log-normal distribution of a 90 % interval."""
+    if all(low == high for low, high in served):
+        return [low for low, _ in served]
+    if len(served) > 1:
+        raise click.UsageError("--served: give several numbers, or one interval")
+    from math import log
+
+    from bayescale.law import Prior
+
+    ((low, high),) = served
+    return Prior("LogNormal", mu=(log(low) + log(high)) / 2, sigma=log(high / low) / (2 * _NORMAL_95))
+
+
+def _plan_to_serve(
+    fitted: "Posterior",
+    budget: float,
+    demand: "list[float] | Prior",
+    serving_price: float,
+    seed: int,
+    interval: float,
+    as_json: bool,
+) -> None:
+    from bayescale.planning.lifetimes import lifetime_budget
+
+    answer = lifetime_budget(fitted, budget, demand, serving_price=serving_price, seed=seed)
+    show_answer(fitted, answer, interval, as_json)
+
+
 def _plan_for_use(
-    fitted: "Posterior", loss: float, served: Sequence[float], seed: int, interval: float, as_json: bool
+    fitted: "Posterior",
+    loss: float,
+    served: "list[float] | Prior",
+    serving_price: float,
+    seed: int,
+    interval: float,
+    as_json: bool,
 ) -> None:
     from bayescale.planning.lifetimes import lifetime_optimum
 
-    best = lifetime_optimum(fitted, loss, served, seed=seed)
+    best = lifetime_optimum(fitted, loss, served, serving_price=serving_price, seed=seed)
     if as_json:
         from bayescale.documents import lifetime_document
 
@@ -147,7 +259,7 @@ def _plan_for_money(
         print_head(fitted)
         rows = rows_at(best.summary(interval), "dollars", "budget (dollars)")
         print_table(rows, f"Compute-optimal runs for money, median [{interval:.0%} interval]")
-        print_remarks(best.warnings, (*fitted.notes, f"prices: {cost.accelerator.name}, {cost.accelerator.source}"))
+        print_remarks(best.warnings, (*fitted.notes, price_note(cost)))
     leave(fitted)
 
 
@@ -197,14 +309,14 @@ def cost(
         for row in summary_table(bill[name].expand_dims("chain"), interval).to_dict("records")
     ]
     print_table(rows, f"Training on {of.accelerator.name}")
-    print_lines(f"note: {of.accelerator.name}: {of.accelerator.source}")
+    print_remarks((), [price_note(of)])
 
 
 @click.command(epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
 @click.option("--first", type=Pairs(), required=True, help="A run, such as N=70B,D=1.4T.")
 @click.option("--second", type=Pairs(), required=True, help="The run that it is compared with, such as N=280B,D=300B.")
-@fit_options
+@forecast_options
 def versus(
     runs: str,
     first: dict[str, str],
@@ -215,7 +327,7 @@ def versus(
     **options: Any,
 ) -> None:
     """Which of two runs is better, by how much, and with what probability."""
-    points = [{name: Quantity().convert(text, None, None) for name, text in run.items()} for run in (first, second)]
+    points = [run_from(f"--{name}", run) for name, run in (("first", first), ("second", second))]
     fitted = fitted_from(runs, seed, **options)
     from bayescale.planning.versus import versus as compare_runs
 

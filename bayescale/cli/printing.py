@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bayescale.ensembles import Posterior
     from bayescale.fitting import Fit
+    from bayescale.planning.answers import Answer
     from bayescale.pooling import Pooled
 
 LABELS = {
@@ -23,6 +24,8 @@ LABELS = {
     "N_law": "N* if the law is right",
     "N_alone": "N* if only trained",
 }
+
+_HEADINGS = {"C": "budget (FLOP)", "served": "served (tokens)", "share": "times the optimal size", "use": "use"}
 
 INTERRUPTED = Event()
 
@@ -108,8 +111,8 @@ def print_json(document: dict[str, Any]) -> None:
 def rows_at(summary: "pd.DataFrame", by: str, heading: str) -> list[dict[str, str]]:
     """A row for each value of a column, with a cell for each quantity there."""
     rows = []
-    for value, block in summary.groupby(by):
-        row = {heading: format_quantity(float(value))}  # type: ignore[arg-type]
+    for value, block in summary.groupby(by, sort=not isinstance(summary[by].iloc[0], str)):
+        row = {heading: value if isinstance(value, str) else format_quantity(float(value))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
             label = LABELS.get(line["quantity"], line["quantity"])
             row[f"{label} ({line['unit']})"] = interval_of(line, 4 if label == "loss" else 3)
@@ -129,6 +132,39 @@ def _console() -> Any:
     console = Console()
     # Piped output keeps whole rows, for grep, instead of folding at the 80 columns that a pipe is taken to have.
     return console if console.is_terminal else Console(width=200)
+
+
+def show_answer(
+    fitted: "Posterior", answer: "Answer", interval: float, as_json: bool, notes: Sequence[str] = ()
+) -> None:
+    """An answer to a planning question, as a table or as JSON, and exit with status 1 if its fit is not certified."""
+    if as_json:
+        from bayescale.documents import answer_document
+
+        print_json(answer_document(fitted, answer))
+    else:
+        print_head(fitted)
+        print_answer(answer, interval)
+        print_remarks(answer.warnings, (*fitted.notes, *notes))
+    leave(fitted)
+
+
+def print_answer(answer: "Answer", interval: float) -> None:
+    """Quantities of an answer, a row for each case if there are several, and its probabilities."""
+    summary, title = answer.summary(interval), f"{answer.question}, median [{interval:.0%} interval]"
+    if answer.by is None:
+        rows = [
+            {
+                "quantity": LABELS.get(row["quantity"], row["quantity"]),
+                "value": interval_of(row, 3),
+                "unit": row["unit"],
+            }
+            for row in summary.to_dict("records")
+        ]
+    else:
+        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by))
+    print_table(rows, title)
+    print_lines(*(f"P({name}) = {value:.2f}" for name, value in answer.probabilities.items()))
 
 
 @contextmanager

@@ -27,9 +27,16 @@ def fitted_from(
     pool: tuple[str, ...],
     by: str | None,
     group: str | None,
+    risk: dict[str, str] | None = None,
     **sampling: Any,
 ) -> "Posterior":
     """Fit runs, or load a saved fit."""
+    if risk is not None:
+        broken = _risk(risk)
+        from bayescale.ensembles import with_risk
+
+        plain = fitted_from(source, seed, laws=laws, columns=columns, pool=pool, by=by, group=group, **sampling)
+        return with_risk(plain, **broken)
     if pool:
         if group is None:
             raise click.UsageError("--pool fits several groups: say which by --group")
@@ -55,6 +62,17 @@ def fitted_from(
     doing = f"fitting {naming} to {len(table)} runs" + (" (compiling: about 10 s)" if asked["engine"] == "nuts" else "")
     with progress(doing):
         return fit(law, table, **asked)
+
+
+def _risk(given: dict[str, str]) -> dict[str, float]:
+    """Probability and size of a recipe that breaks, checked before anything is fitted."""
+    from bayescale.recipe_risk import RecipeRisk
+
+    if given.keys() != {"probability", "size"}:
+        raise click.UsageError("--risk takes probability=0.1,size=0.03: both, and nothing else")
+    numbers = {name: _number("--risk", name, text) for name, text in given.items()}
+    RecipeRisk(**numbers)
+    return numbers
 
 
 def asked_of(seed: int, *, noise: str | None, discrepancy: bool | None, engine: str | None) -> dict[str, Any]:
@@ -120,14 +138,19 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
     for point in at:
         if point.keys() != at[0].keys():
             raise click.UsageError(f"--at: every point needs the same inputs, here {', '.join(at[0])}")
-    return {name: [_number(name, point[name]) for point in at] for name in at[0]}
+    return {name: [_number("--at", name, point[name]) for point in at] for name in at[0]}
 
 
-def _number(name: str, text: str) -> float:
+def run_from(option: str, given: dict[str, str]) -> dict[str, float]:
+    """A run's inputs, from an option such as --first N=70B,D=1.4T."""
+    return {name: _number(option, name, text) for name, text in given.items()}
+
+
+def _number(option: str, name: str, text: str) -> float:
     try:
         return parse_quantity(text)
     except QuantityError as error:
-        raise click.UsageError(f"--at {name}: {error}") from None
+        raise click.UsageError(f"{option} {name}: {error}") from None
 
 
 def cost_of(
@@ -147,3 +170,8 @@ def cost_of(
     found = None if accelerator is None else accelerator_by_name(accelerator)
     given = {"accelerator": found, "price": price, "utilisation": utilisation, "overhead": overhead, "study": study}
     return Cost(seed=seed, pays_energy=own).with_given(**given)
+
+
+def price_note(cost: "Cost") -> str:
+    """Where prices come from."""
+    return f"{cost.accelerator.name}: {cost.accelerator.source}"

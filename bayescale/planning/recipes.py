@@ -83,7 +83,8 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     Returns
     -------
     Answer
-        ``C``, the last crossing in the range of budgets, which starts at the smallest run; NaN in draws without one.
+        ``C``, the last crossing in the range of budgets, which starts in the middle of the runs of the recipe with the
+        smaller ones; NaN in draws without one.
         The probabilities tell which recipe wins beyond it, and that there is none.
 
     Raises
@@ -92,7 +93,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
         As of :func:`compare_recipes`.
     """
     sizes = [six_nd(fit.inputs["N"], fit.inputs["D"]) for fit in map(first_fit, (first, second))]
-    low, high = min(c.min() for c in sizes), max(c.max() for c in sizes)
+    low, high = min(float(np.median(c)) for c in sizes), max(float(c.max()) for c in sizes)
     budgets = np.geomspace(low, checked_budgets(1e3 * high if up_to is None else up_to)[0], _BUDGETS)
     one, other = _frontiers(first, second, budgets, seed)
     law, ahead = first_fit(first).law, (one - other).to_numpy().reshape(-1, _BUDGETS)
