@@ -1,5 +1,6 @@
 """Intervals of posterior draws: equal-tailed, named by their mass."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -32,7 +33,10 @@ def quantiles(draws: xr.DataArray, probabilities: Sequence[float]) -> dict[str, 
     >>> {name: float(value) for name, value in quantiles(draws, [0.05, 0.5]).items()}
     {'q05': 5.0, 'q50': 50.0}
     """
-    values = draws.quantile(list(probabilities), dim=SAMPLE_DIMS)
+    with warnings.catch_warnings():
+        # What exists in no draw has no quantiles, and nobody needs to be told twice.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        values = draws.quantile(list(probabilities), dim=SAMPLE_DIMS)
     return {quantile_name(p): values.sel(quantile=p, drop=True) for p in probabilities}
 
 

@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for programs, and the exit status of an uncertified result."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,6 +124,8 @@ def rows_at(summary: "pd.DataFrame", by: str, heading: str) -> list[dict[str, st
 def interval_of(row: Any, digits: int) -> str:
     """Median and interval of a row of a summary, whose three quantiles stand in order."""
     low, middle, high = (row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit())
+    if math.isnan(middle):
+        return "none"
     return f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
 
 

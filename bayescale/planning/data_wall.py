@@ -20,6 +20,8 @@ _ENDLESS = 1e24
 """Unique tokens that no run would repeat."""
 _STEP = 1e-4
 """Of the logarithm of an input, for central differences."""
+_NOTHING = 1e-12
+"""Least steepness that is told from none, where compute buys nothing any more and tokens are worth any price."""
 
 
 def data_limited(
@@ -117,7 +119,7 @@ def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) ->
     steep = {name: _steepness(fit, name, n, d, fixed, budgets) for name in ("N", "D", *fixed)}
     scarce = steep["U"] if repeats else np.where(d >= unique, np.maximum(steep["D"] - steep["N"], 0.0), 0.0)
     # At an optimum N and D are worth the same, so that a hundredth more compute is worth half a hundredth more of both.
-    per_dollar = (steep["N"] + steep["D"]) / 2 / (budgets * prices[:, None])
+    per_dollar = np.maximum((steep["N"] + steep["D"]) / 2, _NOTHING) / (budgets * prices[:, None])
     inverse, better = fit.law.link.inverse, 1.0 if fit.law.falls else -1.0
     means = [
         inverse(link_mean(fit, {"N": at[0], "D": at[1], **_columns(known, budgets)}))

@@ -48,7 +48,7 @@ _COMPUTE = np.log(np.geomspace(1e15, 1e33, 73))
 _BISECTIONS = 60
 _TOKENS = (np.log(1e6), np.log(1e21))
 _SURE = 0.999
-_HARDLY_ANY = 1e-9
+_HARDLY_ANY = 1e-30
 """Share of a budget that training gets where serving would take it all."""
 _DEMANDS = 8
 """Demands at which the best size is found where demand is a distribution."""

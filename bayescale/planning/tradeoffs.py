@@ -184,7 +184,7 @@ def diminishing_returns(
             f"{told} already at the largest run": float((~enough.any(axis=1)).mean()),
             f"it still buys more at {format_quantity(budgets[-2])} FLOP": float(enough[:, -1].mean()),
         },
-        warnings=(*fit.warnings, *compute_warnings(first, np.nanquantile(shaped["C"][0], [0.5])) * bool(exists.any())),
+        warnings=(*fit.warnings, *(compute_warnings(first, np.exp(np.median(log_c[exists]))) if exists.any() else ())),
     )
 
 

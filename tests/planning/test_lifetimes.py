@@ -5,8 +5,9 @@ import pytest
 
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import fit_law
+from bayescale.law import Prior
 from bayescale.planning.allocation import optimum
-from bayescale.planning.lifetimes import lifetime_optimum
+from bayescale.planning.lifetimes import lifetime_budget, lifetime_optimum
 
 LOSS = 2.0
 
@@ -106,3 +107,71 @@ def test_beyond_the_runs_tokens_per_parameter_it_is_said(chinchilla_fit):
 def test_what_makes_no_sense_is_refused(chinchilla_fit, loss, served, error, said):
     with pytest.raises(error, match=said):
         lifetime_optimum(chinchilla_fit, loss, served)
+
+
+BUDGET = 1e24
+
+
+@pytest.fixture(scope="module")
+def within(thin_chinchilla):
+    return lifetime_budget(thin_chinchilla, BUDGET, [1e9, 1e12, 1e13])
+
+
+def test_a_budget_is_spent_on_training_and_serving(within):
+    draws = within.draws
+    np.testing.assert_allclose(6 * draws["N"] * draws["D"] + 2 * draws["N"] * draws["served"], BUDGET)
+    np.testing.assert_allclose(draws["serving"], 2 * draws["N"] * draws["served"] / BUDGET)
+
+
+def test_the_condition_of_least_loss_holds(thin_chinchilla, within):
+    """eps_N / eps_D = 1 + T / (3 D): with 6 N D + 2 N T given, dD/dN = -(6 D + 2 T) / (6 N)."""
+    _, in_n, in_d = terms(thin_chinchilla, within.draws)
+    expected = 1 + within.draws["served"] / (3 * within.draws["D"])
+    np.testing.assert_allclose((in_n / in_d / expected).to_numpy(), 1, atol=1e-4)
+
+
+def test_a_budget_without_use_is_for_training_alone(thin_chinchilla, within):
+    best = optimum(thin_chinchilla, BUDGET).draws
+    np.testing.assert_allclose(within.draws["N"].isel(served=0), best["N"].isel(budget=0), rtol=1e-3)
+    np.testing.assert_allclose(within.draws["loss"].isel(served=0), best["latent"].isel(budget=0), rtol=1e-5)
+
+
+def test_serving_that_costs_twice_is_serving_twice_as_much(thin_chinchilla):
+    dear = lifetime_budget(thin_chinchilla, BUDGET, 1e12, serving_price=2).draws
+    more = lifetime_budget(thin_chinchilla, BUDGET, 2e12).draws
+    for quantity in ("N", "D", "loss"):
+        np.testing.assert_allclose(dear[quantity], more[quantity])
+    dear, more = (lifetime_optimum(thin_chinchilla, LOSS, t, serving_price=p).draws for t, p in ((1e12, 2), (2e12, 1)))
+    for quantity in ("N", "D", "saved"):
+        np.testing.assert_allclose(dear[quantity], more[quantity])
+
+
+def test_demand_may_be_a_distribution(thin_chinchilla, within):
+    wide, narrow = (Prior("LogNormal", mu=float(np.log(1e12)), sigma=sigma) for sigma in (1.0, 1e-6))
+    point = within.draws["N"].sel(served=1e12)
+    certain = lifetime_budget(thin_chinchilla, BUDGET, narrow).draws["N"].isel(served=0)
+    np.testing.assert_allclose(certain, point, rtol=1e-4)
+    spread = np.log(lifetime_budget(thin_chinchilla, BUDGET, wide).draws["N"]).std()
+    assert spread > 1.5 * np.log(point).std()
+    unsure, sure = (lifetime_optimum(thin_chinchilla, LOSS, t).draws["N"] for t in (wide, 1e12))
+    assert np.log(unsure).std() > 1.5 * np.log(sure).std()
+    assert unsure.median().item() == pytest.approx(sure.median().item(), rel=0.1)
+
+
+def test_demand_that_takes_the_whole_budget_leaves_small_models(thin_chinchilla):
+    extreme = lifetime_budget(thin_chinchilla, BUDGET, 1e18).draws
+    assert (extreme["N"] < BUDGET / (2 * 1e18)).all()
+    assert (extreme["D"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"C": 0.0}, LawError, "budget 0 FLOP"),
+        ({"served": [1e12, 0.0]}, QuantityError, "served tokens are 0, but must"),
+        ({"serving_price": -1.0}, QuantityError, "the price of serving is -1, but must"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(thin_chinchilla, change, error, said):
+    with pytest.raises(error, match=said):
+        lifetime_budget(thin_chinchilla, **{"C": BUDGET, "served": 1e12, **change})
