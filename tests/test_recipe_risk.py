@@ -51,7 +51,7 @@ def test_every_forecast_widens_and_names_it(risky_fit, chinchilla_fit):
         (optimum(risky_fit, 5.76e23).draws["loss"], optimum(chinchilla_fit, 5.76e23).draws["loss"]),
     ):
         assert wide.std() > 1.5 * narrow.std()
-        assert wide.quantile(0.05) == pytest.approx(narrow.quantile(0.05), rel=0.01)
+        assert wide.quantile(0.05).item() == pytest.approx(narrow.quantile(0.05).item(), rel=0.01)
     scored = {name: np.reshape(value, 1) for name, value in FAR.items()}
     assert predicted(risky_fit, scored).location.std() > 1.5 * predicted(chinchilla_fit, scored).location.std()
     named = "recipe risk, set by the user"

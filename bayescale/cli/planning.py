@@ -114,12 +114,11 @@ def plan(
         raise click.UsageError("--token-price goes with --unique, the tokens that there are")
     if not dollars and unique is None and any(value not in (None, False) for value in prices.values()):
         raise click.UsageError("prices go with --dollars or --unique, or with `bayescale cost`")
-    cost = cost_of(seed, **prices)
+    cost, demand = cost_of(seed, **prices), _demand(served)
     fitted = fitted_from(runs, seed, **options)
     if dollars:
         _plan_for_money(fitted, dollars, cost, seed, interval, as_json)
     elif served:
-        demand = _demand(served)
         price = serving_price or 1.0
         if loss is None:
             _plan_to_serve(fitted, budgets[0], demand, price, seed, interval, as_json)
