@@ -33,9 +33,15 @@ if TYPE_CHECKING:
     from bayescale.links import LOGIT as LOGIT
     from bayescale.planning.allocation import Optimum as Optimum
     from bayescale.planning.allocation import optimum as optimum
+    from bayescale.planning.attainable import Attainable as Attainable
+    from bayescale.planning.attainable import attainable as attainable
     from bayescale.planning.costs import Cost as Cost
     from bayescale.planning.lifetimes import Lifetime as Lifetime
     from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
+    from bayescale.planning.limits import Limits as Limits
+    from bayescale.planning.limits import Outlook as Outlook
+    from bayescale.planning.limits import limits as limits
+    from bayescale.planning.limits import read_outlook as read_outlook
     from bayescale.planning.spending import optimum_for as optimum_for
     from bayescale.planning.versus import versus as versus
     from bayescale.pooling import Pooled as Pooled
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from bayescale.storage import save as save
 
 _HOME = {
+    "Attainable": "planning.attainable",
     "Backtest": "backtesting",
     "Chain": "chains",
     "Comparison": "comparison",
@@ -54,6 +61,9 @@ _HOME = {
     "LOGIT": "links",
     "Pooled": "pooling",
     "Lifetime": "planning.lifetimes",
+    "Limits": "planning.limits",
+    "Outlook": "planning.limits",
+    "attainable": "planning.attainable",
     "fit_chain": "chains",
     "lifetime_optimum": "planning.lifetimes",
     "backtest": "backtesting",
@@ -71,12 +81,14 @@ _HOME = {
     "fit": "stacking",
     "forecast": "forecasting",
     "law_names": "catalog",
+    "limits": "planning.limits",
     "load": "storage",
     "load_card": "catalog",
     "load_dataset": "catalog",
     "load_law": "catalog",
     "optimum": "planning.allocation",
     "optimum_for": "planning.spending",
+    "read_outlook": "planning.limits",
     "save": "storage",
     "versus": "planning.versus",
     "with_log_likelihood": "fitting",

@@ -17,7 +17,7 @@ LAYERS = (
     {"errors"},
     {"quantities", "intervals", "files", "links", "predictive", "sensitivity"},
     {"law", "tables"},
-    {"accuracies", "additive", "planning.costs", "curves", "growth", "runs"},
+    {"accuracies", "additive", "planning.costs", "planning.limits", "curves", "growth", "runs"},
     {"splitting", "observations"},
     {"baselines", "catalog"},
     {"discrepancy"},
@@ -32,11 +32,11 @@ LAYERS = (
     {"forecasting", "storage"},
     {"stacking", "planning.allocation", "planning.versus"},
     {"backtesting", "chains", "planning.lifetimes", "planning.spending"},
-    {"comparison"},
+    {"comparison", "planning.attainable"},
     {"documents", "plots"},
     {"cli.options", "cli.printing"},
     {"cli.sources"},
-    {"cli.fitting", "cli.planning", "cli.studies", "cli.listing"},
+    {"cli.fitting", "cli.limits", "cli.planning", "cli.studies", "cli.listing"},
     {"cli.app"},
 )
 """Modules of the package, the lowest first: each imports only from layers below its own."""
@@ -94,7 +94,15 @@ except SystemExit as left:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["plan", "--help"], ["laws"], ["laws", "chinchilla"], ["datasets"], ["datasets", "chinchilla"]],
+    [
+        ["--help"],
+        ["plan", "--help"],
+        ["laws"],
+        ["laws", "chinchilla"],
+        ["datasets"],
+        ["datasets", "chinchilla"],
+        ["limits"],
+    ],
     ids=" ".join,
 )
 def test_commands_that_sample_nothing_load_nothing_heavy(arguments):

@@ -22,6 +22,7 @@ _COMMANDS = {
     "predict": "fitting",
     "cost": "planning",
     "versus": "planning",
+    "limits": "limits",
     "backtest": "studies",
     "compare": "studies",
     "laws": "listing",

@@ -1,5 +1,6 @@
 """The compute-optimal run for money: what dollars buy is as uncertain as prices, and that reaches N*, D* and loss."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,20 +80,47 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
     two_inputs(first_fit(fit).law)
     n = len(next(iter(first_fit(fit).parameters.values())))
     bought = replace(cost or Cost(), draws=n, seed=seed).compute(dollars)
-    compute, sums = bought.to_numpy(), bought["dollars"].to_numpy()
-    each = {name: _draws(member, compute, sums, seed) for name, member in members(fit).items()}
-    middle = np.median(compute, axis=0)
-    largest = int(sums.argmax())
-    place = f"for {format_quantity(sums[largest])} dollars"
-    named = {"latent": f"{first_fit(fit).outcome} {place}", "N": f"N* {place}"}
+    places = [f"for {format_quantity(each)} dollars" for each in bought["dollars"].to_numpy()]
+    draws, warnings = optimum_at(fit, bought, places, seed=seed)
+    return Spending(draws, warnings)
+
+
+def optimum_at(
+    fit: Posterior, compute: xr.DataArray, places: Sequence[str], *, seed: int = 0
+) -> tuple[xr.Dataset, tuple[str, ...]]:
+    """Compute-optimal N and D at compute that is itself uncertain.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D; compute is 6 N D.
+    compute : xarray.DataArray
+        FLOP; dims draw, as many as the posterior has in all its chains, and budget. Coordinates of ``budget`` are kept.
+    places : sequence of str
+        What to call each budget in warnings, such as ``"for 1M dollars"``.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    draws : xarray.Dataset
+        As :attr:`Spending.draws`.
+    warnings : tuple of str
+    """
+    values = compute.to_numpy()
+    coords = {name: coord for name, coord in compute.coords.items() if coord.dims == ("budget",)}
+    each = {name: _draws(member, values, seed).assign_coords(coords) for name, member in members(fit).items()}
+    middle = np.median(values, axis=0)
+    largest = int(middle.argmax())
+    named = {"latent": f"{first_fit(fit).outcome} {places[largest]}", "N": f"N* {places[largest]}"}
     doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
-    return Spending(
-        draws=joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
-        warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), middle)),
+    return (
+        joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
+        (*fit.warnings, *doubts, *compute_warnings(first_fit(fit), middle)),
     )
 
 
-def _draws(fit: Fit, compute: Array, dollars: Array, seed: int) -> xr.Dataset:
+def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
     """The best run of each draw at its own compute, shape (sample, budget)."""
     rng = np.random.default_rng([seed, 1])
     columns = [_best_at(fit, compute[:, i], seed) for i in range(compute.shape[1])]
@@ -108,7 +136,7 @@ def _draws(fit: Fit, compute: Array, dollars: Array, seed: int) -> xr.Dataset:
         "loss": inverse(add_noise(fit, best, latent, rng)),
     }
     variables = {name: ((*SAMPLE_DIMS, "budget"), fit.in_chains(value)) for name, value in values.items()}
-    return xr.Dataset(variables, coords={**fit.sample_coords, "dollars": ("budget", dollars)})
+    return xr.Dataset(variables, coords=fit.sample_coords)
 
 
 def _best_at(fit: Fit, compute: Array, seed: int) -> tuple[Array, Array]:
