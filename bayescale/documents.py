@@ -133,7 +133,9 @@ def limits_document(found: Limits, fit: Posterior | None = None, reached: Attain
     for i, year in enumerate(quantities["year"].to_numpy()):
         at = {str(name): _at(draws.isel(year=i), _QUARTILES) for name, draws in quantities.data_vars.items()}
         binding = found.binding.isel(year=i)
-        limits = {str(name): {**at[name], "binds": float(binding.sel(limit=name))} for name in binding["limit"].values}
+        limits = {
+            str(name): {**at[name], "binds": float(binding.sel(limit=name))} for name in binding["limit"].to_numpy()
+        }
         both = {name: at[name] for name in (LARGEST, TREND)}
         years.append({"year": float(year), "limits": limits, **both, "overtaken": float(found.overtaken[i])})
     document = {

@@ -1,6 +1,5 @@
 """The command on limits to training: how large a run can get by a year, what stops it, and what it could attain."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +61,8 @@ def limits(
         return
     _check(runs, plot, {"since": since, "then": then, **options})
     found = limits_by(years, read_outlook(file or SHIPPED), seed=seed)
+    if since is not None:
+        found.effective(since)  # refuses a year that makes no sense, before anything is fitted
     if runs is not None and then is not None:
         check_second_step(then, runs, **options)
     fitted, reached, certified = None, None, True
@@ -121,12 +122,12 @@ def _show(found: "Limits", interval: float) -> None:
         rows = [
             {
                 "limit": titles[row["quantity"]],
-                f"training compute (FLOP), median [{interval:.0%} interval]": interval_of(row, 3),
+                "training compute (FLOP)": interval_of(row, 3),
                 "P(it binds)": f"{row['binds']:.2f}" if row["binds"] >= 0 else "",
             }
             for row in block.to_dict("records")
         ]
-        print_table(rows, f"Limits to a training run in {year:g}")
+        print_table(rows, f"Limits to a training run in {year:g}, median [{interval:.0%} interval]")
         overtaken = float(found.overtaken.sel(year=year))
         print_lines(f"P(the trend lies above the largest feasible run in {year:g}) = {overtaken:.2f}")
     from bayescale.intervals import summary_table
@@ -143,5 +144,5 @@ def _show(found: "Limits", interval: float) -> None:
 def _show_attained(fitted: "Posterior", reached: "Attainable", interval: float) -> None:
     print_head(fitted)
     rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)
-    print_table(rows, f"What the law says of a run that large, if it holds so far: median [{interval:.0%} interval]")
+    print_table(rows, f"A compute-optimal run that large, if the law holds so far: median [{interval:.0%} interval]")
     print_remarks(reached.warnings, ())

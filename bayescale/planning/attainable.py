@@ -12,11 +12,10 @@ import xarray as xr
 
 from bayescale.chains import Chain
 from bayescale.ensembles import Posterior, first_fit
-from bayescale.errors import QuantityError
 from bayescale.forecasting import Forecast
 from bayescale.intervals import DEFAULT_MASS, quantity_table
 from bayescale.planning.allocation import UNITS, two_inputs
-from bayescale.planning.limits import Limits, check_year
+from bayescale.planning.limits import Limits
 from bayescale.planning.spending import optimum_at
 
 
@@ -85,7 +84,8 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     first = first_fit(posterior)
     two_inputs(first.law)
     n = len(next(iter(first.parameters.values())))
-    compute = _effective(found, since).isel(draw=np.arange(n) % found.draws.sizes["draw"])
+    largest = found.draws["largest"] if since is None else found.effective(since)
+    compute = largest.isel(draw=np.arange(n) % found.draws.sizes["draw"])
     years = compute["year"].to_numpy()
     by_budget = xr.DataArray(compute.to_numpy(), dims=("draw", "budget"), coords={"year": ("budget", years)})
     draws, warnings = optimum_at(posterior, by_budget, [f"in {year:g}" for year in years], seed=seed)
@@ -100,16 +100,3 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     then = given.following(bands, seed=seed)
     score = then.draws["predictive"].rename(point="budget")
     return Attainable(shown.assign({then.outcome: score}), then.warnings)
-
-
-def _effective(found: Limits, since: float | None) -> xr.DataArray:
-    """The largest feasible compute in FLOP of the year that the runs are of; dims draw and year."""
-    largest = found.draws["largest"]
-    if since is None:
-        return largest
-    check_year(since)
-    first = float(largest["year"].min())
-    if since > first:
-        raise QuantityError(f"the runs' year {since:g} comes after {first:g}: give the year in which they were trained")
-    gained = found.draws["efficiency_growth"] ** (largest["year"] - since)
-    return (largest * gained).transpose("draw", "year")

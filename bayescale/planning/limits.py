@@ -199,6 +199,24 @@ class Limits:
         trend = str(self.draws["trend"].attrs["title"])
         return {**{str(name): str(title) for name, title in own}, LARGEST: "Largest feasible run", TREND: trend}
 
+    def effective(self, since: float) -> xr.DataArray:
+        """The largest feasible run in FLOP of an earlier year, whose algorithms needed more of them for the same loss.
+
+        Raises
+        ------
+        QuantityError
+            If that year is not between 2000 and 2100, or not before all years of the limits.
+        """
+        check_year(since)
+        largest = self.draws["largest"]
+        first = float(largest["year"].min())
+        if since > first:
+            raise QuantityError(
+                f"the runs' year {since:g} comes after {first:g}: give the year in which they were trained"
+            )
+        gained = self.draws["efficiency_growth"] ** (largest["year"] - since)
+        return (largest * gained).transpose("draw", "year")
+
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per year and quantity: median and equal-tailed interval, FLOP; and the probability that it binds."""
         quantities = self.quantities
