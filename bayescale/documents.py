@@ -151,7 +151,8 @@ def limits_document(found: Limits, fit: Posterior | None = None, reached: Attain
             {"year": float(draws["year"]), **{str(name): _at(draws[name], _QUARTILES) for name in names}}
             for draws in (reached.draws.isel(budget=i) for i in range(reached.draws.sizes["budget"]))
         ]
-        document = {**fit_document(fit), **document, "warnings": [*found.warnings, *reached.warnings]}
+        remarks = {"warnings": [*found.warnings, *reached.warnings], "notes": [*found.notes, *fit.notes]}
+        document = {**fit_document(fit), **document, **remarks}
     return {key: _finite(value) for key, value in document.items()}
 
 

@@ -432,10 +432,10 @@ class _Table:
                 raise self.fault(f"no such key; {hint}", key)
 
     def table(self, key: str) -> "_Table":
-        found = self._get(key)
+        found, place = self._get(key), f"{self.name}.{key}" if self.name else key
         if not isinstance(found, dict):
-            raise self.fault(f"{found!r} is not a table: write [{key}] and its keys below", key)
-        return _Table(found, self.source, f"{self.name}.{key}" if self.name else key)
+            raise self.fault(f"{found!r} is not a table: write [{place}] and its keys below", key)
+        return _Table(found, self.source, place)
 
     def text(self, key: str) -> str:
         found = self._get(key)
@@ -457,9 +457,10 @@ class _Table:
 
     def quantiles(self, key: str) -> Quantiles:
         """Quantiles by their names, such as q10 and q90."""
+        found = self._get(key)
+        if not isinstance(found, dict) or len(found) < 2:
+            raise self.fault(f"{found!r} are not two quantiles or more: write it as {{ q10 = 1, q90 = 2 }}", key)
         table = self.table(key)
-        if len(table.entries) < 2:
-            raise table.fault(f"{len(table.entries)} quantiles: give two or more, such as q10 and q90")
         pairs = []
         for name in table.entries:
             match = _QUANTILE.fullmatch(name)
