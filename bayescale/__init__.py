@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from bayescale.planning.lifetimes import Lifetime as Lifetime
     from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
     from bayescale.planning.limits import Limits as Limits
-    from bayescale.planning.limits import Outlook as Outlook
     from bayescale.planning.limits import limits as limits
-    from bayescale.planning.limits import read_outlook as read_outlook
+    from bayescale.planning.outlook import Outlook as Outlook
+    from bayescale.planning.outlook import read_outlook as read_outlook
     from bayescale.planning.spending import optimum_for as optimum_for
     from bayescale.planning.versus import versus as versus
     from bayescale.pooling import Pooled as Pooled
@@ -62,7 +62,7 @@ _HOME = {
     "Pooled": "pooling",
     "Lifetime": "planning.lifetimes",
     "Limits": "planning.limits",
-    "Outlook": "planning.limits",
+    "Outlook": "planning.outlook",
     "attainable": "planning.attainable",
     "fit_chain": "chains",
     "lifetime_optimum": "planning.lifetimes",
@@ -88,7 +88,7 @@ _HOME = {
     "load_law": "catalog",
     "optimum": "planning.allocation",
     "optimum_for": "planning.spending",
-    "read_outlook": "planning.limits",
+    "read_outlook": "planning.outlook",
     "save": "storage",
     "versus": "planning.versus",
     "with_log_likelihood": "fitting",

@@ -14,7 +14,8 @@ from bayescale.intervals import SAMPLE_DIMS, quantiles
 from bayescale.planning.allocation import Optimum
 from bayescale.planning.attainable import Attainable
 from bayescale.planning.lifetimes import Lifetime
-from bayescale.planning.limits import LARGEST, TREND, Limits
+from bayescale.planning.limits import Limits
+from bayescale.planning.outlook import LARGEST, TREND
 from bayescale.planning.spending import Spending
 from bayescale.planning.versus import Versus
 from bayescale.pooling import Pooled

@@ -13,7 +13,8 @@ from bayescale.fitting import Fit
 from bayescale.forecasting import forecast
 from bayescale.intervals import DEFAULT_MASS, quantiles, tail_probabilities
 from bayescale.planning.allocation import optimum
-from bayescale.planning.limits import LARGEST, TREND, Limits
+from bayescale.planning.limits import Limits
+from bayescale.planning.outlook import LARGEST, TREND
 from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bayescale import fitting
-from bayescale.planning.limits import SHIPPED, read_outlook
+from bayescale.planning.outlook import SHIPPED, read_outlook
 
 
 @pytest.fixture(autouse=True)
@@ -73,10 +73,9 @@ def test_what_follows_from_the_loss_is_shown(run_cli):
     assert "there the second step extrapolates too" in out
 
 
-@pytest.mark.parametrize("ending", ["png", "svg"])
-def test_limits_are_drawn(run_cli, elsewhere, ending):
-    assert run_cli("limits", "--plot", f"limits.{ending}")[0] == 0
-    assert [path.name for path in elsewhere.iterdir()] == [f"limits.{ending}"]
+def test_limits_are_drawn(run_cli, elsewhere):
+    assert run_cli("limits", "--plot", "limits.png")[0] == 0
+    assert [path.name for path in elsewhere.iterdir()] == ["limits.png"]
 
 
 BAD_INPUT = {

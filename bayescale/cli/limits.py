@@ -53,8 +53,8 @@ def limits(
     **options: Any,
 ) -> None:
     """The largest feasible training run by a year, which limit binds, and with RUNS the loss it allows."""
-    from bayescale.planning.limits import SHIPPED, read_outlook
     from bayescale.planning.limits import limits as limits_by
+    from bayescale.planning.outlook import SHIPPED, read_outlook
 
     if write is not None:
         _write(SHIPPED, write)

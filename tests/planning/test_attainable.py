@@ -7,7 +7,8 @@ from bayescale.chains import fit_chain
 from bayescale.errors import LawError, QuantityError
 from bayescale.planning.allocation import optimum
 from bayescale.planning.attainable import attainable
-from bayescale.planning.limits import Growth, Outlook, Quantiles, Trend, limits
+from bayescale.planning.limits import limits
+from bayescale.planning.outlook import Growth, Outlook, Quantiles, Trend
 
 
 @pytest.fixture(scope="module")
