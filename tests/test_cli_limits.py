@@ -49,6 +49,9 @@ def test_numbers_of_ones_own_are_written_edited_and_read(run_cli, elsewhere):
     path = elsewhere / "mine.toml"
     assert path.read_bytes() == SHIPPED.read_bytes()
     assert run_cli("limits", "--file", "mine.toml")[1] == run_cli("limits")[1]
+    status, _, err = run_cli("limits", "--write", "mine.toml")
+    assert status == 2
+    assert "mine.toml exists already" in err
     path.write_text(path.read_text().replace("correlation = 0.3", "correlation = 1"))
     assert read_outlook(path).correlation == 1
     assert "rank correlation 1 between" in run_cli("limits", "--file", "mine.toml")[1]
@@ -70,6 +73,7 @@ def test_what_follows_from_the_loss_is_shown(run_cli):
     status, out, _ = run_cli("limits", "gadre:c4", *options)
     assert status == 0
     assert "error (fraction)" in out
+    assert out.count("on gadre:c4: 34 runs") == 2
     assert "there the second step extrapolates too" in out
 
 

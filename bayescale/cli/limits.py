@@ -1,5 +1,6 @@
 """The command on limits to training: how large a run can get by a year, what stops it, and what it could attain."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,12 @@ def limits(
         found.effective(since)  # refuses a year that makes no sense, before anything is fitted
     if runs is not None and then is not None:
         check_second_step(then, runs, **options)
-    fitted, reached, certified = None, None, True
+    fitted: Posterior | None = None
+    steps: list[Posterior] = []
+    reached: Attainable | None = None
     if runs is not None:
         fitted = fitted_from(runs, seed, **options)
-        reached, certified = _attain(found, fitted, runs, since, then, seed, **options)
+        steps, reached = _attain(found, fitted, runs, since, then, seed, **options)
     if plot is not None:
         from bayescale.plots import plot_limits, save_figure
 
@@ -79,10 +82,10 @@ def limits(
         print_json(limits_document(found, fitted, reached))
     else:
         _show(found, interval)
-        if fitted is not None and reached is not None:
-            _show_attained(fitted, reached, interval)
-        print_remarks(found.warnings, (*found.notes, *(() if fitted is None else fitted.notes)))
-    leave(certified)
+        if reached is not None:
+            _show_attained(steps, reached, interval)
+        print_remarks(found.warnings, tuple(dict.fromkeys((*found.notes, *(note for s in steps for note in s.notes)))))
+    leave(all(step.certified for step in steps))
 
 
 def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
@@ -101,6 +104,8 @@ def _write(shipped: Path, path: Path) -> None:
     from bayescale.files import check_output, replacing
 
     check_output(path, (".toml",))
+    if path.exists():
+        raise click.UsageError(f"--write: {path} exists already, and may hold your numbers: name another file")
     with replacing(path) as temporary:
         temporary.write_bytes(shipped.read_bytes())
     print_lines(f"written to {path}: edit it, and read it by --file {path}")
@@ -108,12 +113,14 @@ def _write(shipped: Path, path: Path) -> None:
 
 def _attain(
     found: "Limits", fitted: "Posterior", runs: str, since: float | None, then: str | None, seed: int, **options: Any
-) -> tuple["Attainable", bool]:
-    """What the limits allow, and whether all draws behind it are certified."""
+) -> tuple[list["Posterior"], "Attainable"]:
+    """The posteriors of each step, and what they say that limits allow."""
     from bayescale.planning.attainable import attainable
 
-    given = fitted if then is None else chain_from(fitted, runs, then, seed, **options)
-    return attainable(found, given, since=since, seed=seed), given.certified
+    if then is None:
+        return [fitted], attainable(found, fitted, since=since, seed=seed)
+    chain = chain_from(fitted, runs, then, seed, **options)
+    return [fitted, chain.second], attainable(found, chain, since=since, seed=seed)
 
 
 def _show(found: "Limits", interval: float) -> None:
@@ -141,8 +148,9 @@ def _show(found: "Limits", interval: float) -> None:
     print_lines(f"Factors a year: {', '.join(f'{words} {factor}' for words, factor in growth.items())}")
 
 
-def _show_attained(fitted: "Posterior", reached: "Attainable", interval: float) -> None:
-    print_head(fitted)
+def _show_attained(steps: Sequence["Posterior"], reached: "Attainable", interval: float) -> None:
+    for step in steps:
+        print_head(step)
     rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)
     print_table(rows, f"A compute-optimal run that large, if the law holds so far: median [{interval:.0%} interval]")
     print_remarks(reached.warnings, ())

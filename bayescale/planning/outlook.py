@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.errors import LimitsError
-from bayescale.quantities import format_quantity
 from bayescale.tables import nearest
 
 Array = NDArray[np.float64]
@@ -44,6 +43,11 @@ class Quantiles:
     probabilities, values : tuple of float
         At least two, both increasing.
 
+    Raises
+    ------
+    LimitsError
+        If they are not.
+
     Examples
     --------
     >>> growth = Quantiles((0.1, 0.9), (4.0, 5.0))
@@ -53,6 +57,16 @@ class Quantiles:
 
     probabilities: tuple[float, ...]
     values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        pairs = list(zip(self.probabilities, self.values, strict=True))
+        if len(pairs) < 2:
+            raise LimitsError("fewer than two quantiles: give two or more, such as q10 and q90")
+        for (low_p, low), (high_p, high) in pairwise(pairs):
+            if not (0 < low_p < high_p < 1 and 0 < low < high):
+                raise LimitsError(
+                    f"{high:g} at {high_p:.3g} does not follow {low:g} at {low_p:.3g}: quantiles increase"
+                )
 
     def at(self, scores: Array) -> Array:
         """The quantity at normal scores, such as 0 for its median and 1.2816 for its 90 % quantile."""
@@ -130,6 +144,11 @@ class Outlook:
     efficiency : Growth
         Of algorithms: the factor is by how much less compute they need for the same loss.
 
+    Raises
+    ------
+    LimitsError
+        If there are no limits, or the correlation is out of range.
+
     Examples
     --------
     >>> from dataclasses import replace
@@ -142,8 +161,15 @@ class Outlook:
     frontier: Trend
     efficiency: Growth
 
+    def __post_init__(self) -> None:
+        if not self.limits:
+            raise LimitsError("no limit is in use: use one, by use = true in a file")
+        if not 0 <= self.correlation <= 1:
+            raise LimitsError(f"correlation: {self.correlation:g} is not a number from 0 to 1")
+
 
 _GROWTH_KEYS = frozenset({"title", "growth", "source", "assumed"})
+_TAKEN = frozenset({LARGEST, TREND, "chain", "draw", "year", "limit", "title"})
 _QUANTILE = re.compile(r"q(\d{1,2}(?:\.\d+)?)")
 
 
@@ -174,13 +200,12 @@ def read_outlook(path: str | Path = SHIPPED) -> Outlook:
     document.check_keys({"year", "correlation", "limits", "frontier", "efficiency"})
     year, tables = document.number("year", *YEARS), document.table("limits")
     each = {name: tables.table(name) for name in tables.entries}
-    for name in (LARGEST, TREND):
-        if name in each:
-            raise each[name].fault(f"the name {name!r} is taken: call it another")
+    for name in _TAKEN & each.keys():
+        raise each[name].fault(f"the name {name!r} is taken: call it another")
     known = {name: (_trend(table, {"use"}, year), table.flag("use")) for name, table in each.items()}
     used = {name: trend for name, (trend, use) in known.items() if use}
     if not used:
-        raise tables.fault("no limit is in use: write use = true in one of them")
+        raise tables.fault("none is in use: write use = true in one of them")
     frontier_table, efficiency = document.table("frontier"), document.table("efficiency")
     frontier = _trend(frontier_table, {"year"}, frontier_table.number("year", *YEARS))
     efficiency.check_keys(_GROWTH_KEYS)
@@ -195,12 +220,12 @@ def read_outlook(path: str | Path = SHIPPED) -> Outlook:
 
 def _trend(table: "_Table", more: set[str], year: float) -> Trend:
     table.check_keys(_GROWTH_KEYS | {"flop"} | more)
-    return Trend(**_growth(table), year=year, flop=table.quantiles("flop"))
+    return Trend(**_growth(table), year=year, flop=table.quantiles("flop", 1.0, 1e60))
 
 
 def _growth(table: "_Table") -> dict[str, Any]:
     texts = {key: table.text(key) for key in ("title", "source", "assumed")}
-    return {**texts, "growth": table.quantiles("growth")}
+    return {**texts, "growth": table.quantiles("growth", 0.01, 100.0)}
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -259,26 +284,23 @@ class _Table:
             raise self.fault(f"{found!r} is not a number from {low:g} to {high:g}", key)
         return float(found)
 
-    def quantiles(self, key: str) -> Quantiles:
-        """Quantiles by their names, such as q10 and q90."""
+    def quantiles(self, key: str, low: float, high: float) -> Quantiles:
+        """Quantiles by their names, such as q10 and q90, with values between two bounds."""
         found = self._get(key)
-        if not isinstance(found, dict) or len(found) < 2:
-            raise self.fault(f"{found!r} are not two quantiles or more: write it as {{ q10 = 1, q90 = 2 }}", key)
+        if not isinstance(found, dict):
+            raise self.fault(f"{found!r} is not a set of quantiles: write it as {{ q10 = 1, q90 = 2 }}", key)
         table = self.table(key)
         pairs = []
         for name in table.entries:
             match = _QUANTILE.fullmatch(name)
             if match is None or not float(match[1]) > 0:
                 raise table.fault("is not a quantile: name them q10 for the 10 % quantile, up to q99", name)
-            pairs.append((float(match[1]) / 100, table.number(name, 1e-300, 1e300), name))
-        pairs.sort()
-        for (low_p, low, _), (high_p, high, name) in pairwise(pairs):
-            if not (low_p < high_p and low < high):
-                raise table.fault(
-                    f"{format_quantity(high)} is not above {format_quantity(low)}, a lower quantile", name
-                )
-        probabilities, values, _ = zip(*pairs, strict=True)
-        return Quantiles(probabilities, values)
+            pairs.append((float(match[1]) / 100, table.number(name, low, high)))
+        probabilities, values = zip(*sorted(pairs), strict=True) if pairs else ((), ())
+        try:
+            return Quantiles(probabilities, values)
+        except LimitsError as error:
+            raise table.fault(str(error)) from None
 
     def _get(self, key: str) -> Any:
         if key not in self.entries:

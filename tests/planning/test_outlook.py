@@ -1,12 +1,13 @@
 """Files of limits: what they say is read, and what they should not say is refused, with the key and the cure."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from bayescale.errors import LimitsError
 from bayescale.planning.limits import limits
-from bayescale.planning.outlook import SHIPPED, read_outlook
+from bayescale.planning.outlook import SHIPPED, Quantiles, read_outlook
 
 SHIPPED_TEXT = SHIPPED.read_text()
 
@@ -32,7 +33,7 @@ FAULTS = {
         "limits.power.used: no such key; did you mean 'use'?",
     ),
     "a missing number": ("correlation = 0.3", "", "correlation: is missing"),
-    "a missing source": ("source =", "assumed_source =", "limits.power.assumed_source: no such key"),
+    "a missing source": ("source =", "# source =", "limits.power.source: is missing"),
     "a correlation of sizes": ("correlation = 0.3", "correlation = 30", "correlation: 30 is not a number from 0 to 1"),
     "a negative correlation": (
         "correlation = 0.3",
@@ -48,9 +49,17 @@ FAULTS = {
         "limits.power = 3\n[limits.fuel]",
         "limits.power: 3 is not a table: write [limits.power] and its keys below",
     ),
-    "falling quantiles": ("q25 = 7.3e28", "q25 = 7.3e29", "limits.power.flop.q50: 1.9e+29 is not above 7.3e+29"),
-    "equal quantiles": ("q25 = 7.3e28", "q25 = 2.5e28", "limits.power.flop.q25: 2.5e+28 is not above 2.5e+28"),
-    "a negative quantile": ("q25 = 7.3e28", "q25 = -1", "limits.power.flop.q25: -1 is not a number from 1e-300"),
+    "falling quantiles": (
+        "q25 = 7.3e28",
+        "q25 = 7.3e29",
+        "limits.power.flop: 1.9e+29 at 0.5 does not follow 7.3e+29 at 0.25",
+    ),
+    "equal quantiles": (
+        "q25 = 7.3e28",
+        "q25 = 2.5e28",
+        "limits.power.flop: 2.5e+28 at 0.25 does not follow 2.5e+28 at 0.1",
+    ),
+    "a negative quantile": ("q25 = 7.3e28", "q25 = -1", "limits.power.flop.q25: -1 is not a number from 1 to"),
     "an infinite quantile": ("q90 = 1.5e30", "q90 = inf", "limits.power.flop.q90: inf is not a number from"),
     "a wordy quantile": ("q25 = 7.3e28", 'q25 = "7.3e28"', "limits.power.flop.q25: '7.3e28' is not a number"),
     "a probability above one": (
@@ -63,15 +72,18 @@ FAULTS = {
     "one quantile": (
         POWER,
         "flop = { q50 = 1.9e29 }",
-        "limits.power.flop: {'q50': 1.9e+29} are not two quantiles or more",
+        "limits.power.flop: fewer than two quantiles: give two or more",
     ),
     "no quantiles": (
         POWER,
         "flop = 1.9e29",
-        "limits.power.flop: 1.9e+29 are not two quantiles or more: write it as { q10",
+        "limits.power.flop: 1.9e+29 is not a set of quantiles: write it as { q10",
     ),
     "a use that is a number": ("use = true", "use = 1", "limits.power.use: 1 is neither true nor false"),
     "an empty title": ('"Chips"', '" "', "limits.chips.title: ' ' is not a text"),
+    "an empty set of quantiles": (POWER, "flop = {}", "limits.power.flop: fewer than two quantiles"),
+    "growth in per cent": ("q90 = 2.0", "q90 = 200", "limits.power.growth.q90: 200 is not a number from 0.01 to 100"),
+    "a name of an axis": ("[limits.power]", "[limits.year]", "limits.year: the name 'year' is taken"),
     "a taken name": ("[limits.power]", "[limits.trend]", "limits.trend: the name 'trend' is taken: call it another"),
     "no growth of the frontier": ("growth = { q10 = 4, q90 = 5 }", "", "frontier.growth: is missing"),
     "broken TOML": ("year = 2030", "year 2030", "is not TOML (Expected"),
@@ -98,5 +110,20 @@ def test_files_that_are_none_are_refused(tmp_path):
     with pytest.raises(LimitsError, match="is not TOML"):
         read_outlook(tmp_path / "latin.toml")
     (tmp_path / "off.toml").write_text(SHIPPED_TEXT.replace("use = true", "use = false"))
-    with pytest.raises(LimitsError, match="limits: no limit is in use: write use = true in one of them"):
+    with pytest.raises(LimitsError, match="limits: none is in use: write use = true in one of them"):
         read_outlook(tmp_path / "off.toml")
+
+
+def test_what_is_made_by_hand_is_checked_too():
+    with pytest.raises(LimitsError, match=r"correlation: 1\.5 is not a number from 0 to 1"):
+        replace(read_outlook(), correlation=1.5)
+    with pytest.raises(LimitsError, match="no limit is in use"):
+        replace(read_outlook(), limits={})
+    for probabilities, values in (
+        ((0.1, 0.1), (1, 2)),
+        ((0.1, 0.9), (2, 1)),
+        ((0.1, 1.0), (1, 2)),
+        ((0.1, 0.9), (0, 1)),
+    ):
+        with pytest.raises(LimitsError, match="quantiles increase"):
+            Quantiles(probabilities, values)
