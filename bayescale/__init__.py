@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from bayescale.planning.allocation import Optimum as Optimum
     from bayescale.planning.allocation import optimum as optimum
     from bayescale.planning.answers import Answer as Answer
+    from bayescale.planning.attainable import Attainable as Attainable
+    from bayescale.planning.attainable import attainable as attainable
     from bayescale.planning.choices import Choice as Choice
     from bayescale.planning.choices import robust_choice as robust_choice
     from bayescale.planning.costs import Cost as Cost
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
     from bayescale.planning.lifetimes import Lifetime as Lifetime
     from bayescale.planning.lifetimes import lifetime_budget as lifetime_budget
     from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
+    from bayescale.planning.limits import Limits as Limits
+    from bayescale.planning.limits import limits as limits
+    from bayescale.planning.outlook import Outlook as Outlook
+    from bayescale.planning.outlook import read_outlook as read_outlook
     from bayescale.planning.purchases import next_dollar as next_dollar
     from bayescale.planning.recipes import compare_recipes as compare_recipes
     from bayescale.planning.recipes import crossing as crossing
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Answer": "planning.answers",
+    "Attainable": "planning.attainable",
     "Backtest": "backtesting",
     "BayescaleError": "errors",
     "Chain": "chains",
@@ -72,11 +79,14 @@ _HOME = {
     "LOGIT": "links",
     "Law": "law",
     "Lifetime": "planning.lifetimes",
+    "Limits": "planning.limits",
     "Optimum": "planning.allocation",
+    "Outlook": "planning.outlook",
     "Parameter": "law",
     "Pooled": "pooling",
     "Prior": "law",
     "Runs": "runs",
+    "attainable": "planning.attainable",
     "backtest": "backtesting",
     "compare": "comparison",
     "compare_recipes": "planning.recipes",
@@ -90,6 +100,7 @@ _HOME = {
     "law_names": "catalog",
     "lifetime_budget": "planning.lifetimes",
     "lifetime_optimum": "planning.lifetimes",
+    "limits": "planning.limits",
     "load": "storage",
     "load_card": "catalog",
     "load_dataset": "catalog",
@@ -97,6 +108,7 @@ _HOME = {
     "next_dollar": "planning.purchases",
     "optimum": "planning.allocation",
     "optimum_for": "planning.spending",
+    "read_outlook": "planning.outlook",
     "robust_choice": "planning.choices",
     "save": "storage",
     "scale_up": "planning.tradeoffs",

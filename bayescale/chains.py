@@ -96,14 +96,41 @@ class Chain:
         each = [np.atleast_1d(np.asarray(values, dtype=float)) for values in (*first.values(), *settings.values())]
         points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
         bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
-        settings = {name: points[name] for name in settings}
-        rng = np.random.default_rng([seed, 1])
+        return self.following(bands, seed=seed, **{name: points[name] for name in settings})
+
+    def following(self, bands: Forecast, *, seed: int = 0, **settings: ArrayLike) -> Forecast:
+        """Forecast the second outcome of runs whose first outcome is known as draws.
+
+        Parameters
+        ----------
+        bands : Forecast
+            Of the first outcome, from the first posterior.
+        seed : int
+            Of the noise of the second step.
+        **settings : array_like, shape (point,) or scalar
+            Of the second law, such as ``chance``.
+
+        Returns
+        -------
+        Forecast
+            As of :meth:`forecast`.
+
+        Raises
+        ------
+        LawError
+            If a setting is missing, unknown or makes no sense.
+        """
+        known = {setting.name for setting in self.second.law.settings}
+        if unknown := sorted(settings.keys() - known):
+            raise LawError(f"law {self.second.law.name!r} has no setting {', '.join(unknown)}: leave it out")
         n_points = bands.draws.sizes["point"]
+        given_settings = {k: np.broadcast_to(v, n_points) for k, v in _settings(self.second, settings).items()}
+        rng = np.random.default_rng([seed, 1])
         between = {name: bands.draws[name].to_numpy().reshape(-1, n_points) for name in ("latent", "predictive")}
         errors = np.hsplit(_error(self.second, np.hstack(list(between.values())), rng), 2)
         variables = {}
         for (name, values), error in zip(between.items(), errors, strict=True):
-            given = {self.second.law.input_names[0]: values, **settings}
+            given = {self.second.law.input_names[0]: values, **given_settings}
             on_link = link_mean(self.second, given) + error
             if name == "predictive":
                 on_link = add_noise(self.second, given, on_link, rng)
@@ -111,7 +138,7 @@ class Chain:
             variables[name] = ((*SAMPLE_DIMS, "point"), shaped, {"units": self.second.law.outcome_unit})
         draws = xr.Dataset(variables, coords=bands.draws.coords)
         return Forecast(
-            draws=draws.assign_coords({name: ("point", values) for name, values in settings.items()}),
+            draws=draws.assign_coords({name: ("point", values) for name, values in given_settings.items()}),
             outcome=self.second.outcome,
             unit=self.second.law.outcome_unit,
             warnings=tuple(dict.fromkeys((*bands.warnings, *self.second.warnings, *_beyond(self.second, bands)))),

@@ -13,8 +13,11 @@ from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
 from bayescale.planning.allocation import Optimum
 from bayescale.planning.answers import Answer
+from bayescale.planning.attainable import Attainable
 from bayescale.planning.choices import Choice
 from bayescale.planning.lifetimes import Lifetime
+from bayescale.planning.limits import Limits
+from bayescale.planning.outlook import LARGEST, TREND
 from bayescale.planning.spending import Spending
 from bayescale.planning.versus import Versus
 from bayescale.pooling import Pooled
@@ -152,6 +155,39 @@ def cost_document(bill: xr.Dataset) -> dict[str, Any]:
         }
     )
     return document
+
+
+def limits_document(found: Limits, fit: Posterior | None = None, reached: Attainable | None = None) -> dict[str, Any]:
+    """Each limit (FLOP) by year with the probability that it binds, and the least of them beside the trend.
+
+    Given a fit and what it says could be attained, also these.
+    """
+    quantities, growth = found.quantities, found.growth
+    years = []
+    for i, year in enumerate(quantities["year"].to_numpy()):
+        at = {str(name): _at(draws.isel(year=i), _QUARTILES) for name, draws in quantities.data_vars.items()}
+        binding = found.binding.isel(year=i)
+        limits = {
+            str(name): {**at[name], "binds": float(binding.sel(limit=name))} for name in binding["limit"].to_numpy()
+        }
+        both = {name: at[name] for name in (LARGEST, TREND)}
+        years.append({"year": float(year), "limits": limits, **both, "overtaken": float(found.overtaken[i])})
+    document = {
+        "unit": "FLOP",
+        "years": years,
+        **{str(name): _at(draws, _QUARTILES) for name, draws in growth.data_vars.items()},
+        "warnings": list(found.warnings),
+        "notes": list(found.notes),
+    }
+    if fit is not None and reached is not None:
+        names = [name for name in reached.draws if name != "latent"]
+        document["attainable"] = [
+            {"year": float(draws["year"]), **{str(name): _at(draws[name], _QUARTILES) for name in names}}
+            for draws in (reached.draws.isel(budget=i) for i in range(reached.draws.sizes["budget"]))
+        ]
+        remarks = {"warnings": [*found.warnings, *reached.warnings], "notes": [*found.notes, *fit.notes]}
+        document = {**fit_document(fit), **document, **remarks}
+    return {key: _finite(value) for key, value in document.items()}
 
 
 def predict_document(bands: Forecast) -> dict[str, Any]:

@@ -9,6 +9,7 @@
     ├── LawError (ValueError)        a law that contradicts itself or does not fit its runs
     ├── SamplingError (RuntimeError) a posterior that cannot be sampled at all
     ├── FitFileError (ValueError)    a saved fit that cannot be read or trusted
+    ├── LimitsError (ValueError)     a file of limits to training that cannot be used
     └── OutputError (OSError)        a file that cannot be written
 
 Every message names the thing, its value, and what would be right. The command line turns each of them into one line
@@ -52,6 +53,10 @@ class SamplingError(BayescaleError, RuntimeError):
 
 class FitFileError(BayescaleError, ValueError):
     """A saved fit that is damaged, foreign, or belongs to another law or version."""
+
+
+class LimitsError(BayescaleError, ValueError):
+    """A file of limits to training that cannot be read, or whose numbers contradict themselves."""
 
 
 class OutputError(BayescaleError, OSError):

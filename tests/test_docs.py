@@ -1,15 +1,22 @@
 """The documentation: the numbers it shows are the committed results of the benchmarks."""
 
+import contextlib
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from bayescale.catalog import root
 from bayescale.fitting import fit_law
+from bayescale.planning.allocation import optimum
+from bayescale.planning.attainable import attainable
+from bayescale.planning.limits import limits
+from bayescale.planning.outlook import read_outlook
 
 ROOT = root("models").parent
 IDENTIFIABILITY = (ROOT / "docs/identifiability.md").read_text()
+LIMITS = (ROOT / "docs/limits.md").read_text()
 CASES = re.findall(r"<!-- fit: (.*?) -->\n(.*?)\n\n", IDENTIFIABILITY, flags=re.DOTALL)
 
 
@@ -51,6 +58,68 @@ def test_findings_on_pooling_are_the_committed_result():
     result = (ROOT / "benchmarks/results/pooling.txt").read_text().splitlines()
     (shown,) = re.findall(r"```text\n(.*?)```", (ROOT / "docs/pooling.md").read_text(), flags=re.DOTALL)
     assert set(shown.splitlines()) <= set(result)
+
+
+def table_under(heading, text):
+    """Cells of the first table under a heading."""
+    lines = text[text.index(f"## {heading}") :].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("| "))
+    rows = [line for line in lines[first + 2 : first + 12] if line.startswith("| ")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def band(draws, mass=0.8):
+    low, middle, high = draws.quantile([(1 - mass) / 2, 0.5, (1 + mass) / 2]).to_numpy()
+    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def test_the_limits_shown_are_those_that_the_command_prints(run_cli, tmp_path):
+    (command, *_), (shown, *_) = (
+        re.findall(rf"```{kind}\n(.*?)```", LIMITS, flags=re.DOTALL) for kind in ("console", "text")
+    )
+    with contextlib.chdir(tmp_path):
+        _, out, _ = run_cli(*command.split()[3:])
+    assert (tmp_path / "limits.png").exists()
+    printed = [" ".join(line.split()) for line in out.splitlines()]
+    for line in shown.splitlines():
+        assert " ".join(line.split()) in printed
+
+
+def test_limits_by_correlation_are_what_the_page_says():
+    rows = table_under("Is 2e29 FLOP feasible?", LIMITS)
+    assert [row[0] for row in rows] == ["0", "0.3", "0.6", "1"]
+    for correlation, *cells in rows:
+        found = limits(2030, replace(read_outlook(), correlation=float(correlation)))
+        largest = found.draws["largest"]
+        shares = [(largest > 2e29).mean().item(), found.binding.sel(limit="power").item(), found.overtaken.item()]
+        assert cells == [band(largest), *(f"{share:.2f}" for share in shares)]
+
+
+def test_limits_by_year_are_what_the_page_says():
+    rows = table_under("Other years", LIMITS)
+    assert [row[0] for row in rows] == ["2026", "2028", "2030", "2032"]
+    found = limits([float(row[0]) for row in rows])
+    for year, *cells in rows:
+        at = found.draws.sel(year=float(year))
+        overtaken = found.overtaken.sel(year=float(year)).item()
+        assert cells == [band(at["largest"]), band(at["trend"]), f"{overtaken:.2f}"]
+    words = "{} to {} for power, {} to {} for chips, {} to {} for data and {} to {} for latency"
+    factors = [value for limit in read_outlook().limits.values() for value in limit.growth.values]
+    assert words.format(*factors) in " ".join(LIMITS.split())
+
+
+def test_losses_within_limits_are_what_the_page_says(chinchilla_fit):
+    wrong = fit_law("chinchilla", "chinchilla", draws=125)
+    (_, _, first), (_, _, sure), (_, _, true) = table_under("What loss would that be?", LIMITS)
+    found = limits(2030)
+    for shown, draws, tolerance in (
+        (first, attainable(found, wrong).draws, 0.03),  # of five hundred draws, and a standard deviation of 0.09
+        (sure, optimum(wrong, 1.26e29).draws, 0.03),
+        (true, attainable(found, chinchilla_fit).draws, 0.004),
+    ):
+        middle, low, high = map(float, re.findall(r"\d\.\d+", shown))
+        quantiles = draws["loss"].quantile([0.05, 0.5, 0.95]).to_numpy()
+        assert quantiles == pytest.approx([low, middle, high], abs=tolerance)
 
 
 def masked(text):

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from bayescale.documents import fit_document, plan_document, predict_document
+from bayescale.documents import fit_document, limits_document, plan_document, predict_document
 from bayescale.forecasting import forecast
 from bayescale.planning.allocation import optimum
+from bayescale.planning.attainable import attainable
+from bayescale.planning.limits import limits
 
 TAILS = ["q05", "q50", "q95"]
 
@@ -45,6 +47,29 @@ def test_keys_of_predictions(predictions):
         assert list(point) == ["N", "D", "loss"]
         assert (point["N"], point["D"]) == (N, D)
         assert list(point["loss"]) == ["mean", "sd", "q05", "q25", "q50", "q75", "q95"]
+
+
+def test_keys_of_limits(chinchilla_fit):
+    found = limits([2028, 2030])
+    document = limits_document(found)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    quartiles = ["q05", "q25", "q50", "q75", "q95"]
+    assert list(document) == ["unit", "years", "compute_growth", "efficiency_growth", "warnings", "notes"]
+    for year, at in zip((2028, 2030), document["years"], strict=True):
+        assert at["year"] == year
+        assert list(at["largest"]) == list(at["trend"]) == list(document["compute_growth"]) == quartiles
+        assert all(list(limit) == [*quartiles, "binds"] for limit in at["limits"].values())
+        assert sum(limit["binds"] for limit in at["limits"].values()) == pytest.approx(1)
+        assert at["overtaken"] == found.overtaken.sel(year=year).item()
+        assert at["largest"]["q50"] == found.draws["largest"].sel(year=year).median().item()
+    reached = attainable(found, chinchilla_fit)
+    document = limits_document(found, chinchilla_fit, reached)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["law"] == "chinchilla"
+    assert list(document["attainable"][1]) == ["year", "C", "loss", "N", "D", "tokens_per_parameter"]
+    assert document["attainable"][1]["loss"]["q95"] == reached.draws["loss"].isel(budget=1).quantile(0.95).item()
+    assert any("times the largest run" in text for text in document["warnings"])
+    assert any("rank correlation" in text for text in document["notes"])
 
 
 def test_numbers_are_those_of_python_at_full_precision(plan, predictions, chinchilla_fit):

@@ -17,8 +17,8 @@ LAYERS = (
     {"errors"},
     {"quantities", "intervals", "files", "links", "predictive", "recipe_risk", "sensitivity"},
     {"law", "tables"},
-    {"accuracies", "additive", "planning.costs", "curves", "growth", "runs"},
-    {"splitting", "observations"},
+    {"accuracies", "additive", "planning.costs", "planning.outlook", "curves", "growth", "runs"},
+    {"splitting", "observations", "planning.limits"},
     {"baselines", "catalog"},
     {"discrepancy"},
     {"noise"},
@@ -34,11 +34,11 @@ LAYERS = (
     {"backtesting", "chains", "planning.choices", "planning.lifetimes", "planning.spending"},
     {"planning.data_wall", "planning.purchases", "planning.tradeoffs"},
     {"planning.recipes"},
-    {"comparison"},
+    {"comparison", "planning.attainable"},
     {"documents", "plots"},
     {"cli.options", "cli.printing"},
     {"cli.sources"},
-    {"cli.fitting", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
+    {"cli.fitting", "cli.limits", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
     {"cli.app"},
 )
 """Modules of the package, the lowest first: each imports only from layers below its own."""
@@ -96,7 +96,15 @@ except SystemExit as left:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["plan", "--help"], ["laws"], ["laws", "chinchilla"], ["datasets"], ["datasets", "chinchilla"]],
+    [
+        ["--help"],
+        ["plan", "--help"],
+        ["laws"],
+        ["laws", "chinchilla"],
+        ["datasets"],
+        ["datasets", "chinchilla"],
+        ["limits"],
+    ],
     ids=" ".join,
 )
 def test_commands_that_sample_nothing_load_nothing_heavy(arguments):

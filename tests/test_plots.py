@@ -5,7 +5,8 @@ import pytest
 
 from bayescale.errors import OutputError
 from bayescale.planning.allocation import optimum
-from bayescale.plots import plot_plan, save_figure
+from bayescale.planning.limits import limits
+from bayescale.plots import plot_limits, plot_plan, save_figure
 
 BUDGETS = (1e22, 5.76e23)
 
@@ -61,6 +62,25 @@ def test_axes_say_what_they_show_in_which_unit(figure):
     assert right.get_xlabel() == "Training compute C (FLOP)"
     assert left.get_ylabel() == right.get_ylabel() == "Loss (nats/token)"
     assert "240 runs of chinchilla" in figure.get_suptitle()
+
+
+def test_limits_are_drawn_with_their_quantiles_a_panel_a_year():
+    found = limits([2028, 2030])
+    panels = plot_limits(found).axes
+    assert [ax.get_title() for ax in panels] == [f"Limits to a training run in {year}" for year in (2028, 2030)]
+    assert panels[-1].get_xlabel().startswith("Training compute (FLOP)")
+    for ax, year in zip(panels, (2028, 2030), strict=True):
+        assert ax.get_xscale() == "log"
+        assert [label.get_text() for label in ax.get_yticklabels()] == list(found.titles.values())
+        assert len(ax.patches) == len(found.titles)
+        for box, name in zip(ax.patches, found.titles, strict=True):
+            draws = found.quantities[name].sel(year=year)
+            sides = box.get_path().vertices[:, 0]
+            np.testing.assert_allclose([sides.min(), sides.max()], draws.quantile([0.25, 0.75]))
+        ends = {x for line in ax.get_lines() for x in np.ravel(line.get_xdata())}
+        expected = found.quantities["largest"].sel(year=year).quantile([0.1, 0.5, 0.9]).to_numpy()
+        assert all(any(x == pytest.approx(value) for x in ends) for value in expected)
+    assert sum("binds" in text.get_text() for text in panels[0].texts) == 4
 
 
 @pytest.mark.parametrize(("ending", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])

@@ -66,6 +66,11 @@ def test_laws_and_data_sets_come_from_the_wheel(installed):
         assert all(name in listed for name in names)
 
 
+def test_limits_come_from_the_wheel(installed):
+    document = json.loads(run(installed / "bayescale", "limits", "--json"))
+    assert list(document["years"][0]["limits"]) == ["power", "chips", "data", "latency"]
+
+
 def test_the_wheel_holds_the_licence_the_types_and_nothing_else(installed):
     (site,) = (installed.parent / "lib").glob("python*/site-packages")
     (licence,) = site.glob("bayescale-*.dist-info/licenses/LICENSE")

@@ -23,6 +23,7 @@ _COMMANDS = {
     "cost": "planning",
     "versus": "planning",
     "tradeoff": "tradeoffs",
+    "limits": "limits",
     "backtest": "studies",
     "compare": "studies",
     "laws": "listing",

@@ -15,14 +15,11 @@ from bayescale.cli.printing import (
     print_parameters,
     print_remarks,
     print_table,
-    progress,
 )
-from bayescale.cli.sources import asked_of, fitted_from, points_from, pooled_from, runs_from
+from bayescale.cli.sources import chain_from, check_second_step, fitted_from, points_from, pooled_from
 from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:
-    from bayescale.chains import Chain
-    from bayescale.ensembles import Posterior
     from bayescale.pooling import Pooled
 
 
@@ -100,7 +97,7 @@ def predict(
     """Forecast the outcome of runs that have not been trained, or with --then what follows from it."""
     asked = points_from(at, points)
     if then is not None:
-        _check_second_step(then, runs, **options)
+        check_second_step(then, runs, **options)
     fitted = fitted_from(runs, seed, **options)
     from bayescale.forecasting import forecast
 
@@ -108,7 +105,7 @@ def predict(
     if then is None:
         bands = forecast(fitted, seed=seed, **asked)
     else:
-        chain = _chain(fitted, runs, then, seed, **options)
+        chain = chain_from(fitted, runs, then, seed, **options)
         bands, certified = chain.forecast(seed=seed, **asked), chain.certified
         notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
     if as_json:
@@ -129,28 +126,3 @@ def predict(
         print_table(rows, f"Posterior predictive, median [{interval:.0%} interval]")
         print_remarks(bands.warnings, notes)
     leave(certified)
-
-
-def _check_second_step(then: str, source: str, **options: Any) -> None:
-    """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
-    from bayescale.catalog import load_law
-
-    if options["pool"] or Path(source).suffix == ".nc":
-        raise click.UsageError("--then takes a table of runs, and no pooling")
-    second, first = load_law(then), runs_from(source, options["laws"], options["columns"])
-    if second.input_names != (first.outcome,):
-        read = ", ".join(second.input_names)
-        raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
-    runs_from(source, (then,), options["columns"])
-
-
-def _chain(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
-    """A fit of the first step, and one of the second to the same runs."""
-    from bayescale.chains import chained
-    from bayescale.fitting import fit_law
-
-    table = runs_from(source, (then,), options["columns"])
-    asked = asked_of(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
-    with progress(f"fitting {then} to {len(table)} runs"):
-        second = fit_law(then, table, **asked)
-    return chained(fitted, second)

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -109,11 +109,13 @@ def print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def rows_at(summary: "pd.DataFrame", by: str, heading: str) -> list[dict[str, str]]:
+def rows_at(
+    summary: "pd.DataFrame", by: str, heading: str, write: Callable[[float], str] = format_quantity
+) -> list[dict[str, str]]:
     """A row for each value of a column, with a cell for each quantity there."""
     rows = []
     for value, block in summary.groupby(by, sort=not isinstance(summary[by].iloc[0], str)):
-        row = {heading: value if isinstance(value, str) else format_quantity(float(value))}  # type: ignore[arg-type]
+        row = {heading: value if isinstance(value, str) else write(float(value))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
             label = LABELS.get(line["quantity"], line["quantity"])
             row[f"{label} ({line['unit']})"] = interval_of(line, 4 if label == "loss" else 3)

@@ -12,6 +12,7 @@ from bayescale.errors import QuantityError
 from bayescale.quantities import parse_quantity
 
 if TYPE_CHECKING:
+    from bayescale.chains import Chain
     from bayescale.ensembles import Posterior
     from bayescale.planning.costs import Cost
     from bayescale.pooling import Pooled
@@ -122,6 +123,31 @@ def runs_from(source: str, laws: Sequence[str], columns: dict[str, str] | None, 
     law = load_law(laws[0])
     asked = {"outcome": law.outcome, "domain": law.link.domain}
     return load_runs(source, columns=columns, series_apart=series_apart, **asked)
+
+
+def check_second_step(then: str, source: str, **options: Any) -> None:
+    """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
+    from bayescale.catalog import load_law
+
+    if options["pool"] or Path(source).suffix == ".nc":
+        raise click.UsageError("--then takes a table of runs, and no pooling")
+    second, first = load_law(then), runs_from(source, options["laws"], options["columns"])
+    if second.input_names != (first.outcome,):
+        read = ", ".join(second.input_names)
+        raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
+    runs_from(source, (then,), options["columns"])
+
+
+def chain_from(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
+    """A fit of the first step, and one of the second to the same runs."""
+    from bayescale.chains import chained
+    from bayescale.fitting import fit_law
+
+    table = runs_from(source, (then,), options["columns"])
+    asked = asked_of(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
+    with progress(f"fitting {then} to {len(table)} runs"):
+        second = fit_law(then, table, **asked)
+    return chained(fitted, second)
 
 
 def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The compute-optimal run for money: what dollars buy is as uncertain as prices, and that reaches N*, D* and loss."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +18,8 @@ from bayescale.quantities import format_quantity
 
 Array = NDArray[np.float64]
 
-_GRID = 6
-"""Budgets of compute at which the optimum of law and error is found; between them the law's own is interpolated."""
+_STEP, _MOST = 0.5, 40
+"""E-folds of compute between budgets at which the optimum is found, and the most such budgets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,24 +80,50 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
     two_inputs(first_fit(fit).law)
     n = len(next(iter(first_fit(fit).parameters.values())))
     bought = replace(cost or Cost(), draws=n, seed=seed).compute(dollars)
-    compute, sums = bought.to_numpy(), bought["dollars"].to_numpy()
-    each = {name: _draws(member, compute, sums, seed) for name, member in members(fit).items()}
-    middle = np.median(compute, axis=0)
-    largest = int(sums.argmax())
-    place = f"for {format_quantity(sums[largest])} dollars"
-    named = {"latent": f"{first_fit(fit).outcome} {place}", "N": f"N* {place}"}
+    places = [f"for {format_quantity(each)} dollars" for each in bought["dollars"].to_numpy()]
+    draws, warnings = optimum_at(fit, bought, places, seed=seed)
+    return Spending(draws, warnings)
+
+
+def optimum_at(
+    fit: Posterior, compute: xr.DataArray, places: Sequence[str], *, seed: int = 0
+) -> tuple[xr.Dataset, tuple[str, ...]]:
+    """Compute-optimal N and D at compute that is itself uncertain.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D; compute is 6 N D.
+    compute : xarray.DataArray
+        FLOP; dims draw, as many as the posterior has in all its chains, and budget. Coordinates of ``budget`` are kept.
+    places : sequence of str
+        What to call each budget in warnings, such as ``"for 1M dollars"``.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    draws : xarray.Dataset
+        As :attr:`Spending.draws`.
+    warnings : tuple of str
+    """
+    values = compute.to_numpy()
+    coords = {name: coord for name, coord in compute.coords.items() if coord.dims == ("budget",)}
+    each = {name: _draws(member, values, seed).assign_coords(coords) for name, member in members(fit).items()}
+    middle = np.median(values, axis=0)
+    largest = int(middle.argmax())
+    named = {"latent": f"{first_fit(fit).outcome} {places[largest]}", "N": f"N* {places[largest]}"}
     doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
-    return Spending(
-        draws=joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
-        warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), middle)),
+    return (
+        joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
+        (*fit.warnings, *doubts, *compute_warnings(first_fit(fit), middle)),
     )
 
 
-def _draws(fit: Fit, compute: Array, dollars: Array, seed: int) -> xr.Dataset:
+def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
     """The best run of each draw at its own compute, shape (sample, budget)."""
     rng = np.random.default_rng([seed, 1])
-    columns = [_best_at(fit, compute[:, i], seed) for i in range(compute.shape[1])]
-    n, error = (np.column_stack(parts) for parts in zip(*columns, strict=True))
+    n, error = _best_at(fit, compute, seed)
     best = {"N": n, "D": compute / (6 * n)}
     latent = link_mean(fit, best) + error
     inverse = fit.law.link.inverse
@@ -108,18 +135,19 @@ def _draws(fit: Fit, compute: Array, dollars: Array, seed: int) -> xr.Dataset:
         "loss": inverse(add_noise(fit, best, latent, rng)),
     }
     variables = {name: ((*SAMPLE_DIMS, "budget"), fit.in_chains(value)) for name, value in values.items()}
-    return xr.Dataset(variables, coords={**fit.sample_coords, "dollars": ("budget", dollars)})
+    return xr.Dataset(variables, coords=fit.sample_coords)
 
 
 def _best_at(fit: Fit, compute: Array, seed: int) -> tuple[Array, Array]:
-    """N* and the law's error there, of each draw at its own compute, shape (sample,)."""
-    spread = np.ptp(np.log(compute)) > 0
-    grid = np.geomspace(compute.min(), compute.max(), _GRID) if spread else compute[:1] * np.array([0.99, 1.01])
-    found = optimum_draws(fit, grid, seed=seed)
-    at = {name: found[name].to_numpy().reshape(-1, len(grid)) for name in ("N", "D", "N_law", "latent")}
+    """N* and the law's error there, of each draw at its own compute; each of shape (sample, budget)."""
+    log_c = np.log(compute)
+    low, high = log_c.min(), max(log_c.max(), log_c.min() + _STEP)
+    grid = np.linspace(low, high, int(np.clip(1 + (high - low) / _STEP, 2, _MOST)))
+    found = optimum_draws(fit, np.exp(grid), seed=seed)
+    at = {name: found[name].to_numpy().reshape(-1, len(grid)) for name in ("N", "D", "latent")}
     error = fit.law.link.forward(np, at["latent"]) - link_mean(fit, {"N": at["N"], "D": at["D"]})
-    log_grid, places = np.log(grid), np.log(compute)
-    nearest = np.abs(places[:, None] - log_grid).argmin(axis=1)
-    rows = np.arange(len(compute))
-    n_law = np.exp(interpolated(log_grid, np.log(at["N_law"]), places))
-    return n_law * (at["N"] / at["N_law"])[rows, nearest], error[rows, nearest]
+    log_n, error = (
+        np.column_stack([interpolated(grid, values, places) for places in log_c.T])
+        for values in (np.log(at["N"]), error)
+    )
+    return np.exp(log_n), error

@@ -1,0 +1,156 @@
+"""The command on limits to training: how large a run can get by a year, what stops it, and what it could attain."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bayescale.cli.options import SOURCE_HELP, forecast_options
+from bayescale.cli.printing import (
+    interval_of,
+    leave,
+    print_head,
+    print_json,
+    print_lines,
+    print_remarks,
+    print_table,
+    rows_at,
+)
+from bayescale.cli.sources import chain_from, check_second_step, fitted_from
+
+if TYPE_CHECKING:
+    from bayescale.ensembles import Posterior
+    from bayescale.planning.attainable import Attainable
+    from bayescale.planning.limits import Limits
+
+
+@click.command(epilog=f"{SOURCE_HELP} Without it, only compute is shown.")
+@click.argument("runs", required=False)
+@click.option("--year", "years", type=float, multiple=True, default=(2030.0,), help="Repeat it for more. Default 2030.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Numbers of your own instead of the shipped ones (.toml)."
+)
+@click.option("--write", type=click.Path(path_type=Path), help="Write the shipped numbers to a file to edit, and stop.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the limits (.png, .svg or .pdf).")
+@click.option(
+    "--since", type=float, help="With RUNS, the year they are of: count what algorithms have gained from there on."
+)
+@click.option(
+    "--then", metavar="NAME|FILE", help="With RUNS, a law of what follows from loss, such as downstream_error."
+)
+@forecast_options
+def limits(
+    runs: str | None,
+    years: tuple[float, ...],
+    file: Path | None,
+    write: Path | None,
+    plot: Path | None,
+    since: float | None,
+    then: str | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """The largest feasible training run by a year, which limit binds, and with RUNS the loss it allows."""
+    from bayescale.planning.limits import limits as limits_by
+    from bayescale.planning.outlook import SHIPPED, read_outlook
+
+    if write is not None:
+        _write(SHIPPED, write)
+        return
+    _check(runs, plot, {"since": since, "then": then, **options})
+    found = limits_by(years, read_outlook(file or SHIPPED), seed=seed)
+    if since is not None:
+        found.effective(since)  # refuses a year that makes no sense, before anything is fitted
+    if runs is not None and then is not None:
+        check_second_step(then, runs, **options)
+    fitted: Posterior | None = None
+    steps: list[Posterior] = []
+    reached: Attainable | None = None
+    if runs is not None:
+        fitted = fitted_from(runs, seed, **options)
+        steps, reached = _attain(found, fitted, runs, since, then, seed, **options)
+    if plot is not None:
+        from bayescale.plots import plot_limits, save_figure
+
+        save_figure(plot_limits(found), plot)
+    if as_json:
+        from bayescale.documents import limits_document
+
+        print_json(limits_document(found, fitted, reached))
+    else:
+        _show(found, interval)
+        if reached is not None:
+            _show_attained(steps, reached, interval)
+        print_remarks(found.warnings, tuple(dict.fromkeys((*found.notes, *(note for s in steps for note in s.notes)))))
+    leave(all(step.certified for step in steps))
+
+
+def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
+    """Refuse what cannot be used, before anything is fitted."""
+    from bayescale.files import FIGURE_ENDINGS, check_output
+
+    if plot is not None:
+        check_output(plot, FIGURE_ENDINGS)
+    said = [name for name, value in given.items() if value not in (None, ())]
+    if runs is None and said:
+        name = "law" if said[0] == "laws" else said[0]
+        raise click.UsageError(f"--{name} goes with RUNS: name a data set or a table of runs")
+
+
+def _write(shipped: Path, path: Path) -> None:
+    from bayescale.files import check_output, replacing
+
+    check_output(path, (".toml",))
+    if path.exists():
+        raise click.UsageError(f"--write: {path} exists already, and may hold your numbers: name another file")
+    with replacing(path) as temporary:
+        temporary.write_bytes(shipped.read_bytes())
+    print_lines(f"written to {path}: edit it, and read it by --file {path}")
+
+
+def _attain(
+    found: "Limits", fitted: "Posterior", runs: str, since: float | None, then: str | None, seed: int, **options: Any
+) -> tuple[list["Posterior"], "Attainable"]:
+    """The posteriors of each step, and what they say that limits allow."""
+    from bayescale.planning.attainable import attainable
+
+    if then is None:
+        return [fitted], attainable(found, fitted, since=since, seed=seed)
+    chain = chain_from(fitted, runs, then, seed, **options)
+    return [fitted, chain.second], attainable(found, chain, since=since, seed=seed)
+
+
+def _show(found: "Limits", interval: float) -> None:
+    titles = found.titles
+    for year, block in found.summary(interval).groupby("year"):
+        rows = [
+            {
+                "limit": titles[row["quantity"]],
+                "training compute (FLOP)": interval_of(row, 3),
+                "P(it binds)": f"{row['binds']:.2f}" if row["binds"] >= 0 else "",
+            }
+            for row in block.to_dict("records")
+        ]
+        print_table(rows, f"Limits to a training run in {year:g}, median [{interval:.0%} interval]")
+        overtaken = float(found.overtaken.sel(year=year))
+        print_lines(f"P(the trend lies above the largest feasible run in {year:g}) = {overtaken:.2f}")
+    from bayescale.intervals import summary_table
+
+    named = {"compute_growth": "compute of the largest runs", "efficiency_growth": "algorithmic efficiency"}
+    growth = {
+        words: interval_of(row, 3)
+        for name, words in named.items()
+        for row in summary_table(found.growth[name], interval).to_dict("records")
+    }
+    print_lines(f"Factors a year: {', '.join(f'{words} {factor}' for words, factor in growth.items())}")
+
+
+def _show_attained(steps: Sequence["Posterior"], reached: "Attainable", interval: float) -> None:
+    for step in steps:
+        print_head(step)
+    rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)
+    print_table(rows, f"A compute-optimal run that large, if the law holds so far: median [{interval:.0%} interval]")
+    print_remarks(reached.warnings, ())

@@ -1,0 +1,102 @@
+"""What the largest feasible run could attain: its compute-optimal loss by year, and a score that follows from the loss.
+
+A law fitted to runs that exist is continued to compute millions of times theirs, which nothing can check: the draws say
+what the law and its error come to there, not what will happen.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayescale.chains import Chain
+from bayescale.ensembles import Posterior, first_fit
+from bayescale.forecasting import Forecast
+from bayescale.intervals import DEFAULT_MASS, quantity_table
+from bayescale.planning.allocation import UNITS, two_inputs
+from bayescale.planning.limits import Limits
+from bayescale.planning.spending import optimum_at
+
+
+@dataclass(frozen=True, eq=False)
+class Attainable:
+    """Draws of the compute-optimal run at the largest feasible compute.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        ``C`` (FLOP, times the efficiency gained, if any is counted), ``loss`` (with noise) and ``latent`` (without);
+        ``N``, ``D`` and ``tokens_per_parameter`` where no efficiency is counted; from a chain also its outcome, with
+        noise. Dims chain, draw and budget, with the coordinate ``year`` along ``budget``.
+    warnings : tuple of str
+    """
+
+    draws: xr.Dataset
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """One row per year and quantity: median and equal-tailed interval, with the unit."""
+        units = {str(name): each.attrs["units"] for name, each in self.draws.items() if name != "latent"}
+        return quantity_table(self.draws, units, "year", ci_prob)
+
+    def __str__(self) -> str:
+        table = self.summary().to_string(index=False, float_format="%.4g", formatters={"year": "{:g}".format})
+        return "\n".join([table, *self.warnings])
+
+
+def attainable(found: Limits, given: Posterior | Chain, *, since: float | None = None, seed: int = 0) -> Attainable:
+    """The loss that limits to training allow, if a law holds that far, and what follows from it.
+
+    Parameters
+    ----------
+    found : Limits
+        Their draws are taken in turn, as many as the posterior has.
+    given : Fit, Ensemble or Chain
+        Of loss from N and D; a chain also gives the outcome of its second step.
+    since : float, optional
+        Year of the runs that were fitted. Algorithms are then taken to need less compute for the same loss by the
+        draws of ``efficiency_growth`` from there on; left out, no efficiency is counted.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    Attainable
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D.
+    QuantityError
+        If the runs are dated after a year of the limits.
+
+    Examples
+    --------
+    >>> from bayescale import fit, limits
+    >>> reached = attainable(limits(2030), fit("chinchilla", "chinchilla", discrepancy=False))
+    >>> reached.summary()["quantity"].tolist()
+    ['C', 'loss', 'N', 'D', 'tokens_per_parameter']
+    >>> 1.75 < float(reached.draws["latent"].median()) < 1.9
+    True
+    """
+    posterior = given.first if isinstance(given, Chain) else given
+    first = first_fit(posterior)
+    two_inputs(first.law)
+    n = len(next(iter(first.parameters.values())))
+    largest = found.draws["largest"] if since is None else found.effective(since)
+    compute = largest.isel(draw=np.arange(n) % found.draws.sizes["draw"])
+    years = compute["year"].to_numpy()
+    by_budget = xr.DataArray(compute.to_numpy(), dims=("draw", "budget"), coords={"year": ("budget", years)})
+    draws, warnings = optimum_at(posterior, by_budget, [f"in {year:g}" for year in years], seed=seed)
+    units = {**UNITS, "C": "FLOP", "latent": UNITS["loss"]}
+    kept = ["C", "loss", "latent", *(["N", "D", "tokens_per_parameter"] if since is None else [])]
+    shown = xr.Dataset({name: draws[name].assign_attrs(units=units[name]) for name in kept})
+    if not isinstance(given, Chain):
+        return Attainable(shown, warnings)
+    bands = Forecast(
+        draws[["latent", "loss"]].rename(budget="point", loss="predictive"), first.outcome, UNITS["loss"], warnings
+    )
+    then = given.following(bands, seed=seed)
+    score = then.draws["predictive"].rename(point="budget")
+    return Attainable(shown.assign({then.outcome: score}), then.warnings)
