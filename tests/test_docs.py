@@ -3,11 +3,14 @@
 import contextlib
 import json
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
 
+from bayescale import stacking
 from bayescale.catalog import root
+from bayescale.cli import main
 from bayescale.fitting import fit_law
 from bayescale.planning.allocation import optimum
 from bayescale.planning.attainable import attainable
@@ -120,6 +123,66 @@ def test_losses_within_limits_are_what_the_page_says(chinchilla_fit):
         middle, low, high = map(float, re.findall(r"\d\.\d+", shown))
         quantiles = draws["loss"].quantile([0.05, 0.5, 0.95]).to_numpy()
         assert quantiles == pytest.approx([low, middle, high], abs=tolerance)
+
+
+QUESTIONS = sorted((ROOT / "docs/questions").glob("*.md"))
+ASKED = re.compile(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)```", flags=re.DOTALL)
+NUMBER = re.compile(r"-?\d[\d.]*(?:e[+-]?\d+)?")
+SUFFIXES = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+@pytest.fixture(scope="module")
+def fitted_once():
+    """Commands of the pages share their fits, as readers who save theirs do."""
+    kept, real = {}, stacking.fit
+
+    def fit(law, runs, **options):
+        key = (str(law), runs.data_hash, str(sorted(options.items())))
+        if key not in kept:
+            kept[key] = real(law, runs, **options)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacking, "fit", fit)
+        patch.setenv("COLUMNS", "320")
+        yield
+
+
+@pytest.mark.usefixtures("fitted_once")
+@pytest.mark.parametrize("page", QUESTIONS, ids=[page.stem for page in QUESTIONS])
+def test_answers_to_questions_are_what_the_commands_print(capsys, page):
+    asked = ASKED.findall(page.read_text())
+    assert asked
+    for command, shown in asked:
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(command))
+        assert not left.value.code
+        printed = [told(line) for line in capsys.readouterr().out.splitlines()]
+        for line in shown.splitlines():
+            words, numbers = told(line)
+            found = [given for other, given in printed if other == words]
+            # Other processors and versions of NumPy move intervals by a few per cent, and probabilities by a hundredth.
+            slack = 0.015 if line.startswith("P(") else 0.0
+            assert any(numbers == pytest.approx(given, rel=0.05, abs=slack) for given in found), line
+
+
+def told(line):
+    """A line with its numbers masked, and the numbers, their suffixes left to the words."""
+    return NUMBER.sub("#", " ".join(line.split())), [float(number) for number in NUMBER.findall(line)]
+
+
+@pytest.mark.parametrize(("page", "result"), [("versus", "gopher"), ("robust", "regret")])
+def test_studies_of_the_questions_are_the_committed_results(page, result):
+    committed = (ROOT / f"benchmarks/results/{result}.txt").read_text()
+    text = (ROOT / f"docs/questions/{page}.md").read_text()
+    assert any(f"```text\n{block.strip(chr(10))}\n```" in text for block in committed.split("\n\n"))
+
+
+def test_pages_of_questions_are_linked_and_open_with_a_question():
+    index = (ROOT / "README.md").read_text()
+    for page in QUESTIONS:
+        assert f"docs/questions/{page.name}" in index
+        assert page.read_text().splitlines()[0].endswith("?")
 
 
 def masked(text):

@@ -110,14 +110,18 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def rows_at(
-    summary: "pd.DataFrame", by: str, heading: str, write: Callable[[float], str] = format_quantity
+    summary: "pd.DataFrame",
+    by: str,
+    heading: str,
+    write: Callable[[float], str] = format_quantity,
+    labels: Mapping[str, str] = LABELS,
 ) -> list[dict[str, str]]:
     """A row for each value of a column, with a cell for each quantity there."""
     rows = []
     for value, block in summary.groupby(by, sort=not isinstance(summary[by].iloc[0], str)):
         row = {heading: value if isinstance(value, str) else write(float(value))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
-            label = LABELS.get(line["quantity"], line["quantity"])
+            label = labels.get(line["quantity"], line["quantity"])
             row[f"{label} ({line['unit']})"] = interval_of(line, 4 if label == "loss" else 3)
         rows.append(row)
     return rows
@@ -136,7 +140,7 @@ def _console() -> Any:
 
     console = Console()
     # Piped output keeps whole rows, for grep, instead of folding at the 80 columns that a pipe is taken to have.
-    return console if console.is_terminal else Console(width=200)
+    return console if console.is_terminal else Console(width=400)
 
 
 def show_answer(
@@ -159,15 +163,13 @@ def print_answer(answer: "Answer", interval: float) -> None:
     summary, title = answer.summary(interval), f"{answer.question}, median [{interval:.0%} interval]"
     if answer.by is None:
         rows = [
-            {
-                "quantity": LABELS.get(row["quantity"], row["quantity"]),
-                "value": interval_of(row, 3),
-                "unit": row["unit"],
-            }
+            {"quantity": row["quantity"], "value": interval_of(row, 3), "unit": row["unit"]}
             for row in summary.to_dict("records")
         ]
     else:
-        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by))
+        # Where cases differ by the size itself, N is that size and no optimum.
+        labels = LABELS if answer.by in {"C", "served"} else {}
+        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by), labels=labels)
     print_table(rows, title)
     print_lines(*(f"P({name}) = {value:.2f}" for name, value in answer.probabilities.items()))
 

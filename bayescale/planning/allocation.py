@@ -33,6 +33,9 @@ class InvertibleFlopRule(Protocol):
     def tokens(self, budgets: Array, N: Array) -> Array:
         """Tokens that bring N parameters to a budget; arrays broadcast."""
 
+    def largest(self, budgets: Array) -> Array:
+        """Parameters for which a budget leaves hardly any tokens."""
+
 
 _POINTS = 960
 _SIZES = (24, 160)
@@ -244,7 +247,10 @@ def _optimum_with_error(
     """
     n_sizes = int(np.clip(_POINTS // len(budgets), *_SIZES))
     low, high = np.quantile(np.log(n_law), [0.001, 0.999], axis=0)
-    log_n = np.linspace(low - _REACH, high + _REACH, n_sizes, axis=1)
+    top = high + _REACH
+    if isinstance(flops, InvertibleFlopRule):
+        top = np.minimum(top, np.log(flops.largest(budgets)))
+    log_n = np.linspace(low - _REACH, top, n_sizes, axis=1)
     sizes = np.exp(log_n)
     points = {"N": sizes, "D": tokens_at(flops, budgets[:, None], sizes)}
     points |= {name: np.full_like(sizes, value) for name, value in fixed.items()}

@@ -56,8 +56,8 @@ def data_limited(
     Returns
     -------
     Answer
-        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens, at least 1), the ``outcome``, ``lost`` (by
-        the law, what the limit makes the outcome worse), and ``worth`` of a further token (dollars).
+        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens, at least 1), the outcome by its name,
+        ``lost`` (by the law, what the limit makes the outcome worse), and ``worth`` of a further token (dollars).
 
     Raises
     ------
@@ -130,7 +130,7 @@ def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) ->
         "N": (n, "parameters"),
         "D": (d, "tokens"),
         "epochs": (np.maximum(d / unique, 1.0), "epochs"),
-        "outcome": (final, fit.law.outcome_unit),
+        fit.law.outcome: (final, fit.law.outcome_unit),
         "lost": (better * (means[0] - means[1]), fit.law.outcome_unit),
         "worth": (scarce / unique / per_dollar, "dollars/token"),
     }

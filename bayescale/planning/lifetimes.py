@@ -48,8 +48,8 @@ _COMPUTE = np.log(np.geomspace(1e15, 1e33, 73))
 _BISECTIONS = 60
 _TOKENS = (np.log(1e6), np.log(1e21))
 _SURE = 0.999
-_HARDLY_ANY = 1e-30
-"""Share of a budget that training gets where serving would take it all."""
+_HARDLY_ANY, _NOTHING = 1e-3, 1e-30
+"""Shares of a budget: the least that the best run leaves to training, and what stands for none."""
 _DEMANDS = 8
 """Demands at which the best size is found where demand is a distribution."""
 _NEVER = 500.0
@@ -124,8 +124,12 @@ class TrainAndServe:
 
     def tokens(self, budgets: Array, N: Array) -> Array:
         """Training tokens that a budget leaves; hardly any where serving takes all of it."""
-        left = np.maximum(budgets - self.serving(N), _HARDLY_ANY * budgets)
+        left = np.maximum(budgets - self.serving(N), _NOTHING * budgets)
         return np.asarray(left / (TRAINING_FLOP * N))
+
+    def largest(self, budgets: Array) -> Array:
+        """Parameters for which serving leaves hardly anything of a budget."""
+        return np.asarray((1 - _HARDLY_ANY) * budgets / self.serving(np.ones(1)))
 
 
 def lifetime_budget(
@@ -206,7 +210,7 @@ def _within_budget(fit: Fit, budget: Array, demand: Array, serving_price: float,
         log_n, error = (interpolated(np.log(grid), values, places)[:, None] for values in (log_n, error))
     n = np.exp(log_n)
     serving = SERVING_FLOP * serving_price * n * demand
-    d = np.maximum(budget - serving, _HARDLY_ANY * budget) / (TRAINING_FLOP * n)
+    d = np.maximum(budget - serving, _NOTHING * budget) / (TRAINING_FLOP * n)
     values = {
         "N": (n, "parameters"),
         "D": (d, "tokens"),

@@ -126,8 +126,8 @@ def diminishing_returns(
     Returns
     -------
     Answer
-        ``C`` and ``dollars`` of that budget, and the ``outcome`` of its compute-optimal run. Looked for from the
-        largest run fitted on; NaN in draws in which the gain is never bought, or always.
+        ``C`` and ``dollars`` of that budget, and the outcome, by its name, of its compute-optimal run. Looked for from
+        the largest run fitted on; NaN in draws in which the gain is never bought, or always.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def diminishing_returns(
     found = {
         "C": (np.exp(log_c), "FLOP"),
         "dollars": (np.exp(log_c) * paid[:, 0], "dollars"),
-        "outcome": (reached, first.law.outcome_unit),
+        first.outcome: (reached, first.law.outcome_unit),
     }
     shaped = {
         name: (xr.DataArray(first.in_chains(np.where(exists, values, np.nan)), dims=SAMPLE_DIMS), unit)

@@ -39,7 +39,7 @@ def test_a_hard_wall_worked_by_hand(sure_fit):
     assert median(answer, "N")[0] == pytest.approx(n)
     assert median(answer, "D")[0] == d
     loss = 1.8 + 480 * n**-0.35 + 2080 * d**-0.37
-    assert median(answer, "outcome")[0] == pytest.approx(loss)
+    assert median(answer, "loss")[0] == pytest.approx(loss)
     best = optimum(sure_fit, BUDGET).draws["latent"].median().item()
     assert median(answer, "lost")[0] == pytest.approx(loss - best)
     in_n, in_d = 0.35 * 480 * n**-0.35, 0.37 * 2080 * d**-0.37
@@ -49,7 +49,7 @@ def test_a_hard_wall_worked_by_hand(sure_fit):
 
 def test_fewer_tokens_cost_more_and_are_worth_more(chinchilla_fit):
     plenty, scarce = (data_limited(chinchilla_fit, [1e24, 1e25], unique) for unique in (1e12, 2e11))
-    for quantity in ("lost", "worth", "outcome", "N"):
+    for quantity in ("lost", "worth", "loss", "N"):
         assert (median(scarce, quantity) > median(plenty, quantity)).all(), quantity
 
 

@@ -158,6 +158,15 @@ def test_demand_may_be_a_distribution(thin_chinchilla, within):
     assert unsure.median().item() == pytest.approx(sure.median().item(), rel=0.1)
 
 
+def test_the_laws_error_reaches_no_run_that_cannot_be_afforded(unsure_fit):
+    """Where serving would take all, hardly a token is left, and an error drawn there would know no bounds."""
+    draws = lifetime_budget(unsure_fit, 1e22, [1e11, 1e13]).draws
+    best = optimum(unsure_fit, 1e22).draws["latent"].median().item()
+    assert (draws["serving"] < 1).all()
+    assert (draws["N"] * draws["D"] * 6 + 2 * draws["N"] * draws["served"]).to_numpy() == pytest.approx(1e22)
+    assert (draws["loss"].quantile(0.05, ("chain", "draw")) > 0.8 * best).all()
+
+
 def test_demand_that_takes_the_whole_budget_leaves_small_models(thin_chinchilla):
     extreme = lifetime_budget(thin_chinchilla, BUDGET, 1e18).draws
     assert (extreme["N"] < BUDGET / (2 * 1e18)).all()
