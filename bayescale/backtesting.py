@@ -43,9 +43,9 @@ class Backtest:
     ----------
     scores : pandas.DataFrame
         One row per method, horizon and hidden run: whether each interval held it (``cover_0.9`` ...), ``crps``,
-        ``log_score`` (nats, larger is better), ``error`` (predicted minus observed log outcome), ``interval_score`` and
-        ``width`` of the 90 % interval, its distance outside the training range in e-folds (``outside_N`` ...), and the
-        ``cluster`` it belongs to.
+        ``log_score`` (nats, larger is better), ``error`` (predicted minus observed log outcome) and ``observed``,
+        ``interval_score`` and ``width`` of the 90 % interval, its distance outside the training range in e-folds
+        (``outside_N`` ...), and the ``cluster`` it belongs to.
     law : str
         Name of the method under test in the column ``method``.
     n_train : mapping
@@ -182,6 +182,7 @@ def scores_of(forecast: Predicted, observed: Array, rng: np.random.Generator) ->
     columns["crps"] = scoringrules.crps_ensemble(observed, draws.T)
     columns["log_score"] = forecast.log_density(observed)
     columns["error"] = draws.mean(axis=0) - observed
+    columns["observed"] = observed
     return pd.DataFrame(columns)
 
 

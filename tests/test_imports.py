@@ -35,7 +35,9 @@ LAYERS = (
     {"planning.data_wall", "planning.purchases", "planning.tradeoffs"},
     {"planning.recipes"},
     {"comparison", "planning.attainable"},
-    {"documents", "plots"},
+    {"documents", "plots.style"},
+    {"plots.fits", "plots.limits", "plots.plans", "plots.studies"},
+    {"plots"},
     {"cli.options", "cli.printing"},
     {"cli.sources"},
     {"cli.fitting", "cli.limits", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
@@ -44,12 +46,13 @@ LAYERS = (
 """Modules of the package, the lowest first: each imports only from layers below its own."""
 
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-OUTSIDE = {"__init__", "__main__", "cli.__init__", "planning.__init__", "sampling.__init__"}
+OUTSIDE = {"__init__", "__main__", "cli", "planning", "sampling"}
 
 
 def modules():
     paths = PACKAGE.rglob("*.py")
-    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+    named = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+    return {name.removesuffix(".__init__"): path for name, path in named.items()}
 
 
 def imported(path):

@@ -1,12 +1,33 @@
 """Figures: they draw the numbers that the functions return, and are written whole or not at all."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from bayescale.comparison import Comparison
 from bayescale.errors import OutputError
 from bayescale.planning.allocation import optimum
 from bayescale.planning.limits import limits
-from bayescale.plots import plot_limits, plot_plan, save_figure
+from bayescale.planning.purchases import next_dollar
+from bayescale.plots import (
+    plot_answer,
+    plot_comparison,
+    plot_coverage,
+    plot_isoflop,
+    plot_limits,
+    plot_loo_pit,
+    plot_loss_against_compute,
+    plot_optimum,
+    plot_pairs,
+    plot_parameters,
+    plot_plan,
+    plot_predicted,
+    plot_predictive_check,
+    plot_prior_posterior,
+    plot_residuals,
+    plot_runs,
+    save_figure,
+)
 
 BUDGETS = (1e22, 5.76e23)
 
@@ -111,3 +132,113 @@ def test_a_figure_that_fails_leaves_the_old_one(figure, tmp_path, monkeypatch):
         save_figure(figure, path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_runs_lie_where_they_were_trained(chinchilla_runs):
+    ax = plot_runs(chinchilla_runs)
+    (points,) = ax.collections
+    np.testing.assert_allclose(points.get_offsets(), chinchilla_runs.frame[["N", "D"]])
+    np.testing.assert_allclose(points.get_array(), chinchilla_runs.column("loss"))
+    for line, text in zip(ax.get_lines(), ax.texts, strict=True):
+        np.testing.assert_allclose(6 * line.get_xdata() * line.get_ydata(), float(text.get_text().split()[0]))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Parameters N", "Training tokens D")
+
+
+def test_parameters_stand_beside_published_ones(chinchilla_fit):
+    ax = plot_parameters(chinchilla_fit)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["a_opt (1)", "E (nats/token)", "A (nats/token)", "B (nats/token)", "alpha_N (1)", "beta_D (1)"]
+    drawn = {round(float(x), 6) for line in ax.get_lines() for x in np.ravel(line.get_xdata())}
+    for published in chinchilla_fit.law.published:
+        for name in published.values:  # noqa: PD011
+            ratio = published.values[name] / np.median(chinchilla_fit.parameters[name])  # noqa: PD011
+            assert any(x == pytest.approx(ratio, abs=1e-5) for x in drawn), name
+    assert "Besiroglu et al. 2024" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_residuals_are_those_of_the_fit(chinchilla_fit, few_runs):
+    from bayescale.fitting import fit_law
+
+    ax = plot_residuals(chinchilla_fit, "D")
+    np.testing.assert_allclose(markers(ax)[0].get_ydata(), np.median(chinchilla_fit.residuals(), axis=0))
+    assert ax.get_xlabel() == "Training tokens D (tokens)"
+    assert len(plot_residuals(fit_law("chinchilla", few_runs, draws=50)).collections) == 1  # the law's error
+
+
+def test_the_optimum_is_drawn_against_the_budget(chinchilla_fit):
+    ax = plot_optimum(chinchilla_fit, [1e24])
+    sizes, tokens = ax.get_lines()
+    compute = sizes.get_xdata()
+    np.testing.assert_allclose(6 * sizes.get_ydata() * tokens.get_ydata(), compute, rtol=0.02)
+    expected = np.median(optimum(chinchilla_fit, compute[-1:]).draws["N"])
+    assert float(sizes.get_ydata()[-1]) == pytest.approx(float(expected))
+    assert compute[-1] >= 1e24
+
+
+def test_runs_held_out_are_told_from_the_others(chinchilla_fit, chinchilla_runs):
+    held = chinchilla_runs.take([0, 1, 2])
+    ax = plot_loss_against_compute(chinchilla_fit, [1e23], held_out=held)
+    (line,) = [line for line in ax.get_lines() if line.get_label() == "runs held out"]
+    np.testing.assert_array_equal(line.get_ydata(), held.column("loss"))
+
+
+def test_figures_take_axes_and_return_them(chinchilla_fit):
+    from matplotlib.figure import Figure
+
+    ax = Figure().subplots()
+    assert plot_isoflop(chinchilla_fit, [1e23], ax=ax) is ax
+    assert plot_isoflop(chinchilla_fit, [1e23]) is not ax
+
+
+def test_answers_are_drawn_case_by_case(chinchilla_fit):
+    answer = next_dollar(chinchilla_fit, 1e6, N=7e10, D=1.4e12)
+    ax = plot_answer(answer, "gain")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["larger model", "longer training", "both alike"]
+    medians = answer.draws["gain"].median(("chain", "draw"))
+    np.testing.assert_allclose(ax.get_lines()[0].get_xdata(), medians)
+    assert "nats/token" in ax.get_xlabel()
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """What a back-test found, by hand: two horizons, four runs each."""
+    from bayescale.backtesting import LEVELS, Backtest
+
+    rows = [
+        {
+            **{f"cover_{level:g}": float(run < 4 * level) for level in LEVELS},
+            **dict.fromkeys(("crps", "log_score", "interval_score", "width", "outside_N", "outside_D"), 0.1),
+            **{"error": 0.01 * run, "observed": 1.0 - 0.1 * run, "cluster": run},
+            **{"method": method, "horizon": horizon},
+        }
+        for method in ("chinchilla", "plain")
+        for horizon in (1.0, 3.0)
+        for run in range(4)
+    ]
+    return Backtest(pd.DataFrame(rows), "chinchilla", {1.0: 10.0, 3.0: 8.0})
+
+
+def test_coverage_is_drawn_by_horizon_beside_the_diagonal(measured):
+    *horizons, diagonal = plot_coverage(measured).get_lines()
+    assert len(horizons) == 2
+    np.testing.assert_allclose(horizons[0].get_ydata(), [0.5, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+
+
+def test_hidden_runs_are_drawn_predicted_against_observed(measured):
+    first, _, _ = plot_predicted(measured).get_lines()
+    np.testing.assert_allclose(first.get_xdata(), [1.0, 0.9, 0.8, 0.7])
+    np.testing.assert_allclose(first.get_ydata() - first.get_xdata(), [0.0, 0.01, 0.02, 0.03])
+
+
+def test_laws_are_drawn_by_their_difference_from_the_first():
+    table = pd.DataFrame({"law": ["tied", "chinchilla"], "elpd_diff": [0.0, -3.0], "dse": [0.0, 1.5]})
+    ax = plot_comparison(Comparison(table, {}, pd.DataFrame()))
+    np.testing.assert_allclose(ax.get_lines()[0].get_xdata(), [0.0, -3.0])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["tied", "chinchilla"]
+
+
+@pytest.mark.parametrize("draw", [plot_pairs, plot_prior_posterior, plot_predictive_check, plot_loo_pit])
+def test_checks_are_drawn_by_arviz(few_fit, tmp_path, draw):
+    draw(few_fit).savefig(tmp_path / "check.png")
+    assert (tmp_path / "check.png").stat().st_size > 5_000

@@ -1,0 +1,19 @@
+"""Figures, drawn by matplotlib: each takes a result, accepts axes, and returns what it drew on."""
+
+from bayescale.plots.fits import plot_loo_pit as plot_loo_pit
+from bayescale.plots.fits import plot_pairs as plot_pairs
+from bayescale.plots.fits import plot_parameters as plot_parameters
+from bayescale.plots.fits import plot_predictive_check as plot_predictive_check
+from bayescale.plots.fits import plot_prior_posterior as plot_prior_posterior
+from bayescale.plots.fits import plot_residuals as plot_residuals
+from bayescale.plots.fits import plot_runs as plot_runs
+from bayescale.plots.limits import plot_limits as plot_limits
+from bayescale.plots.plans import plot_isoflop as plot_isoflop
+from bayescale.plots.plans import plot_loss_against_compute as plot_loss_against_compute
+from bayescale.plots.plans import plot_optimum as plot_optimum
+from bayescale.plots.plans import plot_plan as plot_plan
+from bayescale.plots.studies import plot_answer as plot_answer
+from bayescale.plots.studies import plot_comparison as plot_comparison
+from bayescale.plots.studies import plot_coverage as plot_coverage
+from bayescale.plots.studies import plot_predicted as plot_predicted
+from bayescale.plots.style import save_figure as save_figure

@@ -1,0 +1,75 @@
+"""What all figures share: colours, bands, axes with units, and files written whole or not at all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.ensembles import Posterior, first_fit
+from bayescale.files import FIGURE_ENDINGS, check_output, replacing
+from bayescale.intervals import quantiles, tail_probabilities
+from bayescale.quantities import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, told apart with any colour vision (https://jfly.uni-koeln.de/color/)."""
+GREY = "0.35"
+
+
+def axes_of(ax: "Axes | None", *, width: float = 6.4, height: float = 4.4) -> "Axes":
+    """The axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure to a PNG, SVG or PDF file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the ending is none of those, or the file cannot be written.
+    """
+    check_output(path, FIGURE_ENDINGS)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=160)
+
+
+def draw_bands(ax: "Axes", x: NDArray[np.float64], draws: Any, mass: float, colour: str, label: str) -> None:
+    """Median of draws along x, with bands of a mass and of half of it."""
+    for share, opacity in ((mass, 0.18), (mass / 2, 0.32)):
+        low, middle, high = tails(draws, share)
+        ax.fill_between(x, low, high, color=colour, alpha=opacity, linewidth=0)
+    ax.plot(x, middle, color=colour, linewidth=1.5, label=label)
+
+
+def tails(draws: Any, mass: float) -> tuple[Any, Any, Any]:
+    """Ends and median of the equal-tailed interval of a mass."""
+    low, high = tail_probabilities(mass)
+    return tuple(value.to_numpy() for value in quantiles(draws, [low, 0.5, high]).values())  # type: ignore[return-value]
+
+
+def finish(ax: "Axes", x_label: str, y_label: str, title: str) -> None:
+    """Logarithmic x axis, labels with units, and a light grid."""
+    ax.set(xscale="log", xlabel=x_label, ylabel=y_label, title=title)
+    if "FLOP" not in x_label:
+        ax.xaxis.set_major_formatter(lambda value, _: format_quantity(value))
+    ax.grid(color="0.9", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def cycle(n: int) -> list[str]:
+    """So many colours, told apart."""
+    return [COLOURS[i % len(COLOURS)] for i in range(n)]
+
+
+def outcome_label(fit: Posterior) -> str:
+    """The outcome with its unit."""
+    return f"{fit.outcome.capitalize()} ({first_fit(fit).law.outcome_unit})"
