@@ -184,3 +184,23 @@ def test_demand_that_takes_the_whole_budget_leaves_small_models(thin_chinchilla)
 def test_a_budget_that_makes_no_sense_is_refused(thin_chinchilla, change, error, said):
     with pytest.raises(error, match=said):
         lifetime_budget(thin_chinchilla, **{"C": BUDGET, "served": 1e12, **change})
+
+
+@pytest.mark.parametrize(
+    ("size", "served", "best", "tokens", "saved"),
+    [(30e9, 5e12, 16.4e9, 3.27e12, 0.16), (70e9, 1e13, 41.6e9, 7.92e12, 0.12)],
+    ids=["30B and 5T served", "70B and 10T served"],
+)
+def test_published_examples_are_reproduced(sure_of, size, served, best, tokens, saved):
+    """Sardana et al. 2023, arXiv:2401.00448: the quality of a compute-optimal model, with the coefficients used there."""
+    a, b, alpha, beta, floor = 406.4, 410.7, 0.336, 0.283, 1.69
+    published = sure_of(A=a, B=b, alpha_N=alpha, beta_D=beta, E=floor)
+    # N* = G (N D)^(beta/(alpha + beta)) gives the tokens for which a size is the compute-optimal one.
+    g = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
+    data = (size / g) ** ((alpha + beta) / beta) / size
+    quality = floor + a * size**-alpha + b * data**-beta
+    plan = lifetime_optimum(published, quality, served).draws.median(("chain", "draw"))
+    assert plan["N_alone"].item() == pytest.approx(size, rel=2e-3)
+    assert plan["N"].item() == pytest.approx(best, rel=5e-3)
+    assert plan["D"].item() == pytest.approx(tokens, rel=5e-3)
+    assert plan["saved"].item() == pytest.approx(saved, abs=0.005)
