@@ -192,7 +192,7 @@ def test_a_budget_that_makes_no_sense_is_refused(thin_chinchilla, change, error,
     ids=["30B and 5T served", "70B and 10T served"],
 )
 def test_published_examples_are_reproduced(sure_of, size, served, best, tokens, saved):
-    """Sardana et al. 2023, arXiv:2401.00448: the quality of a compute-optimal model, with the coefficients used there."""
+    """Sardana et al. 2023, arXiv:2401.00448: quality of a compute-optimal model, with the coefficients used there."""
     a, b, alpha, beta, floor = 406.4, 410.7, 0.336, 0.283, 1.69
     published = sure_of(A=a, B=b, alpha_N=alpha, beta_D=beta, E=floor)
     # N* = G (N D)^(beta/(alpha + beta)) gives the tokens for which a size is the compute-optimal one.
