@@ -52,6 +52,25 @@ def parse_quantity(text: str) -> float:
     return value
 
 
+def check_positive(name: str, value: float) -> None:
+    """Check that a number is finite and above zero.
+
+    Raises
+    ------
+    QuantityError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_positive("price", -1.0)
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.QuantityError: price is -1, but must be a finite number above zero
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+
+
 def format_quantity(value: float, digits: int = 3) -> str:
     """Write a count in the same notation, to three significant digits.
 

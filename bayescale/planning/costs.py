@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.errors import QuantityError
 from bayescale.law import Prior
-from bayescale.quantities import format_quantity
+from bayescale.quantities import check_positive, format_quantity
 from bayescale.tables import nearest
 
 Array = NDArray[np.float64]
@@ -176,7 +176,7 @@ class Cost:
         """
         sums = np.atleast_1d(np.asarray(dollars, dtype=float))
         for value in sums:
-            _positive("dollars", value)
+            check_positive("dollars", value)
             if value <= self.study:
                 study = format_quantity(self.study)
                 raise QuantityError(f"{format_quantity(value)} dollars do not pay for the study of {study}: give more")
@@ -230,7 +230,7 @@ class Cost:
 
     def _flop_per_day(self, accelerators: float) -> Array:
         """Useful FLOP of so many accelerators in a day, shape (draw,)."""
-        _positive("accelerators", accelerators)
+        check_positive("accelerators", accelerators)
         return np.asarray(self.flop_per_hour * HOURS_PER_DAY * accelerators)
 
     def _flop_per_megawatt_hour(self) -> Array:
@@ -247,7 +247,7 @@ class Cost:
     def _outer(self, rate: Array, amounts: ArrayLike, name: str, unit: str) -> xr.DataArray:
         values = np.atleast_1d(np.asarray(amounts, dtype=float))
         for value in values:
-            _positive(name, value)
+            check_positive(name, value)
         return xr.DataArray(
             rate[:, None] * values,
             dims=("draw", "budget"),
@@ -285,7 +285,7 @@ def compute_of(
     '1.05e+24'
     """
     if flop is not None:
-        _positive("compute", flop)
+        check_positive("compute", flop)
         return np.full(cost.draws, flop)
     if dollars is not None:
         return np.asarray(cost.compute(dollars))[:, 0]
@@ -330,7 +330,7 @@ def draw(given: Prior | float, rng: np.random.Generator, n: int, name: str) -> A
     [0.4, 0.4, 0.4]
     """
     if not isinstance(given, Prior):
-        _positive(name, given)
+        check_positive(name, given)
         return np.full(n, float(given))
     makers = _MAKERS.get(given.distribution)
     if makers is None:
@@ -345,8 +345,3 @@ _MAKERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Beta": ("beta", ("alpha", "beta")),
     "Uniform": ("uniform", ("lower", "upper")),
 }
-
-
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")

@@ -5,14 +5,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import QuantityError
 from bayescale.fitting import Fit
 from bayescale.forecasting import compute_warnings, link_mean
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
-from bayescale.quantities import format_quantity
+from bayescale.quantities import check_positive, format_quantity
 
 Array = NDArray[np.float64]
 
@@ -77,8 +76,8 @@ def data_limited(
     """
     first = first_fit(fit)
     for name, value in (("unique tokens", unique), ("token_price", token_price)):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+        if value is not None:
+            check_positive(name, value)
     two_inputs(first.law, {"U": unique} if "U" in first.law.input_names else {})
     budgets = checked_budgets(C)
     prices = (cost or Cost()).with_given(draws=len(first.parameters["sigma"])).dollars_per_flop.to_numpy()

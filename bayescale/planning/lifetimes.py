@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import LawError, QuantityError
+from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.forecasting import compute_warnings, draw_error, interpolated, link_mean
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
@@ -24,7 +24,7 @@ from bayescale.law import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import draw
-from bayescale.quantities import format_quantity
+from bayescale.quantities import check_positive, format_quantity
 
 Array = NDArray[np.float64]
 
@@ -189,10 +189,9 @@ def _demand(served: ArrayLike | Prior, n: int, serving_price: float, seed: int) 
         demand = draw(served, np.random.default_rng([seed, 2]), n, "served tokens")[:, None]
     else:
         demand = np.atleast_1d(np.asarray(served, dtype=float))[None]
-    for name, values in (("served tokens are", demand), ("the price of serving is", np.array([serving_price]))):
-        for value in values.ravel():
-            if not (np.isfinite(value) and value > 0):
-                raise QuantityError(f"{name} {value:g}, but must be a finite number above zero")
+    check_positive("the price of serving", serving_price)
+    for value in demand.ravel():
+        check_positive("the demand for tokens", value)
     return demand
 
 

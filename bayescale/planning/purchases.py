@@ -14,7 +14,7 @@ from bayescale.intervals import SAMPLE_DIMS
 from bayescale.planning.allocation import six_nd, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
-from bayescale.quantities import format_quantity
+from bayescale.quantities import check_positive, format_quantity
 
 Array = NDArray[np.float64]
 
@@ -80,8 +80,8 @@ def next_dollar(
     fixed = {} if U is None else {"U": U}
     two_inputs(first.law, fixed)
     for name, value in (("dollars", dollars), ("N", N), ("D", D), ("token_price", token_price)):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+        if value is not None:
+            check_positive(name, value)
     if U is not None and token_price is None:
         raise QuantityError(
             "a law of unique tokens weighs more data too: give the token_price, dollars per fresh token"

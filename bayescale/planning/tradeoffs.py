@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import LawError, QuantityError
+from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.forecasting import compute_warnings, link_mean
 from bayescale.intervals import SAMPLE_DIMS
@@ -15,7 +15,7 @@ from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_
 from bayescale.planning.answers import Answer, share_of
 from bayescale.planning.costs import Cost
 from bayescale.planning.lifetimes import log_tokens_to_reach
-from bayescale.quantities import format_quantity
+from bayescale.quantities import check_positive, format_quantity
 
 Array = NDArray[np.float64]
 
@@ -145,8 +145,8 @@ def diminishing_returns(
     True
     """
     for name, value in (("gain", gain), ("dollars", dollars)):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+        if value is not None:
+            check_positive(name, value)
     first = first_fit(fit)
     two_inputs(first.law)
     largest = six_nd(first.inputs["N"], first.inputs["D"]).max()

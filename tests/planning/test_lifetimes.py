@@ -100,8 +100,8 @@ def test_beyond_the_runs_tokens_per_parameter_it_is_said(chinchilla_fit):
     ("loss", "served", "error", "said"),
     [
         (0.0, 1e12, LawError, "loss 0: must be a finite number above zero"),
-        (2.0, -1.0, QuantityError, "served tokens are -1"),
-        (2.0, [1e12, np.inf], QuantityError, "served tokens are inf"),
+        (2.0, -1.0, QuantityError, "the demand for tokens is -1"),
+        (2.0, [1e12, np.inf], QuantityError, "the demand for tokens is inf"),
     ],
 )
 def test_what_makes_no_sense_is_refused(chinchilla_fit, loss, served, error, said):
@@ -177,7 +177,7 @@ def test_demand_that_takes_the_whole_budget_leaves_small_models(thin_chinchilla)
     ("change", "error", "said"),
     [
         ({"C": 0.0}, LawError, "budget 0 FLOP"),
-        ({"served": [1e12, 0.0]}, QuantityError, "served tokens are 0, but must"),
+        ({"served": [1e12, 0.0]}, QuantityError, "the demand for tokens is 0, but must"),
         ({"serving_price": -1.0}, QuantityError, "the price of serving is -1, but must"),
     ],
 )
