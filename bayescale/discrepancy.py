@@ -228,6 +228,12 @@ class Conditional[P: Process | Separate]:
         variance = self.variances @ np.square(loadings).T + self.amplitude * left_over
         return mean, np.maximum(variance, 0.0)
 
+    def covariance(self: "Conditional[Process]", log_inputs: Array) -> Array:
+        """Covariance of the error between points of shape (point, input), averaged over the draws."""
+        loadings = self._loadings(log_inputs)
+        spanned = (loadings * self.variances.mean(axis=0)) @ loadings.T
+        return np.asarray(spanned + self.amplitude.mean() * self._left_over(log_inputs))
+
     def draw(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the error at points, one function per draw, shape (draw, point)."""
         coefficients = self.means + np.sqrt(self.variances) * rng.standard_normal(self.means.shape)

@@ -108,7 +108,7 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     True
     """
     law = first_fit(fit).law
-    points = _checked_points(first_fit(fit), inputs)
+    points = checked_points(first_fit(fit), inputs)
     reach = reach_of(first_fit(fit), points)
     each = {name: _forecast_draws(member, points, seed) for name, member in members(fit).items()}
     farthest = int(reach.argmax())
@@ -168,7 +168,7 @@ def predicted(
     seed : int
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
-    points = _checked_points(first_fit(fit), inputs)
+    points = checked_points(first_fit(fit), inputs)
     if not isinstance(fit, Ensemble):
         return _predicted(fit, points, standard_error, seed)
     each = [_predicted(member, points, standard_error, seed) for member in fit.members.values()]
@@ -278,7 +278,14 @@ def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
     return () if compute is None else compute_warnings(fit, compute)
 
 
-def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """The law's inputs and settings at new points, each of shape (point,); settings that all runs share go without saying.
+
+    Raises
+    ------
+    LawError
+        If one is missing, unknown, or not a finite number of its domain.
+    """
     law = fit.law
     names = (*law.input_names, *(setting.name for setting in law.settings))
     given = {**shared_settings(fit), **inputs}

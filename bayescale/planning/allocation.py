@@ -132,8 +132,8 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     )
 
 
-def two_inputs(law: Law) -> None:
-    """Check that a law reads N and D.
+def two_inputs(law: Law, question: str = "an optimum") -> None:
+    """Check that a law reads N and D, which some question needs.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def two_inputs(law: Law) -> None:
         If it does not.
     """
     if set(law.input_names) != {"N", "D"}:
-        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
+        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: {question} needs a law of N and D")
 
 
 def optimum_draws(fit: Fit, budgets: Array, flops: FlopRule = six_nd, *, seed: int = 0) -> xr.Dataset:
@@ -183,14 +183,19 @@ def _optimum_with_error(
     """
     n_best, error = np.empty_like(n_law), np.empty_like(n_law)
     for i, budget in enumerate(budgets):
-        low, high = np.quantile(np.log(n_law[:, i]), [0.001, 0.999])
-        log_n = np.linspace(low - _REACH, high + _REACH, _GRID)
+        log_n = sizes_around(n_law[:, i])
         points = {"N": np.exp(log_n), "D": tokens_at(flops, np.full(_GRID, budget), np.exp(log_n))}
         errors = draw_error(fit, points, rng)
         heights = link_mean(fit, points) + errors
         n_best[:, i] = np.exp(lowest(log_n, heights))
         error[:, i] = interpolated(log_n, errors, np.log(n_best[:, i]))
     return n_best, error
+
+
+def sizes_around(n_law: Array) -> Array:
+    """An even grid of log N around the law's own optima, among which that of law and error is sought."""
+    low, high = np.quantile(np.log(n_law), [0.001, 0.999])
+    return np.linspace(low - _REACH, high + _REACH, _GRID)
 
 
 def lowest(grid: Array, heights: Array) -> Array:
