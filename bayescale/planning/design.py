@@ -29,6 +29,9 @@ from bayescale.tables import missing_column, positive, refuse
 
 Array = NDArray[np.float64]
 
+MOST = 10
+"""Runs in a batch unless more are asked for: a hundred tiny ones would tell little more."""
+
 _SIDE = 12
 """Sizes and token counts of the default candidates, evenly spaced in the logarithm."""
 _NOTHING = 1e-9
@@ -133,6 +136,7 @@ def next_runs(
     *,
     target: Target,
     budget: float,
+    most: int | None = MOST,
     seed: int = 0,
 ) -> Design:
     """Rank candidate runs, and choose a batch, by how much less uncertain they are expected to leave a target.
@@ -147,6 +151,8 @@ def next_runs(
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.
+    most : int or None
+        Largest number of runs in the batch; as many as the budget pays for if None.
     seed : int
         Of the law's error in draws of N*.
 
@@ -187,7 +193,7 @@ def next_runs(
         )
     covariance, noise = _belief(fit, points, asked, seed)
     alone = 1 - np.sqrt(1 - gains(covariance, noise) / _variance(covariance, len(cost)))
-    chosen, left = best_batch(covariance, noise, cost, budget)
+    chosen, left = best_batch(covariance, noise, cost, budget, most)
     now = float(np.sqrt(_variance(covariance, len(cost)) / (len(covariance) - len(cost))))
     after = now * np.sqrt(left)
     at = {"N": points["N"], "D": points["D"]}
@@ -259,13 +265,15 @@ def gains(covariance: Array, noise: Array) -> Array:
     return np.asarray(np.square(covariance[n:, :n]).sum(axis=0) / (np.diag(covariance)[:n] + noise))
 
 
-def best_batch(covariance: Array, noise: Array, cost: Array, budget: float) -> tuple[NDArray[np.intp], Array]:
+def best_batch(
+    covariance: Array, noise: Array, cost: Array, budget: float, most: int | None = None
+) -> tuple[NDArray[np.intp], Array]:
     """Candidates to observe together within a budget, in order, and the share of variance left after each.
 
-    For every ceiling on what one run may cost, the candidates below it are taken one after another, the next one being
-    that which takes most variance away, by itself or for its cost, until the next no longer fits. The best of these
-    batches is kept, so that a larger budget never leaves more. Taking the best for its cost alone can be arbitrarily
-    bad, and the better of the two cannot (Leskovec et al. 2007, doi:10.1145/1281192.1281239, section 3.2).
+    Of those that what is left of the budget pays for, the next is the one that takes most variance away for its cost, or
+    that which takes most away; the better of the two batches is kept. Each alone can be arbitrarily bad, and the better
+    is at least a third of the best where returns diminish (Leskovec et al. 2007, doi:10.1145/1281192.1281239, section
+    3.2), as those of linear estimates mostly do.
 
     Parameters
     ----------
@@ -274,6 +282,8 @@ def best_batch(covariance: Array, noise: Array, cost: Array, budget: float) -> t
     cost : array, shape (candidate,)
     budget : float
         In the unit of the cost.
+    most : int, optional
+        Largest number of candidates.
 
     Examples
     --------
@@ -282,32 +292,27 @@ def best_batch(covariance: Array, noise: Array, cost: Array, budget: float) -> t
     >>> order.tolist(), left.round(2).tolist()
     ([0, 1], [0.19, 0.1])
     """
-    ceilings = np.unique(cost[cost <= budget])
-    batches = [
-        _in_order(covariance, noise, cost, ceiling, budget, per_cost)
-        for per_cost in (True, False)
-        for ceiling in ceilings
-    ]
-    order, left = min(batches, key=lambda batch: batch[1][-1] if batch[1] else 1.0)
-    return np.array(order, dtype=np.intp), np.array(left)
+    each = [_greedy(covariance, noise, cost, budget, most or len(noise), per_cost) for per_cost in (True, False)]
+    order, left = min(each, key=lambda batch: batch[1][-1])
+    return np.array(order, dtype=np.intp), np.array(left[1:])
 
 
-def _in_order(
-    covariance: Array, noise: Array, cost: Array, ceiling: float, budget: float, per_cost: bool
+def _greedy(
+    covariance: Array, noise: Array, cost: Array, budget: float, most: int, per_cost: bool
 ) -> tuple[list[int], list[float]]:
-    """Candidates up to a ceiling in greedy order, as many as the budget pays for, and the share of variance left."""
+    """Candidates one after another, and the share of variance left before the first and after each."""
     n = len(noise)
     total = _variance(covariance, n)
     own, cross = np.diag(covariance)[:n] + noise, covariance[n:, :n].copy()
-    free = cost <= ceiling
+    free = np.ones(n, dtype=bool)
     factors: list[Array] = []
     order: list[int] = []
-    left, spent = [1.0], 0.0
-    while free.any():
-        gain = np.where(free, np.square(cross).sum(axis=0) / own, 0.0)
+    left = [1.0]
+    while len(order) < most:
+        free &= cost <= budget
+        gain = np.divide(np.square(cross).sum(axis=0), own, where=free, out=np.zeros(n))
         best = int((gain / cost if per_cost else gain).argmax())
-        spent += cost[best]
-        if gain[best] <= _NOTHING * total or spent > budget:
+        if gain[best] <= _NOTHING * total:
             break
         # The next row of a Cholesky factor: how everything moves with what this run adds to those before it.
         seen = sum((factor[best] * factor for factor in factors), np.zeros(len(covariance)))
@@ -315,9 +320,10 @@ def _in_order(
         own, cross = own - np.square(factor[:n]), cross - np.outer(factor[n:], factor[:n])
         factors.append(factor)
         order.append(best)
+        left.append(max(left[-1] - gain[best] / total, 0.0))
+        budget -= cost[best]
         free[best] = False
-        left.append(left[-1] - gain[best] / total)
-    return order, [max(share, 0.0) for share in left[1:]]
+    return order, left
 
 
 def _variance(covariance: Array, n: int) -> float:
