@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from bayescale.planning.allocation import Optimum as Optimum
     from bayescale.planning.allocation import optimum as optimum
     from bayescale.planning.costs import Cost as Cost
+    from bayescale.planning.design import Design as Design
+    from bayescale.planning.design import LossAt as LossAt
+    from bayescale.planning.design import OptimumAt as OptimumAt
+    from bayescale.planning.design import WhichLaw as WhichLaw
+    from bayescale.planning.design import candidate_grid as candidate_grid
+    from bayescale.planning.design import next_runs as next_runs
     from bayescale.planning.lifetimes import Lifetime as Lifetime
     from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
     from bayescale.planning.spending import optimum_for as optimum_for
@@ -49,11 +55,17 @@ _HOME = {
     "Chain": "chains",
     "Comparison": "comparison",
     "Cost": "planning.costs",
+    "Design": "planning.design",
     "IDENTITY": "links",
     "LOG": "links",
     "LOGIT": "links",
+    "LossAt": "planning.design",
+    "OptimumAt": "planning.design",
     "Pooled": "pooling",
     "Lifetime": "planning.lifetimes",
+    "WhichLaw": "planning.design",
+    "candidate_grid": "planning.design",
+    "next_runs": "planning.design",
     "fit_chain": "chains",
     "lifetime_optimum": "planning.lifetimes",
     "backtest": "backtesting",

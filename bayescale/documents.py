@@ -12,6 +12,7 @@ from bayescale.fitting import Fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import SAMPLE_DIMS, quantiles
 from bayescale.planning.allocation import Optimum
+from bayescale.planning.design import Design
 from bayescale.planning.lifetimes import Lifetime
 from bayescale.planning.spending import Spending
 from bayescale.planning.versus import Versus
@@ -108,6 +109,14 @@ def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
     ]
     own = {"loss": best.loss, "reachable": best.reachable, "demands": _finite(demands)}
     return {**fit_document(fit), **own, "warnings": list(best.warnings)}
+
+
+def design_document(fit: Posterior, plan: Design) -> dict[str, Any]:
+    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would tell."""
+    own = {"target": plan.target, "sd": plan.sd, "unit": plan.unit, "budget": plan.budget}
+    tables = {"batch": plan.summary(), "candidates": plan.ranking()}
+    runs = {name: _finite(table.to_dict("records")) for name, table in tables.items()}
+    return {**fit_document(fit), **own, **runs, "warnings": list(plan.warnings)}
 
 
 def cost_document(bill: xr.Dataset) -> dict[str, Any]:

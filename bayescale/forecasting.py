@@ -279,7 +279,7 @@ def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
 
 
 def checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    """The law's inputs and settings at new points, each of shape (point,); settings that all runs share go without saying.
+    """The law's inputs and settings at new points, of shape (point,); settings that all runs share may be left out.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """Whether the next runs that bayescale asks for are the right ones: published tables replayed from eight small runs.
 
-Runs within a factor of ten of a table's largest are out of reach, and the five largest of them are the targets; runs below are
-small, but for checkpoints of a target's own training run. Eight small runs are drawn at random, and each method
-chooses more of the others, for a tenth and for a hundredth of the compute of all small runs; a row that is a checkpoint
-costs what it took up to there. The Chinchilla law with its discrepancy is then fitted to what was drawn and what was
-chosen, and predicts the targets' log loss. All methods start from the same runs, whose number is the seed.
+Runs within a factor of ten of a table's largest are out of reach, and the five largest of them are the targets; runs
+below are small, but for checkpoints of a target's own training run. Eight small runs are drawn at random, and each
+method chooses more of the others, for a tenth and for a hundredth of the compute of all small runs; a row that is a
+checkpoint costs what it took up to there. The Chinchilla law with its discrepancy is then fitted to what was drawn and
+what was chosen, and predicts the targets' log loss. All methods start from the same runs, whose number is the seed.
 
 ``chosen`` minimises the expected variance at the targets (:func:`bayescale.next_runs`); ``random`` takes what fits in
 random order; ``cheapest`` and ``largest`` take the cheapest, or the largest that fits, again and again; ``d_optimal``
@@ -17,7 +17,7 @@ done is kept in ``--cache``.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ import pandas as pd
 from calibration import TABLES
 from joblib import Memory, Parallel, delayed
 from numpy.typing import NDArray
-from reporting import keep, machine
 
 from bayescale.backtesting import scores_of
 from bayescale.catalog import load_runs
@@ -201,7 +200,13 @@ def main() -> None:
     found = Parallel(n_jobs=options.jobs)(delayed(replay)(*task, memory, options.certify) for task in tasks)
     results = pd.DataFrame([row for rows in found for row in rows])
     results.to_json("/tmp/r5/study1.json", orient="records")
-    print(results.groupby(["table", "share", "method"], sort=False)[["spent", "runs", "largest", "crps", "error", "width", "cover_0.9"]].mean().to_string())
+    print(
+        results.groupby(["table", "share", "method"], sort=False)[
+            ["spent", "runs", "largest", "crps", "error", "width", "cover_0.9"]
+        ]
+        .mean()
+        .to_string()
+    )
 
 
 if __name__ == "__main__":

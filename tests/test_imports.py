@@ -31,7 +31,7 @@ LAYERS = (
     {"ensembles", "calibration", "pooling"},
     {"forecasting", "storage"},
     {"stacking", "planning.allocation", "planning.versus"},
-    {"backtesting", "chains", "planning.lifetimes", "planning.spending"},
+    {"backtesting", "chains", "planning.design", "planning.lifetimes", "planning.spending"},
     {"comparison"},
     {"documents", "plots"},
     {"cli.options", "cli.printing"},

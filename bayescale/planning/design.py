@@ -3,11 +3,11 @@
 What a posterior believes of the outcomes of candidate runs and of the target is summed up by their means and
 covariances, over its draws and, within a draw, over the law's error. The variance of the target that observing some of
 the candidates leaves to the best linear estimate is then a Schur complement, whatever their outcomes are, and no
-posterior is sampled again. It is no less than the variance that a refit is expected to leave, and equal to it were
-everything normal (Goldstein and Wooff 2007, Bayes Linear Statistics, section 3.1).
+posterior is sampled again. It is what a refit is expected to leave where everything is normal, and no less than that
+otherwise (Goldstein and Wooff 2007, Bayes Linear Statistics, section 3.1).
 
-Without the law's error every law is sure that large runs, or a few at the corners, tell all about it; with it a run
-tells most of its neighbourhood.
+Without the law's error a few runs anywhere would be expected to tell all about it; with it a run tells most of its own
+neighbourhood.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayescale.discrepancy import noise_scale
 from bayescale.ensembles import Ensemble, Posterior, first_fit, members, reach_of
-from bayescale.errors import LawError, QuantityError
+from bayescale.errors import LawError, QuantityError, RunsError
 from bayescale.fitting import Fit
 from bayescale.forecasting import checked_points, compute_warnings, draw_error, link_mean
 from bayescale.planning.allocation import law_optimum, lowest, six_nd, sizes_around, two_inputs
-from bayescale.discrepancy import noise_scale
 from bayescale.quantities import format_quantity
 from bayescale.tables import missing_column, positive, refuse
 
@@ -70,8 +70,8 @@ class Design:
     Attributes
     ----------
     candidates : xarray.Dataset
-        Dim candidate, with the coordinates ``N`` and ``D``: ``C`` (FLOP); ``reduction``, the share by which the target's
-        standard deviation is expected to fall from that run alone; ``per_flop``, that over ``C``; ``batch``, whether it
+        Dim candidate, with the coordinates ``N`` and ``D``: ``C`` (FLOP); ``reduction``, the share by which that run
+        alone is expected to lower the target's standard deviation; ``per_flop``, that over ``C``; ``batch``, whether it
         is in the batch.
     batch : xarray.Dataset
         Dim run, in the order in which the runs tell most for their compute; ``candidate`` is the place of each among
@@ -146,8 +146,8 @@ def next_runs(
     fit : Fit or Ensemble
         Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
-        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default :func:`candidate_grid`. Each can be
-        run once: list one twice if it may be repeated.
+        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default :func:`candidate_grid`. Each can
+        be run once: list one twice if it may be repeated.
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.
@@ -163,7 +163,7 @@ def next_runs(
     Raises
     ------
     LawError
-        If the law does not read N and D, the target is none of these, is not positive, or asks which of one law is
+        If the law does not read N and D, or the target is none of these, is not positive, or asks which of one law is
         right.
     RunsError
         If a candidate lacks N or D, or a value is not positive.
@@ -186,6 +186,8 @@ def next_runs(
     points, cost = _checked_candidates(first, candidate_grid(fit) if candidates is None else candidates)
     if not (np.isfinite(budget) and budget > 0):
         raise QuantityError(f"budget {budget:g} FLOP: must be a finite number above zero")
+    if most is not None and most < 1:
+        raise QuantityError(f"a batch of at most {most} runs: give one or more, or None")
     if cost.min() > budget:
         raise QuantityError(
             f"a budget of {budget:.3g} FLOP pays for none of {len(cost)} candidates: the cheapest takes "
@@ -270,10 +272,10 @@ def best_batch(
 ) -> tuple[NDArray[np.intp], Array]:
     """Candidates to observe together within a budget, in order, and the share of variance left after each.
 
-    Of those that what is left of the budget pays for, the next is the one that takes most variance away for its cost, or
-    that which takes most away; the better of the two batches is kept. Each alone can be arbitrarily bad, and the better
-    is at least a third of the best where returns diminish (Leskovec et al. 2007, doi:10.1145/1281192.1281239, section
-    3.2), as those of linear estimates mostly do.
+    Of those that what is left of the budget pays for, the next is always the one that takes most variance away for its
+    cost, or always the one that takes most away; the better of the two batches is kept. Each alone can be arbitrarily
+    bad, and the better is at least 0.31 of the best where returns diminish (Leskovec et al. 2007,
+    doi:10.1145/1281192.1281239, section 3.2), as those of linear estimates mostly do.
 
     Parameters
     ----------
@@ -346,11 +348,15 @@ def _checked_target(fit: Posterior, target: Target) -> _Asked:
     first = first_fit(fit)
     if isinstance(target, LossAt):
         points = checked_points(first, {"N": target.N, "D": target.D})
+        if not len(points["N"]):
+            raise LawError("LossAt holds no point: give N and D of one run or more")
         places = "; ".join(
             f"N = {format_quantity(n)}, D = {format_quantity(d)}" for n, d in zip(points["N"], points["D"], strict=True)
         )
         law = first.law
-        return _Asked(target, f"{law.outcome} at {places}", law.scale_unit, float(reach_of(first, points).max()), points)
+        return _Asked(
+            target, f"{law.outcome} at {places}", law.scale_unit, float(reach_of(first, points).max()), points
+        )
     if isinstance(target, OptimumAt):
         if not (np.isfinite(target.C) and target.C > 0):
             raise LawError(f"target compute {target.C:g} FLOP: must be a finite number above zero")
@@ -359,20 +365,20 @@ def _checked_target(fit: Posterior, target: Target) -> _Asked:
         return _Asked(target, name, "log parameters", float(reach_of(first, compute)[0]), compute)
     if isinstance(target, WhichLaw):
         if not isinstance(fit, Ensemble):
-            raise LawError(f"which law is right is asked of several, not of law {first.law.name!r} alone: fit law='auto'")
+            raise LawError(
+                f"which law is right is asked of several, not of law {first.law.name!r} alone: fit law='auto'"
+            )
         name = f"which law is right, of {', '.join(fit.members)}"
         return _Asked(target, name, "probability", float(fit.weights["horizon"].max()), {})
     raise LawError(f"unknown target {target!r}: ask for LossAt(N, D), OptimumAt(C) or WhichLaw()")
 
 
-def _checked_candidates(
-    fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayLike]
-) -> tuple[dict[str, Array], Array]:
+def _checked_candidates(fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Array]:
     """Inputs and settings of candidates, and what each costs (FLOP), of shape (candidate,)."""
     frame = pd.DataFrame(dict(candidates)).reset_index(drop=True)
     refuse(missing_column(name, frame.columns, "candidates") for name in ("N", "D") if name not in frame)
     if len(frame) == 0:
-        raise QuantityError("there are no candidates: give at least one run's N and D")
+        raise RunsError("there are no candidates: give at least one run's N and D")
     read = {name: positive(frame[name], "candidates", name) for name in ("N", "D", "C") if name in frame}
     refuse(fault for _, faults in read.values() for fault in faults)
     columns = {name: values for name, (values, _) in read.items()}

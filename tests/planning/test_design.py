@@ -1,7 +1,8 @@
 """The next run: hand-worked cases, dense formulas, limits, and agreement with simulated outcomes."""
 
+import json
 from dataclasses import replace
-from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import bayescale as bs
+from bayescale.documents import design_document
 from bayescale.ensembles import Ensemble, equal_weights
 from bayescale.errors import LawError, QuantityError, RunsError
 from bayescale.fitting import fit_law
@@ -90,27 +92,30 @@ def test_what_is_left_is_the_schur_complement(belief):
 
 @given(beliefs(), st.floats(1, 10))
 def test_noisier_runs_tell_less(belief, factor):
-    covariance, noise, cost = belief
+    covariance, noise, _ = belief
     total = np.trace(covariance[len(noise) :, len(noise) :])
     assert np.all(gains(covariance, factor * noise) <= gains(covariance, noise) + 1e-12)
     assert np.all((gains(covariance, noise) >= 0) & (gains(covariance, noise) <= total + 1e-9))
 
 
-@given(beliefs(), st.floats(0.2, 20), st.floats(1, 5))
-def test_batches_keep_to_the_budget_and_larger_ones_leave_no_more(belief, budget, factor):
+@given(beliefs(), st.floats(0.2, 20), st.integers(1, 8))
+def test_batches_keep_to_the_budget_and_to_their_number(belief, budget, most):
     covariance, noise, cost = belief
-    budget = max(budget, cost.min())
-    order, left = best_batch(covariance, noise, cost, budget)
-    _, more = best_batch(covariance, noise, cost, factor * budget)
-    assert len(set(order)) == len(order)
+    order, left = best_batch(covariance, noise, cost, budget, most)
+    assert len(set(order)) == len(order) == len(left) <= most
     assert cost[order].sum() <= budget
-    assert (more[-1] if len(more) else 1.0) <= (left[-1] if len(left) else 1.0) + 1e-12
+
+
+@given(beliefs(), st.integers(1, 6))
+def test_a_larger_budget_never_leaves_more_variance(belief, runs):
+    covariance, noise, _ = belief
+    (_, fewer), (_, more) = (best_batch(covariance, noise, np.ones(6), budget) for budget in (runs, runs + 1))
+    assert min(more, default=1.0) <= min(fewer, default=1.0) + 1e-12
 
 
 @given(beliefs(), st.randoms(use_true_random=False), st.floats(0.2, 20))
 def test_the_order_of_candidates_does_not_matter(belief, random, budget):
     covariance, noise, cost = belief
-    budget = max(budget, cost.min())
     n = len(noise)
     shuffled = random.sample(range(n), n)
     rows = [*shuffled, *range(n, len(covariance))]
@@ -120,8 +125,6 @@ def test_the_order_of_candidates_does_not_matter(belief, random, budget):
 
 
 def test_greedy_batches_come_near_the_best_of_all_batches(doubted_fit):
-    from itertools import combinations
-
     candidates = {"N": [1e8, 1e8, 3e8, 1e9, 1e9, 3e9, 3e9], "D": [1e9, 2e11, 2e10, 2e9, 1e11, 3e9, 6e10]}
     plan = next_runs(doubted_fit, candidates, target=TARGET, budget=2e21)
     cost = plan.candidates["C"].to_numpy()
@@ -156,3 +159,160 @@ def test_nested_monte_carlo_leaves_about_as_much(few_fit, run):
     plan = next_runs(few_fit, {"N": [run["N"]], "D": [run["D"]]}, target=TARGET, budget=1e22)
     simulated = simulated_sd(few_fit, run, {"N": TARGET.N, "D": TARGET.D})
     assert simulated == pytest.approx(float(plan.batch["sd"][0]), rel=0.1)
+
+
+def test_reductions_are_shares_and_larger_budgets_leave_less(posterior):
+    left = [next_runs(posterior, target=TARGET, budget=budget) for budget in (3e18, 3e19, 3e20, 3e21)]
+    for plan in left:
+        reduction = plan.candidates["reduction"]
+        assert bool(((reduction >= 0) & (reduction <= 1)).all())
+        np.testing.assert_allclose(plan.candidates["per_flop"] * plan.candidates["C"], reduction)
+        assert float(plan.batch["C"].sum()) <= plan.budget
+        assert bool(plan.candidates["batch"].sum() == plan.batch.sizes["run"])
+    assert np.all(np.diff([float(plan.batch["sd"][-1]) for plan in left]) <= 0)
+
+
+def test_what_is_uncertain_now_is_what_forecasts_and_optima_say(posterior):
+    latent = np.log(forecast(posterior, N=TARGET.N, D=TARGET.D).draws["latent"])
+    assert next_runs(posterior, target=TARGET, budget=BUDGET).sd == pytest.approx(float(latent.std()), rel=0.05)
+    log_n = np.log(optimum(posterior, 1e23).draws["N"])
+    assert next_runs(posterior, target=OptimumAt(1e23), budget=BUDGET).sd == pytest.approx(float(log_n.std()), rel=0.08)
+
+
+def test_several_losses_count_alike(posterior):
+    points = [(1e10, 2e11), (3e10, 1e11)]
+    alone = [next_runs(posterior, target=LossAt(*point), budget=BUDGET).sd for point in points]
+    together = next_runs(posterior, target=LossAt(*zip(*points, strict=True)), budget=BUDGET)
+    assert together.sd == pytest.approx(np.sqrt(np.mean(np.square(alone))))
+
+
+def test_a_run_tells_less_of_a_law_that_may_be_wrong(fits):
+    known, doubted = (next_runs(fit, target=TARGET, budget=1e21) for fit in fits.values())
+    assert float(known.batch["reduction"][-1]) > float(doubted.batch["reduction"][-1])
+    assert any("taken as true" in text for text in known.warnings)
+    assert not any("taken as true" in text for text in doubted.warnings)
+
+
+@pytest.mark.parametrize("target", [TARGET, OptimumAt(1e23)])
+def test_the_same_seed_gives_the_same_design(doubted_fit, target):
+    first, second = (next_runs(doubted_fit, target=target, budget=BUDGET, seed=3) for _ in range(2))
+    assert first.candidates.identical(second.candidates)
+    assert first.batch.identical(second.batch)
+
+
+def test_noisier_fits_expect_less(few_fit):
+    tree = few_fit.tree.copy()
+    noisy = tree["posterior"].to_dataset().assign(sigma=5 * tree["posterior"]["sigma"])
+    tree["posterior"] = tree["posterior"].assign(noisy.data_vars)
+    louder = replace(few_fit, tree=tree)
+    quiet, loud = (next_runs(fit, target=TARGET, budget=BUDGET) for fit in (few_fit, louder))
+    assert bool((loud.candidates["reduction"] < quiet.candidates["reduction"]).all())
+
+
+def test_cost_is_the_candidates_own_where_it_is_given(few_fit):
+    candidates = pd.DataFrame({"N": [1e9, 2e9], "D": [2e10, 4e10], "C": [1e18, 5e18]}, index=[7, 9])
+    plan = next_runs(few_fit, candidates, target=TARGET, budget=1.5e18)
+    assert plan.batch["candidate"].to_numpy().tolist() == [0]
+    assert plan.batch["spent"].to_numpy().tolist() == [1e18]
+
+
+def test_a_candidate_listed_twice_can_be_run_twice(few_fit):
+    plan = next_runs(few_fit, {"N": [1e9, 1e9], "D": [2e10, 2e10]}, target=TARGET, budget=1e21)
+    first, second = plan.batch["reduction"].to_numpy()
+    assert 0 < second - first < first
+
+
+def test_default_candidates_lie_where_runs_do(few_fit, few_runs):
+    grid = candidate_grid(few_fit)
+    assert not grid.duplicated().any()
+    for name in ("N", "D"):
+        assert (grid[name].min(), grid[name].max()) == (few_runs[name].min(), few_runs[name].max())
+
+
+def ensemble_of(members):
+    return Ensemble(members, equal_weights(list(members)))
+
+
+def test_laws_that_agree_cannot_be_told_apart_and_leave_the_target_as_it_was(few_fit):
+    twins = ensemble_of({"one": few_fit, "other": few_fit})
+    plan = next_runs(twins, target=WhichLaw(), budget=BUDGET)
+    assert plan.sd == pytest.approx(0.5)
+    assert plan.batch.sizes["run"] == 0
+    assert float(plan.candidates["reduction"].max()) == pytest.approx(0, abs=1e-9)
+    assert "expected to take only 0.0%" in plan.warnings[-1]
+    single, both = (next_runs(fit, target=TARGET, budget=BUDGET) for fit in (few_fit, twins))
+    assert both.sd == pytest.approx(single.sd)
+    np.testing.assert_allclose(both.summary(), single.summary())
+
+
+def test_laws_are_told_apart_where_they_differ(chinchilla_fit, skaling_fit):
+    both = ensemble_of({"chinchilla": chinchilla_fit, "skaling": skaling_fit})
+    places = {"N": np.array([1e9, 1e11]), "D": np.array([2e10, 1e13])}
+    near, far = abs(link_mean(chinchilla_fit, places).mean(axis=0) - link_mean(skaling_fit, places).mean(axis=0))
+    assert far > near
+    told_near, told_far = next_runs(both, places, target=WhichLaw(), budget=1e26).candidates["reduction"].to_numpy()
+    assert told_far > told_near
+
+
+def test_the_spread_between_laws_counts(chinchilla_fit, skaling_fit):
+    """Variance of a mixture: the mean of the variances, and the variance of the means (law of total variance)."""
+    fits = {"chinchilla": chinchilla_fit, "skaling": skaling_fit}
+    latent = [link_mean(fit, {"N": np.array([1e11]), "D": np.array([1e13])}) for fit in fits.values()]
+    expected = np.mean([draws.var() for draws in latent]) + np.var([draws.mean() for draws in latent])
+    plan = next_runs(ensemble_of(fits), target=LossAt(1e11, 1e13), budget=1e22)
+    assert plan.sd == pytest.approx(np.sqrt(expected))
+
+
+def test_a_design_prints_its_target_batch_and_units(doubted_fit):
+    plan = next_runs(doubted_fit, target=TARGET, budget=BUDGET)
+    text = str(plan)
+    assert "loss at N = 10B, D = 200B: standard deviation now" in text
+    assert "sd (log loss)" in text
+    assert len(plan.summary()) == plan.batch.sizes["run"]
+    ranked = plan.ranking()
+    assert ranked["per_flop"].is_monotonic_decreasing
+    assert len(ranked) == 144
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"budget": 0.0}, QuantityError, "budget 0 FLOP: must be a finite number above zero"),
+        ({"budget": np.inf}, QuantityError, "budget inf FLOP"),
+        ({"budget": 1e10}, QuantityError, "pays for none of 144 candidates: the cheapest takes"),
+        ({"most": 0}, QuantityError, "at most 0 runs"),
+        ({"candidates": {"N": [1e9]}}, RunsError, "candidates: no column 'D'"),
+        ({"candidates": {"N": [1e9, -1.0], "D": [1e9, 1e9]}}, RunsError, "candidates, row 2, column N: -1.0"),
+        ({"candidates": {"N": [1e9], "D": [np.nan]}}, RunsError, "missing value"),
+        ({"candidates": {"N": [1e9], "D": [1e9], "C": [0.0]}}, RunsError, "column C"),
+        ({"candidates": {"N": [], "D": []}}, RunsError, "no candidates"),
+        ({"target": "loss"}, LawError, "unknown target 'loss'"),
+        ({"target": LossAt(N=-1, D=1e9)}, LawError, "N is -1"),
+        ({"target": LossAt(N=[], D=[])}, LawError, "no point"),
+        ({"target": OptimumAt(0.0)}, LawError, "target compute 0 FLOP"),
+        ({"target": WhichLaw()}, LawError, "asked of several, not of law 'chinchilla' alone"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(few_fit, options, error, said):
+    with pytest.raises(error, match=said):
+        next_runs(few_fit, **{"target": TARGET, "budget": BUDGET, **options})
+
+
+def test_a_law_of_one_input_is_refused(few_fit):
+    with pytest.raises(LawError, match="the next run needs a law of N and D"):
+        next_runs(replace(few_fit, law=bs.load_law("m1")), target=TARGET, budget=BUDGET)
+
+
+def test_public_names():
+    assert bs.next_runs is next_runs
+    assert {"LossAt", "OptimumAt", "WhichLaw", "Design", "candidate_grid"} <= set(bs.__all__)
+
+
+def test_the_document_holds_the_design_at_full_precision(few_fit):
+    plan = next_runs(few_fit, target=TARGET, budget=BUDGET)
+    document = design_document(few_fit, plan)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert (document["sd"], document["unit"], document["budget"]) == (plan.sd, "log loss", BUDGET)
+    assert [run["sd"] for run in document["batch"]] == plan.batch["sd"].to_numpy().tolist()
+    assert set(document["candidates"][0]) == {"N", "D", "C", "reduction", "per_flop"}
+    assert len(document["candidates"]) == 144
