@@ -17,7 +17,7 @@ done is kept in ``--cache``.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ import pandas as pd
 from calibration import TABLES
 from joblib import Memory, Parallel, delayed
 from numpy.typing import NDArray
+from reporting import keep, machine
 
 from bayescale.backtesting import scores_of
 from bayescale.catalog import load_runs
 from bayescale.fitting import Fit, fit_law
-from bayescale.forecasting import predicted_runs
+from bayescale.forecasting import forecast, predicted, predicted_runs
 from bayescale.planning.design import LossAt, next_runs
 from bayescale.runs import Runs
 
@@ -45,7 +46,7 @@ REACH = 10.0
 SHARES = (0.1, 0.01)
 """Of the compute of all small runs."""
 DEVELOPED_ON = ("porian:tuned", "gadre:c4")
-SCORES = ("crps", "error", "width")
+REFITS = 40
 
 
 def sides(runs: Runs) -> tuple[Rows, Rows]:
@@ -137,6 +138,7 @@ METHODS: dict[str, Callable[[Fit, Runs, Runs, float, int], Rows]] = {
     "largest": largest,
     "d_optimal": d_optimal,
 }
+RIVALS = tuple(METHODS)[1:]
 
 
 def replay(table: str, seed: int, memory: Memory, certify: bool) -> list[dict[str, Any]]:
@@ -161,7 +163,6 @@ def replay(table: str, seed: int, memory: Memory, certify: bool) -> list[dict[st
                     "method": method,
                     "spent": float(cost[chosen].sum() / total),
                     "runs": len(chosen),
-                    "largest": float(cost[chosen].max(initial=0.0) / cost[cost <= share * total].max()),
                     **score(table, tuple(both), certify),
                 }
             )
@@ -187,26 +188,156 @@ def scores(table: str, rows: tuple[int, ...], certify: bool) -> dict[str, float]
     }
 
 
+def check() -> pd.DataFrame:
+    """Standard deviation at the targets after one run: as designed, and as refits to simulated outcomes leave it."""
+    runs = load_runs(DEVELOPED_ON[0])
+    small, targets = sides(runs)
+    start = first_runs(runs, small, seed=0)
+    fit, at = quick(runs.take(start), False), runs.take(targets)
+    unused = runs.take(np.setdiff1d(small, start))
+    frame = unused.frame.sort_values("C")
+    rng = np.random.default_rng(0)
+    rows = []
+    for place in np.linspace(0, len(frame) - 1, 4).astype(int):
+        run = frame.iloc[[place]]
+        target = LossAt(at.column("N"), at.column("D"))
+        plan = next_runs(fit, run[["N", "D", "C"]], target=target, budget=float(run["C"].iloc[0]))
+        outcomes = predicted(fit, run[["N", "D"]].to_dict("list")).draws(rng)[:, 0]
+        after = []
+        for value in rng.choice(np.exp(outcomes), REFITS, replace=False):
+            frames = [runs.frame.iloc[start], run.assign(loss=value, run="simulated")]
+            refit = quick(Runs.from_frame(pd.concat(frames, ignore_index=True)), False)
+            latent = forecast(refit, N=target.N, D=target.D).draws["latent"]
+            after.append(float(np.log(latent).var(("chain", "draw")).mean()))
+        rows.append(
+            {
+                "C": float(run["C"].iloc[0]),
+                "now": plan.sd,
+                "designed": float(plan.batch["sd"][-1]),
+                "refitted": float(np.sqrt(np.mean(after))),
+                "refitted_se": float(np.std(after) / np.sqrt(REFITS) / (2 * np.sqrt(np.mean(after)))),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def differences(results: pd.DataFrame) -> pd.DataFrame:
+    """CRPS of the chosen runs minus that of each other method from the same starts, by table and share."""
+    wide = results[results["share"] > 0].pivot_table(
+        index=["table", "share", "seed"], columns="method", values="crps", sort=False
+    )
+    rows = []
+    for (table, share), block in wide.groupby(["table", "share"], sort=False):
+        for other in RIVALS:
+            change = (block["chosen"] - block[other]).to_numpy()
+            rows.append(
+                {
+                    "table": table,
+                    "share": share,
+                    "other": other,
+                    "difference": float(change.mean()),
+                    "se": float(change.std(ddof=1) / np.sqrt(len(change))),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def report(results: pd.DataFrame, paired: pd.DataFrame, checked: pd.DataFrame) -> str:
+    parts = [
+        f"{LAW} with its discrepancy, {START} runs to start from, {results['seed'].nunique()} seeds; {machine()}",
+        "by table and share of the small runs' compute: mean CRPS of log loss at the targets +- standard error over "
+        "seeds, in 0.01; * developed on",
+        pd.DataFrame(lines(results, "crps")).to_string(index=False),
+        "mean absolute error of log loss, in 0.01",
+        pd.DataFrame(lines(results, "error")).to_string(index=False),
+        "mean width of the 90 % interval of log loss, in 0.01",
+        pd.DataFrame(lines(results, "width")).to_string(index=False),
+        "mean number of runs taken",
+        pd.DataFrame(lines(results, "runs", 1.0)).to_string(index=False),
+        "CRPS of chosen minus that of each other method +- standard error of the paired difference, in 0.01",
+        pd.DataFrame(paired_lines(paired)).to_string(index=False),
+        f"standard deviation of log loss at the targets of {DEVELOPED_ON[0]} after one run of C FLOP: as designed, and "
+        f"the root mean variance of {REFITS} refits to simulated outcomes",
+        checked.to_string(index=False, float_format="%.3g"),
+        "\n".join(findings(results, paired)),
+    ]
+    return "\n\n".join(parts)
+
+
+def lines(results: pd.DataFrame, score: str, per: float = 0.01) -> Iterator[dict[str, Any]]:
+    for table, block in results.groupby("table", sort=False):
+        none = block[block["method"] == "none"]
+        for share, rows in block[block["share"] > 0].groupby("share", sort=False):
+            yield {"table": marked(table), "share": f"{share:g}", "none": with_error(none[score] / per)} | {
+                method: with_error(rows.loc[rows["method"] == method, score] / per) for method in METHODS
+            }
+
+
+def with_error(values: "pd.Series[float]") -> str:
+    return f"{values.mean():.2f} +- {values.std(ddof=1) / np.sqrt(len(values)):.2f}"
+
+
+def marked(table: Any) -> str:
+    return f"{table}{'*' if table in DEVELOPED_ON else ''}"
+
+
+def paired_lines(paired: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for (table, share), rows in paired.groupby(["table", "share"], sort=False):
+        yield {"table": marked(table), "share": f"{share:g}"} | {
+            row["other"]: f"{row['difference'] / 0.01:+.2f} +- {row['se'] / 0.01:.2f}"
+            for row in rows.to_dict("records")
+        }
+
+
+def findings(results: pd.DataFrame, paired: pd.DataFrame) -> Iterator[str]:
+    """How often the chosen runs did better than each other method's, and than all of them."""
+    means = results.pivot_table(index=["share", "table"], columns="method", values="crps", sort=False)
+    for share in SHARES:
+        at = means.loc[share]
+        won = (at["chosen"] < at[list(RIVALS)].min(axis=1)).sum()
+        yield f"{share:.0%} of compute: chosen has the lowest CRPS of all methods on {won} of {len(at)} tables"
+        for other in RIVALS:
+            rows = paired[(paired["share"] == share) & (paired["other"] == other)]
+            better, sure, lost = (
+                int(found.sum())
+                for found in (
+                    rows["difference"] < 0,
+                    rows["difference"] < -2 * rows["se"],
+                    rows["difference"] > 2 * rows["se"],
+                )
+            )
+            ratio = float(np.exp(np.log(at["chosen"] / at[other]).mean()))
+            yield (
+                f"{share:.0%} of compute: chosen against {other}: lower CRPS on {better} of {len(rows)} tables, by "
+                f"more than two standard errors on {sure}, higher by as much on {lost}; ratio {ratio:.2f}"
+            )
+        nothing = means.loc[0.0, "none"].reindex(at.index)
+        shown = ", ".join(f"{name} {np.exp(np.log(at[name] / nothing).mean()):.2f}" for name in METHODS)
+        yield f"{share:.0%} of compute: CRPS over that of no more runs, geometric mean over tables: {shown}"
+    tables = means.loc[0.0].index
+    lacking = [f"{table} at {share:.0%}" for share in SHARES for table in tables if (share, table) not in means.index]
+    yield f"budgets that pay for no run: {', '.join(lacking) or 'none'}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", choices=TABLES, action="append")
+    parser.add_argument("--table", choices=TABLES, action="append", help="only these; nothing is kept")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path(".next_run"))
-    parser.add_argument("--certify", action="store_true")
+    parser.add_argument("--certify", action="store_true", help="sample every posterior until it is certified")
     options = parser.parse_args()
     memory = Memory(str(options.cache), verbose=0)
     tasks = [(table, seed) for table in options.table or TABLES for seed in range(options.seeds)]
     found = Parallel(n_jobs=options.jobs)(delayed(replay)(*task, memory, options.certify) for task in tasks)
     results = pd.DataFrame([row for rows in found for row in rows])
-    results.to_json("/tmp/r5/study1.json", orient="records")
-    print(
-        results.groupby(["table", "share", "method"], sort=False)[
-            ["spent", "runs", "largest", "crps", "error", "width", "cover_0.9"]
-        ]
-        .mean()
-        .to_string()
-    )
+    paired, checked = differences(results), check()
+    text = report(results, paired, checked)
+    if options.table or options.certify:
+        print(text)
+        return
+    tables = {"results": results, "differences": paired, "check": checked}
+    keep("next_run", text, {"machine": machine(), **{name: table.to_dict("records") for name, table in tables.items()}})
 
 
 if __name__ == "__main__":
