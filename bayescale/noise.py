@@ -100,7 +100,7 @@ class Noise:
         """Variance of the normal noise that would tell as much of the mean, in the shape of the parameters.
 
         Of Student-t noise it is the inverse Fisher information of its location, ``sigma^2 (nu + 3) / (nu + 1)`` (Lange,
-        Little and Taylor 1989, doi:10.1080/01621459.1989.10478852, section 4): finite where the variance is not.
+        Little and Taylor 1989, doi:10.1080/01621459.1989.10478852): finite where the variance is not.
         """
         variance = np.square(parameters["sigma"])
         if "excess" in parameters:

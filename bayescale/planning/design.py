@@ -3,8 +3,8 @@
 What a posterior believes of the outcomes of candidate runs and of the target is summed up by their means and
 covariances, over its draws and, within a draw, over the law's error. The variance of the target that observing some of
 the candidates leaves to the best linear estimate is then a Schur complement, whatever their outcomes are, and no
-posterior is sampled again. It is what a refit is expected to leave where everything is normal, and no less than that
-otherwise (Goldstein and Wooff 2007, Bayes Linear Statistics, section 3.1).
+posterior is sampled again. It is what a refit is expected to leave where everything is normal, and as near to that as
+linear estimates come where it is not (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
 
 Without the law's error a few runs anywhere would be expected to tell all about it; with it a run tells most of its own
 neighbourhood.
@@ -42,7 +42,18 @@ _LITTLE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class LossAt:
-    """The expected loss of runs of N parameters on D tokens, arrays that broadcast."""
+    """The expected loss of one run or of several: what to ask :func:`next_runs` for.
+
+    Parameters
+    ----------
+    N, D : array_like, shape (point,) or scalar
+        Parameters and tokens; they broadcast against each other.
+
+    Examples
+    --------
+    >>> LossAt(N=70e9, D=1.4e12).N
+    70000000000.0
+    """
 
     N: ArrayLike
     D: ArrayLike
@@ -50,14 +61,31 @@ class LossAt:
 
 @dataclass(frozen=True)
 class OptimumAt:
-    """The compute-optimal size N* at a budget of C FLOP."""
+    """The compute-optimal size N* at a budget: what to ask :func:`next_runs` for.
+
+    Parameters
+    ----------
+    C : float
+        FLOP.
+
+    Examples
+    --------
+    >>> OptimumAt(5.76e23)
+    OptimumAt(C=5.76e+23)
+    """
 
     C: float
 
 
 @dataclass(frozen=True)
 class WhichLaw:
-    """Which law of an ensemble is right."""
+    """Which law of an ensemble is right: what to ask :func:`next_runs` for.
+
+    Examples
+    --------
+    >>> WhichLaw() == WhichLaw()
+    True
+    """
 
 
 type Target = LossAt | OptimumAt | WhichLaw
@@ -274,8 +302,8 @@ def best_batch(
 
     Of those that what is left of the budget pays for, the next is always the one that takes most variance away for its
     cost, or always the one that takes most away; the better of the two batches is kept. Each alone can be arbitrarily
-    bad, and the better is at least 0.31 of the best where returns diminish (Leskovec et al. 2007,
-    doi:10.1145/1281192.1281239, section 3.2), as those of linear estimates mostly do.
+    bad, and the better takes at least (1 - 1/e)/2 of what the best would where returns diminish (Leskovec et al. 2007,
+    doi:10.1145/1281192.1281239), as those of linear estimates mostly do.
 
     Parameters
     ----------

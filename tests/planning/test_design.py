@@ -17,6 +17,7 @@ from bayescale.ensembles import Ensemble, equal_weights
 from bayescale.errors import LawError, QuantityError, RunsError
 from bayescale.fitting import fit_law
 from bayescale.forecasting import draw_error, forecast, link_mean, noise_moments
+from bayescale.noise import noise_by_name
 from bayescale.planning.allocation import optimum
 from bayescale.planning.design import (
     LossAt,
@@ -64,6 +65,24 @@ def left_after(covariance, noise, rows):
     across = covariance[n:, rows]
     total = np.trace(covariance[n:, n:])
     return 1 - np.trace(across @ np.linalg.solve(seen, across.T)) / total
+
+
+@pytest.mark.parametrize("df", [1.0, 4.0, 30.0])
+def test_noise_with_heavy_tails_tells_what_its_fisher_information_says(df):
+    from scipy.integrate import quad
+    from scipy.stats import t
+
+    def information(z):
+        return ((df + 1) * z / (df + z**2)) ** 2 * t.pdf(z, df)
+
+    found = noise_by_name("student_t", df=df).effective_variance({"sigma": np.array([0.01])})
+    assert found[0] == pytest.approx(0.01**2 / quad(information, -np.inf, np.inf)[0])
+
+
+def test_plain_and_one_sided_noise_tell_by_their_variance():
+    parameters = {"sigma": np.array([3.0]), "excess": np.array([4.0])}
+    assert noise_by_name("one_sided").effective_variance(parameters).tolist() == [25.0]
+    assert noise_by_name("normal").effective_variance({"sigma": np.array([3.0])}).tolist() == [9.0]
 
 
 def test_a_case_worked_by_hand():
