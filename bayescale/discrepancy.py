@@ -93,7 +93,7 @@ class Process:
 
     def correlation(self, a: Array, b: Array) -> Array:
         """Matern 5/2 correlation between points of shape (point, input)."""
-        return _matern(a, b, CURVE_LENGTH if self.log_inputs.shape[1] == 1 else LENGTH)
+        return matern(a, b, CURVE_LENGTH if self.log_inputs.shape[1] == 1 else LENGTH)
 
     def scale(self, log_inputs: Array) -> Array:
         """Relative size of the error, one at the largest run, shape (point,)."""
@@ -324,7 +324,8 @@ def noise_scale(inputs: Mapping[str, Array]) -> Array:
     return np.ones_like(next(iter(inputs.values())))
 
 
-def _matern(a: Array, b: Array, length: float) -> Array:
+def matern(a: Array, b: Array, length: float) -> Array:
+    """Matern 5/2 correlation between points of shape (point, input) (Rasmussen and Williams 2006, equation 4.17)."""
     distance = np.sqrt(sum(np.square(np.subtract.outer(a[:, i], b[:, i])) for i in range(a.shape[1])))
     r = np.sqrt(5.0) * distance / length
     return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))

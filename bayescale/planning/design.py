@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.discrepancy import noise_scale
+from bayescale.discrepancy import matern, noise_scale
 from bayescale.ensembles import Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.errors import LawError, QuantityError, RunsError
 from bayescale.fitting import Fit
@@ -34,8 +34,10 @@ MOST = 10
 
 _SIDE = 12
 """Sizes and token counts of the default candidates, evenly spaced in the logarithm."""
-_NOTHING = 1e-9
-"""Share of the target's variance below which a run tells nothing."""
+_ROUNDING = 1e-15
+"""Share of the target's variance that a run must take away to tell anything."""
+_ROUGH = 1.0
+"""E-folds of N and D within which neighbours share what runs scatter by."""
 _LITTLE = 0.05
 """Share of the target's standard deviation below which a batch is said to tell little."""
 
@@ -165,6 +167,7 @@ def next_runs(
     target: Target,
     budget: float,
     most: int | None = MOST,
+    wary: bool = True,
     seed: int = 0,
 ) -> Design:
     """Rank candidate runs, and choose a batch, by how much less uncertain they are expected to leave a target.
@@ -175,12 +178,16 @@ def next_runs(
         Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
         ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default :func:`candidate_grid`. Each can
-        be run once: list one twice if it may be repeated.
+        be run once; list one twice if it may be repeated, which tells nothing to the wary.
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.
     most : int or None
         Largest number of runs in the batch; as many as the budget pays for if None.
+    wary : bool
+        Whether the batch is chosen as if what runs scatter by were rough misfit of the law, which neighbours share and
+        whose variance is c times as large for a run of c times less compute than the target. Many small runs do not
+        average that out. What the batch is expected to leave is told in either case as the fit has it, with noise.
     seed : int
         Of the law's error in draws of N*.
 
@@ -221,10 +228,12 @@ def next_runs(
             f"a budget of {budget:.3g} FLOP pays for none of {len(cost)} candidates: the cheapest takes "
             f"{cost.min():.3g} FLOP"
         )
-    covariance, noise = _belief(fit, points, asked, seed)
-    alone = 1 - np.sqrt(1 - gains(covariance, noise) / _variance(covariance, len(cost)))
-    chosen, left = best_batch(covariance, noise, cost, budget, most)
-    now = float(np.sqrt(_variance(covariance, len(cost)) / (len(covariance) - len(cost))))
+    believed, noise, misfit = _belief(fit, points, asked, seed)
+    expected = _observed(believed, noise)
+    chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
+    alone = 1 - np.sqrt(np.maximum(1 - gains(expected, len(cost)) / _variance(expected, len(cost)), 0.0))
+    left = left_after(expected, chosen, len(cost))
+    now = float(np.sqrt(_variance(expected, len(cost)) / (len(expected) - len(cost))))
     after = now * np.sqrt(left)
     at = {"N": points["N"], "D": points["D"]}
     in_batch = np.isin(np.arange(len(cost)), chosen)
@@ -281,24 +290,21 @@ def candidate_grid(fit: Posterior) -> pd.DataFrame:
     return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()})
 
 
-def gains(covariance: Array, noise: Array) -> Array:
+def gains(covariance: Array, n: int) -> Array:
     """Variance of all targets together that observing each candidate alone takes away, shape (candidate,).
 
     Parameters
     ----------
     covariance : array, shape (candidate + target, candidate + target)
-        Of what is believed, the candidates first.
-    noise : array, shape (candidate,)
-        Variance with which each candidate's outcome will be observed.
+        Of the candidates' outcomes, with their noise, and the targets after them.
+    n : int
+        Number of candidates.
     """
-    n = len(noise)
-    return np.asarray(np.square(covariance[n:, :n]).sum(axis=0) / (np.diag(covariance)[:n] + noise))
+    return np.asarray(np.square(covariance[n:, :n]).sum(axis=0) / np.diag(covariance)[:n])
 
 
-def best_batch(
-    covariance: Array, noise: Array, cost: Array, budget: float, most: int | None = None
-) -> tuple[NDArray[np.intp], Array]:
-    """Candidates to observe together within a budget, in order, and the share of variance left after each.
+def best_batch(covariance: Array, cost: Array, budget: float, most: int | None = None) -> NDArray[np.intp]:
+    """Candidates to observe together within a budget, in the order in which they are chosen.
 
     Of those that what is left of the budget pays for, the next is always the one that takes most variance away for its
     cost, or always the one that takes most away; the better of the two batches is kept. Each alone can be arbitrarily
@@ -307,7 +313,7 @@ def best_batch(
 
     Parameters
     ----------
-    covariance, noise
+    covariance
         As of :func:`gains`.
     cost : array, shape (candidate,)
     budget : float
@@ -318,31 +324,47 @@ def best_batch(
     Examples
     --------
     >>> covariance = np.array([[1.0, 0.0, 0.9], [0.0, 1.0, 0.3], [0.9, 0.3, 1.0]])
-    >>> order, left = best_batch(covariance, noise=np.zeros(2), cost=np.array([3.0, 1.0]), budget=4.0)
-    >>> order.tolist(), left.round(2).tolist()
+    >>> order = best_batch(covariance, cost=np.array([3.0, 1.0]), budget=4.0)
+    >>> order.tolist(), left_after(covariance, order, 2).round(2).tolist()
     ([0, 1], [0.19, 0.1])
     """
-    each = [_greedy(covariance, noise, cost, budget, most or len(noise), per_cost) for per_cost in (True, False)]
-    order, left = min(each, key=lambda batch: batch[1][-1])
-    return np.array(order, dtype=np.intp), np.array(left[1:])
+    each = [_greedy(covariance, cost, budget, most or len(cost), per_cost) for per_cost in (True, False)]
+    return np.array(max(each, key=lambda batch: batch[1])[0], dtype=np.intp)
 
 
-def _greedy(
-    covariance: Array, noise: Array, cost: Array, budget: float, most: int, per_cost: bool
-) -> tuple[list[int], list[float]]:
-    """Candidates one after another, and the share of variance left before the first and after each."""
-    n = len(noise)
+def left_after(covariance: Array, order: NDArray[np.intp], n: int) -> Array:
+    """Share of the targets' variance that is left after each of several candidates, one after another.
+
+    Parameters
+    ----------
+    covariance, n
+        As of :func:`gains`.
+    order : array of int
+    """
+    if not len(order):
+        return np.empty(0)
+    factor = np.linalg.cholesky(covariance[np.ix_(order, order)])
+    moved = np.linalg.solve(factor, covariance[order, n:])
+    taken = np.cumsum(np.square(moved).sum(axis=1))
+    return np.asarray(np.maximum(1 - taken / _variance(covariance, n), 0.0))
+
+
+def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: bool) -> tuple[list[int], float]:
+    """Candidates one after another, and the variance that they take away together."""
+    n = len(cost)
     total = _variance(covariance, n)
-    own, cross = np.diag(covariance)[:n] + noise, covariance[n:, :n].copy()
+    own, cross = np.diag(covariance)[:n], covariance[n:, :n]
+    # What repeats a run has no variance of its own left, but for rounding.
+    least = 1e-9 * own
     free = np.ones(n, dtype=bool)
     factors: list[Array] = []
     order: list[int] = []
-    left = [1.0]
+    taken = 0.0
     while len(order) < most:
-        free &= cost <= budget
+        free &= (cost <= budget) & (own > least)
         gain = np.divide(np.square(cross).sum(axis=0), own, where=free, out=np.zeros(n))
         best = int((gain / cost if per_cost else gain).argmax())
-        if gain[best] <= _NOTHING * total:
+        if gain[best] <= _ROUNDING * total:
             break
         # The next row of a Cholesky factor: how everything moves with what this run adds to those before it.
         seen = sum((factor[best] * factor for factor in factors), np.zeros(len(covariance)))
@@ -350,10 +372,10 @@ def _greedy(
         own, cross = own - np.square(factor[:n]), cross - np.outer(factor[n:], factor[:n])
         factors.append(factor)
         order.append(best)
-        left.append(max(left[-1] - gain[best] / total, 0.0))
+        taken += float(gain[best])
         budget -= cost[best]
         free[best] = False
-    return order, left
+    return order, taken
 
 
 def _variance(covariance: Array, n: int) -> float:
@@ -415,33 +437,37 @@ def _checked_candidates(fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayL
     return checked_points(fit, {**columns, **settings}), cost
 
 
-def _belief(fit: Posterior, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array]:
-    """Covariance of the candidates' expected outcomes and the targets, and the candidates' noise variances.
+def _belief(fit: Posterior, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array, Array]:
+    """Covariance of the candidates' expected outcomes and the targets, and of what runs scatter by: noise, or misfit.
 
-    An ensemble's is that of the mixture, by the weights that hold at the target.
+    An ensemble's are those of the mixture, by the weights that hold at the target.
     """
-    each = [_member_belief(member, points, asked, seed) for member in members(fit).values()]
+    fits = list(members(fit).values())
+    each = [_member_belief(member, points, asked, seed) for member in fits]
     if isinstance(asked.target, WhichLaw):
-        each = [_with_indicator(belief, i, len(each)) for i, belief in enumerate(each)]
+        told = np.eye(len(each))
+        each = [
+            (np.append(mean, row), np.pad(own, (0, len(each)))) for (mean, own), row in zip(each, told, strict=True)
+        ]
     weights = fit.weights_at(np.array([asked.reach]))[0] if isinstance(fit, Ensemble) else np.ones(1)
-    means, covariances, noises = (np.stack(parts) for parts in zip(*each, strict=True))
+    means, covariances = (np.stack(parts) for parts in zip(*each, strict=True))
     apart = means - weights @ means
     covariance = np.tensordot(weights, covariances, 1) + (weights * apart.T) @ apart
-    return covariance, weights @ noises
+    noise, misfit = (np.tensordot(weights, [kind(member, points, asked) for member in fits], 1) for kind in _SCATTERS)
+    return covariance, noise, misfit
 
 
-def _member_belief(fit: Fit, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array, Array]:
-    """Mean and covariance of the candidates' expected outcomes on the link's scale, the targets after them; noises."""
+def _member_belief(fit: Fit, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array]:
+    """Mean and covariance of the candidates' expected outcomes on the link's scale, the targets after them."""
     if isinstance(asked.target, OptimumAt):
-        draws = _with_log_optimum(fit, points, asked.points["C"], np.random.default_rng(seed))
-        return (*_moments(draws), _noise(fit, points))
+        return _moments(_with_log_optimum(fit, points, asked.points["C"], np.random.default_rng(seed)))
     together = _joined(points, asked.points) if isinstance(asked.target, LossAt) else points
     latent = link_mean(fit, together)
     if fit.basis is None:
-        return (*_moments(latent), _noise(fit, points))
+        return _moments(latent)
     located = fit.law.located(together)
     mean, covariance = _moments(latent + fit.conditional.moments(located)[0])
-    return mean, covariance + fit.conditional.covariance(located), _noise(fit, points)
+    return mean, covariance + fit.conditional.covariance(located)
 
 
 def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng: np.random.Generator) -> Array:
@@ -457,19 +483,36 @@ def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng
     return np.column_stack([latent[:, :n], lowest(log_n, latent[:, n:])])
 
 
-def _with_indicator(belief: tuple[Array, Array, Array], i: int, of: int) -> tuple[Array, Array, Array]:
-    """Append whether each law is the right one, to the belief that the i-th is."""
-    mean, covariance, noise = belief
-    return np.append(mean, np.eye(of)[i]), np.pad(covariance, (0, of)), noise
+def _noise(fit: Fit, points: Mapping[str, Array], asked: _Asked) -> Array:
+    """Covariance of new runs around the law and its error, averaged over the draws, shape (candidate, candidate)."""
+    return np.diag(_noise_variance(fit, points) + _run_variance(fit, points))
 
 
-def _noise(fit: Fit, points: Mapping[str, Array]) -> Array:
-    """Variance of a new run's outcome around the law and its error, averaged over the draws, shape (candidate,)."""
-    variance = np.broadcast_to(fit.noise.effective_variance(fit.columns).mean(), points["N"].shape)
+def _misfit(fit: Fit, points: Mapping[str, Array], asked: _Asked) -> Array:
+    """The same, were their noise a misfit that neighbours share and that grows away from the target."""
+    size = np.sqrt(_noise_variance(fit, points) * np.maximum(asked.reach / reach_of(fit, points), 1.0))
+    located = fit.law.located(points)
+    return np.asarray(np.outer(size, size) * matern(located, located, _ROUGH) + np.diag(_run_variance(fit, points)))
+
+
+_SCATTERS = (_noise, _misfit)
+
+
+def _noise_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
+    variance = np.full(len(points["N"]), fit.noise.effective_variance(fit.columns).mean())
+    return variance if fit.basis is None else variance * np.square(noise_scale(points))
+
+
+def _run_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """Variance of a new run's own effect, averaged over the draws, shape (candidate,)."""
     if fit.basis is None:
-        return variance
-    own = fit.conditional.run_variance(fit.law.located(points))
-    return np.asarray(variance * np.square(noise_scale(points)) + own.mean(axis=0))
+        return np.zeros(len(points["N"]))
+    return np.asarray(fit.conditional.run_variance(fit.law.located(points)).mean(axis=0))
+
+
+def _observed(believed: Array, scatter: Array) -> Array:
+    """Covariance of what candidates will come out as and the targets after them."""
+    return believed + np.pad(scatter, (0, len(believed) - len(scatter)))
 
 
 def _joined(points: Mapping[str, Array], more: Mapping[str, Array]) -> dict[str, Array]:

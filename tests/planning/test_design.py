@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -26,6 +27,7 @@ from bayescale.planning.design import (
     best_batch,
     candidate_grid,
     gains,
+    left_after,
     next_runs,
 )
 
@@ -51,20 +53,26 @@ def posterior(fits, request):
 
 @st.composite
 def beliefs(draw, candidates=6, targets=2):
-    """A covariance of candidates and targets, noise variances and costs."""
+    """A covariance of candidates' outcomes and targets, and the costs of the candidates."""
     n = candidates + targets
     root = draw(arrays(float, (n, n), elements=st.floats(-1, 1)))
-    positive = arrays(float, candidates, elements=st.floats(0.1, 10))
-    return root @ root.T + 0.01 * np.eye(n), draw(positive), draw(positive)
+    noise = draw(arrays(float, candidates, elements=st.floats(0.1, 10)))
+    cost = draw(arrays(float, candidates, elements=st.floats(0.1, 10)))
+    return root @ root.T + np.diag(np.append(noise, [0.01] * targets)), cost
 
 
-def left_after(covariance, noise, rows):
+def schur_complement(covariance, rows, n):
     """Share of the targets' variance that observing rows leaves, by the textbook formula."""
-    n = len(noise)
-    seen = covariance[np.ix_(rows, rows)] + np.diag(noise[rows])
     across = covariance[n:, rows]
-    total = np.trace(covariance[n:, n:])
-    return 1 - np.trace(across @ np.linalg.solve(seen, across.T)) / total
+    return 1 - np.trace(across @ np.linalg.solve(covariance[np.ix_(rows, rows)], across.T)) / np.trace(
+        covariance[n:, n:]
+    )
+
+
+def left_by(covariance, cost, budget):
+    """Share of variance that the best batch leaves."""
+    left = left_after(covariance, best_batch(covariance, cost, budget), len(cost))
+    return left[-1] if len(left) else 1.0
 
 
 @pytest.mark.parametrize("df", [1.0, 4.0, 30.0])
@@ -86,66 +94,70 @@ def test_plain_and_one_sided_noise_tell_by_their_variance():
 
 
 def test_a_case_worked_by_hand():
-    # Of a target with variance 4, a run of variance 1 and covariance 1 takes 1 / (1 + noise).
-    covariance = np.array([[1.0, 0.0, 1.0], [0.0, 4.0, 2.0], [1.0, 2.0, 4.0]])
-    np.testing.assert_allclose(gains(covariance, np.array([1.0, 4.0])), [0.5, 0.5])
-    order, left = best_batch(covariance, np.array([1.0, 4.0]), np.array([1.0, 2.0]), 3.0)
+    # Of a target with variance 4, a run that varies by 1 and its noise by 1 takes 1 / 2 where the two covary by 1.
+    covariance = np.array([[2.0, 0.0, 1.0], [0.0, 8.0, 2.0], [1.0, 2.0, 4.0]])
+    np.testing.assert_allclose(gains(covariance, 2), [0.5, 0.5])
+    order = best_batch(covariance, np.array([1.0, 2.0]), 3.0)
     assert order.tolist() == [0, 1]
-    np.testing.assert_allclose(left, [3.5 / 4, 3 / 4])
+    np.testing.assert_allclose(left_after(covariance, order, 2), [3.5 / 4, 3 / 4])
 
 
 def test_a_run_of_the_target_itself_without_noise_leaves_nothing():
     covariance = np.array([[2.0, 1.0, 2.0], [1.0, 3.0, 1.0], [2.0, 1.0, 2.0]])
-    order, left = best_batch(covariance, np.zeros(2), np.array([1.0, 1.0]), 1.5)
-    assert (order.tolist(), left.tolist()) == ([0], [0.0])
+    order = best_batch(covariance, np.array([1.0, 1.0]), 1.5)
+    assert order.tolist() == [0]
+    np.testing.assert_allclose(left_after(covariance, order, 2), [0.0], atol=1e-12)
+
+
+def test_a_run_that_repeats_another_without_noise_is_not_taken():
+    covariance = np.array([[2.0, 2.0, 1.0], [2.0, 2.0, 1.0], [1.0, 1.0, 3.0]])
+    assert len(best_batch(covariance, np.ones(2), 2.0)) == 1
 
 
 @given(beliefs())
 def test_what_is_left_is_the_schur_complement(belief):
-    covariance, noise, cost = belief
-    order, left = best_batch(covariance, noise, cost, cost.sum())
+    covariance, cost = belief
+    order = best_batch(covariance, cost, cost.sum())
+    left = left_after(covariance, order, 6)
     for k, share in enumerate(left, start=1):
-        assert share == pytest.approx(left_after(covariance, noise, order[:k]), abs=1e-8)
+        assert share == pytest.approx(schur_complement(covariance, order[:k], 6), abs=1e-8)
     assert np.all(np.diff(left) <= 1e-12)
 
 
-@given(beliefs(), st.floats(1, 10))
-def test_noisier_runs_tell_less(belief, factor):
-    covariance, noise, _ = belief
-    total = np.trace(covariance[len(noise) :, len(noise) :])
-    assert np.all(gains(covariance, factor * noise) <= gains(covariance, noise) + 1e-12)
-    assert np.all((gains(covariance, noise) >= 0) & (gains(covariance, noise) <= total + 1e-9))
+@given(beliefs(), st.floats(0, 10))
+def test_noisier_runs_tell_less(belief, more):
+    covariance, _ = belief
+    noisier = covariance + np.diag([more] * 6 + [0.0] * 2)
+    assert np.all(gains(noisier, 6) <= gains(covariance, 6) + 1e-12)
+    assert np.all((gains(covariance, 6) >= 0) & (gains(covariance, 6) <= np.trace(covariance[6:, 6:]) + 1e-9))
 
 
 @given(beliefs(), st.floats(0.2, 20), st.integers(1, 8))
 def test_batches_keep_to_the_budget_and_to_their_number(belief, budget, most):
-    covariance, noise, cost = belief
-    order, left = best_batch(covariance, noise, cost, budget, most)
-    assert len(set(order)) == len(order) == len(left) <= most
+    covariance, cost = belief
+    order = best_batch(covariance, cost, budget, most)
+    assert len(set(order)) == len(order) <= most
     assert cost[order].sum() <= budget
 
 
 @given(beliefs(), st.integers(1, 6))
 def test_a_larger_budget_never_leaves_more_variance(belief, runs):
-    covariance, noise, _ = belief
-    (_, fewer), (_, more) = (best_batch(covariance, noise, np.ones(6), budget) for budget in (runs, runs + 1))
-    assert min(more, default=1.0) <= min(fewer, default=1.0) + 1e-12
+    covariance, _ = belief
+    assert left_by(covariance, np.ones(6), runs + 1) <= left_by(covariance, np.ones(6), runs) + 1e-12
 
 
 @given(beliefs(), st.randoms(use_true_random=False), st.floats(0.2, 20))
 def test_the_order_of_candidates_does_not_matter(belief, random, budget):
-    covariance, noise, cost = belief
-    n = len(noise)
-    shuffled = random.sample(range(n), n)
-    rows = [*shuffled, *range(n, len(covariance))]
-    _, left = best_batch(covariance, noise, cost, budget)
-    _, other = best_batch(covariance[np.ix_(rows, rows)], noise[shuffled], cost[shuffled], budget)
-    np.testing.assert_allclose(left[-1:], other[-1:], atol=1e-9)
+    covariance, cost = belief
+    shuffled = random.sample(range(6), 6)
+    rows = [*shuffled, 6, 7]
+    left = left_by(covariance, cost, budget)
+    assert left_by(covariance[np.ix_(rows, rows)], cost[shuffled], budget) == pytest.approx(left, abs=1e-9)
 
 
 def test_greedy_batches_come_near_the_best_of_all_batches(doubted_fit):
     candidates = {"N": [1e8, 1e8, 3e8, 1e9, 1e9, 3e9, 3e9], "D": [1e9, 2e11, 2e10, 2e9, 1e11, 3e9, 6e10]}
-    plan = next_runs(doubted_fit, candidates, target=TARGET, budget=2e21)
+    plan = next_runs(doubted_fit, candidates, target=TARGET, budget=2e21, wary=False)
     cost = plan.candidates["C"].to_numpy()
     batches = [rows for k in range(1, 8) for rows in combinations(range(7), k) if cost[list(rows)].sum() <= 2e21]
     best = max(expected_reduction(doubted_fit, candidates, rows) for rows in batches)
@@ -155,7 +167,7 @@ def test_greedy_batches_come_near_the_best_of_all_batches(doubted_fit):
 def expected_reduction(fit, candidates, rows):
     """Of a batch that is the only one, and so affordable as a whole."""
     chosen = {name: np.array(values)[list(rows)] for name, values in candidates.items()}
-    return float(next_runs(fit, chosen, target=TARGET, budget=1e24).batch["reduction"][-1])
+    return float(next_runs(fit, chosen, target=TARGET, budget=1e24, wary=False).batch["reduction"][-1])
 
 
 def simulated_sd(fit, run, target, n=400):
@@ -181,7 +193,7 @@ def test_nested_monte_carlo_leaves_about_as_much(few_fit, run):
 
 
 def test_reductions_are_shares_and_larger_budgets_leave_less(posterior):
-    left = [next_runs(posterior, target=TARGET, budget=budget) for budget in (3e18, 3e19, 3e20, 3e21)]
+    left = [next_runs(posterior, target=TARGET, budget=budget, wary=False) for budget in (3e18, 3e19, 3e20, 3e21)]
     for plan in left:
         reduction = plan.candidates["reduction"]
         assert bool(((reduction >= 0) & (reduction <= 1)).all())
@@ -236,9 +248,19 @@ def test_cost_is_the_candidates_own_where_it_is_given(few_fit):
 
 
 def test_a_candidate_listed_twice_can_be_run_twice(few_fit):
-    plan = next_runs(few_fit, {"N": [1e9, 1e9], "D": [2e10, 2e10]}, target=TARGET, budget=1e21)
-    first, second = plan.batch["reduction"].to_numpy()
+    ask = partial(next_runs, few_fit, {"N": [1e9, 1e9], "D": [2e10, 2e10]}, target=TARGET, budget=1e21)
+    first, second = ask(wary=False).batch["reduction"].to_numpy()
     assert 0 < second - first < first
+    assert ask().batch.sizes["run"] == 1
+
+
+def test_the_wary_take_fewer_and_larger_runs(doubted_fit):
+    wary, trusting = (
+        next_runs(doubted_fit, target=TARGET, budget=1e21, most=None, wary=wary).batch for wary in (True, False)
+    )
+    assert wary["C"].max() >= trusting["C"].max()
+    assert np.log(wary["C"]).mean() > np.log(trusting["C"]).mean()
+    assert wary["sd"][-1] >= trusting["sd"][-1]
 
 
 def test_default_candidates_lie_where_runs_do(few_fit, few_runs):
