@@ -7,13 +7,13 @@ checkpoint costs what it took up to there. The Chinchilla law with its discrepan
 what was chosen, and predicts the targets' log loss. All methods start from the same runs, whose number is the seed.
 
 ``chosen`` minimises the expected variance at the targets (:func:`bayescale.next_runs`), and ``trusting`` does so
-without being wary. Of the simple rules ``random`` takes what fits in random order; ``cheapest`` and ``largest`` take the
-cheapest, or the largest that fits, again and again; ``d_optimal`` takes the run that says most of the law's parameters
-per FLOP (Bayesian D-optimality, Chaloner and Verdinelli 1995, doi:10.1214/ss/1177009939, at the posterior mean).
-``none`` takes nothing.
+without being wary. Of the simple rules ``random`` takes what fits in random order; ``cheapest`` and ``largest`` take
+the cheapest, or the largest that fits, again and again; ``d_optimal`` takes the run that says most of the law's
+parameters per FLOP (Bayesian D-optimality, Chaloner and Verdinelli 1995, doi:10.1214/ss/1177009939, at the posterior
+mean). ``none`` takes nothing.
 
-``trusting`` was the method first. It was made wary on the two tables marked in the results, and nothing has been changed
-since the others were looked at.
+``trusting`` was the method first. It was made wary on the two tables marked in the results, and nothing has been
+changed since the others were looked at.
 
 Fits are quick ones: those of ``--certify`` are certified. Run it as ``python benchmarks/next_run.py --jobs 2``; what is
 done is kept in ``--cache``.
