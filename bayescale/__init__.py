@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from bayescale.planning.choices import robust_choice as robust_choice
     from bayescale.planning.costs import Cost as Cost
     from bayescale.planning.data_wall import data_limited as data_limited
+    from bayescale.planning.design import Design as Design
+    from bayescale.planning.design import LossAt as LossAt
+    from bayescale.planning.design import OptimumAt as OptimumAt
+    from bayescale.planning.design import WhichLaw as WhichLaw
+    from bayescale.planning.design import candidate_grid as candidate_grid
+    from bayescale.planning.design import next_runs as next_runs
     from bayescale.planning.lifetimes import Lifetime as Lifetime
     from bayescale.planning.lifetimes import lifetime_budget as lifetime_budget
     from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
@@ -71,6 +77,7 @@ _HOME = {
     "Choice": "planning.choices",
     "Comparison": "comparison",
     "Cost": "planning.costs",
+    "Design": "planning.design",
     "Ensemble": "ensembles",
     "Fit": "fitting",
     "Forecast": "forecasting",
@@ -80,14 +87,18 @@ _HOME = {
     "Law": "law",
     "Lifetime": "planning.lifetimes",
     "Limits": "planning.limits",
+    "LossAt": "planning.design",
     "Optimum": "planning.allocation",
+    "OptimumAt": "planning.design",
     "Outlook": "planning.outlook",
     "Parameter": "law",
     "Pooled": "pooling",
     "Prior": "law",
     "Runs": "runs",
+    "WhichLaw": "planning.design",
     "attainable": "planning.attainable",
     "backtest": "backtesting",
+    "candidate_grid": "planning.design",
     "compare": "comparison",
     "compare_recipes": "planning.recipes",
     "crossing": "planning.recipes",
@@ -106,6 +117,7 @@ _HOME = {
     "load_dataset": "catalog",
     "load_law": "catalog",
     "next_dollar": "planning.purchases",
+    "next_runs": "planning.design",
     "optimum": "planning.allocation",
     "optimum_for": "planning.spending",
     "read_outlook": "planning.outlook",

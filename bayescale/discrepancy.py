@@ -93,7 +93,7 @@ class Process:
 
     def correlation(self, a: Array, b: Array) -> Array:
         """Matern 5/2 correlation between points of shape (point, input)."""
-        return _matern(a, b, CURVE_LENGTH if self.log_inputs.shape[1] == 1 else LENGTH)
+        return matern(a, b, CURVE_LENGTH if self.log_inputs.shape[1] == 1 else LENGTH)
 
     def scale(self, log_inputs: Array) -> Array:
         """Relative size of the error, one at the largest run, shape (point,)."""
@@ -228,6 +228,12 @@ class Conditional[P: Process | Separate]:
         variance = self.variances @ np.square(loadings).T + self.amplitude * left_over
         return mean, np.maximum(variance, 0.0)
 
+    def covariance(self: "Conditional[Process]", log_inputs: Array) -> Array:
+        """Covariance of the error between points of shape (point, input), averaged over the draws."""
+        loadings = self._loadings(log_inputs)
+        spanned = (loadings * self.variances.mean(axis=0)) @ loadings.T
+        return np.asarray(spanned + self.amplitude.mean() * self._left_over(log_inputs))
+
     def draw(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the error at points, one function per draw, shape (draw, point)."""
         coefficients = self.means + np.sqrt(self.variances) * rng.standard_normal(self.means.shape)
@@ -318,7 +324,8 @@ def noise_scale(inputs: Mapping[str, Array]) -> Array:
     return np.ones_like(next(iter(inputs.values())))
 
 
-def _matern(a: Array, b: Array, length: float) -> Array:
+def matern(a: Array, b: Array, length: float) -> Array:
+    """Matern 5/2 correlation between points of shape (point, input) (Rasmussen and Williams 2006, equation 4.17)."""
     distance = np.sqrt(sum(np.square(np.subtract.outer(a[:, i], b[:, i])) for i in range(a.shape[1])))
     r = np.sqrt(5.0) * distance / length
     return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))

@@ -15,6 +15,7 @@ from bayescale.planning.allocation import Optimum
 from bayescale.planning.answers import Answer
 from bayescale.planning.attainable import Attainable
 from bayescale.planning.choices import Choice
+from bayescale.planning.design import Design
 from bayescale.planning.lifetimes import Lifetime
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
@@ -117,13 +118,29 @@ def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
 
 def answer_document(fit: Posterior, answer: Answer) -> dict[str, Any]:
     """The fit, and the quantities of an answer, case by case, with their units and probabilities."""
+    return {**fit_document(fit), **_answer(answer), "warnings": list(answer.warnings)}
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
     if answer.by is None:
         found: dict[str, Any] = _quantities(answer.draws)
     else:
         each = [answer.draws.isel({answer.by: i}) for i in range(answer.draws.sizes[answer.by])]
         found = {"cases": [{answer.by: case[answer.by].item(), **_quantities(case)} for case in each]}
-    own = {"question": answer.question, **found, "probabilities": dict(answer.probabilities)}
-    return {**fit_document(fit), **_finite(own), "warnings": list(answer.warnings)}
+    document: dict[str, Any] = _finite(
+        {"question": answer.question, **found, "probabilities": dict(answer.probabilities)}
+    )
+    return document
+
+
+def recipes_document(first: Posterior, second: Posterior, budgets: Answer, crossing: Answer) -> dict[str, Any]:
+    """Both fits, their runs at each budget, and where they cross."""
+    answers = {"budgets": budgets, "crossing": crossing}
+    return {
+        "first": fit_document(first),
+        "second": fit_document(second),
+        **{name: {**_answer(answer), "warnings": list(answer.warnings)} for name, answer in answers.items()},
+    }
 
 
 def choice_document(fit: Posterior, choice: Choice) -> dict[str, Any]:
@@ -141,9 +158,21 @@ def choice_document(fit: Posterior, choice: Choice) -> dict[str, Any]:
 
 def _quantities(draws: xr.Dataset) -> dict[str, Any]:
     return {
-        str(name): {**_at(values, _QUARTILES), "unit": values.attrs["units"]}
+        str(name): {
+            **_at(values, _QUARTILES),
+            "unit": values.attrs["units"],
+            "exists": 1 - float(np.isnan(values).mean()),
+        }
         for name, values in draws.data_vars.items()
     }
+
+
+def design_document(fit: Posterior, plan: Design) -> dict[str, Any]:
+    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would tell."""
+    own = {"target": plan.target, "sd": plan.sd, "unit": plan.unit, "budget": plan.budget}
+    tables = {"batch": plan.summary(), "candidates": plan.ranking()}
+    runs = {name: _finite(table.to_dict("records")) for name, table in tables.items()}
+    return {**fit_document(fit), **own, **runs, "warnings": list(plan.warnings)}
 
 
 def cost_document(bill: xr.Dataset) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescale.errors import LawError
 from bayescale.fitting import Fit
 from bayescale.intervals import DEFAULT_MASS
 from bayescale.recipe_risk import RecipeRisk
@@ -178,8 +179,10 @@ def with_risk(posterior: Posterior, *, probability: float, size: float) -> Poste
 
     Raises
     ------
+    LawError
+        If the law's inputs do not tell the compute of a run.
     QuantityError
-        If the probability is not between 0 and 1, or the size not positive and finite.
+        If the probability is not between 0 and 1, or the size not between 0 and 10.
 
     Examples
     --------
@@ -190,12 +193,30 @@ def with_risk(posterior: Posterior, *, probability: float, size: float) -> Poste
     >>> bool(wide["q95"].item() > narrow["q95"].item())
     True
     """
-    risk = RecipeRisk(probability, size)
+    risk, law = RecipeRisk(probability, size), first_fit(posterior).law
+    if compute_of({name: np.ones(1) for name in law.input_names}) is None:
+        raise LawError(
+            f"law {law.name!r} reads {', '.join(law.input_names)}: a recipe breaks at some compute, which takes a law "
+            "of N and D, or of C"
+        )
+    return _with_risk(without_risk(posterior), risk)
+
+
+def without_risk(posterior: Posterior) -> Posterior:
+    """The posterior as it was before :func:`with_risk`."""
+    return _with_risk(posterior, None)
+
+
+def _with_risk(posterior: Posterior, risk: RecipeRisk | None) -> Posterior:
+    named = () if risk is None else (f"{_RISK}: {risk}",)
     changed = {
-        name: replace(each, risk=risk, warnings=(*each.warnings, f"recipe risk, set by the user: {risk}"))
+        name: replace(each, risk=risk, warnings=(*(t for t in each.warnings if not t.startswith(_RISK)), *named))
         for name, each in members(posterior).items()
     }
     return replace(posterior, members=changed) if isinstance(posterior, Ensemble) else next(iter(changed.values()))
+
+
+_RISK = "recipe risk, set by the user"
 
 
 def first_fit(posterior: Posterior) -> Fit:

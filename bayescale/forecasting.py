@@ -108,7 +108,7 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     True
     """
     law = first_fit(fit).law
-    points = _checked_points(first_fit(fit), inputs)
+    points = checked_points(first_fit(fit), inputs)
     reach = reach_of(first_fit(fit), points)
     each = {name: _forecast_draws(member, points, seed) for name, member in members(fit).items()}
     farthest = int(reach.argmax())
@@ -168,7 +168,7 @@ def predicted(
     seed : int
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
-    points = _checked_points(first_fit(fit), inputs)
+    points = checked_points(first_fit(fit), inputs)
     if not isinstance(fit, Ensemble):
         return _predicted(fit, points, standard_error, seed)
     each = [_predicted(member, points, standard_error, seed) for member in fit.members.values()]
@@ -183,7 +183,7 @@ def _predicted(fit: Fit, points: Mapping[str, Array], standard_error: Array | No
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed))
     measured = 0.0 if standard_error is None else np.square(standard_error)
     return Predicted(
-        link_mean(fit, points) + mean + shift + _broken(fit, points), np.sqrt(variance + np.square(scale) + measured)
+        link_mean(fit, points) + mean + shift + broken(fit, points), np.sqrt(variance + np.square(scale) + measured)
     )
 
 
@@ -198,18 +198,24 @@ def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) 
 
     Zero, of one sample, where the law is taken as true.
     """
+    return law_error(fit, points, rng) + broken(fit, points)
+
+
+def law_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    """Joint draws of the law's error at points, shape (sample, point); zero, of one sample, of a law taken as true."""
     located = fit.law.located(points)
-    broken = _broken(fit, points)
-    return broken if fit.basis is None else fit.conditional.draw(located, rng) + broken
+    return np.zeros((1, len(located))) if fit.basis is None else fit.conditional.draw(located, rng)
 
 
-def _broken(fit: Fit, points: Mapping[str, Array]) -> Array:
-    """What a recipe that breaks makes worse, shape (sample, point); zero, of one sample, without that risk."""
-    reach = reach_of(fit, points)
+def broken(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """What a recipe that breaks makes worse at points of shape (point,) or (sample, point), on the link's scale.
+
+    Zero, of one sample, without that risk.
+    """
     if fit.risk is None:
-        return np.zeros((1, len(reach)))
-    added = fit.risk.draw(reach, len(fit.parameters["sigma"]), fit.record.seed)
-    return added if fit.law.falls else -added
+        return np.zeros((1, 1))
+    reach = reach_of(fit, points)
+    return fit.law.sign * fit.risk.draw(reach, len(fit.parameters["sigma"]), fit.record.seed)
 
 
 def interpolated(grid: Array, values: Array, places: Array) -> Array:
@@ -286,12 +292,31 @@ def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
     )
 
 
+def tokens_warnings(fit: Fit, ratio: xr.DataArray) -> tuple[str, ...]:
+    """Warn of tokens per parameter, in draws, above those of any run fitted on."""
+    seen = float((fit.inputs["D"] / fit.inputs["N"]).max())
+    asked = float(ratio.median(dim=SAMPLE_DIMS).max())
+    if not asked > seen:
+        return ()
+    return (
+        f"{format_quantity(asked)} tokens per parameter are more than any run's ({format_quantity(seen)}), where laws "
+        "tend to over-value tokens",
+    )
+
+
 def _reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
     compute = compute_of(points)
     return () if compute is None else compute_warnings(fit, compute)
 
 
-def _checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """The law's inputs and settings at new points, of shape (point,); settings that all runs share may be left out.
+
+    Raises
+    ------
+    LawError
+        If one is missing, unknown, or not a finite number of its domain.
+    """
     law = fit.law
     names = (*law.input_names, *(setting.name for setting in law.settings))
     given = {**shared_settings(fit), **inputs}

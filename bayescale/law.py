@@ -273,6 +273,11 @@ class Law:
         return (*self.parameters, *self.derived)
 
     @property
+    def sign(self) -> float:
+        """One where a lower outcome is the better one, minus one where a higher is."""
+        return 1.0 if self.falls else -1.0
+
+    @property
     def scale_unit(self) -> str:
         """Unit of the noise and of the law's error: what they are added to."""
         return self.outcome_unit if self.link.domain == "real" else f"{self.link.name} {self.outcome}"

@@ -96,6 +96,18 @@ class Noise:
         shift, scale = self.draw_moments(rng, parameters, mu.shape, standard_error)
         return np.asarray(mu + shift + scale * rng.standard_normal(mu.shape))
 
+    def effective_variance(self, parameters: Values) -> NDArray[np.float64]:
+        """Variance of the normal noise that would tell as much of the mean, in the shape of the parameters.
+
+        Of Student-t noise it is the inverse Fisher information of its location, ``sigma^2 (nu + 3) / (nu + 1)`` (Lange,
+        Little and Taylor 1989, doi:10.1080/01621459.1989.10478852): finite where the variance is not.
+        """
+        variance = np.square(parameters["sigma"])
+        if "excess" in parameters:
+            return np.asarray(variance + np.square(parameters["excess"]))
+        df = parameters.get("nu", self.df)
+        return np.asarray(variance if df is None else variance * (df + 3) / (df + 1))
+
     def draw_moments(
         self, rng: np.random.Generator, parameters: Values, shape: tuple[int, ...], standard_error: Any | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

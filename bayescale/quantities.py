@@ -7,6 +7,7 @@ from bayescale.errors import QuantityError
 
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 _PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKMBGT]?)\s*")
+_ALL_DRAWS = 0.995
 _PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 
 
@@ -88,6 +89,17 @@ def format_quantity(value: float, digits: int = 3) -> str:
         if magnitude >= scale:
             return _digits(value / scale, digits) + suffix
     return _digits(value, digits)
+
+
+def of_draws(exists: float) -> str:
+    """What to say of a quantity that does not exist in all draws.
+
+    Examples
+    --------
+    >>> of_draws(1.0), of_draws(0.321)
+    ('', ' in 32% of draws')
+    """
+    return "" if exists > _ALL_DRAWS else f" in {exists:.0%} of draws"
 
 
 def _digits(value: float, digits: int) -> str:

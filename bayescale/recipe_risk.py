@@ -31,7 +31,7 @@ class RecipeRisk:
     Raises
     ------
     QuantityError
-        If the probability is not between 0 and 1, or the size not positive and finite.
+        If the probability is not between 0 and 1, or the size not between 0 and 10.
 
     Examples
     --------
@@ -49,8 +49,8 @@ class RecipeRisk:
             raise QuantityError(
                 f"the probability of a recipe that breaks is {self.probability:g}, but must lie between 0 and 1"
             )
-        if not (np.isfinite(self.size) and self.size > 0):
-            raise QuantityError(f"the size of a break is {self.size:g}, but must be a finite number above zero")
+        if not 0 < self.size <= _LARGEST:
+            raise QuantityError(f"the size of a break is {self.size:g}, but must lie between 0 and {_LARGEST:g}")
 
     def draw(self, reach: Array, n: int, seed: int) -> Array:
         """What the break adds, shape (sample, point), at ratios of shape (point,) to the largest run's compute.
@@ -70,3 +70,4 @@ class RecipeRisk:
 
 
 _STREAM = 77
+_LARGEST = 10.0

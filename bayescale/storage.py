@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from bayescale import catalog
-from bayescale.ensembles import Ensemble, Posterior
-from bayescale.errors import CatalogError, FitFileError
+from bayescale.ensembles import Ensemble, Posterior, first_fit
+from bayescale.errors import CatalogError, FitFileError, OutputError
 from bayescale.files import replacing
 from bayescale.fitting import Fit, Record
 from bayescale.inference import Diagnostics
@@ -43,7 +43,7 @@ def save(fit: Posterior, path: str | Path) -> Path:
     Raises
     ------
     OutputError
-        If the file cannot be written.
+        If the file cannot be written, or the posterior has a recipe's risk, which belongs to a question.
 
     Examples
     --------
@@ -55,6 +55,8 @@ def save(fit: Posterior, path: str | Path) -> Path:
     >>> bool((again.parameters["E"] == posterior.parameters["E"]).all())
     True
     """
+    if first_fit(fit).risk is not None:
+        raise OutputError(f"{path}: a risk that was set is not saved: save the posterior before with_risk")
     if isinstance(fit, Ensemble):
         tree = xr.DataTree.from_dict(
             {

@@ -48,6 +48,16 @@ def test_answers_are_json_too(run_cli, saved_fit, name):
     assert all(0 <= p <= 1 for p in document["probabilities"].values())
 
 
+def test_the_next_runs_are_told_with_what_they_leave(run_cli, saved_fit):
+    status, out, _ = run_cli("design", saved_fit, "--loss-at", RUN, "--budget", "1e21", "--most", "3")
+    assert status == 0
+    for word in ("N (parameters)", "spent (FLOP)", "standard deviation left", "standard deviation now"):
+        assert word in out, word
+    document = json.loads(run_cli("design", saved_fit, "--optimum-at", "1e24", "--budget", "1e21", "--json")[1])
+    assert sum(run["C"] for run in document["batch"]) <= 1e21
+    assert all(run["sd"] <= document["sd"] for run in document["batch"])
+
+
 def test_the_robust_size_is_printed_with_its_room_and_regret(run_cli, saved_fit):
     status, out, _ = run_cli("plan", saved_fit, "--robust", "--budget", "5.76e23")
     assert status == 0
@@ -74,7 +84,22 @@ def test_recipes_are_weighed_with_their_crossing(run_cli, saved_fit):
     assert "P(the first is better at 1e+23 FLOP) = 0." in out
     assert "Where one recipe overtakes the other" in out
     document = json.loads(run_cli("tradeoff", "recipes", saved_fit, saved_fit, "--json")[1])
-    assert document.keys() == {"budgets", "crossing"}
+    assert document.keys() == {"first", "second", "budgets", "crossing"}
+    assert document["second"]["certified"] is True
+
+
+def test_a_budget_that_is_repeated_is_answered_once(run_cli, saved_fit):
+    asked = ["plan", saved_fit, "--robust", "--budget", "1e22", "--budget", "1e26"]
+    assert run_cli(*asked, "--budget", "1e22")[1] == run_cli(*asked)[1]
+
+
+def test_quantities_that_some_draws_lack_say_so(run_cli, saved_fit):
+    _, out, _ = run_cli("tradeoff", "returns", saved_fit, "--gain", "0.0505")
+    assert " of draws" in next(line for line in out.splitlines() if "FLOP" in line and line.strip().startswith("C "))
+
+
+def test_intervals_of_an_odd_mass_are_called_by_it(run_cli, saved_fit):
+    assert "median [99.5% interval]" in run_cli("plan", saved_fit, "--interval", "0.995")[1]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +135,12 @@ def test_a_seed_repeats_an_answer(run_cli, saved_fit):
         (["plan", "--loss", "2"], "--loss and --serving-price go with --served"),
         (["plan", "--serving-price", "2"], "--loss and --serving-price go with --served"),
         (["plan", "--token-price", "1"], "--token-price goes with --unique"),
+        (["plan", "--unique", "1T", "--study", "1M"], "--study goes with --dollars"),
+        (["tradeoff", "money", "--run", "N=70B,D=1.4T", "--study", "1M"], "No such option"),
+        (["tradeoff", "money", "--run", "N=70B,D=1.4T,N=7B"], "N is given more than once"),
+        (["design", "chinchilla", "--budget", "1e20"], "give one of --loss-at, --optimum-at, --which-law, not none"),
+        (["design", "chinchilla", "--budget", "1e20", "--loss-at", "N=7B"], "--loss-at takes N=70B,D=1.4T"),
+        (["design", "chinchilla", "--loss-at", "N=7B,D=1T"], "Missing option '--budget'"),
         (["plan", "--price", "2"], "prices go with --dollars or --unique"),
         (["plan", "--served", "5T..1T", "--loss", "2"], "the lower end of the interval comes first"),
         (["plan", "--served", "1T..2T", "--served", "3T", "--loss", "2"], "give several numbers, or one interval"),
@@ -139,6 +170,9 @@ def test_what_makes_no_sense_is_refused_before_anything_is_fitted(run_cli, monke
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["plan", "--budget", "1e-300"], "training takes 1e+06 to 1e+36"),
+        (["design", "--budget", "1", "--optimum-at", "1e24"], "pays for none of 144 candidates"),
+        (["design", "--budget", "1e20", "--which-law"], "which"),
         (["tradeoff", "compute", "--times", "0.5"], "times is 0.5: more compute"),
         (["tradeoff", "money", "--run", "N=70B,D=1.4T,U=1T"], "reads N, D, not U"),
         (["plan", "--loss", "0.1", "--served", "1T"], "no draw of the posterior reaches a loss of 0.1"),

@@ -85,6 +85,17 @@ def test_conditional_moments_are_those_of_gaussian_process_regression(basis, res
         assert variance[draw] == pytest.approx(prior - (gain * cross).sum(1), abs=1e-10)
 
 
+def test_covariance_is_that_of_gaussian_process_regression_on_average_over_draws(basis, residuals):
+    points = design(5, seed=9) + np.array([0.5, 1.0])
+    each = []
+    for sigma, tau in zip(SIGMA, TAU, strict=True):
+        cross = tau**2 * dense_kernel(basis.process, points, basis.process.log_inputs)
+        explained = cross @ np.linalg.solve(dense_covariance(basis, sigma, tau), cross.T)
+        each.append(tau**2 * dense_kernel(basis.process, points, points) - explained)
+    found = basis.condition(basis.rotate(residuals), SIGMA, TAU).covariance(points)
+    assert found == pytest.approx(np.mean(each, axis=0), abs=1e-10)
+
+
 def test_function_draws_have_the_conditional_moments(basis, residuals):
     points = design(4, seed=5) + 1.0
     n = 4000

@@ -57,9 +57,10 @@ def test_posteriors_of_the_identifiability_page_are_what_it_says(source, table, 
         assert masked(text) in masked(shown)
 
 
-def test_findings_on_pooling_are_the_committed_result():
-    result = (ROOT / "benchmarks/results/pooling.txt").read_text().splitlines()
-    (shown,) = re.findall(r"```text\n(.*?)```", (ROOT / "docs/pooling.md").read_text(), flags=re.DOTALL)
+@pytest.mark.parametrize("name", ["pooling", "next_run"])
+def test_findings_are_the_committed_result(name):
+    result = (ROOT / f"benchmarks/results/{name}.txt").read_text().splitlines()
+    (shown,) = re.findall(r"```text\n(.*?)```", (ROOT / f"docs/{name}.md").read_text(), flags=re.DOTALL)
     assert set(shown.splitlines()) <= set(result)
 
 

@@ -31,7 +31,7 @@ LAYERS = (
     {"ensembles", "calibration", "pooling"},
     {"forecasting", "storage"},
     {"stacking", "planning.allocation", "planning.answers", "planning.versus"},
-    {"backtesting", "chains", "planning.choices", "planning.lifetimes", "planning.spending"},
+    {"backtesting", "chains", "planning.choices", "planning.design", "planning.lifetimes", "planning.spending"},
     {"planning.data_wall", "planning.purchases", "planning.tradeoffs"},
     {"planning.recipes"},
     {"comparison", "planning.attainable"},
@@ -40,7 +40,7 @@ LAYERS = (
     {"plots"},
     {"cli.options", "cli.printing"},
     {"cli.sources"},
-    {"cli.fitting", "cli.limits", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
+    {"cli.design", "cli.fitting", "cli.limits", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
     {"cli.app"},
 )
 """Modules of the package, the lowest first: each imports only from layers below its own."""

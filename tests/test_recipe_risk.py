@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bayescale.catalog import load_law
 from bayescale.ensembles import with_risk
-from bayescale.errors import QuantityError
+from bayescale.errors import LawError, OutputError, QuantityError
 from bayescale.forecasting import forecast, predicted
 from bayescale.planning.allocation import optimum
 from bayescale.planning.versus import versus
 from bayescale.recipe_risk import RecipeRisk
+from bayescale.storage import save
 
 NEAR, FAR = {"N": 1e8, "D": 2e9}, {"N": 7e10, "D": 1.4e12}
 """Within the Chinchilla runs, and 45 times the compute of the largest: 1.66 decades beyond."""
@@ -70,6 +72,24 @@ def test_where_more_is_better_a_break_lowers_the_outcome(chinchilla_fit):
     assert added.min() < 0 == added.max()
 
 
+def test_a_second_risk_takes_the_place_of_the_first(risky_fit):
+    other = with_risk(risky_fit, probability=0.3, size=0.1)
+    assert other.risk == RecipeRisk(0.3, 0.1)
+    assert [text for text in other.warnings if "recipe risk" in text] == [f"recipe risk, set by the user: {other.risk}"]
+
+
+def test_a_risk_is_not_saved(risky_fit, tmp_path):
+    with pytest.raises(OutputError, match="save the posterior before with_risk"):
+        save(risky_fit, tmp_path / "risky.nc")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_laws_that_know_no_compute_take_no_risk(chinchilla_fit):
+    by_size = replace(chinchilla_fit, law=load_law("kaplan_n"))
+    with pytest.raises(LawError, match="reads N: a recipe breaks at some compute"):
+        with_risk(by_size, probability=0.1, size=0.1)
+
+
 def test_laws_of_an_ensemble_break_together(chinchilla_runs):
     from bayescale.stacking import fit
 
@@ -85,6 +105,7 @@ def test_laws_of_an_ensemble_break_together(chinchilla_runs):
         (1.0, 0.1, "probability of a recipe that breaks is 1,"),
         (np.nan, 0.1, "probability of a recipe that breaks is nan,"),
         (0.1, 0.0, "size of a break is 0,"),
+        (0.1, 11.0, "size of a break is 11,"),
         (0.1, np.inf, "size of a break is inf,"),
     ],
 )

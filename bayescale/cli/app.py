@@ -24,6 +24,7 @@ _COMMANDS = {
     "versus": "planning",
     "tradeoff": "tradeoffs",
     "limits": "limits",
+    "design": "design",
     "backtest": "studies",
     "compare": "studies",
     "laws": "listing",

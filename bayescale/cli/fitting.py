@@ -9,6 +9,7 @@ from bayescale.cli.options import SOURCE_HELP, Pairs, fit_options, forecast_opti
 from bayescale.cli.printing import (
     interval_of,
     leave,
+    masses,
     print_head,
     print_json,
     print_member_head,
@@ -73,7 +74,7 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
                 }
                 for name, row in block.droplevel("group").to_dict("index").items()
             ]
-            print_table(rows, f"{group}, median [{interval:.0%} interval]")
+            print_table(rows, f"{group}, {masses(interval)}")
         print_remarks(pooled.warnings, ())
     leave(pooled)
 
@@ -123,6 +124,6 @@ def predict(
             }
             for point in bands.summary(interval).to_dict("records")
         ]
-        print_table(rows, f"Posterior predictive, median [{interval:.0%} interval]")
+        print_table(rows, f"Posterior predictive, {masses(interval)}")
         print_remarks(bands.warnings, notes)
     leave(certified)

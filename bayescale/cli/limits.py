@@ -10,6 +10,7 @@ from bayescale.cli.options import SOURCE_HELP, forecast_options
 from bayescale.cli.printing import (
     interval_of,
     leave,
+    masses,
     print_head,
     print_json,
     print_lines,
@@ -134,7 +135,7 @@ def _show(found: "Limits", interval: float) -> None:
             }
             for row in block.to_dict("records")
         ]
-        print_table(rows, f"Limits to a training run in {year:g}, median [{interval:.0%} interval]")
+        print_table(rows, f"Limits to a training run in {year:g}, {masses(interval)}")
         overtaken = float(found.overtaken.sel(year=year))
         print_lines(f"P(the trend lies above the largest feasible run in {year:g}) = {overtaken:.2f}")
     from bayescale.intervals import summary_table
@@ -152,5 +153,5 @@ def _show_attained(steps: Sequence["Posterior"], reached: "Attainable", interval
     for step in steps:
         print_head(step)
     rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)
-    print_table(rows, f"A compute-optimal run that large, if the law holds so far: median [{interval:.0%} interval]")
+    print_table(rows, f"A compute-optimal run that large, if the law holds so far: {masses(interval)}")
     print_remarks(reached.warnings, ())

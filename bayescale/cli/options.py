@@ -1,6 +1,6 @@
 """The options that commands share: what their values may be, and what they are called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -45,6 +45,9 @@ class Pairs(click.ParamType[dict[str, str]]):
         if isinstance(value, dict):
             return value
         pairs = [part.partition("=") for part in value.split(",")]
+        names = [key.strip() for key, _, _ in pairs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            self.fail(f"{value!r}: {', '.join(twice)} is given more than once", param, ctx)
         if any(not key.strip() or not text.strip() for key, _, text in pairs):
             self.fail(f"{value!r}: write name=value pairs separated by commas, such as N=70B,D=1.4T", param, ctx)
         return {key.strip(): text.strip() for key, _, text in pairs}
@@ -165,23 +168,39 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def cost_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the prices and efficiencies of training, as ``prices``."""
+    """Give a command the prices and efficiencies of training, and what was spent before."""
+    return with_options(
+        command,
+        price_options,
+        click.option("--study", type=Quantity(), help="Dollars spent on small runs before."),
+    )
+
+
+def price_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the prices and efficiencies of training."""
     return with_options(
         command,
         click.option("--accelerator", help="Kind of accelerator: h100, h200 or a100. Default h100."),
         click.option("--price", type=Quantity(), help="Dollars per accelerator-hour; by default public prices."),
         click.option("--utilisation", type=Share("for 38 % give 0.38"), help="Share of peak that training sustains."),
         click.option(
-            "--overhead", type=click.FloatRange(min=0), help="Everything else per dollar of hours, such as 0.3."
+            "--overhead",
+            type=click.FloatRange(min=0, max=100),
+            help="Everything else per dollar of hours, such as 0.3.",
         ),
-        click.option("--study", type=Quantity(), help="Dollars spent on small runs before."),
         click.option("--own", is_flag=True, help="Accelerators of one's own, whose energy is paid on top."),
     )
 
 
+def once(values: Iterable[float]) -> list[float]:
+    """The values of a repeated option, each once and in their order."""
+    return list(dict.fromkeys(values))
+
+
 TOKEN_PRICE = click.option("--token-price", type=Quantity(), help="Dollars per fresh training token, such as 1e-6.")
 
-COST_NAMES = ("accelerator", "price", "utilisation", "overhead", "study", "own")
+PRICE_NAMES = ("accelerator", "price", "utilisation", "overhead", "own")
+COST_NAMES = (*PRICE_NAMES, "study")
 
 
 def with_options(

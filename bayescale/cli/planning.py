@@ -18,11 +18,14 @@ from bayescale.cli.options import (
     Quantity,
     cost_options,
     forecast_options,
+    once,
     was_given,
 )
 from bayescale.cli.printing import (
     interval_of,
     leave,
+    masses,
+    outcome_labels,
     print_head,
     print_json,
     print_lines,
@@ -112,9 +115,12 @@ def plan(
         raise click.UsageError("--served: say what loss to reach by --loss, or what to spend in all by one --budget")
     if token_price is not None and unique is None:
         raise click.UsageError("--token-price goes with --unique, the tokens that there are")
+    if prices["study"] is not None and not dollars:
+        raise click.UsageError("--study goes with --dollars, from which it is taken")
     if not dollars and unique is None and any(value not in (None, False) for value in prices.values()):
         raise click.UsageError("prices go with --dollars or --unique, or with `bayescale cost`")
     cost, demand = cost_of(seed, **prices), _demand(served)
+    budgets, dollars = tuple(once(budgets)), tuple(once(dollars))
     fitted = fitted_from(runs, seed, **options)
     if dollars:
         _plan_for_money(fitted, dollars, cost, seed, interval, as_json)
@@ -154,7 +160,10 @@ def _plan_for_compute(
         summary = best.summary(interval)
         if best.draws["N"].equals(best.draws["N_law"]):
             summary = summary[summary["quantity"] != "N_law"]
-        print_table(rows_at(summary, "C", "budget (FLOP)"), f"Compute-optimal runs, median [{interval:.0%} interval]")
+        print_table(
+            rows_at(summary, "C", "budget (FLOP)", labels=outcome_labels(fitted)),
+            f"Compute-optimal runs, {masses(interval)}",
+        )
         print_parameters(fitted, interval)
         print_remarks(best.warnings, fitted.notes)
     leave(fitted)
@@ -179,7 +188,7 @@ def _plan_robustly(fitted: "Posterior", budgets: Sequence[float], seed: int, int
             )
             row["plug-in N* (parameters)"] = format_quantity(at["N_plug_in"])
             row[f"P(within {FLAT:.1%} of the best)"] = f"{at['near']:.2f}"
-        print_table(rows, f"Sizes of least expected regret; regrets ({unit}), median [{interval:.0%} interval]")
+        print_table(rows, f"Sizes of least expected regret; regrets ({unit}), {masses(interval)}")
         for i, budget in enumerate(choice.sizes["C"].to_numpy()):
             means = [float(choice.draws[name][..., i].mean()) for name in ("regret", "regret_plug_in")]
             print_lines(
@@ -193,7 +202,7 @@ def _plan_robustly(fitted: "Posterior", budgets: Sequence[float], seed: int, int
 def _demand(served: Sequence[tuple[float, float]]) -> "list[float] | Prior":
     """Tokens to serve as numbers, or as the log-normal distribution of a 90 % interval."""
     if all(low == high for low, high in served):
-        return [low for low, _ in served]
+        return once(low for low, _ in served)
     if len(served) > 1:
         raise click.UsageError("--served: give several numbers, or one interval")
     from math import log
@@ -238,7 +247,7 @@ def _plan_for_use(
     else:
         print_head(fitted)
         rows = rows_at(best.summary(interval), "served", "served (tokens)")
-        print_table(rows, f"Cheapest training and serving at a loss of {loss:g}, median [{interval:.0%} interval]")
+        print_table(rows, f"Cheapest training and serving at a loss of {loss:g}, {masses(interval)}")
         print_lines(f"P(a loss of {loss:g} can be reached) = {best.reachable:.2f}")
         print_remarks(best.warnings, fitted.notes)
     leave(fitted)
@@ -256,8 +265,8 @@ def _plan_for_money(
         print_json(spending_document(fitted, best))
     else:
         print_head(fitted)
-        rows = rows_at(best.summary(interval), "dollars", "budget (dollars)")
-        print_table(rows, f"Compute-optimal runs for money, median [{interval:.0%} interval]")
+        rows = rows_at(best.summary(interval), "dollars", "budget (dollars)", labels=outcome_labels(fitted))
+        print_table(rows, f"Compute-optimal runs for money, {masses(interval)}")
         print_remarks(best.warnings, (*fitted.notes, price_note(cost)))
     leave(fitted)
 
@@ -303,7 +312,7 @@ def cost(
     from bayescale.intervals import summary_table
 
     rows = [
-        {"quantity": str(name), f"median [{interval:.0%} interval]": interval_of(row, 3), "unit": UNITS[str(name)]}
+        {"quantity": str(name), masses(interval): interval_of(row, 3), "unit": UNITS[str(name)]}
         for name in bill
         for row in summary_table(bill[name].expand_dims("chain"), interval).to_dict("records")
     ]
@@ -341,7 +350,7 @@ def versus(
             {"run": str(name), f"{compared.outcome} ({compared.unit})": interval_of(row, 4)}
             for name, row in compared.summary(interval).to_dict("index").items()
         ]
-        print_table(rows, f"Two runs, median [{interval:.0%} interval]")
+        print_table(rows, f"Two runs, {masses(interval)}")
         print_lines(
             f"P({compared.outcome} of {compared.names[0]} is lower) = {compared.probability:.2f}; "
             f"of one run of each, noise included, {compared.probability_of_runs:.2f}"

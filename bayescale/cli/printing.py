@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, of_draws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def _print_member_parameters(fitted: "Fit", interval: float) -> None:
         }
         for name, row in fitted.summary(interval).to_dict("index").items()
     ]
-    print_table(rows, f"Parameters of {fitted.law.title}, median [{interval:.0%} interval]")
+    print_table(rows, f"Parameters of {fitted.law.title}, {masses(interval)}")
 
 
 def print_remarks(warnings: Sequence[str], notes: Sequence[str]) -> None:
@@ -109,6 +109,16 @@ def print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
+def outcome_labels(fitted: "Posterior") -> dict[str, str]:
+    """Labels of quantities, with the outcome by its own name."""
+    return {**LABELS, "loss": fitted.outcome}
+
+
+def masses(interval: float) -> str:
+    """What a column of medians and intervals is called: ``median [90% interval]``."""
+    return f"median [{100 * interval:g}% interval]"
+
+
 def rows_at(
     summary: "pd.DataFrame",
     by: str,
@@ -122,7 +132,7 @@ def rows_at(
         row = {heading: value if isinstance(value, str) else write(float(value))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
             label = labels.get(line["quantity"], line["quantity"])
-            row[f"{label} ({line['unit']})"] = interval_of(line, 4 if label == "loss" else 3)
+            row[f"{label} ({line['unit']})"] = interval_of(line, 4 if line["quantity"] == "loss" else 3)
         rows.append(row)
     return rows
 
@@ -132,7 +142,8 @@ def interval_of(row: Any, digits: int) -> str:
     low, middle, high = (row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit())
     if math.isnan(middle):
         return "none"
-    return f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
+    shown = f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
+    return shown + of_draws(row.get("exists", 1.0))
 
 
 def _console() -> Any:
@@ -160,7 +171,7 @@ def show_answer(
 
 def print_answer(answer: "Answer", interval: float) -> None:
     """Quantities of an answer, a row for each case if there are several, and its probabilities."""
-    summary, title = answer.summary(interval), f"{answer.question}, median [{interval:.0%} interval]"
+    summary, title = answer.summary(interval), f"{answer.question}, {masses(interval)}"
     if answer.by is None:
         rows = [
             {"quantity": row["quantity"], "value": interval_of(row, 3), "unit": row["unit"]}

@@ -186,8 +186,8 @@ def cost_of(
     price: float | None,
     utilisation: float | None,
     overhead: float | None,
-    study: float | None,
     own: bool,
+    study: float | None = None,
 ) -> "Cost":
     """Prices and efficiencies from the options of :func:`bayescale.cli.options.cost_options`."""
     from bayescale.planning.costs import Cost

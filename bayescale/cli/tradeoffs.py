@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from bayescale.cli.options import (
-    COST_NAMES,
+    PRICE_NAMES,
     SOURCE_HELP,
     TOKEN_PRICE,
     Pairs,
     Quantity,
-    cost_options,
     forecast_options,
+    once,
+    price_options,
 )
 from bayescale.cli.printing import leave, print_answer, print_head, print_json, print_remarks, show_answer
 from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
@@ -26,11 +27,11 @@ def tradeoff() -> None:
 @click.argument("runs", default="chinchilla")
 @click.option("--budget", type=Quantity(), default="5.76e23", show_default=True, help="Training FLOP to start from.")
 @click.option("--times", type=Quantity(), default="10", show_default=True, help="How many times that.")
-@cost_options
+@price_options
 @forecast_options
 def compute(runs: str, budget: float, times: float, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Ten times the compute: what it does to N, D and loss, and what it costs."""
-    cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
+    cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
     fitted = fitted_from(runs, seed, **options)
     from bayescale.planning.tradeoffs import scale_up
 
@@ -42,13 +43,13 @@ def compute(runs: str, budget: float, times: float, seed: int, interval: float, 
 @click.argument("runs", default="chinchilla")
 @click.option("--gain", type=Quantity(), required=True, help="Improvement of the outcome, in its unit, such as 0.01.")
 @click.option("--dollars", type=Quantity(), help="Money that must buy it. Default: a doubling of compute must.")
-@cost_options
+@price_options
 @forecast_options
 def returns(
     runs: str, gain: float, dollars: float | None, seed: int, interval: float, as_json: bool, **options: Any
 ) -> None:
     """Find the budget from which on more compute buys less than a gain."""
-    cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
+    cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
     fitted = fitted_from(runs, seed, **options)
     from bayescale.planning.tradeoffs import diminishing_returns
 
@@ -82,7 +83,7 @@ def size(
     fitted = fitted_from(runs, seed, **options)
     from bayescale.planning.tradeoffs import size_overhead
 
-    show_answer(fitted, size_overhead(fitted, budget, shares, seed=seed), interval, as_json)
+    show_answer(fitted, size_overhead(fitted, budget, once(shares), seed=seed), interval, as_json)
 
 
 @tradeoff.command(epilog=SOURCE_HELP)
@@ -90,7 +91,7 @@ def size(
 @click.option("--run", "planned", type=Pairs(), required=True, help="The planned run, such as N=70B,D=1.4T.")
 @click.option("--dollars", type=Quantity(), default="1M", show_default=True, help="Money to spend on top.")
 @TOKEN_PRICE
-@cost_options
+@price_options
 @forecast_options
 def money(
     runs: str,
@@ -106,7 +107,7 @@ def money(
     given = run_from("--run", planned)
     if not {"N", "D"} <= given.keys() <= {"N", "D", "U"}:
         raise click.UsageError("--run takes N=70B,D=1.4T, and U=300B where the law reads unique tokens")
-    cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
+    cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
     fitted = fitted_from(runs, seed, **options)
     from bayescale.planning.purchases import next_dollar
 
@@ -140,12 +141,11 @@ def recipes(
     one, other = (fitted_from(runs, seed, **options) for runs in (first, second))
     from bayescale.planning.recipes import compare_recipes, crossing
 
-    answers = compare_recipes(one, other, budgets, seed=seed), crossing(one, other, seed=seed)
+    answers = compare_recipes(one, other, once(budgets), seed=seed), crossing(one, other, seed=seed)
     if as_json:
-        from bayescale.documents import answer_document
+        from bayescale.documents import recipes_document
 
-        names = ("budgets", "crossing")
-        print_json({name: answer_document(one, answer) for name, answer in zip(names, answers, strict=True)})
+        print_json(recipes_document(one, other, *answers))
     else:
         for fitted in (one, other):
             print_head(fitted)

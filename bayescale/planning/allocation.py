@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, draw_error, interpolated, link_mean, prior_warnings
+from bayescale.forecasting import (
+    add_noise,
+    broken,
+    compute_warnings,
+    interpolated,
+    law_error,
+    link_mean,
+    prior_warnings,
+)
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
 from bayescale.law import Law
 from bayescale.quantities import format_quantity
@@ -37,6 +45,8 @@ class InvertibleFlopRule(Protocol):
         """Parameters for which a budget leaves hardly any tokens."""
 
 
+_PLAUSIBLE = (1e6, 1e36)
+"""FLOP within which a budget makes sense."""
 _POINTS = 960
 _SIZES = (24, 160)
 """Points at which the law's error is drawn jointly, and the fewest and most sizes among them for one budget."""
@@ -71,8 +81,9 @@ class Optimum:
     ----------
     draws : xarray.Dataset
         ``N`` (parameters), ``D`` (tokens), ``tokens_per_parameter``, ``latent`` (the law's mean at the optimum) and
-        ``loss`` (a new run there, with noise); ``N_law`` and ``D_law``, the law's own optimum. Dims chain, draw and
-        budget; the coordinate ``C`` (FLOP) runs along ``budget``.
+        ``loss`` (the outcome of a new run there, with noise); ``N_law`` and ``D_law``, the law's own optimum; ``error``
+        of the law at the optimum, on the link's scale. Dims chain, draw and budget; the coordinate ``C`` (FLOP) runs
+        along ``budget``.
     warnings : tuple of str
 
     Examples
@@ -90,7 +101,7 @@ class Optimum:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per budget and quantity: median and equal-tailed interval, with the unit."""
-        return quantity_table(self.draws, UNITS, "C", ci_prob)
+        return quantity_table(self.draws, {name: self.draws[name].attrs["units"] for name in UNITS}, "C", ci_prob)
 
     def __str__(self) -> str:
         table = self.summary()
@@ -104,8 +115,8 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     """Compute-optimal N and D at each budget, with credible intervals.
 
     Where the law has a closed form and compute is 6 N D that is used; otherwise the law's mean is minimised along the
-    curve of constant compute, for all draws at once. A draw has one error function for all budgets; that of an
-    ensemble may be of another law where the weights differ.
+    curve of constant compute, for all draws at once. A draw has one error function for up to forty budgets; more
+    are drawn in blocks. That of an ensemble may be of another law where the weights differ.
 
     Parameters
     ----------
@@ -151,8 +162,8 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     )
 
 
-def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({})) -> None:
-    """Check that a law reads N and D, and besides them only what is given.
+def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, question: str = "an optimum") -> None:
+    """Check that a law reads N and D, which a question needs, and besides them only what is given.
 
     Raises
     ------
@@ -160,8 +171,11 @@ def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({})) -> N
         If it does not, or what is given is not positive and finite.
     """
     names = set(law.input_names)
-    if not {"N", "D"} <= names or names - {"N", "D"} - fixed.keys():
-        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: an optimum needs a law of N and D")
+    lacking = sorted(names - {"N", "D"} - fixed.keys())
+    if not {"N", "D"} <= names or (lacking and lacking != ["U"]):
+        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: {question} needs a law of N and D")
+    if lacking:
+        raise LawError(f"law {law.name!r} reads U too: say how many unique tokens there are, by U or --unique 10B")
     for name, value in fixed.items():
         if name not in names:
             raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}, not {name}")
@@ -181,6 +195,8 @@ def checked_budgets(C: ArrayLike) -> Array:
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
+        if not _PLAUSIBLE[0] <= value <= _PLAUSIBLE[1]:
+            raise LawError(f"budget {value:g} FLOP: training takes {_PLAUSIBLE[0]:g} to {_PLAUSIBLE[1]:g}")
     return budgets
 
 
@@ -196,13 +212,15 @@ def optimum_draws(
     rng = np.random.default_rng(seed)
     n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)
     n_best, error = n_law, np.zeros_like(n_law)
-    if fit.basis is not None or fit.risk is not None:
+    if fit.basis is not None:
         # A block of budgets at a time, since the joint draws of an error take the cube of the number of points.
         blocks = np.array_split(np.arange(len(budgets)), -(-len(budgets) * _SIZES[0] // _POINTS))
         found = [_optimum_with_error(fit, budgets[block], flops, fixed, n_law[:, block], rng) for block in blocks]
         n_best, error = (np.hstack(parts) for parts in zip(*found, strict=True))
     best = {"N": n_best, "D": tokens_at(flops, budgets, n_best)}
     given = {**best, **{name: np.full(len(budgets), value) for name, value in fixed.items()}}
+    # Nobody can plan around a break that nobody foresees: it is added to the run that is chosen.
+    error = error + broken(fit, given)
     latent = link_mean(fit, given) + error
     inverse = fit.law.link.inverse
     values = {
@@ -212,10 +230,11 @@ def optimum_draws(
         "loss": inverse(add_noise(fit, given, latent, rng)),
         "N_law": n_law,
         "D_law": tokens_at(flops, budgets, n_law),
+        "error": error,
     }
     dims = (*SAMPLE_DIMS, "budget")
     return xr.Dataset(
-        {name: (dims, fit.in_chains(value), {"units": _unit(name)}) for name, value in values.items()},
+        {name: (dims, fit.in_chains(value), {"units": _unit(fit.law, name)}) for name, value in values.items()},
         coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})},
     )
 
@@ -245,22 +264,37 @@ def _optimum_with_error(
 
     Every draw has one error function, drawn jointly over grids of sizes along all curves of constant compute.
     """
-    n_sizes = int(np.clip(_POINTS // len(budgets), *_SIZES))
-    low, high = np.quantile(np.log(n_law), [0.001, 0.999], axis=0)
-    top = high + _REACH
-    if isinstance(flops, InvertibleFlopRule):
-        top = np.minimum(top, np.log(flops.largest(budgets)))
-    log_n = np.linspace(low - _REACH, top, n_sizes, axis=1)
+    largest = flops.largest(budgets) if isinstance(flops, InvertibleFlopRule) else np.inf
+    log_n = sizes_around(n_law, int(np.clip(_POINTS // len(budgets), *_SIZES)), largest)
     sizes = np.exp(log_n)
     points = {"N": sizes, "D": tokens_at(flops, budgets[:, None], sizes)}
     points |= {name: np.full_like(sizes, value) for name, value in fixed.items()}
     flat = {name: values.ravel() for name, values in points.items()}
-    errors = draw_error(fit, flat, rng)
-    heights = (link_mean(fit, flat) + errors).reshape(-1, *sizes.shape)
+    errors = law_error(fit, flat, rng)
+    heights = fit.law.sign * (link_mean(fit, flat) + errors).reshape(-1, *sizes.shape)
     errors = np.broadcast_to(errors, (len(heights), sizes.size)).reshape(heights.shape)
     log_best = np.column_stack([lowest(grid, heights[:, i]) for i, grid in enumerate(log_n)])
     error = [interpolated(grid, errors[:, i], log_best[:, i]) for i, grid in enumerate(log_n)]
     return np.exp(log_best), np.column_stack(error)
+
+
+def sizes_around(n_law: Array, n: int = _SIZES[1], largest: ArrayLike = np.inf) -> Array:
+    """Even grids of log N around the law's own optima, among which that of law and error is sought.
+
+    Parameters
+    ----------
+    n_law : array, shape (sample, budget)
+    n : int
+        Number of sizes.
+    largest : array_like, shape (budget,) or scalar
+        Parameters that no grid exceeds.
+
+    Returns
+    -------
+    array, shape (budget, n)
+    """
+    low, high = np.quantile(np.log(n_law), [0.001, 0.999], axis=0)
+    return np.linspace(low - _REACH, np.minimum(high + _REACH, np.log(largest)), n, axis=1)
 
 
 def lowest(grid: Array, heights: Array) -> Array:
@@ -292,7 +326,7 @@ def numeric_optimum(
     def mean_along(log_n: Array, log_budget: Array, *values: Array) -> Array:
         n = np.exp(log_n)
         inputs = {"N": n, "D": tokens_at(flops, np.exp(log_budget), n), **fixed}
-        return np.asarray(law.mean(np, inputs, dict(zip(names, values, strict=True))))
+        return law.sign * np.asarray(law.mean(np, inputs, dict(zip(names, values, strict=True))))
 
     def slope(log_n: Array, *arguments: Array) -> Array:
         return np.asarray(derivative(mean_along, log_n, args=arguments, initial_step=0.05).df)
@@ -331,5 +365,7 @@ def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:
     return np.asarray(np.exp(elementwise.find_root(excess, bracket.bracket, args=(n, budget)).x))
 
 
-def _unit(name: str) -> str:
-    return UNITS.get(name.removesuffix("_law"), UNITS["loss"])
+def _unit(law: Law, name: str) -> str:
+    if name == "error":
+        return law.scale_unit
+    return law.outcome_unit if name in {"loss", "latent"} else UNITS[name.removesuffix("_law")]

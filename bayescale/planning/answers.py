@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, of_draws
 
 Array = NDArray[np.float64]
 
@@ -50,11 +50,19 @@ class Answer:
         return others[0] if others else None
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """One row per case and quantity: median and equal-tailed interval over draws in which it exists, its unit."""
+        """One row per case and quantity: median and equal-tailed interval over the draws in which it exists, its unit.
+
+        The column ``exists`` is the share of such draws.
+        """
         units = {str(name): values.attrs["units"] for name, values in self.draws.data_vars.items()}
-        if self.by is not None:
-            return quantity_table(self.draws, units, self.by, ci_prob)
-        return quantity_table(self.draws.expand_dims(case=[0]), units, "case", ci_prob).drop(columns="case")
+        by = self.by or "case"
+        draws = self.draws if self.by is not None else self.draws.expand_dims(case=[0])
+        table = quantity_table(draws, units, by, ci_prob)
+        existing = xr.where(np.isnan(draws), 0.0, 1.0).mean(SAMPLE_DIMS)
+        cases = {case: i for i, case in enumerate(draws[by].to_numpy().tolist())}
+        pairs = zip(table["quantity"], table[by], strict=True)
+        table = table.assign(exists=[float(existing[name][cases[case]]) for name, case in pairs])
+        return table if self.by is not None else table.drop(columns="case")
 
     def __str__(self) -> str:
         table = self.summary()
@@ -62,6 +70,7 @@ class Answer:
         lines = [
             f"{'' if self.by is None else f'{self.by} {_shown(row[self.by])}: '}{row['quantity']} = "
             f"{format_quantity(row[middle])} {row['unit']} [{format_quantity(row[low])}, {format_quantity(row[high])}]"
+            f"{of_draws(row['exists'])}"
             for row in table.to_dict("records")
         ]
         sure = [f"P({name}) = {value:.2f}" for name, value in self.probabilities.items()]

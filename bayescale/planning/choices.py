@@ -133,7 +133,7 @@ def _at_budget(fit: Posterior, budget: float, optima: Array, seed: int) -> tuple
     log_n = np.linspace(min(low, np.log(plug_in)) - _REACH, max(high, np.log(plug_in)) + _REACH, _SIZES)
     sizes = np.exp(log_n)
     outcomes = forecast(fit, seed=seed, N=sizes, D=budget / (6 * sizes)).draws["latent"].to_numpy()
-    worse = outcomes.reshape(-1, _SIZES) * (1.0 if first_fit(fit).law.falls else -1.0)
+    worse = outcomes.reshape(-1, _SIZES) * first_fit(fit).law.sign
     expected = worse.mean(axis=0)
     chosen = float(lowest(log_n, expected[None])[0])
     regret = worse - worse.min(axis=1, keepdims=True)

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, link_mean
+from bayescale.forecasting import compute_warnings, draw_error, link_mean, tokens_warnings
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
@@ -55,8 +55,9 @@ def data_limited(
     Returns
     -------
     Answer
-        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens, at least 1), the outcome by its name,
-        ``lost`` (by the law, what the limit makes the outcome worse), and ``worth`` of a further token (dollars).
+        By budget ``C``: ``N``, ``D``, ``epochs`` (D over the unique tokens, at least 1), ``expected_loss`` (or
+        what the outcome is called), ``lost`` (by the law, what the limit makes the outcome worse), and ``worth`` of a
+        further token (dollars).
 
     Raises
     ------
@@ -80,7 +81,7 @@ def data_limited(
             check_positive(name, value)
     two_inputs(first.law, {"U": unique} if "U" in first.law.input_names else {})
     budgets = checked_budgets(C)
-    prices = (cost or Cost()).with_given(draws=len(first.parameters["sigma"])).dollars_per_flop.to_numpy()
+    prices = (cost or Cost()).with_given(draws=len(first.parameters["sigma"]), seed=seed).dollars_per_flop.to_numpy()
     each = {name: _draws(member, budgets, unique, prices, seed) for name, member in members(fit).items()}
     draws = joined(fit, each, reach_of(first, {"C": budgets}), seed).swap_dims(budget="C")
     sure = {}
@@ -94,7 +95,12 @@ def data_limited(
         question=f"Compute-optimal runs with {format_quantity(unique)} unique tokens",
         draws=draws,
         probabilities=sure,
-        warnings=(*fit.warnings, *_unrepeated(first), *compute_warnings(first, budgets)),
+        warnings=(
+            *fit.warnings,
+            *_unrepeated(first),
+            *compute_warnings(first, budgets),
+            *tokens_warnings(first, draws["D"] / draws["N"]),
+        ),
     )
 
 
@@ -108,18 +114,23 @@ def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) ->
     repeats = "U" in fit.law.input_names
     fixed = {"U": unique} if repeats else {}
     found = optimum_draws(fit, budgets, fixed=fixed, seed=seed)
-    n, d, latent = (found[name].to_numpy().reshape(-1, len(budgets)) for name in ("N", "D", "latent"))
-    error = fit.law.link.forward(np, latent) - link_mean(fit, {"N": n, "D": d, **_columns(fixed, budgets)})
+    n, d = (found[name].to_numpy().reshape(-1, len(budgets)) for name in ("N", "D"))
+    error = found["error"].to_numpy().reshape(n.shape)
     limited = _law_optima(fit, budgets, fixed)
     free = _law_optima(fit, budgets, {"U": _ENDLESS} if repeats else {})
     if not repeats:
+        walled = d >= unique
+        error = np.where(walled, _error_at_wall(fit, budgets, unique, seed), error)
         n, d = _within(n, d, budgets, unique)
         limited = _within(*limited, budgets, unique)
     steep = {name: _steepness(fit, name, n, d, fixed, budgets) for name in ("N", "D", *fixed)}
-    scarce = steep["U"] if repeats else np.where(d >= unique, np.maximum(steep["D"] - steep["N"], 0.0), 0.0)
-    # At an optimum N and D are worth the same, so that a hundredth more compute is worth half a hundredth more of both.
-    per_dollar = np.maximum((steep["N"] + steep["D"]) / 2, _NOTHING) / (budgets * prices[:, None])
-    inverse, better = fit.law.link.inverse, 1.0 if fit.law.falls else -1.0
+    # At an optimum a hundredth more compute is worth half a hundredth more of N and of D; at a wall all goes into N.
+    in_compute = (steep["N"] + steep["D"]) / 2
+    if not repeats:
+        in_compute = np.where(walled, steep["N"], in_compute)
+    scarce = steep["U"] if repeats else np.where(walled, np.maximum(steep["D"] - steep["N"], 0.0), 0.0)
+    per_dollar = np.maximum(in_compute, _NOTHING) / (budgets * prices[:, None])
+    inverse = fit.law.link.inverse
     means = [
         inverse(link_mean(fit, {"N": at[0], "D": at[1], **_columns(known, budgets)}))
         for at, known in ((limited, fixed), (free, {"U": _ENDLESS} if repeats else {}))
@@ -129,8 +140,8 @@ def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) ->
         "N": (n, "parameters"),
         "D": (d, "tokens"),
         "epochs": (np.maximum(d / unique, 1.0), "epochs"),
-        fit.law.outcome: (final, fit.law.outcome_unit),
-        "lost": (better * (means[0] - means[1]), fit.law.outcome_unit),
+        f"expected_{fit.law.outcome}": (final, fit.law.outcome_unit),
+        "lost": (fit.law.sign * (means[0] - means[1]), fit.law.outcome_unit),
         "worth": (scarce / unique / per_dollar, "dollars/token"),
     }
     dims = (*SAMPLE_DIMS, "budget")
@@ -148,6 +159,12 @@ def _law_optima(fit: Fit, budgets: Array, fixed: dict[str, float]) -> tuple[Arra
     return n, budgets / (6 * n)
 
 
+def _error_at_wall(fit: Fit, budgets: Array, unique: float, seed: int) -> Array:
+    """The law's error, and a recipe that breaks, of runs on all the tokens there are."""
+    runs = {"N": budgets / (6 * unique), "D": np.full(len(budgets), unique)}
+    return draw_error(fit, runs, np.random.default_rng(seed))
+
+
 def _within(n: Array, d: Array, budgets: Array, unique: float) -> tuple[Array, Array]:
     """The same compute with no more tokens than there are."""
     d = np.minimum(d, unique)
@@ -158,4 +175,4 @@ def _steepness(fit: Fit, name: str, n: Array, d: Array, fixed: dict[str, float],
     """Improvement of the law's mean, on the link's scale, by a factor of e of an input."""
     inputs = {"N": n, "D": d, **_columns(fixed, budgets)}
     ends = [link_mean(fit, {**inputs, name: inputs[name] * np.exp(step)}) for step in (-_STEP, _STEP)]
-    return np.asarray((ends[0] - ends[1]) / (2 * _STEP)) * (1.0 if fit.law.falls else -1.0)
+    return np.asarray((ends[0] - ends[1]) / (2 * _STEP)) * fit.law.sign

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, draw_error, interpolated, link_mean
+from bayescale.forecasting import compute_warnings, draw_error, interpolated, link_mean, tokens_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
 from bayescale.law import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
@@ -43,10 +43,11 @@ UNITS = {
 _SIZES = 120
 _SMALLEST, _LARGEST = 4.0, 1.5
 """E-folds of N below and above the size that reaches the quality with least training."""
+_ENDS = "1e15 to 1e33 FLOP"
 _COMPUTE = np.log(np.geomspace(1e15, 1e33, 73))
 """Log of the compute (FLOP) within which a quality is looked for."""
 _BISECTIONS = 60
-_TOKENS = (np.log(1e6), np.log(1e21))
+_TOKENS = (0.0, np.log(1e30))
 _SURE = 0.999
 _HARDLY_ANY, _NOTHING = 1e-3, 1e-30
 """Shares of a budget: the least that the best run leaves to training, and what stands for none."""
@@ -153,8 +154,8 @@ def lifetime_budget(
     Returns
     -------
     Answer
-        By ``served``: ``N``, ``D``, ``tokens_per_parameter``, the expected ``loss``, and the share of the budget that
-        serving takes.
+        By ``served``: ``N``, ``D``, ``tokens_per_parameter``, ``expected_loss`` (or what the outcome is called), and
+        ``serving``, the share of the budget that it takes.
 
     Raises
     ------
@@ -176,10 +177,12 @@ def lifetime_budget(
     demand = _demand(served, len(first.parameters["sigma"]), serving_price, seed)
     each = {name: _within_budget(member, budget, demand, serving_price, seed) for name, member in members(fit).items()}
     reach = np.repeat(reach_of(first, {"C": budget}), demand.shape[1])
+    draws = joined(fit, each, reach, seed)
+    doubts = tokens_warnings(first, draws["tokens_per_parameter"])
     return Answer(
         question=f"Training and serving for {format_quantity(budget[0])} FLOP",
-        draws=joined(fit, each, reach, seed),
-        warnings=(*fit.warnings, *compute_warnings(first, budget)),
+        draws=draws,
+        warnings=(*fit.warnings, *compute_warnings(first, budget), *doubts),
     )
 
 
@@ -200,21 +203,23 @@ def _within_budget(fit: Fit, budget: Array, demand: Array, serving_price: float,
     # At a few demands, between which the logarithm of the size is interpolated for draws with demands of their own.
     grid = demand[0] if len(demand) == 1 else np.geomspace(demand.min(), demand.max(), _DEMANDS)
     found = [optimum_draws(fit, budget, TrainAndServe(tokens, serving_price), seed=seed) for tokens in grid]
-    at = {name: np.column_stack([best[name].to_numpy().ravel() for best in found]) for name in ("N", "D", "latent")}
-    forward, inverse = fit.law.link.forward, fit.law.link.inverse
-    error = forward(np, at["latent"]) - link_mean(fit, {"N": at["N"], "D": at["D"]})
-    log_n = np.log(at["N"])
+    n, error = (np.column_stack([best[name].to_numpy().ravel() for best in found]) for name in ("N", "error"))
+    log_n = np.log(n)
     if len(demand) > 1:
         places = np.log(demand[:, 0])
         log_n, error = (interpolated(np.log(grid), values, places)[:, None] for values in (log_n, error))
-    n = np.exp(log_n)
+    afforded = TrainAndServe(1.0, serving_price).largest(budget / demand)
+    n = np.minimum(np.exp(log_n), afforded)
     serving = SERVING_FLOP * serving_price * n * demand
     d = np.maximum(budget - serving, _NOTHING * budget) / (TRAINING_FLOP * n)
     values = {
         "N": (n, "parameters"),
         "D": (d, "tokens"),
         "tokens_per_parameter": (d / n, "tokens/parameter"),
-        "loss": (inverse(link_mean(fit, {"N": n, "D": d}) + error), fit.law.outcome_unit),
+        f"expected_{fit.law.outcome}": (
+            fit.law.link.inverse(link_mean(fit, {"N": n, "D": d}) + error),
+            fit.law.outcome_unit,
+        ),
         "serving": (serving / budget, "share of FLOP"),
     }
     dims = (*SAMPLE_DIMS, "served")
@@ -260,7 +265,7 @@ def lifetime_optimum(
     each = {name: _draws(member, loss, demand, serving_price, seed) for name, member in members(fit).items()}
     reached = {name: _share_reached(draws) for name, draws in each.items()}
     if not any(reached.values()):
-        raise LawError(f"no draw of the posterior reaches a loss of {loss:g}: ask for a higher one")
+        raise LawError(f"no draw of the posterior reaches a loss of {loss:g} by {_ENDS}: ask for another one")
     medians = [draws["training"].isel(demand=0).median().item() for name, draws in each.items() if reached[name]]
     reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), demand.shape[1])
     draws = joined(fit, each, reach, seed)
@@ -276,21 +281,16 @@ def _share_reached(draws: xr.Dataset) -> float:
 
 def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Iterator[str]:
     if reachable < _SURE:
-        yield f"{1 - reachable:.0%} of draws never reach a loss of {loss:g}: intervals are of the others"
-    seen = float((fit.inputs["D"] / fit.inputs["N"]).max())
-    asked = float(draws["tokens_per_parameter"].median(dim=SAMPLE_DIMS).max())
-    if asked > seen:
-        yield (
-            f"{format_quantity(asked)} tokens per parameter are more than any run's ({format_quantity(seen)}), where "
-            "laws tend to over-value tokens"
-        )
+        yield f"{1 - reachable:.0%} of draws do not reach a loss of {loss:g} by {_ENDS}: intervals are of the others"
+    yield from tokens_warnings(fit, draws["tokens_per_parameter"])
 
 
 def _draws(fit: Fit, loss: float, served: Array, serving_price: float, seed: int) -> xr.Dataset:
     budgets = np.exp(_COMPUTE)
     log_n_law = np.log(law_optimum(fit.law, fit.parameters, budgets))
-    along = _log_mean(fit, np.exp(log_n_law), budgets / (6 * np.exp(log_n_law)))
-    target = np.log(loss) - _error_near(fit, loss, log_n_law, along, seed)
+    along = _height(fit, np.exp(log_n_law), budgets / (6 * np.exp(log_n_law)))
+    wanted = fit.law.sign * float(fit.law.link.forward(np, np.float64(loss)))
+    target = wanted - fit.law.sign * _error_near(fit, wanted, log_n_law, along, seed)
     position = (along <= target[:, None]).argmax(axis=1)
     reached = (along <= target[:, None]).any(axis=1) & (position > 0)
     rows, left = np.arange(len(target)), np.maximum(position - 1, 0)
@@ -322,37 +322,38 @@ def _draws(fit: Fit, loss: float, served: Array, serving_price: float, seed: int
     return xr.Dataset(variables, coords={**fit.sample_coords, "served": ("demand", np.median(served, axis=0))})
 
 
-def _log_mean(fit: Fit, n: Array, d: Array) -> Array:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(np.log(fit.law.mean(np, {"N": n, "D": d}, fit.columns)))
+def _height(fit: Fit, n: Array, d: Array) -> Array:
+    """The law's mean on the link's scale, lower where it is better."""
+    return np.asarray(fit.law.sign * link_mean(fit, {"N": n, "D": d}))
 
 
-def _error_near(fit: Fit, loss: float, log_n_law: Array, along: Array, seed: int) -> Array:
+def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: int) -> Array:
     """The law's error where the quality is reached with least training, for the median draw; shape (sample,)."""
-    if fit.basis is None:
+    if fit.basis is None and fit.risk is None:
         return np.zeros(len(along))
     middle = np.median(along, axis=0)
-    at = int(np.clip((middle > np.log(loss)).sum(), 0, len(_COMPUTE) - 1))
+    at = int(np.clip((middle > wanted).sum(), 0, len(_COMPUTE) - 1))
     n = np.exp(np.median(log_n_law[:, at]))
     point = {"N": np.array([n]), "D": np.array([np.exp(_COMPUTE[at]) / (6 * n)])}
     return draw_error(fit, point, np.random.default_rng(seed))[:, 0]
 
 
 def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
-    """Log of the tokens with which each size's mean log loss falls to a target, infinite where none do; by bisection.
+    """Log of the tokens with which each size's mean comes to a target, infinite where none do; by bisection.
 
     Parameters
     ----------
     fit : Fit
     log_n : array, shape (sample, size)
     target : array, shape (sample, 1)
+        On the link's scale, times the law's sign.
     """
     low, high = (np.full(log_n.shape, end) for end in _TOKENS)
     n = np.exp(log_n)
-    never = _log_mean(fit, n, np.exp(high)) > target
+    never = _height(fit, n, np.exp(high)) > target
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        short = _log_mean(fit, n, np.exp(middle)) > target
+        short = _height(fit, n, np.exp(middle)) > target
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     return np.where(never, np.inf, (low + high) / 2)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.errors import QuantityError
 from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, draw_error, link_mean
+from bayescale.forecasting import compute_warnings, draw_error, link_mean, tokens_warnings
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.planning.allocation import six_nd, two_inputs
 from bayescale.planning.answers import Answer
@@ -86,14 +86,13 @@ def next_dollar(
         raise QuantityError(
             "a law of unique tokens weighs more data too: give the token_price, dollars per fresh token"
         )
-    price = (cost or Cost()).with_given(draws=len(first.parameters["sigma"])).dollars_per_flop.to_numpy()
+    price = (cost or Cost()).with_given(draws=len(first.parameters["sigma"]), seed=seed).dollars_per_flop.to_numpy()
     runs = _runs(N, D, U, dollars, price, token_price or 0.0)
     middle = np.array([np.median(six_nd(run["N"], run["D"])) for run in runs.values()])
     reach = np.full(len(runs), reach_of(first, {"C": middle}).max())
     each = {name: _outcomes(member, runs, seed) for name, member in members(fit).items()}
     drawn = joined(fit, each, reach, seed)["latent"]
-    better = 1.0 if first.law.falls else -1.0
-    gain = better * (drawn.sel(use=PLANNED, drop=True) - drawn.drop_sel(use=PLANNED))
+    gain = first.law.sign * (drawn.sel(use=PLANNED, drop=True) - drawn.drop_sel(use=PLANNED))
     uses = gain["use"].to_numpy()
     sizes = {name: np.stack([first.in_chains(runs[use][name]) for use in uses], axis=-1) for name in ("N", "D")}
     best = gain.argmax("use")
@@ -108,7 +107,12 @@ def next_dollar(
             }
         ),
         probabilities={f"{use} buys most": float((best == i).mean()) for i, use in enumerate(uses)},
-        warnings=(*fit.warnings, *compute_warnings(first, middle)),
+        warnings=(
+            *fit.warnings,
+            *(() if U is None or U < D else (f"{format_quantity(U)} unique tokens are not used up by the plan's D",)),
+            *compute_warnings(first, middle),
+            *tokens_warnings(first, xr.DataArray([[[D / N]]], dims=dims)),
+        ),
     )
 
 
@@ -139,6 +143,8 @@ def _outcomes(fit: Fit, runs: Mapping[str, Mapping[str, Array]], seed: int) -> x
     names = next(iter(runs.values()))
     inputs = {name: np.column_stack([run[name] for run in runs.values()]) for name in names}
     middle = {name: np.median(values, axis=0) for name, values in inputs.items()}
+    if "U" in middle:
+        middle["U"] = np.minimum(middle["U"], middle["D"])
     latent = link_mean(fit, inputs) + draw_error(fit, middle, np.random.default_rng(seed))
     outcome = fit.law.link.inverse(latent)
     return xr.Dataset(

@@ -6,9 +6,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.ensembles import Posterior, first_fit
 from bayescale.errors import LawError
+from bayescale.fitting import Fit
 from bayescale.forecasting import compute_warnings
 from bayescale.intervals import SAMPLE_DIMS
-from bayescale.planning.allocation import checked_budgets, six_nd
+from bayescale.planning.allocation import checked_budgets, six_nd, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.tradeoffs import frontier
 
@@ -55,7 +56,7 @@ def compare_recipes(first: Posterior, second: Posterior, C: ArrayLike, *, seed: 
     budgets = checked_budgets(C)
     one, other = _frontiers(first, second, budgets, seed)
     law = first_fit(first).law
-    better = one < other if law.falls else one > other
+    better = law.sign * (one - other) < 0
     found = {"first": one, "second": other, "difference": one - other}
     draws = xr.Dataset({name: values.assign_attrs(units=law.outcome_unit) for name, values in found.items()})
     share = better.mean(SAMPLE_DIMS).to_numpy()
@@ -92,12 +93,16 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     LawError
         As of :func:`compare_recipes`.
     """
+    for fit in (first, second):
+        two_inputs(first_fit(fit).law)
     sizes = [six_nd(fit.inputs["N"], fit.inputs["D"]) for fit in map(first_fit, (first, second))]
     low, high = min(float(np.median(c)) for c in sizes), max(float(c.max()) for c in sizes)
-    budgets = np.geomspace(low, checked_budgets(1e3 * high if up_to is None else up_to)[0], _BUDGETS)
+    end = checked_budgets(1e3 * high if up_to is None else up_to)[0]
+    if end <= low:
+        raise LawError(f"a crossing is looked for from {low:.3g} FLOP, the middle of the runs: {end:g} lies before it")
+    budgets = np.geomspace(low, end, _BUDGETS)
     one, other = _frontiers(first, second, budgets, seed)
-    law, ahead = first_fit(first).law, (one - other).to_numpy().reshape(-1, _BUDGETS)
-    ahead = ahead if law.falls else -ahead
+    ahead = first_fit(first).law.sign * (one - other).to_numpy().reshape(-1, _BUDGETS)
     changes = ahead[:, :-1] * ahead[:, 1:] < 0
     last = changes.shape[1] - 1 - changes[:, ::-1].argmax(axis=1)
     rows, exists = np.arange(len(ahead)), changes.any(axis=1)
@@ -108,7 +113,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
         "the first overtakes the second": exists & (after < 0),
         "the second overtakes the first": exists & (after > 0),
         f"the first is better from {budgets[0]:.3g} to {budgets[-1]:.3g} FLOP": ~exists & (ahead[:, -1] < 0),
-        "the second is better there": ~exists & (ahead[:, -1] > 0),
+        f"the second is better from {budgets[0]:.3g} to {budgets[-1]:.3g} FLOP": ~exists & (ahead[:, -1] > 0),
     }
     return Answer(
         question="Where one recipe overtakes the other",
@@ -128,13 +133,20 @@ def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -
         )
     if one.tree["posterior"].sizes != other.tree["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
-    drawn = [frontier(fit, budgets, seed=seed)["latent"] for fit in (first, second)]
-    if not (one.record.pool and one.record.pool == other.record.pool):
-        # Two fits with one seed share random numbers, which must not pass for dependence.
+    # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their
+    # parameters unless they are groups of one pooled fit.
+    drawn = [frontier(fit, budgets, seed=s)["latent"] for fit, s in ((first, seed), (second, seed + _STREAM))]
+    if not _pooled_together(one, other):
         values = drawn[1].to_numpy().reshape(-1, len(budgets))
         shuffled = np.random.default_rng([seed, _STREAM]).permutation(values)
         drawn[1] = drawn[1].copy(data=other.in_chains(shuffled))
     return drawn[0], drawn[1]
+
+
+def _pooled_together(one: Fit, other: Fit) -> bool:
+    """Whether two fits are groups of one, whose draws they share."""
+    shared = one.parameters["sigma"], other.parameters["sigma"]
+    return bool(one.record.pool) and one.record.pool == other.record.pool and np.array_equal(*shared)
 
 
 def _warnings(first: Posterior, second: Posterior, budgets: Array) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Spending:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per sum and quantity: median and equal-tailed interval, with the unit."""
-        units = {"C": "FLOP", **{name: unit for name, unit in UNITS.items() if name in self.draws}}
+        units = {name: self.draws[name].attrs["units"] for name in ("C", *UNITS) if name in self.draws}
         return quantity_table(self.draws, units, "dollars", ci_prob)
 
     def __str__(self) -> str:
@@ -134,7 +134,9 @@ def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
         "latent": inverse(latent),
         "loss": inverse(add_noise(fit, best, latent, rng)),
     }
-    variables = {name: ((*SAMPLE_DIMS, "budget"), fit.in_chains(value)) for name, value in values.items()}
+    units = {**UNITS, "C": "FLOP", "loss": fit.law.outcome_unit, "latent": fit.law.outcome_unit}
+    dims = (*SAMPLE_DIMS, "budget")
+    variables = {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()}
     return xr.Dataset(variables, coords=fit.sample_coords)
 
 
@@ -144,10 +146,8 @@ def _best_at(fit: Fit, compute: Array, seed: int) -> tuple[Array, Array]:
     low, high = log_c.min(), max(log_c.max(), log_c.min() + _STEP)
     grid = np.linspace(low, high, int(np.clip(1 + (high - low) / _STEP, 2, _MOST)))
     found = optimum_draws(fit, np.exp(grid), seed=seed)
-    at = {name: found[name].to_numpy().reshape(-1, len(grid)) for name in ("N", "D", "latent")}
-    error = fit.law.link.forward(np, at["latent"]) - link_mean(fit, {"N": at["N"], "D": at["D"]})
+    n, error = (found[name].to_numpy().reshape(-1, len(grid)) for name in ("N", "error"))
     log_n, error = (
-        np.column_stack([interpolated(grid, values, places) for places in log_c.T])
-        for values in (np.log(at["N"]), error)
+        np.column_stack([interpolated(grid, values, places) for places in log_c.T]) for values in (np.log(n), error)
     )
     return np.exp(log_n), error

@@ -6,10 +6,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import LawError
+from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of, without_risk
+from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, link_mean
+from bayescale.forecasting import compute_warnings, link_mean, tokens_warnings
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, six_nd, two_inputs
 from bayescale.planning.answers import Answer, share_of
@@ -83,7 +83,7 @@ def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None
     budgets = checked_budgets([C, times * C])
     draws, first = frontier(fit, budgets, seed=seed), first_fit(fit)
     before, after = (draws.isel(budget=i, drop=True) for i in (0, 1))
-    gain = (before["latent"] - after["latent"]) * _sign(first)
+    gain = first.law.sign * (before["latent"] - after["latent"])
     unit = first.law.outcome_unit
     found = {
         "N_times": (after["N"] / before["N"], "times"),
@@ -93,7 +93,7 @@ def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None
         "gain": (gain, unit),
     }
     if cost is not None:
-        dollars = _dollars_per_flop(first, cost) * (budgets[1] - budgets[0])
+        dollars = _dollars_per_flop(first, cost, seed) * (budgets[1] - budgets[0])
         found |= {"dollars": (dollars, "dollars"), "gain_per_million": (gain / dollars * 1e6, f"{unit} per $1M")}
     return Answer(
         question=f"{format_quantity(times)} times {format_quantity(C)} FLOP",
@@ -126,8 +126,8 @@ def diminishing_returns(
     Returns
     -------
     Answer
-        ``C`` and ``dollars`` of that budget, and the outcome, by its name, of its compute-optimal run. Looked for from
-        the largest run fitted on; NaN in draws in which the gain is never bought, or always.
+        ``C`` and ``dollars`` of that budget, and the ``expected_loss`` (or other outcome) of its optimal run.
+        Looked for from the largest run fitted on; NaN in draws in which the gain is never bought, or always.
 
     Raises
     ------
@@ -152,11 +152,13 @@ def diminishing_returns(
     largest = six_nd(first.inputs["N"], first.inputs["D"]).max()
     budgets = np.asarray(largest * _STEP ** np.arange(_STEPS))
     latent = _rows(frontier(fit, budgets, seed=seed)["latent"])
-    price = _dollars_per_flop(first, cost or Cost())
+    price = _dollars_per_flop(first, cost or Cost(), seed)
     paid = price.to_numpy().reshape(-1, 1)
     more = budgets if dollars is None else dollars / paid
+    if np.median(more) > budgets[-1]:
+        raise QuantityError(f"so many dollars buy more than {budgets[-1]:.3g} FLOP: give less")
     later = _along(budgets, latent, np.log(budgets + more))
-    gains = _sign(first) * (latent - later)[:, :-1]
+    gains = first.law.sign * (latent - later)[:, :-1]
     enough = gains >= gain
     last = enough.shape[1] - 1 - enough[:, ::-1].argmax(axis=1)
     exists = enough.any(axis=1) & ~enough[:, -1]
@@ -169,7 +171,7 @@ def diminishing_returns(
     found = {
         "C": (np.exp(log_c), "FLOP"),
         "dollars": (np.exp(log_c) * paid[:, 0], "dollars"),
-        first.outcome: (reached, first.law.outcome_unit),
+        f"expected_{first.outcome}": (reached, first.law.outcome_unit),
     }
     shaped = {
         name: (xr.DataArray(first.in_chains(np.where(exists, values, np.nan)), dims=SAMPLE_DIMS), unit)
@@ -193,7 +195,7 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
 
     With k times the compute-optimal parameters and k_D times its tokens the overhead is k k_D - 1 (de Vries 2023, "Go
     smol or go home"), whatever the compute where the law is additive. The law's error is taken to be the same along
-    the curve of equal loss, so that it drops out.
+    the curve of equal loss, so that it drops out, as does the risk of a recipe that breaks.
 
     Parameters
     ----------
@@ -225,6 +227,7 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
     >>> bool(0.02 < overhead[0] < 0.05 < overhead[1] < 0.4)
     True
     """
+    fit = without_risk(fit)  # at equal loss it would move all sizes alike
     first = first_fit(fit)
     two_inputs(first.law)
     budget = checked_budgets(C)
@@ -243,13 +246,17 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
             for share, value in zip(multiples, reached, strict=True)
             if share < 1
         },
-        warnings=(*fit.warnings, *compute_warnings(first, budget)),
+        warnings=(
+            *fit.warnings,
+            *compute_warnings(first, budget),
+            *tokens_warnings(first, draws["tokens_per_parameter"]),
+        ),
     )
 
 
 def _overheads(fit: Fit, budget: Array, multiples: Array) -> xr.Dataset:
     n = law_optimum(fit.law, fit.parameters, budget)
-    target = link_mean(fit, {"N": n, "D": budget / (6 * n)})
+    target = fit.law.sign * link_mean(fit, {"N": n, "D": budget / (6 * n)})
     sizes = n * multiples
     tokens = np.exp(log_tokens_to_reach(fit, np.log(sizes), target))
     tokens = np.where(np.isfinite(tokens), tokens, np.nan)
@@ -264,14 +271,9 @@ def _overheads(fit: Fit, budget: Array, multiples: Array) -> xr.Dataset:
     return xr.Dataset(variables, coords={**fit.sample_coords, "share": multiples})
 
 
-def _sign(fit: Fit) -> float:
-    """One where a lower outcome is better, minus one where a higher one is."""
-    return 1.0 if fit.law.falls else -1.0
-
-
-def _dollars_per_flop(fit: Fit, cost: Cost) -> xr.DataArray:
+def _dollars_per_flop(fit: Fit, cost: Cost, seed: int) -> xr.DataArray:
     """A price for each draw of a posterior."""
-    price = cost.with_given(draws=len(fit.parameters["sigma"])).dollars_per_flop.to_numpy()
+    price = cost.with_given(draws=len(fit.parameters["sigma"]), seed=seed).dollars_per_flop.to_numpy()
     return xr.DataArray(fit.in_chains(price), dims=SAMPLE_DIMS, coords=fit.sample_coords)
 
 

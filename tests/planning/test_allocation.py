@@ -1,5 +1,6 @@
 """The compute-optimal run: closed forms, numbers and brute force agree, under any FLOP rule."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -154,3 +155,36 @@ def test_parameters_tokens_and_loss_follow_the_budget(few_fit, budget, factor):
     for name in ("N_law", "D_law"):
         assert (draws[name].isel(budget=1) > draws[name].isel(budget=0)).all(), name
     assert (draws["latent"].isel(budget=1) < draws["latent"].isel(budget=0)).all()
+
+
+def test_where_more_is_better_the_optimum_is_the_highest(sure_fit):
+    """A quality of one over the loss has its optimum where the loss has."""
+    law = sure_fit.law
+    rising = replace(law, mean=lambda xp, x, p: 1 / law.mean(xp, x, p), falls=False, optimum=None)
+    expected = optimum(sure_fit, BUDGETS).draws["N"]
+    np.testing.assert_allclose(optimum(replace(sure_fit, law=rising), BUDGETS).draws["N"], expected, rtol=1e-5)
+
+
+def test_the_laws_error_takes_part_where_more_is_better(unsure_fit):
+    law = unsure_fit.law
+    rising = replace(law, mean=lambda xp, x, p: 1 / law.mean(xp, x, p), falls=False, optimum=None)
+    draws = optimum(replace(unsure_fit, law=rising), 1e22).draws
+    there = 1 / law.mean(
+        np,
+        {"N": draws["N_law"].to_numpy().reshape(-1, 1), "D": draws["D_law"].to_numpy().reshape(-1, 1)},
+        unsure_fit.columns,
+    )
+    assert (draws["latent"].to_numpy().ravel() >= 0.97 * there.ravel()).all()
+    assert draws["latent"].mean() > there.mean()
+
+
+@pytest.mark.parametrize("budget", [1e-300, 1.0, 1e40])
+def test_budgets_beyond_reason_are_refused(sure_fit, budget):
+    with pytest.raises(LawError, match="training takes 1e\\+06 to 1e\\+36"):
+        optimum(sure_fit, budget)
+
+
+def test_outcomes_have_their_own_unit(sure_fit):
+    perplexity = replace(sure_fit, law=replace(sure_fit.law, outcome="perplexity", outcome_unit="1"))
+    best = optimum(perplexity, 1e23)
+    assert best.summary().set_index("quantity").loc["loss", "unit"] == "1"

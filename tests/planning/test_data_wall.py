@@ -5,6 +5,7 @@ import pytest
 
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import fit_law
+from bayescale.forecasting import forecast
 from bayescale.planning.allocation import law_optimum, optimum
 from bayescale.planning.costs import Cost
 from bayescale.planning.data_wall import data_limited
@@ -39,17 +40,18 @@ def test_a_hard_wall_worked_by_hand(sure_fit):
     assert median(answer, "N")[0] == pytest.approx(n)
     assert median(answer, "D")[0] == d
     loss = 1.8 + 480 * n**-0.35 + 2080 * d**-0.37
-    assert median(answer, "loss")[0] == pytest.approx(loss)
+    assert median(answer, "expected_loss")[0] == pytest.approx(loss)
     best = optimum(sure_fit, BUDGET).draws["latent"].median().item()
     assert median(answer, "lost")[0] == pytest.approx(loss - best)
     in_n, in_d = 0.35 * 480 * n**-0.35, 0.37 * 2080 * d**-0.37
-    worth = (in_d - in_n) / d / ((in_n + in_d) / 2 / (BUDGET * PER_FLOP))
+    # At the wall more compute is a larger model, and a further token a little less of one.
+    worth = (in_d - in_n) / d / (in_n / (BUDGET * PER_FLOP))
     assert median(answer, "worth")[0] == pytest.approx(worth, rel=1e-4)
 
 
 def test_fewer_tokens_cost_more_and_are_worth_more(chinchilla_fit):
     plenty, scarce = (data_limited(chinchilla_fit, [1e24, 1e25], unique) for unique in (1e12, 2e11))
-    for quantity in ("lost", "worth", "loss", "N"):
+    for quantity in ("lost", "worth", "expected_loss", "N"):
         assert (median(scarce, quantity) > median(plenty, quantity)).all(), quantity
 
 
@@ -79,6 +81,26 @@ def test_the_worth_of_a_token_by_brute_force(repeats_fit):
     in_tokens = (best(budget, unique * (1 - step)) - best(budget, unique * (1 + step))) / (2 * step * unique)
     in_compute = (best(budget * (1 - step), unique) - best(budget * (1 + step), unique)) / (2 * step * budget)
     np.testing.assert_allclose(np.median(worth / (in_tokens / in_compute * PER_FLOP)), 1, rtol=0.03)
+
+
+@pytest.mark.parametrize("unique", [1e11, 1e12])
+def test_the_worth_of_a_token_at_a_hard_wall_by_brute_force(sure_fit, unique):
+    budget, step = 1e25, 1e-4
+    worth = median(data_limited(sure_fit, budget, unique, cost=PRICE), "worth")[0]
+
+    def best(compute, tokens):
+        return 1.8 + 480 * (compute / (6 * tokens)) ** -0.35 + 2080 * tokens**-0.37
+
+    in_tokens = (best(budget, unique * (1 - step)) - best(budget, unique * (1 + step))) / (2 * step * unique)
+    in_compute = (best(budget * (1 - step), unique) - best(budget * (1 + step), unique)) / (2 * step * budget)
+    assert worth == pytest.approx(in_tokens / in_compute * PER_FLOP, rel=1e-3)
+
+
+def test_the_outcome_at_the_wall_is_that_of_the_run_there(unsure_fit):
+    """Not with the error of another run, which was chosen for being low."""
+    answer = data_limited(unsure_fit, 1e23, 1e10)
+    there = forecast(unsure_fit, N=1e23 / 6e10, D=1e10).draws["latent"]
+    assert median(answer, "expected_loss")[0] == pytest.approx(there.median().item(), rel=2e-3)
 
 
 def test_whether_a_token_is_worth_its_price(chinchilla_fit):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bayescale.ensembles import with_risk
 from bayescale.errors import LawError, QuantityError
 from bayescale.fitting import fit_law
 from bayescale.law import Prior
@@ -71,7 +72,7 @@ def test_qualities_below_the_floor_are_said(few_runs, few_fit):
     low = float(np.quantile(few_fit.parameters["E"], 0.5)) + 0.02
     doubtful = lifetime_optimum(few_fit, low, 1e12)
     assert 0.2 < doubtful.reachable < 0.8
-    assert any("of draws never reach a loss" in text for text in doubtful.warnings)
+    assert any("of draws do not reach a loss" in text for text in doubtful.warnings)
     assert doubtful.summary()["q50"].notna().all()
     with pytest.raises(LawError, match=r"no draw of the posterior reaches a loss of 0\.5"):
         lifetime_optimum(few_fit, 0.5, 1e12)
@@ -133,13 +134,13 @@ def test_the_condition_of_least_loss_holds(thin_chinchilla, within):
 def test_a_budget_without_use_is_for_training_alone(thin_chinchilla, within):
     best = optimum(thin_chinchilla, BUDGET).draws
     np.testing.assert_allclose(within.draws["N"].isel(served=0), best["N"].isel(budget=0), rtol=1e-3)
-    np.testing.assert_allclose(within.draws["loss"].isel(served=0), best["latent"].isel(budget=0), rtol=1e-5)
+    np.testing.assert_allclose(within.draws["expected_loss"].isel(served=0), best["latent"].isel(budget=0), rtol=1e-5)
 
 
 def test_serving_that_costs_twice_is_serving_twice_as_much(thin_chinchilla):
     dear = lifetime_budget(thin_chinchilla, BUDGET, 1e12, serving_price=2).draws
     more = lifetime_budget(thin_chinchilla, BUDGET, 2e12).draws
-    for quantity in ("N", "D", "loss"):
+    for quantity in ("N", "D", "expected_loss"):
         np.testing.assert_allclose(dear[quantity], more[quantity])
     dear, more = (lifetime_optimum(thin_chinchilla, LOSS, t, serving_price=p).draws for t, p in ((1e12, 2), (2e12, 1)))
     for quantity in ("N", "D", "saved"):
@@ -164,7 +165,7 @@ def test_the_laws_error_reaches_no_run_that_cannot_be_afforded(unsure_fit):
     best = optimum(unsure_fit, 1e22).draws["latent"].median().item()
     assert (draws["serving"] < 1).all()
     assert (draws["N"] * draws["D"] * 6 + 2 * draws["N"] * draws["served"]).to_numpy() == pytest.approx(1e22)
-    assert (draws["loss"].quantile(0.05, ("chain", "draw")) > 0.8 * best).all()
+    assert (draws["expected_loss"].quantile(0.05, ("chain", "draw")) > 0.8 * best).all()
 
 
 def test_demand_that_takes_the_whole_budget_leaves_small_models(thin_chinchilla):
@@ -204,3 +205,19 @@ def test_published_examples_are_reproduced(sure_of, size, served, best, tokens, 
     assert plan["N"].item() == pytest.approx(best, rel=5e-3)
     assert plan["D"].item() == pytest.approx(tokens, rel=5e-3)
     assert plan["saved"].item() == pytest.approx(saved, abs=0.005)
+
+
+def test_qualities_that_are_too_easy_are_no_lost_causes(chinchilla_fit):
+    with pytest.raises(LawError, match="reaches a loss of 12 by 1e15 to 1e33 FLOP: ask for another one"):
+        lifetime_optimum(chinchilla_fit, 12.0, 1e12)
+
+
+def test_a_break_that_nobody_foresees_does_not_move_the_size(thin_chinchilla):
+    """Sizes that share a budget differ in training compute, and a plan must not dodge the draw's own break."""
+    risky = with_risk(thin_chinchilla, probability=0.5, size=0.2)
+    sure, unsure = (lifetime_budget(fit, 1e23, 1e12).draws for fit in (thin_chinchilla, risky))
+    np.testing.assert_allclose(unsure["N"], sure["N"])
+    assert (unsure["expected_loss"] > 1.01 * sure["expected_loss"]).mean() > 0.2
+    assert lifetime_optimum(risky, LOSS, 1e12).reachable < 1 or not np.allclose(
+        lifetime_optimum(risky, LOSS, 1e12).draws["N"], lifetime_optimum(thin_chinchilla, LOSS, 1e12).draws["N"]
+    )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bayescale.catalog import load_law
 from bayescale.errors import LawError
 from bayescale.fitting import fit_law
 from bayescale.planning.recipes import compare_recipes, crossing
@@ -59,6 +60,21 @@ def test_against_itself_the_odds_are_even(chinchilla_fit):
 def test_groups_of_one_pooled_fit_are_compared_draw_by_draw(chinchilla_fit):
     pooled = replace(chinchilla_fit, record=replace(chinchilla_fit.record, pool=("level",)))
     np.testing.assert_allclose(compare_recipes(pooled, pooled, BUDGETS).draws["difference"], 0, atol=1e-12)
+
+
+def test_errors_of_two_groups_are_not_one_error(few_runs):
+    """Although both are groups of one pooled fit, whose parameters are drawn together."""
+    wrong = fit_law("chinchilla", few_runs, draws=250)
+    pooled = replace(wrong, record=replace(wrong.record, pool=("level",)))
+    assert compare_recipes(pooled, pooled, 1e23).draws["difference"].std() > 0.005
+
+
+def test_a_crossing_is_looked_for_beyond_the_runs(recipes, chinchilla_fit):
+    with pytest.raises(LawError, match="the middle of the runs: 1e\\+10 lies before it"):
+        crossing(*recipes, up_to=1e10)
+    one_input = replace(chinchilla_fit, law=load_law("kaplan_c"))
+    with pytest.raises(LawError, match="an optimum needs a law of N and D"):
+        crossing(one_input, one_input)
 
 
 def test_warnings_say_whose_they_are(recipes):

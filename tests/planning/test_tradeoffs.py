@@ -67,7 +67,7 @@ def test_returns_diminish_where_the_closed_form_says(sure_fit):
         answer = diminishing_returns(sure_fit, gain, cost=SURE_PRICE)
         assert answer.draws["C"].median().item() == pytest.approx(expected, rel=0.02)
         assert answer.draws["dollars"].median().item() == pytest.approx(expected * 1.65e-18, rel=0.02)
-        assert answer.draws["loss"].median().item() == pytest.approx(1.8 + gain / (1 - 2**-power), rel=1e-3)
+        assert answer.draws["expected_loss"].median().item() == pytest.approx(1.8 + gain / (1 - 2**-power), rel=1e-3)
         assert set(answer.probabilities.values()) == {0.0}
 
 

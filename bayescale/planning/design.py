@@ -1,0 +1,538 @@
+"""Which runs to do next: those from which the answer to a question is expected to gain most for their compute.
+
+What a posterior believes of the outcomes of candidate runs and of the target is summed up by their means and
+covariances, over its draws and, within a draw, over the law's error. The variance of the target that observing some of
+the candidates leaves to the best linear estimate is then a Schur complement, whatever their outcomes are, and no
+posterior is sampled again. It is what a refit is expected to leave where everything is normal, and as near to that as
+linear estimates come where it is not (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
+
+Without the law's error a few runs anywhere would be expected to tell all about it; with it a run tells most of its own
+neighbourhood.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.discrepancy import matern, noise_scale
+from bayescale.ensembles import Ensemble, Posterior, first_fit, members, reach_of
+from bayescale.errors import LawError, QuantityError, RunsError
+from bayescale.fitting import Fit
+from bayescale.forecasting import checked_points, compute_warnings, draw_error, link_mean
+from bayescale.planning.allocation import law_optimum, lowest, six_nd, sizes_around, two_inputs
+from bayescale.quantities import format_quantity
+from bayescale.tables import missing_column, positive, refuse
+
+Array = NDArray[np.float64]
+
+MOST = 10
+"""Runs in a batch unless more are asked for: a hundred tiny ones would tell little more."""
+
+_SIDE = 12
+"""Sizes and token counts of the default candidates, evenly spaced in the logarithm."""
+_ROUNDING = 1e-15
+"""Share of the target's variance that a run must take away to tell anything."""
+_ROUGH = 1.0
+"""E-folds of N and D within which neighbours share what runs scatter by."""
+_LITTLE = 0.05
+"""Share of the target's standard deviation below which a batch is said to tell little."""
+
+
+@dataclass(frozen=True, eq=False)
+class LossAt:
+    """The expected loss of one run or of several: what to ask :func:`next_runs` for.
+
+    Parameters
+    ----------
+    N, D : array_like, shape (point,) or scalar
+        Parameters and tokens; they broadcast against each other.
+
+    Examples
+    --------
+    >>> LossAt(N=70e9, D=1.4e12).N
+    70000000000.0
+    """
+
+    N: ArrayLike
+    D: ArrayLike
+
+
+@dataclass(frozen=True)
+class OptimumAt:
+    """The compute-optimal size N* at a budget: what to ask :func:`next_runs` for.
+
+    Parameters
+    ----------
+    C : float
+        FLOP.
+
+    Examples
+    --------
+    >>> OptimumAt(5.76e23)
+    OptimumAt(C=5.76e+23)
+    """
+
+    C: float
+
+
+@dataclass(frozen=True)
+class WhichLaw:
+    """Which law of an ensemble is right: what to ask :func:`next_runs` for.
+
+    Examples
+    --------
+    >>> WhichLaw() == WhichLaw()
+    True
+    """
+
+
+type Target = LossAt | OptimumAt | WhichLaw
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What each candidate run would tell of a target, and a batch of them to do next.
+
+    Attributes
+    ----------
+    candidates : xarray.Dataset
+        Dim candidate, with the coordinates ``N`` and ``D``: ``C`` (FLOP); ``reduction``, the share by which that run
+        alone is expected to lower the target's standard deviation; ``per_flop``, that over ``C``; ``batch``, whether it
+        is in the batch.
+    batch : xarray.Dataset
+        Dim run, in the order in which the runs tell most for their compute; ``candidate`` is the place of each among
+        the candidates, ``sd`` the target's expected standard deviation after it and those before it, ``reduction`` the
+        share by which that is below ``sd``, and ``spent`` their compute together (FLOP).
+    target : str
+        What is asked for.
+    sd : float
+        Standard deviation of the target now; of several losses their root mean square.
+    unit : str
+        Of the standard deviation.
+    budget : float
+        FLOP.
+    warnings : tuple of str
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> plan = next_runs(fit("chinchilla", "chinchilla"), target=LossAt(N=70e9, D=1.4e12), budget=1e20)
+    >>> bool(plan.batch["C"].sum() <= 1e20)
+    True
+    >>> list(plan.summary().columns)
+    ['N', 'D', 'C', 'spent', 'sd', 'reduction']
+    """
+
+    candidates: xr.Dataset
+    batch: xr.Dataset
+    target: str
+    sd: float
+    unit: str
+    budget: float
+    warnings: tuple[str, ...] = ()
+
+    def summary(self) -> pd.DataFrame:
+        """The batch, a row per run: its N, D and C, and what it and those before it cost and leave."""
+        return self.batch[["N", "D", "C", "spent", "sd", "reduction"]].to_dataframe().reset_index(drop=True)
+
+    def ranking(self) -> pd.DataFrame:
+        """All candidates, the one that tells most for its compute first."""
+        table = self.candidates[["N", "D", "C", "reduction", "per_flop"]].to_dataframe()
+        return table.sort_values("per_flop", ascending=False)
+
+    def __str__(self) -> str:
+        table = self.summary()
+        shown = pd.DataFrame(
+            {
+                "N": table["N"].map(format_quantity),
+                "D": table["D"].map(format_quantity),
+                "C (FLOP)": table["C"].map(format_quantity),
+                "spent (FLOP)": table["spent"].map(format_quantity),
+                f"sd ({self.unit})": table["sd"].map("{:.3g}".format),
+                "below now": table["reduction"].map("{:.0%}".format),
+            }
+        )
+        head = f"{self.target}: standard deviation now {self.sd:.3g} {self.unit}, expected after each run:"
+        return "\n".join([head, shown.to_string(index=False), *self.warnings])
+
+
+def next_runs(
+    fit: Posterior,
+    candidates: pd.DataFrame | Mapping[str, ArrayLike] | None = None,
+    *,
+    target: Target,
+    budget: float,
+    most: int | None = MOST,
+    wary: bool = True,
+    seed: int = 0,
+) -> Design:
+    """Rank candidate runs, and choose a batch, by how much less uncertain they are expected to leave a target.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D.
+    candidates : DataFrame or mapping of array, shape (candidate,), optional
+        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default :func:`candidate_grid`. Each can
+        be run once; list one twice if it may be repeated, which tells nothing to the wary.
+    target : LossAt, OptimumAt or WhichLaw
+    budget : float
+        Compute for the batch, FLOP.
+    most : int or None
+        Largest number of runs in the batch; as many as the budget pays for if None.
+    wary : bool
+        Whether the batch is chosen as if what runs scatter by were rough misfit of the law, which neighbours share and
+        whose variance is c times as large for a run of c times less compute than the target. Many small runs do not
+        average that out. What the batch is expected to leave is told in either case as the fit has it, with noise.
+    seed : int
+        Of the law's error in draws of N*.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D, or the target is none of these, is not positive, or asks which of one law is
+        right.
+    RunsError
+        If a candidate lacks N or D, or a value is not positive.
+    QuantityError
+        If the budget is not positive, or pays for no candidate.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> posterior = fit("chinchilla", "chinchilla")
+    >>> plan = next_runs(posterior, {"N": [1e8, 1e9], "D": [2e9, 1e11]}, target=OptimumAt(1e24), budget=1e21)
+    >>> plan.candidates["reduction"].dims
+    ('candidate',)
+    >>> bool(plan.candidates["reduction"].isel(candidate=1) > plan.candidates["reduction"].isel(candidate=0))
+    True
+    """
+    first = first_fit(fit)
+    two_inputs(first.law, question="the next run")
+    asked = _checked_target(fit, target)
+    points, cost = _checked_candidates(first, candidate_grid(fit) if candidates is None else candidates)
+    if not (np.isfinite(budget) and budget > 0):
+        raise QuantityError(f"budget {budget:g} FLOP: must be a finite number above zero")
+    if most is not None and most < 1:
+        raise QuantityError(f"a batch of at most {most} runs: give one or more, or None")
+    if cost.min() > budget:
+        raise QuantityError(
+            f"a budget of {budget:.3g} FLOP pays for none of {len(cost)} candidates: the cheapest takes "
+            f"{cost.min():.3g} FLOP"
+        )
+    believed, noise, misfit = _belief(fit, points, asked, seed)
+    expected = _observed(believed, noise)
+    chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
+    alone = 1 - np.sqrt(np.maximum(1 - gains(expected, len(cost)) / _variance(expected, len(cost)), 0.0))
+    left = left_after(expected, chosen, len(cost))
+    now = float(np.sqrt(_variance(expected, len(cost)) / (len(expected) - len(cost))))
+    after = now * np.sqrt(left)
+    at = {"N": points["N"], "D": points["D"]}
+    in_batch = np.isin(np.arange(len(cost)), chosen)
+    return Design(
+        candidates=xr.Dataset(
+            {
+                "C": ("candidate", cost, {"units": "FLOP"}),
+                "reduction": ("candidate", alone, {"units": "share"}),
+                "per_flop": ("candidate", alone / cost, {"units": "share/FLOP"}),
+                "batch": ("candidate", in_batch),
+            },
+            coords={name: ("candidate", values) for name, values in at.items()},
+        ),
+        batch=xr.Dataset(
+            {
+                "candidate": ("run", chosen),
+                "C": ("run", cost[chosen], {"units": "FLOP"}),
+                "spent": ("run", np.cumsum(cost[chosen]), {"units": "FLOP"}),
+                "sd": ("run", after, {"units": asked.unit}),
+                "reduction": ("run", 1 - after / now, {"units": "share"}),
+            },
+            coords={name: ("run", values[chosen]) for name, values in at.items()},
+        ),
+        target=asked.name,
+        sd=now,
+        unit=asked.unit,
+        budget=float(budget),
+        warnings=(*fit.warnings, *_warnings(first, asked, float(left[-1]) if len(left) else 1.0, budget)),
+    )
+
+
+def candidate_grid(fit: Posterior) -> pd.DataFrame:
+    """Candidate runs where runs have been fitted: an even grid over the ranges of their log N and log D.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``N``, ``D`` to two significant digits.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> candidate_grid(fit("chinchilla", "chinchilla", discrepancy=False)).shape
+    (144, 2)
+    """
+    inputs = first_fit(fit).inputs
+    sides = [np.geomspace(inputs[name].min(), inputs[name].max(), _SIDE) for name in ("N", "D")]
+    sizes, tokens = np.meshgrid(*([float(f"{value:.1e}") for value in side] for side in sides), indexing="ij")
+    return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()})
+
+
+def gains(covariance: Array, n: int) -> Array:
+    """Variance of all targets together that observing each candidate alone takes away, shape (candidate,).
+
+    Parameters
+    ----------
+    covariance : array, shape (candidate + target, candidate + target)
+        Of the candidates' outcomes, with their noise, and the targets after them.
+    n : int
+        Number of candidates.
+    """
+    return np.asarray(np.square(covariance[n:, :n]).sum(axis=0) / np.diag(covariance)[:n])
+
+
+def best_batch(covariance: Array, cost: Array, budget: float, most: int | None = None) -> NDArray[np.intp]:
+    """Candidates to observe together within a budget, in the order in which they are chosen.
+
+    Of those that what is left of the budget pays for, the next is always the one that takes most variance away for its
+    cost, or always the one that takes most away; the better of the two batches is kept. Each alone can be arbitrarily
+    bad, and the better takes at least (1 - 1/e)/2 of what the best would where returns diminish (Leskovec et al. 2007,
+    doi:10.1145/1281192.1281239), as those of linear estimates mostly do.
+
+    Parameters
+    ----------
+    covariance
+        As of :func:`gains`.
+    cost : array, shape (candidate,)
+    budget : float
+        In the unit of the cost.
+    most : int, optional
+        Largest number of candidates.
+
+    Examples
+    --------
+    >>> covariance = np.array([[1.0, 0.0, 0.9], [0.0, 1.0, 0.3], [0.9, 0.3, 1.0]])
+    >>> order = best_batch(covariance, cost=np.array([3.0, 1.0]), budget=4.0)
+    >>> order.tolist(), left_after(covariance, order, 2).round(2).tolist()
+    ([0, 1], [0.19, 0.1])
+    """
+    each = [_greedy(covariance, cost, budget, most or len(cost), per_cost) for per_cost in (True, False)]
+    return np.array(max(each, key=lambda batch: batch[1])[0], dtype=np.intp)
+
+
+def left_after(covariance: Array, order: NDArray[np.intp], n: int) -> Array:
+    """Share of the targets' variance that is left after each of several candidates, one after another.
+
+    Parameters
+    ----------
+    covariance, n
+        As of :func:`gains`.
+    order : array of int
+    """
+    if not len(order):
+        return np.empty(0)
+    factor = np.linalg.cholesky(covariance[np.ix_(order, order)])
+    moved = np.linalg.solve(factor, covariance[order, n:])
+    taken = np.cumsum(np.square(moved).sum(axis=1))
+    return np.asarray(np.maximum(1 - taken / _variance(covariance, n), 0.0))
+
+
+def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: bool) -> tuple[list[int], float]:
+    """Candidates one after another, and the variance that they take away together."""
+    n = len(cost)
+    total = _variance(covariance, n)
+    own, cross = np.diag(covariance)[:n], covariance[n:, :n]
+    # What repeats a run has no variance of its own left, but for rounding.
+    least = 1e-9 * own
+    free = np.ones(n, dtype=bool)
+    factors: list[Array] = []
+    order: list[int] = []
+    taken = 0.0
+    while len(order) < most:
+        free &= (cost <= budget) & (own > least)
+        gain = np.divide(np.square(cross).sum(axis=0), own, where=free, out=np.zeros(n))
+        best = int((gain / cost if per_cost else gain).argmax())
+        if gain[best] <= _ROUNDING * total:
+            break
+        # The next row of a Cholesky factor: how everything moves with what this run adds to those before it.
+        seen = sum((factor[best] * factor for factor in factors), np.zeros(len(covariance)))
+        factor = (covariance[best] - seen) / np.sqrt(own[best])
+        own, cross = own - np.square(factor[:n]), cross - np.outer(factor[n:], factor[:n])
+        factors.append(factor)
+        order.append(best)
+        taken += float(gain[best])
+        budget -= cost[best]
+        free[best] = False
+    return order, taken
+
+
+def _variance(covariance: Array, n: int) -> float:
+    """Variance of all targets together, which stand after n candidates."""
+    return float(np.trace(covariance[n:, n:]))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A target that has been checked: its name and unit, where it is, and how far ahead of the runs."""
+
+    target: Target
+    name: str
+    unit: str
+    reach: float
+    points: Mapping[str, Array]
+
+
+def _checked_target(fit: Posterior, target: Target) -> _Asked:
+    first = first_fit(fit)
+    if isinstance(target, LossAt):
+        points = checked_points(first, {"N": target.N, "D": target.D})
+        if not len(points["N"]):
+            raise LawError("LossAt holds no point: give N and D of one run or more")
+        places = "; ".join(
+            f"N = {format_quantity(n)}, D = {format_quantity(d)}" for n, d in zip(points["N"], points["D"], strict=True)
+        )
+        law = first.law
+        return _Asked(
+            target, f"{law.outcome} at {places}", law.scale_unit, float(reach_of(first, points).max()), points
+        )
+    if isinstance(target, OptimumAt):
+        if not (np.isfinite(target.C) and target.C > 0):
+            raise LawError(f"target compute {target.C:g} FLOP: must be a finite number above zero")
+        compute = {"C": np.array([target.C], dtype=float)}
+        name = f"N* at {format_quantity(target.C)} FLOP"
+        return _Asked(target, name, "log parameters", float(reach_of(first, compute)[0]), compute)
+    if isinstance(target, WhichLaw):
+        if not isinstance(fit, Ensemble):
+            raise LawError(
+                f"which law is right is asked of several, not of law {first.law.name!r} alone: fit law='auto'"
+            )
+        name = f"which law is right, of {', '.join(fit.members)}"
+        return _Asked(target, name, "probability", float(fit.weights["horizon"].max()), {})
+    raise LawError(f"unknown target {target!r}: ask for LossAt(N, D), OptimumAt(C) or WhichLaw()")
+
+
+def _checked_candidates(fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Array]:
+    """Inputs and settings of candidates, and what each costs (FLOP), of shape (candidate,)."""
+    frame = pd.DataFrame(dict(candidates)).reset_index(drop=True)
+    refuse(missing_column(name, frame.columns, "candidates") for name in ("N", "D") if name not in frame)
+    if len(frame) == 0:
+        raise RunsError("there are no candidates: give at least one run's N and D")
+    read = {name: positive(frame[name], "candidates", name) for name in ("N", "D", "C") if name in frame}
+    refuse(fault for _, faults in read.values() for fault in faults)
+    columns = {name: values for name, (values, _) in read.items()}
+    cost = columns.pop("C", six_nd(columns["N"], columns["D"]))
+    settings = {item.name: frame[item.name].to_numpy() for item in fit.law.settings if item.name in frame}
+    return checked_points(fit, {**columns, **settings}), cost
+
+
+def _belief(fit: Posterior, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array, Array]:
+    """Covariance of the candidates' expected outcomes and the targets, and of what runs scatter by: noise, or misfit.
+
+    An ensemble's are those of the mixture, by the weights that hold at the target.
+    """
+    fits = list(members(fit).values())
+    each = [_member_belief(member, points, asked, seed) for member in fits]
+    if isinstance(asked.target, WhichLaw):
+        told = np.eye(len(each))
+        each = [
+            (np.append(mean, row), np.pad(own, (0, len(each)))) for (mean, own), row in zip(each, told, strict=True)
+        ]
+    weights = fit.weights_at(np.array([asked.reach]))[0] if isinstance(fit, Ensemble) else np.ones(1)
+    means, covariances = (np.stack(parts) for parts in zip(*each, strict=True))
+    apart = means - weights @ means
+    covariance = np.tensordot(weights, covariances, 1) + (weights * apart.T) @ apart
+    noise, misfit = (np.tensordot(weights, [kind(member, points, asked) for member in fits], 1) for kind in _SCATTERS)
+    return covariance, noise, misfit
+
+
+def _member_belief(fit: Fit, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array]:
+    """Mean and covariance of the candidates' expected outcomes on the link's scale, the targets after them."""
+    if isinstance(asked.target, OptimumAt):
+        return _moments(_with_log_optimum(fit, points, asked.points["C"], np.random.default_rng(seed)))
+    together = _joined(points, asked.points) if isinstance(asked.target, LossAt) else points
+    latent = link_mean(fit, together)
+    if fit.basis is None:
+        return _moments(latent)
+    located = fit.law.located(together)
+    mean, covariance = _moments(latent + fit.conditional.moments(located)[0])
+    return mean, covariance + fit.conditional.covariance(located)
+
+
+def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng: np.random.Generator) -> Array:
+    """Joint draws of the candidates' expected outcomes and log N*, shape (sample, candidate + 1)."""
+    n_law = law_optimum(fit.law, fit.parameters, compute)
+    if fit.basis is None:
+        return np.hstack([link_mean(fit, points), np.log(n_law)])
+    log_n = sizes_around(n_law)[0]
+    curve = {**points, "N": np.exp(log_n), "D": compute / (6 * np.exp(log_n))}
+    n = len(points["N"])
+    together = _joined(points, curve)
+    latent = link_mean(fit, together) + draw_error(fit, together, rng)
+    return np.column_stack([latent[:, :n], lowest(log_n, fit.law.sign * latent[:, n:])])
+
+
+def _noise(fit: Fit, points: Mapping[str, Array], asked: _Asked) -> Array:
+    """Covariance of new runs around the law and its error, averaged over the draws, shape (candidate, candidate)."""
+    return np.diag(_noise_variance(fit, points) + _run_variance(fit, points))
+
+
+def _misfit(fit: Fit, points: Mapping[str, Array], asked: _Asked) -> Array:
+    """The same, were their noise a misfit that neighbours share and that grows away from the target."""
+    size = np.sqrt(_noise_variance(fit, points) * np.maximum(asked.reach / reach_of(fit, points), 1.0))
+    located = fit.law.located(points)
+    return np.asarray(np.outer(size, size) * matern(located, located, _ROUGH) + np.diag(_run_variance(fit, points)))
+
+
+_SCATTERS = (_noise, _misfit)
+
+
+def _noise_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
+    variance = np.full(len(points["N"]), fit.noise.effective_variance(fit.columns).mean())
+    return variance if fit.basis is None else variance * np.square(noise_scale(points))
+
+
+def _run_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """Variance of a new run's own effect, averaged over the draws, shape (candidate,)."""
+    if fit.basis is None:
+        return np.zeros(len(points["N"]))
+    return np.asarray(fit.conditional.run_variance(fit.law.located(points)).mean(axis=0))
+
+
+def _observed(believed: Array, scatter: Array) -> Array:
+    """Covariance of what candidates will come out as and the targets after them."""
+    return believed + np.pad(scatter, (0, len(believed) - len(scatter)))
+
+
+def _joined(points: Mapping[str, Array], more: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.concatenate([values, more[name]]) for name, values in points.items()}
+
+
+def _moments(draws: Array) -> tuple[Array, Array]:
+    return draws.mean(axis=0), np.cov(draws, rowvar=False, ddof=0)
+
+
+def _warnings(fit: Fit, asked: _Asked, left: float, budget: float) -> tuple[str, ...]:
+    warnings = list(compute_warnings(fit, asked.reach * fit.tree["constant_data"]["C"].to_numpy().max(keepdims=True)))
+    if fit.basis is None:
+        warnings.append(
+            "the law is taken as true, so that a few runs are expected to tell all about it: fit it with its "
+            "discrepancy before trusting how much they will"
+        )
+    if 1 - np.sqrt(left) < _LITTLE:
+        warnings.append(
+            f"{budget:.3g} FLOP of such runs are expected to take only {1 - np.sqrt(left):.1%} off the standard "
+            f"deviation of {asked.name}: larger runs would be needed"
+        )
+    return tuple(warnings)

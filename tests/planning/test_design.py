@@ -1,0 +1,359 @@
+"""The next run: hand-worked cases, dense formulas, limits, and agreement with simulated outcomes."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import bayescale as bs
+from bayescale.documents import design_document
+from bayescale.ensembles import Ensemble, equal_weights
+from bayescale.errors import LawError, QuantityError, RunsError
+from bayescale.fitting import fit_law
+from bayescale.forecasting import draw_error, forecast, link_mean, noise_moments
+from bayescale.noise import noise_by_name
+from bayescale.planning.allocation import optimum
+from bayescale.planning.design import (
+    LossAt,
+    OptimumAt,
+    WhichLaw,
+    best_batch,
+    candidate_grid,
+    gains,
+    left_after,
+    next_runs,
+)
+
+TARGET = LossAt(N=1e10, D=2e11)
+BUDGET = 1e20
+
+
+@pytest.fixture(scope="module")
+def doubted_fit(few_runs):
+    """The same runs under a law that may be wrong."""
+    return fit_law("chinchilla", few_runs, draws=250, certify=False)
+
+
+@pytest.fixture(scope="module")
+def fits(few_fit, doubted_fit):
+    return {"law taken as true": few_fit, "with its discrepancy": doubted_fit}
+
+
+@pytest.fixture(params=["law taken as true", "with its discrepancy"])
+def posterior(fits, request):
+    return fits[request.param]
+
+
+@st.composite
+def beliefs(draw, candidates=6, targets=2):
+    """A covariance of candidates' outcomes and targets, and the costs of the candidates."""
+    n = candidates + targets
+    root = draw(arrays(float, (n, n), elements=st.floats(-1, 1)))
+    noise = draw(arrays(float, candidates, elements=st.floats(0.1, 10)))
+    cost = draw(arrays(float, candidates, elements=st.floats(0.1, 10)))
+    return root @ root.T + np.diag(np.append(noise, [0.01] * targets)), cost
+
+
+def schur_complement(covariance, rows, n):
+    """Share of the targets' variance that observing rows leaves, by the textbook formula."""
+    across = covariance[n:, rows]
+    return 1 - np.trace(across @ np.linalg.solve(covariance[np.ix_(rows, rows)], across.T)) / np.trace(
+        covariance[n:, n:]
+    )
+
+
+def left_by(covariance, cost, budget):
+    """Share of variance that the best batch leaves."""
+    left = left_after(covariance, best_batch(covariance, cost, budget), len(cost))
+    return left[-1] if len(left) else 1.0
+
+
+@pytest.mark.parametrize("df", [1.0, 4.0, 30.0])
+def test_noise_with_heavy_tails_tells_what_its_fisher_information_says(df):
+    from scipy.integrate import quad
+    from scipy.stats import t
+
+    def information(z):
+        return ((df + 1) * z / (df + z**2)) ** 2 * t.pdf(z, df)
+
+    found = noise_by_name("student_t", df=df).effective_variance({"sigma": np.array([0.01])})
+    assert found[0] == pytest.approx(0.01**2 / quad(information, -np.inf, np.inf)[0])
+
+
+def test_plain_and_one_sided_noise_tell_by_their_variance():
+    parameters = {"sigma": np.array([3.0]), "excess": np.array([4.0])}
+    assert noise_by_name("one_sided").effective_variance(parameters).tolist() == [25.0]
+    assert noise_by_name("normal").effective_variance({"sigma": np.array([3.0])}).tolist() == [9.0]
+
+
+def test_a_case_worked_by_hand():
+    # Of a target with variance 4, a run that varies by 1 and its noise by 1 takes 1 / 2 where the two covary by 1.
+    covariance = np.array([[2.0, 0.0, 1.0], [0.0, 8.0, 2.0], [1.0, 2.0, 4.0]])
+    np.testing.assert_allclose(gains(covariance, 2), [0.5, 0.5])
+    order = best_batch(covariance, np.array([1.0, 2.0]), 3.0)
+    assert order.tolist() == [0, 1]
+    np.testing.assert_allclose(left_after(covariance, order, 2), [3.5 / 4, 3 / 4])
+
+
+def test_a_run_of_the_target_itself_without_noise_leaves_nothing():
+    covariance = np.array([[2.0, 1.0, 2.0], [1.0, 3.0, 1.0], [2.0, 1.0, 2.0]])
+    order = best_batch(covariance, np.array([1.0, 1.0]), 1.5)
+    assert order.tolist() == [0]
+    np.testing.assert_allclose(left_after(covariance, order, 2), [0.0], atol=1e-12)
+
+
+def test_a_run_that_repeats_another_without_noise_is_not_taken():
+    covariance = np.array([[2.0, 2.0, 1.0], [2.0, 2.0, 1.0], [1.0, 1.0, 3.0]])
+    assert len(best_batch(covariance, np.ones(2), 2.0)) == 1
+
+
+@given(beliefs())
+def test_what_is_left_is_the_schur_complement(belief):
+    covariance, cost = belief
+    order = best_batch(covariance, cost, cost.sum())
+    left = left_after(covariance, order, 6)
+    for k, share in enumerate(left, start=1):
+        assert share == pytest.approx(schur_complement(covariance, order[:k], 6), abs=1e-8)
+    assert np.all(np.diff(left) <= 1e-12)
+
+
+@given(beliefs(), st.floats(0, 10))
+def test_noisier_runs_tell_less(belief, more):
+    covariance, _ = belief
+    noisier = covariance + np.diag([more] * 6 + [0.0] * 2)
+    assert np.all(gains(noisier, 6) <= gains(covariance, 6) + 1e-12)
+    assert np.all((gains(covariance, 6) >= 0) & (gains(covariance, 6) <= np.trace(covariance[6:, 6:]) + 1e-9))
+
+
+@given(beliefs(), st.floats(0.2, 20), st.integers(1, 8))
+def test_batches_keep_to_the_budget_and_to_their_number(belief, budget, most):
+    covariance, cost = belief
+    order = best_batch(covariance, cost, budget, most)
+    assert len(set(order)) == len(order) <= most
+    assert cost[order].sum() <= budget
+
+
+@given(beliefs(), st.integers(1, 6))
+def test_a_larger_budget_never_leaves_more_variance(belief, runs):
+    covariance, _ = belief
+    assert left_by(covariance, np.ones(6), runs + 1) <= left_by(covariance, np.ones(6), runs) + 1e-12
+
+
+@given(beliefs(), st.randoms(use_true_random=False), st.floats(0.2, 20))
+def test_the_order_of_candidates_does_not_matter(belief, random, budget):
+    covariance, cost = belief
+    shuffled = random.sample(range(6), 6)
+    rows = [*shuffled, 6, 7]
+    left = left_by(covariance, cost, budget)
+    assert left_by(covariance[np.ix_(rows, rows)], cost[shuffled], budget) == pytest.approx(left, abs=1e-9)
+
+
+def test_greedy_batches_come_near_the_best_of_all_batches(doubted_fit):
+    candidates = {"N": [1e8, 1e8, 3e8, 1e9, 1e9, 3e9, 3e9], "D": [1e9, 2e11, 2e10, 2e9, 1e11, 3e9, 6e10]}
+    plan = next_runs(doubted_fit, candidates, target=TARGET, budget=2e21, wary=False)
+    cost = plan.candidates["C"].to_numpy()
+    batches = [rows for k in range(1, 8) for rows in combinations(range(7), k) if cost[list(rows)].sum() <= 2e21]
+    best = max(expected_reduction(doubted_fit, candidates, rows) for rows in batches)
+    assert float(plan.batch["reduction"][-1]) > 0.95 * best
+
+
+def expected_reduction(fit, candidates, rows):
+    """Of a batch that is the only one, and so affordable as a whole."""
+    chosen = {name: np.array(values)[list(rows)] for name, values in candidates.items()}
+    return float(next_runs(fit, chosen, target=TARGET, budget=1e24, wary=False).batch["reduction"][-1])
+
+
+def simulated_sd(fit, run, target, n=400):
+    """Expected standard deviation of the target after one run, by reweighting draws with its simulated outcomes."""
+    rng = np.random.default_rng(0)
+    points = {name: np.array([run[name], target[name]]) for name in ("N", "D")}
+    latent = link_mean(fit, points) + draw_error(fit, points, rng)
+    shift, scale = (values[:, 0] for values in noise_moments(fit, {k: v[:1] for k, v in points.items()}, rng))
+    mean = latent[:, 0] + shift
+    outcomes = rng.choice(mean + scale * rng.standard_normal(len(mean)), n, replace=False)
+    logs = -0.5 * np.square((outcomes[:, None] - mean) / scale) - np.log(scale)
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    centre = weights @ latent[:, 1]
+    return float(np.sqrt(np.mean(weights @ np.square(latent[:, 1]) - np.square(centre))))
+
+
+@pytest.mark.parametrize("run", [{"N": 3e9, "D": 6e10}, {"N": 1e8, "D": 4e11}])
+def test_nested_monte_carlo_leaves_about_as_much(few_fit, run):
+    plan = next_runs(few_fit, {"N": [run["N"]], "D": [run["D"]]}, target=TARGET, budget=1e22)
+    simulated = simulated_sd(few_fit, run, {"N": TARGET.N, "D": TARGET.D})
+    assert simulated == pytest.approx(float(plan.batch["sd"][0]), rel=0.1)
+
+
+def test_reductions_are_shares_and_larger_budgets_leave_less(posterior):
+    left = [next_runs(posterior, target=TARGET, budget=budget, wary=False) for budget in (3e18, 3e19, 3e20, 3e21)]
+    for plan in left:
+        reduction = plan.candidates["reduction"]
+        assert bool(((reduction >= 0) & (reduction <= 1)).all())
+        np.testing.assert_allclose(plan.candidates["per_flop"] * plan.candidates["C"], reduction)
+        assert float(plan.batch["C"].sum()) <= plan.budget
+        assert bool(plan.candidates["batch"].sum() == plan.batch.sizes["run"])
+    assert np.all(np.diff([float(plan.batch["sd"][-1]) for plan in left]) <= 0)
+
+
+def test_what_is_uncertain_now_is_what_forecasts_and_optima_say(posterior):
+    latent = np.log(forecast(posterior, N=TARGET.N, D=TARGET.D).draws["latent"])
+    assert next_runs(posterior, target=TARGET, budget=BUDGET).sd == pytest.approx(float(latent.std()), rel=0.05)
+    log_n = np.log(optimum(posterior, 1e23).draws["N"])
+    assert next_runs(posterior, target=OptimumAt(1e23), budget=BUDGET).sd == pytest.approx(float(log_n.std()), rel=0.08)
+
+
+def test_several_losses_count_alike(posterior):
+    points = [(1e10, 2e11), (3e10, 1e11)]
+    alone = [next_runs(posterior, target=LossAt(*point), budget=BUDGET).sd for point in points]
+    together = next_runs(posterior, target=LossAt(*zip(*points, strict=True)), budget=BUDGET)
+    assert together.sd == pytest.approx(np.sqrt(np.mean(np.square(alone))))
+
+
+def test_a_run_tells_less_of_a_law_that_may_be_wrong(fits):
+    known, doubted = (next_runs(fit, target=TARGET, budget=1e21) for fit in fits.values())
+    assert float(known.batch["reduction"][-1]) > float(doubted.batch["reduction"][-1])
+    assert any("taken as true" in text for text in known.warnings)
+    assert not any("taken as true" in text for text in doubted.warnings)
+
+
+@pytest.mark.parametrize("target", [TARGET, OptimumAt(1e23)])
+def test_the_same_seed_gives_the_same_design(doubted_fit, target):
+    first, second = (next_runs(doubted_fit, target=target, budget=BUDGET, seed=3) for _ in range(2))
+    assert first.candidates.identical(second.candidates)
+    assert first.batch.identical(second.batch)
+
+
+def test_noisier_fits_expect_less(few_fit):
+    tree = few_fit.tree.copy()
+    noisy = tree["posterior"].to_dataset().assign(sigma=5 * tree["posterior"]["sigma"])
+    tree["posterior"] = tree["posterior"].assign(noisy.data_vars)
+    louder = replace(few_fit, tree=tree)
+    quiet, loud = (next_runs(fit, target=TARGET, budget=BUDGET) for fit in (few_fit, louder))
+    assert bool((loud.candidates["reduction"] < quiet.candidates["reduction"]).all())
+
+
+def test_cost_is_the_candidates_own_where_it_is_given(few_fit):
+    candidates = pd.DataFrame({"N": [1e9, 2e9], "D": [2e10, 4e10], "C": [1e18, 5e18]}, index=[7, 9])
+    plan = next_runs(few_fit, candidates, target=TARGET, budget=1.5e18)
+    assert plan.batch["candidate"].to_numpy().tolist() == [0]
+    assert plan.batch["spent"].to_numpy().tolist() == [1e18]
+
+
+def test_a_candidate_listed_twice_can_be_run_twice(few_fit):
+    ask = partial(next_runs, few_fit, {"N": [1e9, 1e9], "D": [2e10, 2e10]}, target=TARGET, budget=1e21)
+    first, second = ask(wary=False).batch["reduction"].to_numpy()
+    assert 0 < second - first < first
+    assert ask().batch.sizes["run"] == 1
+
+
+def test_the_wary_take_fewer_and_larger_runs(doubted_fit):
+    wary, trusting = (
+        next_runs(doubted_fit, target=TARGET, budget=1e21, most=None, wary=wary).batch for wary in (True, False)
+    )
+    assert wary["C"].max() >= trusting["C"].max()
+    assert np.log(wary["C"]).mean() > np.log(trusting["C"]).mean()
+    assert wary["sd"][-1] >= trusting["sd"][-1]
+
+
+def test_default_candidates_lie_where_runs_do(few_fit, few_runs):
+    grid = candidate_grid(few_fit)
+    assert not grid.duplicated().any()
+    for name in ("N", "D"):
+        assert (grid[name].min(), grid[name].max()) == (few_runs[name].min(), few_runs[name].max())
+
+
+def ensemble_of(members):
+    return Ensemble(members, equal_weights(list(members)))
+
+
+def test_laws_that_agree_cannot_be_told_apart_and_leave_the_target_as_it_was(few_fit):
+    twins = ensemble_of({"one": few_fit, "other": few_fit})
+    plan = next_runs(twins, target=WhichLaw(), budget=BUDGET)
+    assert plan.sd == pytest.approx(0.5)
+    assert plan.batch.sizes["run"] == 0
+    assert float(plan.candidates["reduction"].max()) == pytest.approx(0, abs=1e-9)
+    assert "expected to take only 0.0%" in plan.warnings[-1]
+    single, both = (next_runs(fit, target=TARGET, budget=BUDGET) for fit in (few_fit, twins))
+    assert both.sd == pytest.approx(single.sd)
+    np.testing.assert_allclose(both.summary(), single.summary())
+
+
+def test_laws_are_told_apart_where_they_differ(chinchilla_fit, skaling_fit):
+    both = ensemble_of({"chinchilla": chinchilla_fit, "skaling": skaling_fit})
+    places = {"N": np.array([1e9, 1e11]), "D": np.array([2e10, 1e13])}
+    near, far = abs(link_mean(chinchilla_fit, places).mean(axis=0) - link_mean(skaling_fit, places).mean(axis=0))
+    assert far > near
+    told_near, told_far = next_runs(both, places, target=WhichLaw(), budget=1e26).candidates["reduction"].to_numpy()
+    assert told_far > told_near
+
+
+def test_the_spread_between_laws_counts(chinchilla_fit, skaling_fit):
+    """Variance of a mixture: the mean of the variances, and the variance of the means (law of total variance)."""
+    fits = {"chinchilla": chinchilla_fit, "skaling": skaling_fit}
+    latent = [link_mean(fit, {"N": np.array([1e11]), "D": np.array([1e13])}) for fit in fits.values()]
+    expected = np.mean([draws.var() for draws in latent]) + np.var([draws.mean() for draws in latent])
+    plan = next_runs(ensemble_of(fits), target=LossAt(1e11, 1e13), budget=1e22)
+    assert plan.sd == pytest.approx(np.sqrt(expected))
+
+
+def test_a_design_prints_its_target_batch_and_units(doubted_fit):
+    plan = next_runs(doubted_fit, target=TARGET, budget=BUDGET)
+    text = str(plan)
+    assert "loss at N = 10B, D = 200B: standard deviation now" in text
+    assert "sd (log loss)" in text
+    assert len(plan.summary()) == plan.batch.sizes["run"]
+    ranked = plan.ranking()
+    assert ranked["per_flop"].is_monotonic_decreasing
+    assert len(ranked) == 144
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"budget": 0.0}, QuantityError, "budget 0 FLOP: must be a finite number above zero"),
+        ({"budget": np.inf}, QuantityError, "budget inf FLOP"),
+        ({"budget": 1e10}, QuantityError, "pays for none of 144 candidates: the cheapest takes"),
+        ({"most": 0}, QuantityError, "at most 0 runs"),
+        ({"candidates": {"N": [1e9]}}, RunsError, "candidates: no column 'D'"),
+        ({"candidates": {"N": [1e9, -1.0], "D": [1e9, 1e9]}}, RunsError, "candidates, row 2, column N: -1.0"),
+        ({"candidates": {"N": [1e9], "D": [np.nan]}}, RunsError, "missing value"),
+        ({"candidates": {"N": [1e9], "D": [1e9], "C": [0.0]}}, RunsError, "column C"),
+        ({"candidates": {"N": [], "D": []}}, RunsError, "no candidates"),
+        ({"target": "loss"}, LawError, "unknown target 'loss'"),
+        ({"target": LossAt(N=-1, D=1e9)}, LawError, "N is -1"),
+        ({"target": LossAt(N=[], D=[])}, LawError, "no point"),
+        ({"target": OptimumAt(0.0)}, LawError, "target compute 0 FLOP"),
+        ({"target": WhichLaw()}, LawError, "asked of several, not of law 'chinchilla' alone"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(few_fit, options, error, said):
+    with pytest.raises(error, match=said):
+        next_runs(few_fit, **{"target": TARGET, "budget": BUDGET, **options})
+
+
+def test_a_law_of_one_input_is_refused(few_fit):
+    with pytest.raises(LawError, match="the next run needs a law of N and D"):
+        next_runs(replace(few_fit, law=bs.load_law("m1")), target=TARGET, budget=BUDGET)
+
+
+def test_public_names():
+    assert bs.next_runs is next_runs
+    assert {"LossAt", "OptimumAt", "WhichLaw", "Design", "candidate_grid"} <= set(bs.__all__)
+
+
+def test_the_document_holds_the_design_at_full_precision(few_fit):
+    plan = next_runs(few_fit, target=TARGET, budget=BUDGET)
+    document = design_document(few_fit, plan)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert (document["sd"], document["unit"], document["budget"]) == (plan.sd, "log loss", BUDGET)
+    assert [run["sd"] for run in document["batch"]] == plan.batch["sd"].to_numpy().tolist()
+    assert set(document["candidates"][0]) == {"N", "D", "C", "reduction", "per_flop"}
+    assert len(document["candidates"]) == 144
