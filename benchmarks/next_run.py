@@ -263,7 +263,8 @@ def report(results: pd.DataFrame, paired: pd.DataFrame, checked: pd.DataFrame) -
         "CRPS of chosen minus that of each other method +- standard error of the paired difference, in 0.01",
         pd.DataFrame(paired_lines(paired)).to_string(index=False),
         f"standard deviation of log loss at the targets of {DEVELOPED_ON[0]} after one run, from the one that tells "
-        f"least to the one that tells most: as designed, and by {REFITS} refits to simulated outcomes (root mean square)",
+        f"least to the one that tells most: as designed, and by {REFITS} refits to simulated outcomes (root mean "
+        "square)",
         checked.to_string(index=False, float_format="%.3g"),
         "\n".join(findings(results, paired)),
     ]
