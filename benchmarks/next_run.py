@@ -262,8 +262,9 @@ def report(results: pd.DataFrame, paired: pd.DataFrame, checked: pd.DataFrame) -
         pd.DataFrame(lines(results, "runs", 1.0)).to_string(index=False),
         "CRPS of chosen minus that of each other method +- standard error of the paired difference, in 0.01",
         pd.DataFrame(paired_lines(paired)).to_string(index=False),
-        f"standard deviation of log loss at the targets of {DEVELOPED_ON[0]} after one run, from the least telling to "
-        f"the most: as designed, and the root mean variance of {REFITS} refits to simulated outcomes",
+        f"standard deviation of log loss at the targets of {DEVELOPED_ON[0]} after one run, from the one that tells "
+        f"least to the one that tells most: as designed, and by {REFITS} refits to simulated outcomes (root mean "
+        "square)",
         checked.to_string(index=False, float_format="%.3g"),
         "\n".join(findings(results, paired)),
     ]
@@ -343,7 +344,7 @@ def main() -> None:
         print(text)
         return
     tables = {"results": results, "differences": paired, "check": checked}
-    keep("next_run", text, {"machine": machine(), **{name: table.to_dict("records") for name, table in tables.items()}})
+    keep("next_run", text, {"machine": machine(), **{k: table.round(6).to_dict("list") for k, table in tables.items()}})
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Answer:
         by = self.by or "case"
         draws = self.draws if self.by is not None else self.draws.expand_dims(case=[0])
         table = quantity_table(draws, units, by, ci_prob)
-        existing = xr.where(np.isnan(draws), 0.0, 1.0).mean(SAMPLE_DIMS)
+        existing = (draws == draws).mean(SAMPLE_DIMS)  # NaN is no number, and differs from itself
         cases = {case: i for i, case in enumerate(draws[by].to_numpy().tolist())}
         pairs = zip(table["quantity"], table[by], strict=True)
         table = table.assign(exists=[float(existing[name][cases[case]]) for name, case in pairs])

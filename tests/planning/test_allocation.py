@@ -169,7 +169,8 @@ def test_the_laws_error_takes_part_where_more_is_better(unsure_fit):
     law = unsure_fit.law
     rising = replace(law, mean=lambda xp, x, p: 1 / law.mean(xp, x, p), falls=False, optimum=None)
     draws = optimum(replace(unsure_fit, law=rising), 1e22).draws
-    there = 1 / law.mean(
+    at = {name: draws[f"{name}_law"].to_numpy().reshape(-1, 1) for name in ("N", "D")}
+    there = 1 / law.mean(np, at, unsure_fit.columns)
         np,
         {"N": draws["N_law"].to_numpy().reshape(-1, 1), "D": draws["D_law"].to_numpy().reshape(-1, 1)},
         unsure_fit.columns,
