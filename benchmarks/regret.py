@@ -3,7 +3,8 @@
 Every truth is a draw of law and error, jointly, from the posterior of the Chinchilla law given the 240 Chinchilla runs.
 It gives outcomes, with noise, to forty of the smaller runs, chosen at random; from these alone sizes are chosen at
 larger budgets, and the truth tells how much worse than its own best size they are. ``plain`` takes the law for true, as
-a point fit does. Run it as ``python benchmarks/regret.py``.
+a point fit does. The truths come from the model that is fitted, so that this is a best case. Run it as
+``python benchmarks/regret.py``.
 """
 
 import argparse
@@ -92,6 +93,8 @@ def _measure(seed: int, frame: pd.DataFrame, truth: dict[float, Any]) -> list[di
         grid, values = truth[budget]
         for name, found in sizes.items():
             n = float(found[i])
+            if not grid[0] <= n <= grid[-1]:
+                raise ValueError(f"{name} chose N = {n:.3g}, off the grid on which the truth is known")
             regret = float(np.interp(np.log(n), np.log(grid), values) - values.min())
             rows.append({"truth": seed, "budget": budget, "choice": name, "N": n, "regret": regret})
     return rows
