@@ -24,6 +24,7 @@ _COMMANDS = {
     "versus": "planning",
     "tradeoff": "tradeoffs",
     "limits": "limits",
+    "report": "report",
     "backtest": "studies",
     "compare": "studies",
     "laws": "listing",
