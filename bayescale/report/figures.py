@@ -12,6 +12,8 @@ Plot = dict[str, Any]
 
 _COLOURS = ("var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)")
 _BINS = 40
+_LONGEST = 60
+"""Characters of a name, beyond which it would leave a figure no room."""
 
 
 def scatter_of_runs(x: Array, y: Array, colour: Array | None, names: Sequence[str]) -> Plot:
@@ -224,5 +226,9 @@ def _list(values: Array) -> list[float | None]:
 
 
 def _plain(text: str) -> str:
-    """Text that Plotly shows as it is, although it reads some markup and templates in names."""
+    """Text that Plotly shows as it is, although it reads some markup and templates in names; the end of long ones cut.
+
+    The tables hold them whole.
+    """
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return html.escape(text, quote=False).replace("%{", "%&#123;")

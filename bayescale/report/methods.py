@@ -1,4 +1,4 @@
-"""What a scaling-law fit should disclose, item by item: filled in from the fit, from its data set's card, or by the user.
+"""What a scaling-law fit should disclose, item by item: filled in from the fit, a card, or by the user.
 
 The items are those of (Mis)Fitting (Li, Kudugunta, Zettlemoyer 2025, arXiv:2502.18969), with uncertainty and validation
 added. An item that nobody has filled in says so: that too is a disclosure.

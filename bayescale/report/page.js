@@ -1,6 +1,6 @@
 // Draws the report's figures with the Plotly that the page carries, in the colours of the reader's scheme.
 // The buttons are named one by one: Plotly's own choice holds one that sends a figure to its makers' server.
-const GRAPHICS = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
+const GRAPHICS = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "resetScale2d"]] };
 
 const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -51,7 +51,7 @@ function drawPlot(id, plot) {
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 380, hovermode: "closest",
     font: { family: "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: narrow ? 11 : 13, color: "var(--ink)" },
-    margin: { l: 10, r: 10, t: 10, b: 10 },
+    margin: { l: 10, r: 10, t: 36, b: 10 },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--rule)", font: { color: "var(--ink)" } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "var(--muted)", activecolor: "var(--ink)" },

@@ -19,12 +19,22 @@ from bayescale.ensembles import Posterior, first_fit
 from bayescale.errors import LawError
 from bayescale.files import check_output, replacing
 from bayescale.intervals import DEFAULT_MASS
-from bayescale.planning.allocation import Optimum, optimum
+from bayescale.planning.allocation import Optimum, checked_budgets, optimum
 from bayescale.planning.costs import Cost
-from bayescale.report import sections
 from bayescale.report.content import Content, Section
 from bayescale.report.methods import check_given, methods_tables
 from bayescale.report.planner import planner_document
+from bayescale.report.sections import (
+    answer,
+    backtest_section,
+    checks_section,
+    comparison_section,
+    data_section,
+    law_section,
+    plan_section,
+    posterior_section,
+    source_section,
+)
 
 if TYPE_CHECKING:
     from bayescale.backtesting import Backtest
@@ -130,31 +140,32 @@ def report_content(
 ) -> Content:
     """What stands in the report; arguments as of :func:`write_report`."""
     check_given(given or {})
+    checked_budgets(budgets)
     best, refusal = _best(fit, budgets, seed)
     planner = None
     if best is not None and first_fit(fit).law.falls:
         planner = planner_document(fit, budgets, cost or Cost(), best.draws, mass=ci_prob, seed=seed)
     adding = command or "bayescale report RUNS -o report.html"
-    comparison = sections.comparison_section(fit, budgets, best, compared, ci_prob, seed)
-    backtest = sections.backtest_section(backtested)
+    comparison = comparison_section(fit, budgets, best, compared, ci_prob, seed)
+    backtest = backtest_section(backtested)
     name = Path(fit.dataset).name
     return Content(
         title=f"Scaling of {fit.outcome} on {name}",
         subtitle=f"{fit.title}, fitted to {len(fit.runs):,} runs of {name}",
-        answer=sections.answer(fit, best, ci_prob),
+        answer=answer(fit, best, ci_prob),
         certified=fit.certified,
         warnings=fit.warnings if best is None else best.warnings,
         notes=fit.notes,
         sections=(
-            sections.plan_section(fit, best, refusal, ci_prob),
-            sections.data_section(fit),
-            sections.law_section(fit),
-            sections.posterior_section(fit, ci_prob),
-            sections.checks_section(fit, ci_prob, seed),
+            plan_section(fit, best, refusal, ci_prob),
+            data_section(fit),
+            law_section(fit),
+            posterior_section(fit, ci_prob),
+            checks_section(fit, ci_prob, seed),
             _with_command(comparison, compared is None, f"{adding} --compare"),
             _with_command(backtest, backtested is None, f"{adding} --backtest"),
             Section("methods", "Methods", tables=methods_tables(fit, given or {}, backtested)),
-            sections.source_section(fit, command),
+            source_section(fit, command),
         ),
         planner=planner,
     )
@@ -213,8 +224,9 @@ def _thinning(planner: Mapping[str, Any] | None) -> str:
     if planner is None:
         return ""
     shares = ", ".join(f"{share:.1%} for {name}" for name, share in planner["thinning"].items())
+    draws = planner["shape"][0]
     return (
-        f"The planner holds {planner['shape'][0]} of the posterior's draws, and draws the law's error anew: its medians "
+        f"The planner holds {draws} of the posterior's draws, and draws the law's error anew: its medians "
         f"and ends of intervals differ from those of the plan above by a Monte Carlo error of at most {shares} (one "
         f"standard deviation). Compute is 6 N D, serving 2 N a token; prices are those of {planner['accelerator']}, "
         "drawn once a draw."

@@ -1,6 +1,7 @@
 // The planner: finds the best run in every draw, as bayescale.planning.allocation does, and shows medians and intervals.
 
 const TRAINING = 6, SERVING = 2; // FLOP per parameter and token
+const CLOSER = 4; // times as many sizes are tried where serving has to be paid
 const NEAR = 0.005; // share of the best outcome within which a size counts as good as the best
 
 function unpacked(text, Kind) {
@@ -81,14 +82,14 @@ class Surfaces {
     return left > 0 ? this.place(Math.log(left), logN) : null;
   }
 
-  // Sizes along a budget that the page holds, the smallest first.
+  // Sizes along a budget that the page holds, the smallest first; closer together where serving cuts them off.
   candidates(logBudget, served) {
-    const found = [];
-    for (let j = 0; j < this.sizes; j++) {
-      const run = this.run(logBudget, this.start + this.slope * logBudget + this.step * j, served);
-      if (run) found.push(run);
+    const found = [], step = served > 0 ? this.step / CLOSER : this.step;
+    for (let logN = this.start + this.slope * logBudget; ; logN += step) {
+      const run = this.run(logBudget, logN, served);
+      if (!run) return found;
+      found.push(run);
     }
-    return found;
   }
 
   // The best run of a draw among evenly spaced candidates, refined by the parabola through its neighbours.
@@ -101,7 +102,7 @@ class Surfaces {
     const [before, here, after] = [worse[at - 1], worse[at], worse[at + 1]];
     const curvature = Math.max(before - 2 * here + after, 1e-300);
     const shift = Math.min(Math.max((0.5 * (before - after)) / curvature, -1), 1);
-    let logN = candidates[at].logN + shift * this.step;
+    let logN = candidates[at].logN + shift * (candidates[1].logN - candidates[0].logN);
     if (logN < limits.leastLogN) logN = limits.leastLogN;
     const run = this.run(logBudget, logN, limits.served) || candidates[at];
     return { logN: run.logN, run, height: this.height(draw, run) };
@@ -320,7 +321,7 @@ function startPlanner(given, draw) {
     const x = ends.map((each) => each.C), here = interval(solved.columns.C, state.mass), loss = interval(solved.columns.loss, state.mass);
     draw("figure-curve", {
       data: [
-        ...band(x, ends.map((each) => each.outcome), "best run", "--c1", "--band", state.mass, "%{x} FLOP: %{y:.4f}"),
+        ...band(x, ends.map((each) => each.outcome), "best run", "--c1", "--band", "%{x} FLOP: %{y:.4f}"),
         { type: "scatter", mode: "markers", x: given.runs.C, y: given.runs.y, name: "fitted runs", marker: { color: "var(--muted)", size: 4, opacity: 0.6 }, hovertemplate: "%{x} FLOP: %{y:.4f}<extra>fitted run</extra>" },
         { type: "scatter", mode: "markers", x: [here[1]], y: [loss[1]], name: "this budget", marker: { color: "var(--c2)", size: 11, line: { color: "var(--ink)", width: 1 } }, error_y: { array: [loss[2] - loss[1]], arrayminus: [loss[1] - loss[0]], color: "var(--c2)", thickness: 2 }, error_x: { array: [here[2] - here[1]], arrayminus: [here[1] - here[0]], color: "var(--c2)", thickness: 2 }, hovertemplate: "%{x} FLOP: %{y:.4f}<extra>this budget</extra>" },
       ],
@@ -336,7 +337,7 @@ function startPlanner(given, draw) {
     tableRows("profile-rows", near.map((each, i) => [quantity(each.N), quantity(each.D), withEnds(ends[i], 4)]));
     const floor = Math.min(...ends.map((each) => each[0]));
     const data = [
-      ...band(near.map((each) => each.N), ends, "expected", "--c1", "--band", state.mass, "%{x} parameters: %{y:.4f}"),
+      ...band(near.map((each) => each.N), ends, "expected", "--c1", "--band", "%{x} parameters: %{y:.4f}"),
       { type: "scatter", mode: "lines+markers", x: middle, y: [floor, floor, floor], name: "N*", line: { color: "var(--c2)", width: 4 }, marker: { color: "var(--c2)", size: [0, 11, 0] }, hovertemplate: "%{x} parameters<extra>N*</extra>" },
     ];
     if (state.size !== null) data.push({ type: "scatter", mode: "lines", x: [state.size, state.size], y: [floor, Math.max(...ends.map((each) => each[2]))], name: "your size", line: { color: "var(--c3)", dash: "dot", width: 2 }, hovertemplate: "%{x} parameters<extra>your size</extra>" });
@@ -401,13 +402,12 @@ function startPlanner(given, draw) {
   update(false);
   if (here) find("planner").scrollIntoView();
 
-  function band(x, ends, name, colour, fill, mass, hover) {
+  function band(x, ends, name, colour, fill, hover) {
     const edge = (i) => ends.map((each) => each[i]);
-    const shown = `${name}, ${Math.round(mass * 100)}% interval`;
     return [
       { type: "scatter", mode: "lines", x, y: edge(0), line: { width: 0 }, showlegend: false, hovertemplate: `${hover}<extra>lower end</extra>` },
       { type: "scatter", mode: "lines", x, y: edge(2), line: { width: 0 }, fill: "tonexty", fillcolor: `var(${fill})`, showlegend: false, hovertemplate: `${hover}<extra>upper end</extra>` },
-      { type: "scatter", mode: "lines", x, y: edge(1), name: shown, line: { color: `var(${colour})`, width: 2.5 }, hovertemplate: `${hover}<extra>median</extra>` },
+      { type: "scatter", mode: "lines", x, y: edge(1), name, line: { color: `var(${colour})`, width: 2.5 }, hovertemplate: `${hover}<extra>median</extra>` },
     ];
   }
 }

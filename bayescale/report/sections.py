@@ -16,8 +16,8 @@ from bayescale.intervals import quantiles, tail_probabilities
 from bayescale.noise import noise_by_name
 from bayescale.planning.allocation import UNITS, Optimum, optimum
 from bayescale.quantities import format_interval, format_quantity
-from bayescale.report import figures
 from bayescale.report.content import Figure, Section, Table
+from bayescale.report.figures import coverage, densities, intervals, misses, scatter_of_runs, shares_by
 from bayescale.report.planner import spread
 
 if TYPE_CHECKING:
@@ -92,11 +92,11 @@ def data_section(fit: Posterior) -> Section:
     outcome = f"{law.outcome} ({law.outcome_unit})"
     if {"N", "D"} <= described.keys():
         x, y, colour = (runs.column(name)[drawn] for name in ("N", "D", law.outcome))
-        plot = figures.scatter_of_runs(x, y, colour, (described["N"], described["D"], outcome))
+        plot = scatter_of_runs(x, y, colour, (described["N"], described["D"], outcome))
     else:
         name = law.input_names[0]
         x, y = runs.column(name)[drawn], runs.column(law.outcome)[drawn]
-        plot = figures.scatter_of_runs(x, y, None, (described[name], outcome))
+        plot = scatter_of_runs(x, y, None, (described[name], outcome))
     summary = runs.summary().to_dict("records")
     spans = Table(
         "Range of each column",
@@ -153,7 +153,7 @@ def posterior_section(fit: Posterior, mass: float) -> Section:
             rows.append((name, label, _of(_as_draws(values), mass, 4), units[name]))
     title = f"The runs narrow {_narrowed(prior, drawn[next(iter(drawn))])}"
     behind = Table(f"Median and {mass:.0%} interval", ("parameter", "draws of", "value", "unit"), tuple(rows))
-    figure = Figure("posterior", title, figures.densities(prior, drawn, units), behind)
+    figure = Figure("posterior", title, densities(prior, drawn, units), behind)
     return Section(
         "posterior", "Posterior", (), (figure,), tuple(_parameters(member, mass) for member in each.values())
     )
@@ -191,16 +191,14 @@ def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
     residual = Figure(
         "misses",
         f"{inside:.0%} of the fitted runs lie in the {mass:.0%} band of a new run like them",
-        figures.misses(
-            size[rows], halves, (names[0], f"observed minus predicted, in half-widths of the {mass:.0%} band")
-        ),
+        misses(size[rows], halves, (names[0], f"miss (half-widths of the {mass:.0%} band)")),
         missed,
         _thinned("checked", len(rows), len(size)),
     )
     promised = Figure(
         "coverage",
         f"Intervals of half the probability hold {held[_MASSES.index(0.5)]:.0%} of the fitted runs",
-        figures.coverage(_MASSES, {"fitted runs": held}, ("mass of the interval", "share of the runs inside")),
+        coverage(_MASSES, {"fitted runs": held}, ("mass of the interval", "share of the runs inside")),
         Table(
             "Share of the fitted runs inside intervals",
             ("mass of the interval", "share inside"),
@@ -274,9 +272,7 @@ def backtest_section(measured: "Backtest | None") -> Section:
     figure = Figure(
         "backtest-coverage",
         f"90 % intervals held {held:.0%} of the larger runs that were hidden",
-        figures.shares_by(
-            horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9
-        ),
+        shares_by(horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9),
         table,
     )
     return Section("backtest", "Back-test", (), (figure,))
@@ -402,7 +398,7 @@ def _weights(fit: Ensemble) -> Figure:
     return Figure(
         "weights",
         f"At {horizons[-1]:g} times the compute trained on, {heaviest} counts most, for {shares[heaviest][-1]:.0%}",
-        figures.shares_by([f"{h:g}" for h in horizons], shares, ("times the compute trained on", "weight of the law")),
+        shares_by([f"{h:g}" for h in horizons], shares, ("times the compute trained on", "weight of the law")),
         Table("Weights of the laws", ("times the compute trained on", *shares, "hidden runs"), rows),
         "Weights are learnt from runs that were hidden; beyond the largest horizon they fall back towards equal ones.",
     )
@@ -425,7 +421,7 @@ def _optima_by_law(fit: Ensemble, budgets: Sequence[float], mass: float, seed: i
     return Figure(
         "optima",
         f"By themselves the laws differ by a factor of {ratio:.2g} in N* at {format_quantity(budgets[-1])} FLOP",
-        figures.intervals(found, [f"{format_quantity(each)} FLOP" for each in budgets], "N* (parameters)"),
+        intervals(found, [f"{format_quantity(each)} FLOP" for each in budgets], "N* (parameters)"),
         Table(
             f"What each law says by itself, median and {mass:.0%} interval",
             ("law", "budget", "N* (parameters)", "D* (tokens)", f"{fit.outcome} ({unit})"),
