@@ -25,18 +25,18 @@ function coloured(value) {
 }
 
 // Ticks of a logarithmic axis at 1, 2 and 5 where it spans few decades, and at powers of ten otherwise.
-function ticks(own, values) {
+function ticks(own, values, narrow) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (own.type !== "log" || own.tickvals || !(low > 0) || !(high > low)) return {};
   const marks = [];
-  const steps = Math.log10(high / low) < 2.5 ? [1, 2, 5] : [1];
+  const steps = Math.log10(high / low) < (narrow ? 1.5 : 2.5) ? [1, 2, 5] : [1];
   for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.log10(high) + 1; power++) for (const step of steps) marks.push(step * 10 ** power);
   return { tickvals: marks, ticktext: marks.map((mark) => (mark >= 1e15 ? `${steps.length > 1 ? Math.round(mark / 10 ** Math.floor(Math.log10(mark) + 1e-9)) + "·" : ""}10<sup>${Math.floor(Math.log10(mark) + 1e-9)}</sup>` : quantity(mark))) };
 }
 
-function axis(own, values) {
+function axis(own, values, narrow) {
   const base = { gridcolor: "var(--grid)", linecolor: "var(--rule)", zerolinecolor: "var(--rule)", automargin: true };
-  return { ...base, ...ticks(own, values), ...own, title: { standoff: 10, ...(own.title || {}) } };
+  return { ...base, ...ticks(own, values, narrow), ...own, title: { standoff: 10, ...(own.title || {}) } };
 }
 
 const lastDrawn = new Map();
@@ -45,9 +45,8 @@ function drawPlot(id, plot) {
   lastDrawn.set(id, plot);
   if (!window.Plotly) return;
   const place = document.getElementById(id);
-  const layout = { ...plot.layout };
-  for (const key of Object.keys(layout)) if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], plot.data.flatMap((trace) => trace[key[0]] || []).filter(Number.isFinite));
-  const narrow = place.clientWidth < 520;
+  const layout = { ...plot.layout }, narrow = place.clientWidth < 520;
+  for (const key of Object.keys(layout)) if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], plot.data.flatMap((trace) => trace[key[0]] || []).filter(Number.isFinite), narrow);
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 380, hovermode: "closest",
     font: { family: "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: narrow ? 11 : 13, color: "var(--ink)" },

@@ -405,9 +405,9 @@ function startPlanner(given, draw) {
   function band(x, ends, name, colour, fill, hover) {
     const edge = (i) => ends.map((each) => each[i]);
     return [
-      { type: "scatter", mode: "lines", x, y: edge(0), line: { width: 0 }, showlegend: false, hovertemplate: `${hover}<extra>lower end</extra>` },
-      { type: "scatter", mode: "lines", x, y: edge(2), line: { width: 0 }, fill: "tonexty", fillcolor: `var(${fill})`, showlegend: false, hovertemplate: `${hover}<extra>upper end</extra>` },
-      { type: "scatter", mode: "lines", x, y: edge(1), name, line: { color: `var(${colour})`, width: 2.5 }, hovertemplate: `${hover}<extra>median</extra>` },
+      { type: "scatter", mode: "lines", x, y: edge(0), line: { width: 0, shape: "spline" }, showlegend: false, hovertemplate: `${hover}<extra>lower end</extra>` },
+      { type: "scatter", mode: "lines", x, y: edge(2), line: { width: 0, shape: "spline" }, fill: "tonexty", fillcolor: `var(${fill})`, showlegend: false, hovertemplate: `${hover}<extra>upper end</extra>` },
+      { type: "scatter", mode: "lines", x, y: edge(1), name, line: { color: `var(${colour})`, width: 2.5, shape: "spline" }, hovertemplate: `${hover}<extra>median</extra>` },
     ];
   }
 }

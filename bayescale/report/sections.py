@@ -37,7 +37,7 @@ _MASSES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _SHOWN = ("E", "a_opt", "alpha_N", "beta_D")
 """Parameters that people ask for first."""
 _QUANTITIES = {
-    "loss": "loss of a run there",
+    "loss": "{outcome} of a run there",
     "N": "N*",
     "D": "D*",
     "tokens_per_parameter": "D*/N*",
@@ -67,17 +67,20 @@ def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float
     """The best run at each budget."""
     if best is None:
         return Section("plan", "Plan", (f"There is no planner: {refusal}.",))
-    rows = []
-    for i, budget in enumerate(best.draws["C"].to_numpy()):
-        at = best.draws.isel(budget=i)
-        for name, label in _QUANTITIES.items():
-            unit = first_fit(fit).law.outcome_unit if name == "loss" else UNITS[name]
-            cells = (f"{format_quantity(budget)} FLOP", label, _of(at[name], mass, 4 if name == "loss" else 3), unit)
-            rows.append(cells)
+    units = {**UNITS, "loss": first_fit(fit).law.outcome_unit}
+    outcome = first_fit(fit).law.outcome
+    points = [best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"])]
+    rows = tuple(
+        (
+            f"{label.format(outcome=outcome)} ({units[name]})",
+            *(_of(at[name], mass, 4 if name == "loss" else 3) for at in points),
+        )
+        for name, label in _QUANTITIES.items()
+    )
     table = Table(
         f"Compute-optimal runs, median and {mass:.0%} interval",
-        ("budget", "quantity", "value", "unit"),
-        tuple(rows),
+        ("quantity", *(f"with {format_quantity(float(at['C']))} FLOP" for at in points)),
+        rows,
         "The loss is that of a run at the optimum, noise included; N* and D* take the law's own error into account.",
     )
     return Section("plan", "Plan", (), (), (table,))
