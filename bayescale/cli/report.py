@@ -68,7 +68,7 @@ def report(
     from bayescale.report.page import ENDINGS, write_report
 
     check_output(output, ENDINGS)
-    told = {name.strip(): text.strip() for name, _, text in (each.partition("=") for each in given)}
+    told = _told(given)
     check_given(told)
     command = command_line()
     cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
@@ -98,6 +98,14 @@ def report(
     else:
         print_lines(f"{output}: {output.stat().st_size / 1e6:.1f} MB, open it in a browser")
     leave(fitted)
+
+
+def _told(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    for name, _, text in pairs:
+        if not (name.strip() and text.strip()):
+            raise click.UsageError("--given: write ITEM=TEXT, such as tokenizer='BPE, 32k'")
+    return {name.strip(): text.strip() for name, _, text in pairs}
 
 
 def _backtested(runs: str, seed: int, options: dict[str, Any]) -> "Backtest":

@@ -263,7 +263,7 @@ function startPlanner(given, draw) {
     if (query.get("in") === "dollars") state.currency = "dollars";
     for (const name of ["budget", "tokens", "served", "size"]) if (query.has(name)) state[`${name}Text`] = query.get(name);
     const mass = Number(query.get("mass"));
-    if (mass >= 0.5 && mass <= 0.99) state.mass = mass;
+    if (mass >= 0.1 && mass <= 0.99) state.mass = mass;
     return [state, true];
   }
 

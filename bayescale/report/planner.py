@@ -160,6 +160,7 @@ def planner_document(
         "dollars_per_flop": packed(prices[:: -(-n // DRAWS)], "<f8"),
         "study": cost.study,
         "accelerator": cost.accelerator.name,
+        "prices": f"{cost.accelerator.name}: {cost.accelerator.source}",
         "runs": {"C": compute[shown].tolist(), "y": fit.runs.column(fit.outcome)[shown].tolist(), "n": len(compute)},
         "largest": float(compute.max()),
         "measured": MEASURED_HORIZON,

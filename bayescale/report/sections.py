@@ -274,7 +274,7 @@ def backtest_section(measured: "Backtest | None") -> Section:
     )
     figure = Figure(
         "backtest-coverage",
-        f"90 % intervals held {held:.0%} of the larger runs that were hidden",
+        f"90% intervals held {held:.0%} of the larger runs that were hidden",
         shares_by(horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9),
         table,
     )

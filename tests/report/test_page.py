@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayescale.backtesting import Backtest
+from bayescale.comparison import Comparison
 from bayescale.errors import LawError, OutputError
 from bayescale.fitting import fit_law
 from bayescale.quantities import format_interval
@@ -235,3 +237,41 @@ def test_a_report_that_fails_leaves_the_old_one(chinchilla_fit, tmp_path):
         write_report(chinchilla_fit, path, budgets=[-1.0])
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """A back-test of four hidden runs, three of which lie in their 90 % intervals."""
+    scores = {"crps": 0.01, "log_score": 2.0, "interval_score": 0.1, "width": 0.05, "error": 0.02, "horizon": 3.0}
+    covered = {
+        "cover_0.5": [1, 0, 0, 1],
+        "cover_0.8": [1, 0, 1, 1],
+        "cover_0.9": [1, 0, 1, 1],
+        "cover_0.95": [1, 1, 1, 1],
+    }
+    frame = pd.DataFrame({**covered, "cluster": range(4)}, dtype=float).assign(method="chinchilla", **scores)
+    return Backtest(scores=frame, law="chinchilla", n_train={3.0: 20.0})
+
+
+@pytest.fixture(scope="module")
+def compared():
+    row = {"elpd_loo": -10.0, "se": 2.0, "elpd_diff": 0.0, "dse": 0.0, "p_loo": 4.0, "max_pareto_k": 0.3}
+    rows = [
+        {"law": law, **row, "log_evidence": None, "weight_stacking": weight, "horizon_score": 1.25, "rank": rank}
+        for rank, (law, weight) in enumerate((("tied", 0.75), ("chinchilla", 0.25)), start=1)
+    ]
+    return Comparison(table=pd.DataFrame(rows), horizon_elpd={}, pointwise=pd.DataFrame(), warnings=("a doubt",))
+
+
+def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chinchilla_fit, measured, compared):
+    content = report_content(chinchilla_fit, budgets=[1e23], backtested=measured, compared=compared)
+    part = {section.name: section for section in content.sections}
+    (figure,) = part["backtest"].figures
+    assert figure.title == "90% intervals held 75% of the larger runs that were hidden"
+    assert figure.table.rows[0][:6] == ("3", "chinchilla", "4", "50%", "75% (25%)", "75% (25%)")
+    (table,) = part["comparison"].tables
+    assert [row[0] for row in table.rows] == ["tied", "chinchilla"]
+    assert "a doubt" in part["comparison"].paragraphs
+    assert part["backtest"].command == part["comparison"].command == ""
+    rows = dict(row for table in part["methods"].tables for row in table.rows)
+    assert rows["hidden runs up to 3 times the compute trained on"].startswith("4 runs: the 90 % interval held 75%")
