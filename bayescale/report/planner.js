@@ -308,7 +308,7 @@ function startPlanner(given, draw) {
     find("results-rows").replaceChildren(...rows);
     find("interval-heading").textContent = `${Math.round(state.mass * 100)}% interval`;
     const notes = [], times = interval(columns.C, 0.9)[1] / given.largest;
-    if (times > given.measured) notes.push(`${quantity(times)} times the largest run: coverage can be measured up to about ${given.measured} times, and beyond that rests on the law being right.`);
+    if (times > given.measured) notes.push(`This budget is ${quantity(times)} times the largest run: coverage can be measured up to about ${given.measured} times, and beyond that rests on the law being right.`);
     if (near !== null) notes.push(`Expected regret of ${quantity(state.size)}: ${mean(Array.from(columns.regret)).toPrecision(2)} ${given.unit}; with probability ${near.toFixed(2)} it is within ${(100 * NEAR).toFixed(1)} % of the best run.`);
     find("results-note").textContent = notes.join(" ");
   }
