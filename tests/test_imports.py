@@ -37,6 +37,7 @@ LAYERS = (
     {"comparison", "planning.attainable"},
     {"documents", "plots", "report.content", "report.figures", "report.planner"},
     {"report.methods", "report.sections"},
+    {"report.comparisons"},
     {"report.page"},
     {"cli.options", "cli.printing"},
     {"cli.sources"},

@@ -36,7 +36,7 @@ def scatter_of_runs(x: Array, y: Array, colour: Array | None, names: Sequence[st
     else:
         marker["color"] = _COLOURS[0]
     trace |= {"marker": marker, "hovertemplate": hover + "<extra></extra>"}
-    return {"data": [trace], "layout": {"xaxis": _log(names[0]), "yaxis": _log(names[1])}}
+    return {"data": [trace], "layout": {"xaxis": _axis(names[0], x), "yaxis": _axis(names[1], y)}}
 
 
 def densities(
@@ -112,7 +112,7 @@ def misses(x: Array, miss: Array, names: Sequence[str]) -> Plot:
     band = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": -1, "y1": 1, "layer": "below"}
     shape = {**band, "fillcolor": "var(--band)", "line": {"width": 0}}
     y_axis = {"title": {"text": _plain(names[1])}}
-    return {"data": [runs], "layout": {"xaxis": _log(names[0]), "yaxis": y_axis, "shapes": [shape]}}
+    return {"data": [runs], "layout": {"xaxis": _axis(names[0], x), "yaxis": y_axis, "shapes": [shape]}}
 
 
 def coverage(nominal: Sequence[float], measured: Mapping[str, Sequence[float]], names: Sequence[str]) -> Plot:
@@ -174,7 +174,7 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
             }
         )
     layout = {
-        "xaxis": _log(name),
+        "xaxis": _axis(name, np.array([row for found in rows.values() for row in found])),
         "yaxis": {"type": "category", "range": [len(rows) - 0.5, -0.5]},
         "height": 150 + 50 * len(rows),
     }
@@ -216,8 +216,10 @@ def _density(values: Array, low: float, high: float) -> tuple[Array, Array]:
     return (edges[1:] + edges[:-1]) / 2, counts / (len(values) * (edges[1] - edges[0]))
 
 
-def _log(name: str) -> Plot:
-    return {"type": "log", "title": {"text": _plain(name)}, "exponentformat": "B"}
+def _axis(name: str, values: Array) -> Plot:
+    """An axis, logarithmic where positive values span more than a tenfold."""
+    wide = bool(np.min(values) > 0 and np.max(values) > 10 * np.min(values))
+    return {"type": "log" if wide else "linear", "title": {"text": _plain(name)}, "exponentformat": "B"}
 
 
 def _list(values: Array) -> list[float | None]:

@@ -21,14 +21,13 @@ from bayescale.files import check_output, replacing
 from bayescale.intervals import DEFAULT_MASS
 from bayescale.planning.allocation import Optimum, checked_budgets, optimum
 from bayescale.planning.costs import Cost
+from bayescale.report.comparisons import backtest_section, comparison_section
 from bayescale.report.content import Content, Section
 from bayescale.report.methods import check_given, methods_tables
 from bayescale.report.planner import planner_document
 from bayescale.report.sections import (
     answer,
-    backtest_section,
     checks_section,
-    comparison_section,
     data_section,
     law_section,
     plan_section,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 BUDGETS = (5.76e23, 1e26)
 """FLOP: Chinchilla's, and about the largest of 2026."""
 ENDINGS = (".html", ".htm")
+SCRIPTS = ("planner.js", "planner_view.js", "page.js")
 
 
 def write_report(
@@ -187,9 +187,7 @@ def render(content: Content) -> str:
     folder = files("bayescale.report")
     read = {name: (folder / name).read_text(encoding="utf-8") for name in ("template.html", "style.css")}
     plotly = get_plotlyjs()
-    script = "\n".join(
-        ['"use strict";', *((folder / name).read_text(encoding="utf-8") for name in ("planner.js", "page.js"))]
-    )
+    script = "\n".join(['"use strict";', *((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # Markup is what this package itself wrote, and JSON whose angle brackets and ampersands are escaped.
     return environment.from_string(read["template.html"]).render(
