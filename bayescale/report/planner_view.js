@@ -10,7 +10,7 @@ function startPlanner(given, draw) {
   const atStop = (stop, currency) => Math.exp(reach.firstRow + reach.rowStep * stop) * scaleOf(currency);
   const stopOf = (budget, currency) => (Math.log(budget / scaleOf(currency)) - reach.firstRow) / reach.rowStep;
   const label = `${given.outcome} (${given.unit})`;
-  let solved = null, curveKey = "", curve = [];
+  let solved = null, curveKey = "", curve = [], pending = 0;
   slider.max = String(reach.rows - 1);
 
   function put(state) {
@@ -130,6 +130,7 @@ function startPlanner(given, draw) {
   }
 
   function update(remember = true) {
+    cancelAnimationFrame(pending);
     const [state, wrong] = read();
     find("mass-shown").textContent = `${Math.round(state.mass * 100)}%`;
     if (state.budget > 0) slider.value = String(Math.round(stopOf(state.budget, state.currency)));
@@ -141,8 +142,11 @@ function startPlanner(given, draw) {
     solved = found;
     if (remember) keep(state);
     showResults(state);
-    showCurve(state);
-    showProfile(state);
+    // Charts follow in the next frame, so that a slider that is dragged is not held up by every one of its places.
+    pending = requestAnimationFrame(() => {
+      showCurve(state);
+      showProfile(state);
+    });
   }
 
   function download() {

@@ -260,11 +260,12 @@ def test_a_link_restores_the_state(browser, planner_page, report):
     assert value == "500B"
 
 
-def test_a_link_cannot_break_out(browser, report):
+def test_a_link_cannot_break_out(planner_page):
     bad = quote("<img src=x onerror=window.broken=3>")
-    open_page(browser, f"{report.as_uri()}#planner?budget={bad}&tokens={bad}&mass=nan&in={bad}")
-    assert browser.execute_script("return window.broken === undefined")
-    assert "is not a number above zero" in browser.execute_script("return document.getElementById('fault').textContent")
+    planner_page.execute_script(f"location.hash = '#planner?budget={bad}&tokens={bad}&mass=nan&in={bad}'")
+    fault = "return document.getElementById('fault').textContent"
+    wait_until(lambda: "is not a number above zero" in planner_page.execute_script(fault))
+    assert planner_page.execute_script("return window.broken === undefined && !document.querySelector('main img')")
 
 
 @pytest.mark.parametrize(
@@ -322,12 +323,11 @@ def test_the_keyboard_reaches_and_moves_everything(planner_page):
     slider.send_keys(Keys.ARROW_RIGHT)
     assert shown(planner_page)["N"][1] > before
     assert "FLOP" in slider.get_attribute("aria-valuetext")
-    reached = set()
-    planner_page.execute_script("document.body.tabIndex = -1; document.body.focus()")
-    for _ in range(60):
+    reached = {"budget-slider"}
+    for _ in range(9):
         planner_page.switch_to.active_element.send_keys(Keys.TAB)
         reached.add(planner_page.execute_script("return document.activeElement.id"))
-    assert {"budget-slider", "budget", "tokens", "served", "size", "mass", "copy", "download"} <= reached
+    assert reached >= {"budget-slider", "budget", "tokens", "served", "size", "mass", "copy", "download"}
 
 
 def contrast(first, second):
