@@ -1,4 +1,4 @@
-.PHONY: bench check ci figure format quick test
+.PHONY: bench check ci figure format page quick test
 
 check: ; uv run ruff check && uv run ruff format --check && uv run mypy
 test: ; uv run pytest -n 2
@@ -6,4 +6,5 @@ quick: ; uv run pytest -n 2 -m "not slow"
 format: ; uv run ruff check --fix && uv run ruff format
 bench: ; uv run python benchmarks/speed.py
 figure: ; uv run bayescale plan --plot docs/plan.png
+page: ; uv run bayescale report -o report.html
 ci: ; .ci/run

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from bayescale.planning.tradeoffs import size_overhead as size_overhead
     from bayescale.planning.versus import versus as versus
     from bayescale.pooling import Pooled as Pooled
+    from bayescale.report.page import write_report as write_report
     from bayescale.runs import Runs as Runs
     from bayescale.stacking import fit as fit
     from bayescale.storage import load as load
@@ -129,6 +130,7 @@ _HOME = {
     "with_log_likelihood": "fitting",
     "with_posterior_predictive": "fitting",
     "with_risk": "ensembles",
+    "write_report": "report.page",
 }
 
 __all__ = sorted(_HOME)

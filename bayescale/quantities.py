@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 from bayescale.errors import QuantityError
 
@@ -100,6 +101,20 @@ def of_draws(exists: float) -> str:
     ('', ' in 32% of draws')
     """
     return "" if exists > _ALL_DRAWS else f" in {exists:.0%} of draws"
+
+
+def format_interval(ends: Iterable[float], digits: int = 3) -> str:
+    """Write the lower end, median and upper end of an interval; ``none`` where there is no value.
+
+    Examples
+    --------
+    >>> format_interval([2.24e10, 4.47e10, 8.07e10])
+    '44.7B [22.4B, 80.7B]'
+    """
+    low, middle, high = ends
+    if math.isnan(middle):
+        return "none"
+    return f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
 
 
 def _digits(value: float, digits: int) -> str:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "tradeoff": "tradeoffs",
     "limits": "limits",
     "design": "design",
+    "report": "report",
     "backtest": "studies",
     "compare": "studies",
     "laws": "listing",

@@ -1,5 +1,6 @@
 """The options that commands share: what their values may be, and what they are called."""
 
+import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -210,6 +211,31 @@ def with_options(
     for decorate in reversed(decorators):
         command = decorate(command)
     return command
+
+
+def command_line() -> str:
+    """The command that was said, to be said again: its arguments and those options that were not left alone."""
+    context = click.get_current_context()
+    words = ["bayescale", str(context.info_name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if not was_given(name):
+            continue
+        value = context.params[name]
+        for each in value if parameter.multiple else (value,):
+            words += _said(parameter, each)
+    return shlex.join(words)
+
+
+def _said(parameter: click.Parameter, value: Any) -> list[str]:
+    if isinstance(value, dict):
+        value = ",".join(f"{name}={text}" for name, text in value.items())
+    if isinstance(parameter, click.Argument):
+        return [str(value)]
+    assert isinstance(parameter, click.Option)
+    if not parameter.is_flag:
+        return [parameter.opts[-1], f"{value:.15g}" if isinstance(value, float) else str(value)]
+    return [parameter.opts[0] if value else parameter.secondary_opts[0]]
 
 
 def was_given(parameter: str) -> bool:

@@ -1,14 +1,13 @@
 """What commands print: tables for people, JSON for programs, and the exit status of an uncertified result."""
 
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from bayescale.quantities import format_quantity, of_draws
+from bayescale.quantities import format_interval, format_quantity, of_draws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,11 +138,8 @@ def rows_at(
 
 def interval_of(row: Any, digits: int) -> str:
     """Median and interval of a row of a summary, whose three quantiles stand in order."""
-    low, middle, high = (row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit())
-    if math.isnan(middle):
-        return "none"
-    shown = f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
-    return shown + of_draws(row.get("exists", 1.0))
+    shown = format_interval((row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit()), digits)
+    return shown if shown == "none" else shown + of_draws(row.get("exists", 1.0))
 
 
 def _console() -> Any:

@@ -1,0 +1,179 @@
+"""The sections on how laws compare and on whether bands held hidden runs, each as far as it was asked for."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayescale.ensembles import Ensemble, Posterior
+from bayescale.intervals import quantiles, tail_probabilities
+from bayescale.planning.allocation import Optimum, optimum
+from bayescale.quantities import format_quantity
+from bayescale.report.content import Figure, Section, Table
+from bayescale.report.figures import intervals, shares_by
+from bayescale.report.sections import interval_of
+
+if TYPE_CHECKING:
+    from bayescale.backtesting import Backtest
+    from bayescale.comparison import Comparison
+
+
+def comparison_section(
+    fit: Posterior,
+    budgets: Sequence[float],
+    best: Optimum | None,
+    compared: "Comparison | None",
+    mass: float,
+    seed: int,
+) -> Section:
+    """What each law says by itself, how they are weighed, and how they compare, if that was asked for."""
+    found: list[Figure] = []
+    paragraphs = []
+    if isinstance(fit, Ensemble):
+        found.append(_weights(fit))
+        if best is not None:
+            found.append(_optima_by_law(fit, budgets, mass, seed))
+    else:
+        paragraphs.append("One law was fitted: what others say of these runs is not in this report.")
+    tables: tuple[Table, ...] = ()
+    if compared is None:
+        paragraphs.append(
+            "Laws were not compared by leave-one-out density, evidence and hidden runs: that takes minutes."
+        )
+    else:
+        tables = (_compared(compared),)
+        paragraphs += compared.warnings
+    return Section("comparison", "Comparison of laws", tuple(paragraphs), tuple(found), tables)
+
+
+def backtest_section(measured: "Backtest | None") -> Section:
+    """Whether bands held larger runs that were hidden, if that was asked for."""
+    if measured is None:
+        said = (
+            "The larger runs were not hidden and predicted: that takes minutes. How the defaults did on published "
+            "tables is measured, and stands in the documentation of bayescale (docs/calibration.md)."
+        )
+        return Section("backtest", "Back-test", (said,))
+    summary = measured.summary()
+    horizons = [f"{each:g}" for each in summary["horizon"].unique()]
+    shares = {
+        str(method): block.set_index("horizon")["cover_0.9"].reindex(summary["horizon"].unique()).to_list()
+        for method, block in summary.groupby("method", sort=False)
+    }
+    own = summary[summary["method"] == measured.law]
+    held = float(np.average(own["cover_0.9"], weights=own["n_test"]))
+    table = Table(
+        "Scores of hidden runs, on the scale of the noise",
+        (
+            "times the compute trained on",
+            "method",
+            "hidden runs",
+            "in 50 %",
+            "in 80 %",
+            "in 90 %",
+            "CRPS",
+            "RMSE",
+            "bias",
+        ),
+        tuple(_scores(row) for row in summary.to_dict("records")),
+        "In brackets one standard error, clustered by training run.",
+    )
+    figure = Figure(
+        "backtest-coverage",
+        f"90% intervals held {held:.0%} of the larger runs that were hidden",
+        shares_by(horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9),
+        table,
+    )
+    return Section("backtest", "Back-test", (), (figure,))
+
+
+def _weights(fit: Ensemble) -> Figure:
+    horizons = fit.weights["horizon"].to_numpy()
+    shares = {str(name): fit.weights.sel(law=name).to_numpy().tolist() for name in fit.weights["law"].to_numpy()}
+    hidden = fit.weights["hidden_runs"].to_numpy()
+    heaviest = max(shares, key=lambda name: shares[name][-1])
+    rows = tuple(
+        (f"{h:g}", *(f"{values[i]:.2f}" for values in shares.values()), str(int(hidden[i])))
+        for i, h in enumerate(horizons)
+    )
+    return Figure(
+        "weights",
+        f"At {horizons[-1]:g} times the compute trained on, {heaviest} counts most, for {shares[heaviest][-1]:.0%}",
+        shares_by([f"{h:g}" for h in horizons], shares, ("times the compute trained on", "weight of the law")),
+        Table("Weights of the laws", ("times the compute trained on", *shares, "hidden runs"), rows),
+        "Weights are learnt from runs that were hidden; beyond the largest horizon they fall back towards equal ones.",
+    )
+
+
+def _optima_by_law(fit: Ensemble, budgets: Sequence[float], mass: float, seed: int) -> Figure:
+    low, high = tail_probabilities(mass)
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    rows = []
+    for name, member in fit.members.items():
+        draws = optimum(member, budgets, seed=seed).draws
+        each = [quantiles(draws["N"].isel(budget=i), [low, 0.5, high]) for i in range(len(budgets))]
+        found[name] = [tuple(float(value) for value in values.values()) for values in each]  # type: ignore[misc]
+        for i, budget in enumerate(budgets):
+            cells = [
+                interval_of(draws[key].isel(budget=i), mass, 4 if key == "loss" else 3) for key in ("N", "D", "loss")
+            ]
+            rows.append((name, f"{format_quantity(budget)} FLOP", *cells))
+    last = {name: values[-1][1] for name, values in found.items()}
+    ratio = max(last.values()) / min(last.values())
+    unit = fit.first.law.outcome_unit
+    return Figure(
+        "optima",
+        f"By themselves the laws differ by a factor of {ratio:.2g} in N* at {format_quantity(budgets[-1])} FLOP",
+        intervals(found, [f"{format_quantity(each)} FLOP" for each in budgets], "N* (parameters)"),
+        Table(
+            f"What each law says by itself, median and {mass:.0%} interval",
+            ("law", "budget", "N* (parameters)", "D* (tokens)", f"{fit.outcome} ({unit})"),
+            tuple(rows),
+        ),
+    )
+
+
+def _compared(compared: "Comparison") -> Table:
+    rows = []
+    for row in compared.table.to_dict("records"):
+        score, evidence = row["horizon_score"], row["log_evidence"]
+        rows.append(
+            (
+                str(row["law"]),
+                "" if score is None or pd.isna(score) else f"{score:.3f}",
+                f"{row['elpd_loo']:.1f} ({row['se']:.1f})",
+                f"{row['elpd_diff']:+.1f} ({row['dse']:.1f})",
+                f"{row['max_pareto_k']:.2f}",
+                "" if evidence is None or pd.isna(evidence) else f"{evidence:.1f}",
+                f"{row['weight_stacking']:.2f}",
+            )
+        )
+    return Table(
+        "Laws, the best forecaster first (nats; larger is better)",
+        (
+            "law",
+            "score of hidden larger runs",
+            "ELPD, leave one out",
+            "from the first",
+            "largest k-hat",
+            "log evidence",
+            "stacking weight",
+        ),
+        tuple(rows),
+        "In brackets one standard error.",
+    )
+
+
+def _scores(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    return (
+        f"{row['horizon']:g}",
+        str(row["method"]),
+        str(row["n_test"]),
+        f"{row['cover_0.5']:.0%}",
+        f"{row['cover_0.8']:.0%} ({row['cover_0.8_se']:.0%})",
+        f"{row['cover_0.9']:.0%} ({row['cover_0.9_se']:.0%})",
+        f"{row['crps']:.4f}",
+        f"{row['rmse']:.4f}",
+        f"{row['bias']:+.4f}",
+    )

@@ -1,0 +1,248 @@
+"""The report as one file: what stands in it is gathered, and rendered so that no text of the user's becomes markup.
+
+The page asks the network for nothing, and its Content-Security-Policy allows the two scripts that it carries by their
+hashes: nothing else can run in it, whatever the names in a table may hold.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bayescale.ensembles import Posterior, first_fit
+from bayescale.errors import LawError
+from bayescale.files import check_output, replacing
+from bayescale.intervals import DEFAULT_MASS
+from bayescale.planning.allocation import Optimum, checked_budgets, optimum
+from bayescale.planning.costs import Cost
+from bayescale.report.comparisons import backtest_section, comparison_section
+from bayescale.report.content import Content, Section
+from bayescale.report.methods import check_given, methods_tables
+from bayescale.report.planner import planner_document
+from bayescale.report.sections import (
+    answer,
+    checks_section,
+    data_section,
+    law_section,
+    plan_section,
+    posterior_section,
+    source_section,
+)
+
+if TYPE_CHECKING:
+    from bayescale.backtesting import Backtest
+    from bayescale.comparison import Comparison
+
+BUDGETS = (5.76e23, 1e26)
+"""FLOP: Chinchilla's, and about the largest of 2026."""
+ENDINGS = (".html", ".htm")
+SCRIPTS = ("planner.js", "planner_view.js", "page.js")
+
+
+def write_report(
+    fit: Posterior,
+    path: str | Path,
+    *,
+    budgets: Sequence[float] = BUDGETS,
+    ci_prob: float = DEFAULT_MASS,
+    seed: int = 0,
+    cost: Cost | None = None,
+    given: Mapping[str, str] | None = None,
+    backtested: "Backtest | None" = None,
+    compared: "Comparison | None" = None,
+    command: str = "",
+) -> Path:
+    """Write a posterior's report: one HTML file that needs no network, with an interactive planner for laws of N and D.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    path : path
+        Ends in ``.html``; an older file of that name stays whole until the new one is.
+    budgets : sequence of float
+        Training compute (FLOP) that the answer is for.
+    ci_prob : float
+        Mass of the intervals.
+    seed : int
+        Of noise and of the law's error.
+    cost : Cost, optional
+        Prices that the planner takes; by default an H100 at public prices.
+    given : mapping of str, optional
+        What the user discloses of how the runs were made, by the names of :data:`bayescale.report.methods.ITEMS`.
+    backtested : Backtest, optional
+        Of :func:`bayescale.backtest`, to stand in the report.
+    compared : Comparison, optional
+        Of :func:`bayescale.compare`, to stand in the report.
+    command : str
+        What makes the report again.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    LawError
+        If ``given`` holds an unknown item, or a budget is not positive and finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayescale import fit
+    >>> posterior = fit("chinchilla", "chinchilla", discrepancy=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = write_report(posterior, Path(folder) / "report.html", budgets=[1e24]).read_text(encoding="utf-8")
+    >>> "With 1e+24 FLOP the compute-optimal run has" in page
+    True
+    """
+    path = Path(path)
+    check_output(path, ENDINGS)
+    from threadpoolctl import threadpool_limits
+
+    # Threads of the linear algebra fight each other where other work runs, and make drawing errors many times slower.
+    with threadpool_limits(limits=1, user_api="blas"):
+        content = report_content(
+            fit,
+            budgets=budgets,
+            ci_prob=ci_prob,
+            seed=seed,
+            cost=cost,
+            given=given,
+            backtested=backtested,
+            compared=compared,
+            command=command,
+        )
+    page = render(content)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def report_content(
+    fit: Posterior,
+    *,
+    budgets: Sequence[float] = BUDGETS,
+    ci_prob: float = DEFAULT_MASS,
+    seed: int = 0,
+    cost: Cost | None = None,
+    given: Mapping[str, str] | None = None,
+    backtested: "Backtest | None" = None,
+    compared: "Comparison | None" = None,
+    command: str = "",
+) -> Content:
+    """What stands in the report; arguments as of :func:`write_report`."""
+    check_given(given or {})
+    checked_budgets(budgets)
+    best, refusal = _best(fit, budgets, seed)
+    planner = None
+    if best is not None and first_fit(fit).law.falls:
+        planner = planner_document(fit, budgets, cost or Cost(), best.draws, mass=ci_prob, seed=seed)
+    adding = command or "bayescale report RUNS -o report.html"
+    comparison = comparison_section(fit, budgets, best, compared, ci_prob, seed)
+    backtest = backtest_section(backtested)
+    name = Path(fit.dataset).name
+    return Content(
+        title=f"Scaling of {fit.outcome} on {name}",
+        subtitle=f"{fit.title}, fitted to {len(fit.runs):,} runs of {name}",
+        answer=answer(fit, best, ci_prob),
+        certified=fit.certified,
+        warnings=fit.warnings if best is None else best.warnings,
+        notes=fit.notes,
+        sections=(
+            plan_section(fit, best, refusal, ci_prob),
+            data_section(fit),
+            law_section(fit),
+            posterior_section(fit, ci_prob),
+            checks_section(fit, ci_prob, seed),
+            _with_command(comparison, compared is None, f"{adding} --compare"),
+            _with_command(backtest, backtested is None, f"{adding} --backtest"),
+            Section("methods", "Methods", tables=methods_tables(fit, given or {}, backtested)),
+            source_section(fit, command),
+        ),
+        planner=planner,
+    )
+
+
+def render(content: Content) -> str:
+    """The page of a report's content.
+
+    Examples
+    --------
+    >>> page = render(Content("<b>", "", ("1 < 2",), True, (), (), ()))
+    >>> "<h1>&lt;b&gt;</h1>" in page, "1 &lt; 2" in page
+    (True, True)
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    folder = files("bayescale.report")
+    read = {name: (folder / name).read_text(encoding="utf-8") for name in ("template.html", "style.css")}
+    plotly = get_plotlyjs()
+    script = "\n".join(['"use strict";', *((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)])
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # Markup is what this package itself wrote, and JSON whose angle brackets and ampersands are escaped.
+    return environment.from_string(read["template.html"]).render(
+        content=content,
+        version=version("bayescale"),
+        policy=_policy(script, plotly),
+        style=Markup(read["style.css"]),
+        script=Markup(script),
+        plotly=Markup(base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode("ascii")),
+        figures=Markup(_json({figure.name: figure.plot for part in content.sections for figure in part.figures})),
+        planner=Markup(_json(content.planner)),
+        thinning=_thinning(content.planner),
+    )
+
+
+def _best(fit: Posterior, budgets: Sequence[float], seed: int) -> tuple[Optimum | None, str]:
+    """The best runs, or why the law has none."""
+    law = first_fit(fit).law
+    if not {"N", "D"} <= set(law.input_names):
+        return None, f"law {law.name!r} reads {', '.join(law.input_names)}, and a plan needs a law of N and D"
+    try:
+        return optimum(fit, budgets, seed=seed), ""
+    except LawError as error:
+        return None, str(error)
+
+
+def _with_command(section: Section, missing: bool, command: str) -> Section:
+    return replace(section, lead="This command adds it:", command=command) if missing else section
+
+
+def _thinning(planner: Mapping[str, Any] | None) -> str:
+    if planner is None:
+        return ""
+    shares = ", ".join(f"{share:.1%} for {name}" for name, share in planner["thinning"].items())
+    draws = planner["shape"][0]
+    return (
+        f"The planner holds {draws} of the posterior's draws, and draws the law's error anew: its medians "
+        f"and ends of intervals differ from those of the plan above by a Monte Carlo error of at most {shares} (one "
+        f"standard deviation). Compute is 6 N D, serving 2 N a token. Prices are drawn too "
+        f"({planner['prices']})."
+    )
+
+
+def _policy(*scripts: str) -> str:
+    """A Content-Security-Policy that lets these scripts run, and nothing be loaded from anywhere."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _json(value: object) -> str:
+    """JSON that can stand in a script element: what could end the element, or a line of a script, is escaped."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

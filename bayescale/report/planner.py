@@ -1,0 +1,217 @@
+"""What the planner page computes with: draws of the expected outcome over compute and size, of noise, and of prices.
+
+The page gets one surface a draw, law and error together, on an even grid of log compute and of log size along the
+compute-optimal line, and finds the best size by itself: at any budget, under limits, and after serving has been paid.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.discrepancy import noise_scale
+from bayescale.ensembles import Posterior, compute_of, first_fit, members
+from bayescale.forecasting import MEASURED_HORIZON, forecast
+from bayescale.intervals import SAMPLE_DIMS, tail_probabilities
+from bayescale.planning.allocation import law_optimum, two_inputs
+from bayescale.planning.costs import Cost
+from bayescale.runs import Runs
+
+Array = NDArray[np.float64]
+
+DRAWS = 800
+"""Draws that a page holds: with all of them a page would be too large to send around."""
+
+_ROWS, _PER_DECADE = 36, 4
+"""Most budgets of the grid, and how many stand in a tenfold of compute unless that would be more."""
+_SIZES = 30
+_REACH = 3.0
+"""E-folds of N beyond the laws' own optima that the surfaces span."""
+_ABOVE = 10.0
+"""Compute that the surfaces span over the largest budget."""
+_LEVELS = 65535
+
+
+@dataclass(frozen=True, eq=False)
+class Surfaces:
+    """Expected outcomes on the link's scale over compute and size.
+
+    Attributes
+    ----------
+    log_compute : array, shape (row,)
+        Natural logarithm of the budgets (FLOP), evenly spaced.
+    start, slope, step : float
+        Size number j at a budget C has log N = start + slope log C + step j.
+    latent : array, shape (draw, row, size)
+        The law's mean with its error.
+    noise : array, shape (draw, row)
+        Noise of a new run, relative to ``noise_scale``.
+    noise_scale : array, shape (row, size)
+    """
+
+    log_compute: Array
+    start: float
+    slope: float
+    step: float
+    latent: Array
+    noise: Array
+    noise_scale: Array
+
+    @property
+    def log_sizes(self) -> Array:
+        """Natural logarithm of N at each row and size."""
+        return self.start + self.slope * self.log_compute[:, None] + self.step * np.arange(self.latent.shape[2])
+
+
+def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, seed: int = 0) -> Surfaces:
+    """Draw the surfaces of a fit over all budgets from the smallest run to ten times the largest budget.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+        Of laws in N and D; compute is 6 N D.
+    budgets : sequence of float
+        FLOP.
+    draws : int
+        The most draws to keep, evenly thinned.
+    seed : int
+        Of the law's error and the noise.
+
+    Raises
+    ------
+    LawError
+        If the law does not read N and D, or has no optimum at some budget.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> found = surfaces(fit("chinchilla", "chinchilla", discrepancy=False), [1e24], draws=100)
+    >>> found.latent.shape == (100, len(found.log_compute), 30)
+    True
+    """
+    first = first_fit(fit)
+    two_inputs(first.law)
+    log_compute = np.log(_grid(fit.runs, budgets))
+    optima = [np.log(law_optimum(each.law, each.parameters, np.exp(log_compute))) for each in members(fit).values()]
+    middle = np.median(np.vstack(optima), axis=0)
+    slope = float((middle[-1] - middle[0]) / np.ptp(log_compute))
+    low, high = np.quantile(np.vstack(optima) - slope * log_compute, [0.001, 0.999], axis=0)
+    start, stop = low.min() - _REACH, high.max() + _REACH
+    step = float((stop - start) / (_SIZES - 1))
+    log_n = start + slope * log_compute[:, None] + step * np.arange(_SIZES)
+    sizes = np.exp(log_n)
+    tokens = np.exp(log_compute)[:, None] / (6 * sizes)
+    drawn = forecast(fit, seed=seed, N=sizes.ravel(), D=tokens.ravel()).draws
+    thin = -(-drawn.sizes["chain"] * drawn.sizes["draw"] // draws)
+    latent, predictive = (
+        first.law.link.forward(np, drawn[name].to_numpy().reshape(-1, sizes.size)[::thin]).reshape(-1, *sizes.shape)
+        for name in ("latent", "predictive")
+    )
+    rows = np.arange(len(log_compute))
+    centre = np.abs(log_n - middle[:, None]).argmin(axis=1)
+    scale = np.ones_like(sizes) if first.basis is None else noise_scale({"N": sizes, "D": tokens})
+    noise = (predictive - latent)[:, rows, centre] / scale[rows, centre]
+    return Surfaces(log_compute, float(start), slope, step, latent, noise, scale)
+
+
+def planner_document(
+    fit: Posterior, budgets: Sequence[float], cost: Cost, best: xr.Dataset, *, mass: float, seed: int = 0
+) -> dict[str, Any]:
+    """Everything that the planner page needs, as JSON takes it; arrays as base64.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    budgets : sequence of float
+        FLOP; the page starts at the first.
+    cost : Cost
+        Its prices are drawn anew, one a draw of the posterior.
+    best : xarray.Dataset
+        :attr:`Optimum.draws` at the budgets, for the error of thinning.
+    mass : float
+        Of the intervals that the page starts with.
+    seed : int
+    """
+    law = first_fit(fit).law
+    found = surfaces(fit, budgets, seed=seed)
+    n = best.sizes["chain"] * best.sizes["draw"]
+    prices = replace(cost, draws=n, seed=seed).dollars_per_flop.to_numpy()
+    compute = run_compute(fit.runs)
+    low, span = found.latent.min(axis=0), np.maximum(np.ptp(found.latent, axis=0), 1e-12)
+    levels = np.round((found.latent - low) / span * _LEVELS)
+    shown = spread(compute, 500)
+    return {
+        "link": law.link.name,
+        "outcome": law.outcome,
+        "unit": law.outcome_unit,
+        "falls": law.falls,
+        "shape": list(found.latent.shape),
+        "log_compute": [float(found.log_compute[0]), float(found.log_compute[1] - found.log_compute[0])],
+        "sizes": [found.start, found.slope, found.step],
+        "low": packed(low, "<f4"),
+        "span": packed(span / _LEVELS, "<f4"),
+        "latent": packed(levels, "<u2"),
+        "noise": packed(found.noise, "<f4"),
+        "noise_scale": packed(found.noise_scale, "<f4"),
+        "dollars_per_flop": packed(prices[:: -(-n // DRAWS)], "<f8"),
+        "study": cost.study,
+        "accelerator": cost.accelerator.name,
+        "prices": f"{cost.accelerator.name}: {cost.accelerator.source}",
+        "runs": {"C": compute[shown].tolist(), "y": fit.runs.column(fit.outcome)[shown].tolist(), "n": len(compute)},
+        "largest": float(compute.max()),
+        "measured": MEASURED_HORIZON,
+        "thinning": thinning_error(best, DRAWS, mass),
+        "start": {"budget": float(budgets[0]), "mass": mass},
+    }
+
+
+def thinning_error(best: xr.Dataset, draws: int, mass: float) -> dict[str, float]:
+    """By how much thinning moves medians and ends of intervals, as a share: the largest over the budgets.
+
+    It is the standard deviation of such a quantile between the subsets that a posterior can be thinned to.
+
+    Parameters
+    ----------
+    best : xarray.Dataset
+        :attr:`Optimum.draws`.
+    draws : int
+        That are kept.
+    mass : float
+    """
+    found = {}
+    for name in ("N", "D", "loss"):
+        values = best[name].stack(sample=SAMPLE_DIMS).transpose("budget", "sample").to_numpy()
+        parts = max(1, -(-values.shape[1] // draws))
+        each = [np.quantile(values[:, i::parts], [*tail_probabilities(mass), 0.5], axis=1) for i in range(parts)]
+        found[name] = float(np.max(np.std(each, axis=0, ddof=1) / np.abs(np.mean(each, axis=0)))) if parts > 1 else 0.0
+    return found
+
+
+def run_compute(runs: Runs) -> Array:
+    """Training compute of each run (FLOP), shape (run,)."""
+    found = compute_of({name: runs.column(name) for name in ("N", "D", "C") if name in runs.frame})
+    assert found is not None  # of laws in N and D
+    return found
+
+
+def spread(values: Array, most: int) -> NDArray[np.intp]:
+    """Rows that are left when at most so many are to be shown: evenly spread over the order of a quantity."""
+    order = np.argsort(values, kind="stable")
+    return order if len(order) <= most else order[np.linspace(0, len(order) - 1, most).round().astype(int)]
+
+
+def packed(values: Array, kind: str) -> str:
+    """An array as base64 of its bytes in row order; ``kind`` is NumPy's name of the little-endian number type."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode("ascii")
+
+
+def _grid(runs: Runs, budgets: Sequence[float]) -> Array:
+    """Budgets (FLOP) of the surfaces, round ones where there are few."""
+    low = np.floor(np.log10(min(run_compute(runs).min(), *budgets)) * _PER_DECADE)
+    high = np.ceil(np.log10(_ABOVE * max(*budgets, run_compute(runs).max())) * _PER_DECADE)
+    n = int(min(high - low + 1, _ROWS))
+    return np.asarray(10 ** (np.linspace(low, high, n) / _PER_DECADE))
