@@ -9,6 +9,7 @@ from bayescale.errors import QuantityError
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 _PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKMBGT]?)\s*")
 _ALL_DRAWS = 0.995
+_SMALLEST, _LARGEST = 1e-30, 1e40
 _PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 
 
@@ -55,7 +56,7 @@ def parse_quantity(text: str) -> float:
 
 
 def check_positive(name: str, value: float) -> None:
-    """Check that a number is finite and above zero.
+    """Check that a number is above zero, and neither so large nor so small that nothing is counted in it.
 
     Raises
     ------
@@ -71,6 +72,8 @@ def check_positive(name: str, value: float) -> None:
     """
     if not (math.isfinite(value) and value > 0):
         raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+    if not _SMALLEST <= value <= _LARGEST:
+        raise QuantityError(f"{name} is {value:g}, but must lie between {_SMALLEST:g} and {_LARGEST:g}")
 
 
 def format_quantity(value: float, digits: int = 3) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayescale.errors import QuantityError
-from bayescale.quantities import format_quantity, parse_quantity
+from bayescale.quantities import check_positive, format_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,12 @@ def test_any_text_is_read_or_refused(text):
     except QuantityError:
         return
     assert math.isfinite(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "finite number above zero"), (float("nan"), "finite"), (1e41, "between"), (1e-31, "between")],
+)
+def test_numbers_that_count_nothing_are_refused(value, said):
+    with pytest.raises(QuantityError, match=said):
+        check_positive("price", value)
