@@ -141,10 +141,7 @@ def report_content(
     """What stands in the report; arguments as of :func:`write_report`."""
     check_given(given or {})
     checked_budgets(budgets)
-    best, refusal = _best(fit, budgets, seed)
-    planner = None
-    if best is not None and first_fit(fit).law.falls:
-        planner = planner_document(fit, budgets, cost or Cost(), best.draws, mass=ci_prob, seed=seed)
+    best, planner, refusal = _planned(fit, budgets, cost or Cost(), ci_prob, seed)
     adding = command or "bayescale report RUNS -o report.html"
     comparison = comparison_section(fit, budgets, best, compared, ci_prob, seed)
     backtest = backtest_section(backtested)
@@ -203,15 +200,20 @@ def render(content: Content) -> str:
     )
 
 
-def _best(fit: Posterior, budgets: Sequence[float], seed: int) -> tuple[Optimum | None, str]:
-    """The best runs, or why the law has none."""
-    law = first_fit(fit).law
+def _planned(
+    fit: Posterior, budgets: Sequence[float], cost: Cost, ci_prob: float, seed: int
+) -> tuple[Optimum | None, dict[str, Any] | None, str]:
+    """The best runs, what the planner computes with, and why either is missing."""
+    law, best = first_fit(fit).law, None
     if not {"N", "D"} <= set(law.input_names):
-        return None, f"law {law.name!r} reads {', '.join(law.input_names)}, and a plan needs a law of N and D"
+        return None, None, f"law {law.name!r} reads {', '.join(law.input_names)}, and a plan needs a law of N and D"
+    if not law.falls:
+        return None, None, f"higher values of {law.outcome} are better, and a plan looks for the lowest"
     try:
-        return optimum(fit, budgets, seed=seed), ""
+        best = optimum(fit, budgets, seed=seed)
+        return best, planner_document(fit, budgets, cost, best.draws, mass=ci_prob, seed=seed), ""
     except LawError as error:
-        return None, str(error)
+        return best, None, str(error)
 
 
 def _with_command(section: Section, missing: bool, command: str) -> Section:

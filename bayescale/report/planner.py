@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bayescale.discrepancy import noise_scale
 from bayescale.ensembles import Posterior, compute_of, first_fit, members
+from bayescale.errors import LawError
 from bayescale.forecasting import MEASURED_HORIZON, forecast
 from bayescale.intervals import SAMPLE_DIMS, tail_probabilities
 from bayescale.planning.allocation import law_optimum, two_inputs
@@ -31,6 +32,8 @@ _ROWS, _PER_DECADE = 36, 4
 _SIZES = 30
 _REACH = 3.0
 """E-folds of N beyond the laws' own optima that the surfaces span."""
+_WIDEST = 8.0
+"""E-folds of N about the median optimum within which optima are looked for, however little the runs say of them."""
 _ABOVE = 10.0
 """Compute that the surfaces span over the largest budget."""
 _LEVELS = 65535
@@ -84,7 +87,7 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
     Raises
     ------
     LawError
-        If the law does not read N and D, or has no optimum at some budget.
+        If the law does not read N and D, or has no optimum, or no finite mean, at some budget.
 
     Examples
     --------
@@ -99,7 +102,8 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
     optima = [np.log(law_optimum(each.law, each.parameters, np.exp(log_compute))) for each in members(fit).values()]
     middle = np.median(np.vstack(optima), axis=0)
     slope = float((middle[-1] - middle[0]) / np.ptp(log_compute))
-    low, high = np.quantile(np.vstack(optima) - slope * log_compute, [0.001, 0.999], axis=0)
+    beside = np.quantile(np.vstack(optima) - middle, [0.001, 0.999], axis=0).clip(-_WIDEST, _WIDEST)
+    low, high = beside + middle - slope * log_compute
     start, stop = low.min() - _REACH, high.max() + _REACH
     step = float((stop - start) / (_SIZES - 1))
     log_n = start + slope * log_compute[:, None] + step * np.arange(_SIZES)
@@ -111,6 +115,10 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
         first.law.link.forward(np, drawn[name].to_numpy().reshape(-1, sizes.size)[::thin]).reshape(-1, *sizes.shape)
         for name in ("latent", "predictive")
     )
+    if not (np.isfinite(latent).all() and np.isfinite(predictive).all()):
+        raise LawError(
+            f"law {first.law.name!r} is not finite at every size from the smallest run to ten times the budgets"
+        )
     rows = np.arange(len(log_compute))
     centre = np.abs(log_n - middle[:, None]).argmin(axis=1)
     scale = np.ones_like(sizes) if first.basis is None else noise_scale({"N": sizes, "D": tokens})

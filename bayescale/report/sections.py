@@ -62,9 +62,10 @@ def answer(fit: Posterior, best: Optimum | None, mass: float) -> tuple[str, ...]
 
 
 def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float) -> Section:
-    """The best run at each budget."""
+    """The best run at each budget, and why there is no planner, if there is none."""
+    said = (f"There is no planner: {refusal}.",) if refusal else ()
     if best is None:
-        return Section("plan", "Plan", (f"There is no planner: {refusal}.",))
+        return Section("plan", "Plan", said)
     units = {**UNITS, "loss": first_fit(fit).law.outcome_unit}
     outcome = first_fit(fit).law.outcome
     points = [best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"])]
@@ -81,7 +82,7 @@ def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float
         rows,
         "The loss is that of a run at the optimum, noise included; N* and D* take the law's own error into account.",
     )
-    return Section("plan", "Plan", (), (), (table,))
+    return Section("plan", "Plan", said, (), (table,))
 
 
 def data_section(fit: Posterior) -> Section:

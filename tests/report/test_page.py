@@ -190,6 +190,18 @@ def test_a_law_of_other_inputs_gives_a_report_without_a_plan(own_law, tmp_path):
     assert "unit" not in content.answer[0]
 
 
+def test_a_law_that_ends_within_the_planners_budgets_keeps_its_plan(chinchilla_fit, monkeypatch):
+    def fails(*arguments, **options):
+        raise LawError("law 'x' has no compute-optimal N at 1e+27 FLOP")
+
+    monkeypatch.setattr(page_module, "planner_document", fails)
+    content = report_content(chinchilla_fit, budgets=[1e23])
+    (plan,) = (part for part in content.sections if part.name == "plan")
+    assert plan.paragraphs == ("There is no planner: law 'x' has no compute-optimal N at 1e+27 FLOP.",)
+    assert len(plan.tables) == 1
+    assert content.planner is None
+
+
 def test_draws_that_are_not_certified_are_told_first(chinchilla_fit, tmp_path):
     doubtful = replace(chinchilla_fit, diagnostics=replace(chinchilla_fit.diagnostics, certified=False))
     page = write_report(doubtful, tmp_path / "r.html", budgets=[1e23]).read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """What the planner page is given: surfaces that hold the posterior's own optima, and the error of thinning."""
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,12 @@ def test_a_budget_far_away_makes_the_grid_coarser_but_not_larger(chinchilla_fit)
     far = surfaces(chinchilla_fit, [1e40], draws=10)
     assert len(far.log_compute) == 36
     assert np.exp(far.log_compute[-1]) == pytest.approx(1e41, rel=1e-9)
+
+
+def test_optima_that_the_runs_leave_open_do_not_make_the_grid_endlessly_coarse(few_fit):
+    wild = replace(few_fit)
+    wild.parameters["A"] = np.where(np.arange(4000) < 40, 1e15, 1.0) * few_fit.parameters["A"]
+    assert surfaces(wild, [1e23], draws=50).step < 1.0
 
 
 def test_thinning_error_is_the_spread_between_subsets(chinchilla_fit):
