@@ -236,6 +236,13 @@ class Conditional[P: Process | Separate]:
 
     def draw(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the error at points, one function per draw, shape (draw, point)."""
+        from threadpoolctl import threadpool_limits
+
+        # Threads fight over matrices of this size wherever something else runs, and then take several times as long.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._drawn(log_inputs, rng)
+
+    def _drawn(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
         coefficients = self.means + np.sqrt(self.variances) * rng.standard_normal(self.means.shape)
         variance, axes = np.linalg.eigh(self._left_over(log_inputs))
         root = axes * np.sqrt(np.maximum(variance, 0.0))
