@@ -35,7 +35,7 @@ def comparison_section(
         if best is not None:
             found.append(_optima_by_law(fit, budgets, mass, seed))
     else:
-        paragraphs.append("One law was fitted: what others say of these runs is not in this report.")
+        paragraphs.append("The answer rests on one law.")
     tables: tuple[Table, ...] = ()
     if compared is None:
         paragraphs.append(
