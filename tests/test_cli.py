@@ -247,7 +247,7 @@ BAD_INPUT = {
     "free hours": (["cost", "--flop", "1e24", "--price", "0"], "not above zero"),
     "a study that costs all": (["cost", "--dollars", "1M", "--study", "2M"], "do not pay for the study"),
     "rents with energy": (["cost", "--flop", "1e24", "--own"], "rents include energy"),
-    "an infinite overhead": (["cost", "--flop", "1e24", "--overhead", "inf"], "overhead is inf"),
+    "an infinite overhead": (["cost", "--flop", "1e24", "--overhead", "inf"], "inf is not in the range 0<=x<=100"),
     "pooling of a saved fit": (["fit", "a.nc", "--law", "tied", "--pool", "E"], "not a saved fit"),
     "one-sided accuracy": (
         ["fit", "pythia:arc_easy", "--law", "sigmoid_accuracy", "--noise", "one_sided", "--no-discrepancy"],

@@ -69,9 +69,9 @@ def data_limited(
     Examples
     --------
     >>> from bayescale import fit
-    >>> answer = data_limited(fit("chinchilla", "chinchilla", discrepancy=False), 5.76e23, 1e12)
+    >>> answer = data_limited(fit("chinchilla", "chinchilla", discrepancy=False), 5.76e23, 5e11)
     >>> float(answer.draws["D"].median())
-    1000000000000.0
+    500000000000.0
     >>> bool((answer.draws["worth"] > 0).all())
     True
     """
