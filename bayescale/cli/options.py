@@ -90,6 +90,16 @@ class Share(click.ParamType[float]):
 
 MASS = Share("for a 90 % interval give 0.9")
 
+BUDGETS = click.option(
+    "--budget",
+    "budgets",
+    type=Quantity(),
+    multiple=True,
+    default=("5.76e23", "1e26"),
+    show_default=True,
+    help="Training FLOP; repeat it for more.",
+)
+
 COLUMNS = click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
 
 SEED = click.option(

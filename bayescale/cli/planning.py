@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.cli.options import (
+    BUDGETS,
     COST_NAMES,
     INTERVAL,
     JSON,
@@ -44,22 +45,13 @@ if TYPE_CHECKING:
     from bayescale.planning.costs import Cost
 
 
-DEFAULT_BUDGETS = ("5.76e23", "1e26")
 _NORMAL_95 = 1.6448536
 """Standard normal quantile at 0.95."""
 
 
 @click.command(epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option(
-    "--budget",
-    "budgets",
-    type=Quantity(),
-    multiple=True,
-    default=DEFAULT_BUDGETS,
-    show_default=True,
-    help="Training FLOP; repeat it for more.",
-)
+@BUDGETS
 @click.option("--robust", is_flag=True, help="The size of least expected regret, and the range that is as good.")
 @click.option(
     "--dollars", type=Quantity(), multiple=True, help="Money instead, at uncertain prices; repeat it for more."

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.cli.options import (
+    BUDGETS,
     COST_NAMES,
     DEFAULT_LAW,
     SOURCE_HELP,
-    Quantity,
     command_line,
     cost_options,
     forecast_options,
 )
-from bayescale.cli.planning import DEFAULT_BUDGETS
 from bayescale.cli.printing import leave, print_lines, progress
 from bayescale.cli.sources import asked_of, cost_of, fitted_from, runs_from
 
@@ -31,15 +30,7 @@ _COMPARED = ("chinchilla", "tied", "skaling")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
 )
-@click.option(
-    "--budget",
-    "budgets",
-    type=Quantity(),
-    multiple=True,
-    default=DEFAULT_BUDGETS,
-    show_default=True,
-    help="Training FLOP; repeat it for more.",
-)
+@BUDGETS
 @click.option("--backtest", "with_backtest", is_flag=True, help="Also hide the larger runs and predict them (minutes).")
 @click.option("--compare", "with_comparison", is_flag=True, help="Also compare laws on these runs (minutes).")
 @click.option(

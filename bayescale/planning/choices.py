@@ -26,7 +26,7 @@ FLAT = 0.005
 _SIZES = 240
 _REACH = 2.0
 """E-folds of N beyond the draws' own optima within which sizes are weighed."""
-_UNITS = {"regret": "nats/token", "regret_plug_in": "nats/token"}
+_REGRETS = ("regret", "regret_plug_in")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Choice:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per budget and regret: median and equal-tailed interval, with the unit."""
-        units = {name: self.draws[name].attrs["units"] for name in _UNITS}
+        units = {name: self.draws[name].attrs["units"] for name in _REGRETS}
         return quantity_table(self.draws, units, "C", ci_prob)
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Choice:
             np.stack([first_fit(fit).in_chains(found[name]) for _, found in each], axis=-1),
             {"units": law.outcome_unit},
         )
-        for name in _UNITS
+        for name in _REGRETS
     }
     return Choice(
         sizes=xr.Dataset(sizes, coords=coords),

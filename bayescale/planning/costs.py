@@ -237,6 +237,10 @@ class Cost:
         """Useful FLOP of energy, all-in, shape (draw,)."""
         return np.asarray(self.flop_per_hour * WATTS_PER_MEGAWATT / self.inputs()["power"])
 
+    def paired(self, draws: int, seed: int) -> "Cost":
+        """The same inputs, drawn once for each draw of a posterior."""
+        return replace(self, draws=draws, seed=seed)
+
     def with_given(self, **inputs: Any) -> "Cost":
         """The same with some inputs replaced, those that are None left as they are."""
         return replace(self, **{name: value for name, value in inputs.items() if value is not None})

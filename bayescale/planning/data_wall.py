@@ -81,7 +81,7 @@ def data_limited(
             check_positive(name, value)
     two_inputs(first.law, {"U": unique} if "U" in first.law.input_names else {})
     budgets = checked_budgets(C)
-    prices = (cost or Cost()).with_given(draws=len(first.parameters["sigma"]), seed=seed).dollars_per_flop.to_numpy()
+    prices = (cost or Cost()).paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
     each = {name: _draws(member, budgets, unique, prices, seed) for name, member in members(fit).items()}
     draws = joined(fit, each, reach_of(first, {"C": budgets}), seed).swap_dims(budget="C")
     sure = {}

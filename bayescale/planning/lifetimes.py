@@ -101,7 +101,7 @@ class TrainAndServe:
 
     Parameters
     ----------
-    served : float
+    served : float or array
         Tokens served in the model's lifetime.
     serving_price : float
         Of a FLOP of serving over that of one of training.
@@ -112,7 +112,7 @@ class TrainAndServe:
     4.6e+21
     """
 
-    served: float
+    served: float | Array
     serving_price: float = 1.0
 
     def __call__(self, N: Array, D: Array) -> Array:
@@ -208,10 +208,9 @@ def _within_budget(fit: Fit, budget: Array, demand: Array, serving_price: float,
     if len(demand) > 1:
         places = np.log(demand[:, 0])
         log_n, error = (interpolated(np.log(grid), values, places)[:, None] for values in (log_n, error))
-    afforded = TrainAndServe(1.0, serving_price).largest(budget / demand)
-    n = np.minimum(np.exp(log_n), afforded)
-    serving = SERVING_FLOP * serving_price * n * demand
-    d = np.maximum(budget - serving, _NOTHING * budget) / (TRAINING_FLOP * n)
+    rule = TrainAndServe(demand, serving_price)
+    n = np.minimum(np.exp(log_n), rule.largest(budget))
+    serving, d = rule.serving(n), rule.tokens(budget, n)
     values = {
         "N": (n, "parameters"),
         "D": (d, "tokens"),

@@ -86,7 +86,7 @@ def next_dollar(
         raise QuantityError(
             "a law of unique tokens weighs more data too: give the token_price, dollars per fresh token"
         )
-    price = (cost or Cost()).with_given(draws=len(first.parameters["sigma"]), seed=seed).dollars_per_flop.to_numpy()
+    price = (cost or Cost()).paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
     runs = _runs(N, D, U, dollars, price, token_price or 0.0)
     middle = np.array([np.median(six_nd(run["N"], run["D"])) for run in runs.values()])
     reach = np.full(len(runs), reach_of(first, {"C": middle}).max())

@@ -1,7 +1,7 @@
 """The compute-optimal run for money: what dollars buy is as uncertain as prices, and that reaches N*, D* and loss."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -79,7 +79,7 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
     """
     two_inputs(first_fit(fit).law)
     n = len(next(iter(first_fit(fit).parameters.values())))
-    bought = replace(cost or Cost(), draws=n, seed=seed).compute(dollars)
+    bought = (cost or Cost()).paired(n, seed).compute(dollars)
     places = [f"for {format_quantity(each)} dollars" for each in bought["dollars"].to_numpy()]
     draws, warnings = optimum_at(fit, bought, places, seed=seed)
     return Spending(draws, warnings)

@@ -273,7 +273,7 @@ def _overheads(fit: Fit, budget: Array, multiples: Array) -> xr.Dataset:
 
 def _dollars_per_flop(fit: Fit, cost: Cost, seed: int) -> xr.DataArray:
     """A price for each draw of a posterior."""
-    price = cost.with_given(draws=len(fit.parameters["sigma"]), seed=seed).dollars_per_flop.to_numpy()
+    price = cost.paired(len(fit.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
     return xr.DataArray(fit.in_chains(price), dims=SAMPLE_DIMS, coords=fit.sample_coords)
 
 

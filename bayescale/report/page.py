@@ -105,21 +105,17 @@ def write_report(
     """
     path = Path(path)
     check_output(path, ENDINGS)
-    from threadpoolctl import threadpool_limits
-
-    # Threads of the linear algebra fight each other where other work runs, and make drawing errors many times slower.
-    with threadpool_limits(limits=1, user_api="blas"):
-        content = report_content(
-            fit,
-            budgets=budgets,
-            ci_prob=ci_prob,
-            seed=seed,
-            cost=cost,
-            given=given,
-            backtested=backtested,
-            compared=compared,
-            command=command,
-        )
+    content = report_content(
+        fit,
+        budgets=budgets,
+        ci_prob=ci_prob,
+        seed=seed,
+        cost=cost,
+        given=given,
+        backtested=backtested,
+        compared=compared,
+        command=command,
+    )
     page = render(content)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")

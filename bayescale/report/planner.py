@@ -6,7 +6,7 @@ compute-optimal line, and finds the best size by itself: at any budget, under li
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -147,7 +147,7 @@ def planner_document(
     law = first_fit(fit).law
     found = surfaces(fit, budgets, seed=seed)
     n = best.sizes["chain"] * best.sizes["draw"]
-    prices = replace(cost, draws=n, seed=seed).dollars_per_flop.to_numpy()
+    prices = cost.paired(n, seed).dollars_per_flop.to_numpy()
     compute = run_compute(fit.runs)
     low, span = found.latent.min(axis=0), np.maximum(np.ptp(found.latent, axis=0), 1e-12)
     levels = np.round((found.latent - low) / span * _LEVELS)
