@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bayescale.links import IDENTITY as IDENTITY
     from bayescale.links import LOG as LOG
     from bayescale.links import LOGIT as LOGIT
+    from bayescale.parallel import backend as backend
     from bayescale.planning.allocation import Optimum as Optimum
     from bayescale.planning.allocation import optimum as optimum
     from bayescale.planning.answers import Answer as Answer
@@ -98,6 +99,7 @@ _HOME = {
     "Runs": "runs",
     "WhichLaw": "planning.design",
     "attainable": "planning.attainable",
+    "backend": "parallel",
     "backtest": "backtesting",
     "candidate_grid": "planning.design",
     "compare": "comparison",

@@ -3,7 +3,7 @@
 The splits are those of :mod:`bayescale.splitting`, their ceilings pooled. Scores are on the log outcome.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from bayescale.fitting import fit_law
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
+from bayescale.parallel import fingerprint, run_tasks
 from bayescale.predictive import Predicted
 from bayescale.runs import Runs
-from bayescale.splitting import HORIZONS, run_size, splits
+from bayescale.splitting import HORIZONS, Split, run_size, splits
 from bayescale.stacking import AnyLaw, chosen_laws, fit, named_laws, several
 
 Array = NDArray[np.float64]
@@ -77,7 +78,7 @@ def backtest(
     discrepancy: bool = True,
     engine: Engine = "importance",
     seed: int = 0,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     cache: str | Path | None = None,
     baselines: bool = True,
     progress: bool = False,
@@ -95,8 +96,8 @@ def backtest(
     horizons : sequence of float
     noise, discrepancy, engine, seed
         As for :func:`bayescale.fit`.
-    n_jobs : int
-        Processes; a ``joblib.parallel_config`` around the call sends the work elsewhere.
+    n_jobs : int, optional
+        Processes, one by default; :func:`bayescale.backend` around the call sends the work to a cluster.
     cache : path, optional
         Folder in which finished splits are kept, so that a stopped back-test resumes; laws are then given by name.
     baselines : bool
@@ -113,21 +114,25 @@ def backtest(
     RunsError, LawError, CatalogError
         As for :func:`bayescale.fit`, and if no split leaves enough runs.
     """
-    from joblib import Memory, Parallel, delayed
-
     laws, table = chosen_laws(law, runs)
     found = splits(table, horizons, run_size(laws[0], table))
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     beside = baselines and set(laws[0].input_names) == {"N", "D"}
-    score = Memory(None if cache is None else str(cache), verbose=0).cache(_score_split, ignore=["law"])
-    identity = () if cache is None else (_name(law), *_hashes(law, laws), table.data_hash)
-    tasks = [delayed(score)(law, identity, table.take(s.train), table.take(s.test), options, beside) for s in found]
-    finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    hashes = None if cache is None else law_hashes(named_laws(law, laws))
+    identity = None if hashes is None else (_name(law), hashes, table.data_hash, options, beside)
+    tasks = {
+        _key(identity, place, split): (law, table.take(split.train), table.take(split.test), options, beside)
+        for place, split in enumerate(found)
+    }
+    keep = None if cache is None else Path(cache) / "backtests.jsonl"
+    finished = run_tasks(_score_split, tasks, jobs=n_jobs, keep=keep, label="splits", progress=progress)
     blocks = [
-        block.assign(
-            horizon=split.horizon, ceiling=split.ceiling, row=np.tile(split.test, len(block) // len(split.test))
+        pd.DataFrame(columns).assign(
+            horizon=split.horizon,
+            ceiling=split.ceiling,
+            row=np.tile(split.test, len(columns["method"]) // len(split.test)),
         )
-        for split, block in zip(found, _shown(finished, len(found), progress), strict=True)
+        for split, columns in zip(found, finished.values(), strict=True)
     ]
     sizes: dict[float, list[int]] = {}
     for split in found:
@@ -141,15 +146,21 @@ def backtest(
     )
 
 
+def _key(identity: tuple[Any, ...] | None, place: int, split: Split) -> str:
+    """What names a split among kept ones, or by its place if none are kept."""
+    if identity is None:
+        return str(place)
+    return fingerprint("backtest", *identity, split.train.tolist(), split.test.tolist())
+
+
 def _score_split(
     law: AnyLaw | Sequence[AnyLaw],
-    identity: tuple[str, ...],
     train: Runs,
     test: Runs,
     options: dict[str, Any],
     baselines: bool,
-) -> pd.DataFrame:
-    """Scores of one split's hidden runs under every method; ``identity`` keys the cache."""
+) -> dict[str, list[Any]]:
+    """Columns of one split's scores: of its hidden runs under every method."""
     seed = options["seed"]
     fitted = fit(law, train, **options)
     own, observed = predicted_runs(fitted, test, seed=seed)
@@ -164,7 +175,7 @@ def _score_split(
     rng = np.random.default_rng(seed)
     outside = {f"outside_{name}": _outside(train, test, name) for name in _DISTANCES if name in test.frame}
     tables = [scores_of(p, observed, rng).assign(method=name, **outside) for name, p in methods.items()]
-    return pd.concat(tables, ignore_index=True)
+    return {str(name): column.tolist() for name, column in pd.concat(tables, ignore_index=True).items()}
 
 
 def scores_of(forecast: Predicted, observed: Array, rng: np.random.Generator) -> pd.DataFrame:
@@ -214,20 +225,15 @@ def _name(law: AnyLaw | Sequence[AnyLaw]) -> str:
     return ENSEMBLE if several(law) else catalog.load_law(law).name
 
 
-def _hashes(law: AnyLaw | Sequence[AnyLaw], laws: Sequence[Law]) -> list[str]:
-    """What the code of laws amounts to, so that finished splits of other code are not taken for theirs."""
-    given = named_laws(law, laws)
-    named = [each for each in given if not isinstance(each, Law)]
-    if len(named) < len(given):
-        raise LawError("finished splits are kept under the code of a law: name it, or give its file, for a cache")
+def law_hashes(laws: Sequence[AnyLaw]) -> list[str]:
+    """What the code of laws amounts to, so that what other code found is not taken for theirs.
+
+    Raises
+    ------
+    LawError
+        If one is an object, whose code cannot be read.
+    """
+    named = [each for each in laws if not isinstance(each, Law)]
+    if len(named) < len(laws):
+        raise LawError("what was found is kept under the code of a law: name it, or give its file, for a cache")
     return [catalog.law_source_hash(each) for each in named]
-
-
-def _shown(items: Iterator[pd.DataFrame], total: int, progress: bool) -> Iterator[pd.DataFrame]:
-    if not progress:
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, total=total, description="splits", console=Console(stderr=True))

@@ -6,18 +6,22 @@ says (Talts et al. 2018, arXiv:1804.06788).
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from bayescale.catalog import law_source_hash, load_law
 from bayescale.errors import RunsError
-from bayescale.fitting import fit_law
-from bayescale.inference import Diagnostics
+from bayescale.inference import Engine, infer
 from bayescale.law import Law
-from bayescale.noise import Noise
+from bayescale.noise import Noise, noise_by_name
 from bayescale.observations import link_standard_error
+from bayescale.parallel import fingerprint, run_tasks
 from bayescale.runs import Runs, law_inputs
 
 Array = NDArray[np.float64]
@@ -25,7 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Replicate:
-    """One simulated table of runs, fitted.
+    """One simulated table of runs, and its posterior.
 
     Attributes
     ----------
@@ -34,16 +38,44 @@ class Replicate:
         them, 1 above.
     engine : str
         Sampler that made the draws: ``nuts`` where importance sampling fell back to it.
-    diagnostics : Diagnostics
+    certified : bool
+        Whether the draws can stand for the posterior.
+    pareto_k : float or None
+        Of the importance weights.
+    ess_min : float
+        Effective draws of the worst parameter.
     cpu_seconds : float
-        Of the fit.
     """
 
     parameters: dict[str, float]
     ranks: dict[str, float]
     engine: str
-    diagnostics: Diagnostics
+    certified: bool
+    pareto_k: float | None
+    ess_min: float
     cpu_seconds: float
+
+
+def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
+    """A table of runs whose outcomes mean nothing, to be simulated.
+
+    Parameters
+    ----------
+    law : Law
+    inputs : pandas.DataFrame
+        Holds the law's inputs, and its settings where they have no default; other columns are left out.
+
+    Examples
+    --------
+    >>> from bayescale.catalog import load_law
+    >>> from bayescale.designs import example_inputs
+    >>> law = load_law("tied")
+    >>> design_of(law, example_inputs(law)).frame.columns.to_list()
+    ['N', 'D', 'loss']
+    """
+    read = [item.name for item in (*law.inputs, *law.settings) if item.name in inputs]
+    frame = inputs[read].assign(**{law.outcome: 0.5})
+    return Runs.from_frame(frame, source="design", outcome=law.outcome, domain=law.link.domain)
 
 
 def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float], seed: int) -> Runs:
@@ -86,42 +118,81 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     return Runs.from_frame(frame, source=source, outcome=law.outcome, domain=law.link.domain)
 
 
-def recover(law: Law, runs: Runs, noise: Noise, *, replicates: int, seed: int = 0) -> Iterator[Replicate]:
-    """Simulate runs from the prior and fit them, again and again.
+def recover(
+    law: str | Path | Law,
+    runs: Runs,
+    noise: Noise,
+    *,
+    replicates: int,
+    engine: Engine = "importance",
+    seed: int = 0,
+    draws: int = 1000,
+    jobs: int | None = None,
+    keep: str | Path | None = None,
+    progress: bool = False,
+) -> list[Replicate]:
+    """Simulate runs from the prior and fit them with the law taken as true, again and again.
 
     Simulated tables that cannot be used are left out. Their number is small, and since the choice rests on the outcomes
     alone, the ranks of the others stay uniform.
 
     Parameters
     ----------
-    law : Law
+    law : str, path or Law
+        By name where ``keep`` is given or the work is sent to other processes.
     runs : Runs
         The design of every simulated table.
     noise : Noise
     replicates : int
-        Number of tables.
+        Number of tables; the first of many are the same as those of few.
+    engine : {"importance", "nuts"}
     seed : int
+    draws : int
+        Of each of four chains.
+    jobs, keep, progress
+        As for :func:`bayescale.parallel.run_tasks`.
 
-    Yields
-    ------
-    Replicate
+    Returns
+    -------
+    list of Replicate
     """
-    truths = _prior_draws(law, runs, noise, replicates, seed)
+    loaded = law if isinstance(law, Law) else load_law(law)
+    truths = _prior_draws(loaded, runs, noise, replicates, seed)
     seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
-    for truth, (simulation_seed, fit_seed) in zip(truths, seeds, strict=True):
-        try:
-            simulated = simulate(law, runs, noise, truth, simulation_seed)
-        except RunsError:
-            continue
-        start = time.process_time()
-        fitted = fit_law(law, simulated, noise=noise.name, discrepancy=False, seed=fit_seed)
-        yield Replicate(
-            parameters=truth,
-            ranks={name: rank(value, fitted.parameters[name]) for name, value in truth.items()},
-            engine=fitted.record.engine,
-            diagnostics=fitted.diagnostics,
-            cpu_seconds=time.process_time() - start,
+    source = loaded.name if isinstance(law, Law) else law_source_hash(law)
+    tasks = {
+        fingerprint("recover", source, runs.data_hash, noise.name, engine, draws, truth, pair): (
+            *(law, runs, noise.name, engine, draws),
+            *(truth, *pair),
         )
+        for truth, pair in zip(truths, seeds, strict=True)
+    }
+    found = run_tasks(_replicate, tasks, jobs=jobs, keep=keep, label="simulated tables", progress=progress)
+    return [Replicate(**each) for each in found.values() if each is not None]
+
+
+def _replicate(
+    law: str | Path | Law,
+    runs: Runs,
+    noise: str,
+    engine: Engine,
+    draws: int,
+    truth: dict[str, float],
+    simulation_seed: int,
+    fit_seed: int,
+) -> dict[str, Any] | None:
+    """One replicate; None where the simulated table cannot be used."""
+    loaded, scatter = law if isinstance(law, Law) else load_law(law), noise_by_name(noise)
+    try:
+        simulated = simulate(loaded, runs, scatter, truth, simulation_seed)
+    except RunsError:
+        return None
+    start = time.process_time()
+    sampled = infer(loaded, simulated, scatter, False, engine, draws, 4, fit_seed, many=True)
+    cpu_seconds = time.process_time() - start
+    ranks = {name: rank(value, sampled.posterior[name].reshape(-1)) for name, value in truth.items()}
+    found = sampled.diagnostics
+    return asdict(Replicate(truth, ranks, sampled.engine, found.certified, found.pareto_k, found.ess_min, cpu_seconds))
 
 
 def rank(value: float, draws: Array) -> float:

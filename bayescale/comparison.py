@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.backtesting import backtest
+from bayescale.backtesting import backtest, law_hashes
 from bayescale.errors import LawError, RunsError
-from bayescale.fitting import Fit, as_runs, fit_law, with_log_likelihood
+from bayescale.fitting import as_runs, fit_law, with_log_likelihood
 from bayescale.forecasting import predicted_runs
 from bayescale.law import Law
+from bayescale.parallel import fingerprint, run_tasks
 from bayescale.runs import Runs
 from bayescale.splitting import HORIZONS
 from bayescale.stacking import stacking_weights
@@ -63,7 +64,8 @@ def compare(
     noise: str = "student_t",
     discrepancy: bool = True,
     seed: int = 0,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
+    cache: str | Path | None = None,
     progress: bool = False,
 ) -> Comparison:
     """Compare laws on the same runs; they are ranked by the log score of hidden larger runs.
@@ -76,7 +78,7 @@ def compare(
     laws : sequence of str, path or Law
         At least two, of the same outcome.
     runs : str, path, DataFrame or Runs
-    horizons, noise, discrepancy, seed, n_jobs, progress
+    horizons, noise, discrepancy, seed, n_jobs, cache, progress
         As for :func:`bayescale.backtest`.
 
     Returns
@@ -99,41 +101,60 @@ def compare(
         raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
     table = as_runs(runs, resolved[0])
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
-    fits = {law.name: with_log_likelihood(fit_law(law, table, **options)) for law in resolved}
-    loo = {name: _leave_one_out(fitted, table, options) for name, fitted in fits.items()}
-    doubts = [f"{name}: {text}" for name, fitted in fits.items() for text in fitted.warnings]
+    hashes = None if cache is None else law_hashes(laws)
+    tasks = {
+        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, options): (
+            laws[i],
+            table,
+            options,
+        )
+        for i, law in enumerate(resolved)
+    }
+    keep = None if cache is None else Path(cache) / "comparisons.jsonl"
+    each = run_tasks(_inside, tasks, jobs=n_jobs, keep=keep, label="laws", progress=progress)
+    found = dict(zip(names, each.values(), strict=True))
+    doubts = [f"{name}: {text}" for name, inside in found.items() for text in inside["warnings"]]
+    study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress, **options}
     try:
-        scores = {law.name: _horizon_scores(law, table, horizons, options, n_jobs, progress) for law in resolved}
+        scores = {name: _horizon_scores(law, table, study) for name, law in zip(names, laws, strict=True)}
     except RunsError as error:
         scores = {}
         doubts.append(f"ranked by leave-one-out density only: {error}")
-    pointwise = pd.DataFrame({name: values for name, (values, _) in loo.items()})
-    rows = [_row(name, fits[name], loo[name], scores.get(name, {})) for name in names]
+    pointwise = pd.DataFrame({name: inside["leave_one_out"] for name, inside in found.items()})
+    rows = [_row(name, found[name], scores.get(name, {})) for name in names]
     ranked = _ranked(pd.DataFrame(rows).assign(weight_stacking=stacking_weights(pointwise.to_numpy())), pointwise)
     return Comparison(table=ranked, horizon_elpd=scores, pointwise=pointwise, warnings=tuple(doubts))
 
 
-def _leave_one_out(fitted: Fit, runs: Runs, options: dict[str, Any]) -> tuple[Array, Any]:
-    """Leave-one-out log density of each run, by PSIS or, where that is unreliable, by an exact refit."""
+def _inside(law: str | Path | Law, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
+    """What a law's fit to all runs tells: their leave-one-out log density, evidence and doubts.
+
+    The density is that of PSIS or, where that is unreliable, of an exact refit.
+    """
     import arviz as az
 
+    fitted = with_log_likelihood(fit_law(law, runs, **options))
     with warnings.catch_warnings():
         # It warns of the high k-hats that are mended below.
         warnings.simplefilter("ignore", UserWarning)
         found = az.loo(fitted.tree, pointwise=True)
     values = found.elpd_i.to_numpy().copy()
     for i in np.flatnonzero(found.pareto_k.to_numpy() > GOOD_K):
-        kept = np.delete(np.arange(len(runs)), i)
-        refit = fit_law(fitted.law, runs.take(kept), **options)
+        others = np.delete(np.arange(len(runs)), i)
+        refit = fit_law(law, runs.take(others), **options)
         forecast, observed = predicted_runs(refit, runs.take(np.array([i])))
         values[i] = forecast.log_density(observed)[0]
-    return values, found
+    return {
+        "leave_one_out": values.tolist(),
+        "p_loo": float(found.p),
+        "max_pareto_k": float(found.pareto_k.max()),
+        "log_evidence": fitted.diagnostics.log_evidence,
+        "warnings": list(fitted.warnings),
+    }
 
 
-def _horizon_scores(
-    law: Law, runs: Runs, horizons: Sequence[float], options: dict[str, Any], n_jobs: int, progress: bool
-) -> dict[float, float]:
-    measured = backtest(law, runs, horizons=horizons, n_jobs=n_jobs, progress=progress, baselines=False, **options)
+def _horizon_scores(law: str | Path | Law, runs: Runs, study: dict[str, Any]) -> dict[float, float]:
+    measured = backtest(law, runs, baselines=False, **study)
     hidden = measured.scores["row"].nunique()
     if hidden < LEAST_HIDDEN_RUNS:
         raise RunsError(f"{runs.source}: only {hidden} of its runs can be hidden in a back-test")
@@ -141,15 +162,15 @@ def _horizon_scores(
     return {float(str(horizon)): float(value) for horizon, value in means.items()}
 
 
-def _row(name: str, fitted: Fit, loo: tuple[Array, Any], scores: dict[float, float]) -> dict[str, Any]:
-    values, found = loo
+def _row(name: str, inside: dict[str, Any], scores: dict[float, float]) -> dict[str, Any]:
+    values = np.array(inside["leave_one_out"])
     return {
         "law": name,
         "elpd_loo": float(values.sum()),
         "se": float(np.sqrt(len(values)) * values.std()),
-        "p_loo": float(found.p),
-        "max_pareto_k": float(found.pareto_k.max()),
-        "log_evidence": fitted.diagnostics.log_evidence,
+        "p_loo": inside["p_loo"],
+        "max_pareto_k": inside["max_pareto_k"],
+        "log_evidence": inside["log_evidence"],
         "horizon_score": float(np.mean(list(scores.values()))) if scores else None,
     }
 

@@ -10,6 +10,7 @@
     ├── SamplingError (RuntimeError) a posterior that cannot be sampled at all
     ├── FitFileError (ValueError)    a saved fit that cannot be read or trusted
     ├── LimitsError (ValueError)     a file of limits to training that cannot be used
+    ├── BackendError (RuntimeError)  a cluster that many fits cannot be sent to
     └── OutputError (OSError)        a file that cannot be written
 
 Every message names the thing, its value, and what would be right. The command line turns each of them into one line
@@ -57,6 +58,10 @@ class FitFileError(BayescaleError, ValueError):
 
 class LimitsError(BayescaleError, ValueError):
     """A file of limits to training that cannot be read, or whose numbers contradict themselves."""
+
+
+class BackendError(BayescaleError, RuntimeError):
+    """A cluster that cannot be reached, or whose workers are lost."""
 
 
 class OutputError(BayescaleError, OSError):

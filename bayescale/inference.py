@@ -5,7 +5,7 @@ after another.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
     from bayescale.sampling.logdensity import LogDensity
+    from bayescale.sampling.nuts import CompiledNuts
 
 Array = NDArray[np.float64]
 Engine = Literal["importance", "nuts"]
@@ -76,11 +77,14 @@ class Compiled:
     law : Law
     noise : Noise
     discrepancy : bool
+    many : bool
+        Whether NUTS, too, is compiled once for many tables, which takes longer than for one.
     """
 
-    def __init__(self, law: Law, noise: Noise, discrepancy: bool) -> None:
-        self._law, self._noise, self._discrepancy = law, noise, discrepancy
+    def __init__(self, law: Law, noise: Noise, discrepancy: bool, *, many: bool = False) -> None:
+        self._law, self._noise, self._discrepancy, self._many = law, noise, discrepancy, many
         self._model: pm.Model | None = None
+        self._compiled_nuts: CompiledNuts | None = None
         self._prior: dict[int, Array] = {}
         self._lock = Lock()
 
@@ -98,10 +102,20 @@ class Compiled:
             if basis is not None:
                 basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
             if certify:
-                sampled = _sample(model, density, coordinates, engine, draws, chains, seed)
+                nuts = functools.partial(_sample_nuts, model, density, draws, chains, seed, self._nuts)
+                sampled = _sample(density, coordinates, engine, draws, chains, seed, nuts)
             else:
                 sampled = _sample_importance(density, coordinates, draws, chains, seed, certify=False)
         return replace(sampled, prior=prior, basis=basis)
+
+    def _nuts(self) -> "CompiledNuts | None":
+        """What NUTS uses again for the next table, if there are many."""
+        from bayescale.sampling.nuts import CompiledNuts
+
+        if self._many and self._compiled_nuts is None:
+            assert self._model is not None
+            self._compiled_nuts = CompiledNuts(self._model)
+        return self._compiled_nuts
 
     def _prior_coordinates(self, seed: int) -> Array:
         """Draws from the prior, which no runs change."""
@@ -132,18 +146,21 @@ def infer(
     seed: int,
     *,
     certify: bool = True,
+    many: bool = False,
 ) -> "Sampled":
     """Sample the posterior of a law given runs, with what was compiled for the law before.
 
-    Without ``certify`` the draws come from one quick proposal and are vouched for by nothing.
+    Without ``certify`` the draws come from one quick proposal and are vouched for by nothing. With ``many`` NUTS is
+    compiled for many tables.
     """
     with_errors = link_standard_error(law, runs) is not None and not discrepancy
-    return _compiled(law, noise, discrepancy, with_errors).sample(runs, engine, draws, chains, seed, certify=certify)
+    compiled = _compiled(law, noise, discrepancy, with_errors, many)
+    return compiled.sample(runs, engine, draws, chains, seed, certify=certify)
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)
-def _compiled(law: Law, noise: Noise, discrepancy: bool, with_errors: bool) -> Compiled:
-    return Compiled(law, noise, discrepancy)
+def _compiled(law: Law, noise: Noise, discrepancy: bool, with_errors: bool, many: bool) -> Compiled:
+    return Compiled(law, noise, discrepancy, many=many)
 
 
 @dataclass(frozen=True)
@@ -160,21 +177,21 @@ class Sampled:
 
 
 def _sample(
-    model: "pm.Model",
     density: "LogDensity",
     prior_coordinates: Array,
     engine: Engine,
     draws: int,
     chains: int,
     seed: int,
+    nuts: Callable[[], Sampled],
 ) -> Sampled:
     if engine == "nuts":
-        return _sample_nuts(model, density, draws, chains, seed)
+        return nuts()
     first = _sample_importance(density, prior_coordinates, draws, chains, seed)
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
-    second = _sample_nuts(model, density, draws, chains, seed)
+    second = nuts()
     if second.diagnostics.certified:
         return replace(second, warnings=(f"{why}: these draws are from NUTS",))
     better = max(first, second, key=lambda s: s.diagnostics.ess_min)
@@ -206,10 +223,17 @@ def _sample_importance(
     )
 
 
-def _sample_nuts(model: "pm.Model", density: "LogDensity", draws: int, chains: int, seed: int) -> Sampled:
+def _sample_nuts(
+    model: "pm.Model",
+    density: "LogDensity",
+    draws: int,
+    chains: int,
+    seed: int,
+    compiled: "Callable[[], CompiledNuts | None]",
+) -> Sampled:
     from bayescale.sampling.nuts import sample_nuts
 
-    result = sample_nuts(model, draws=draws, chains=chains, seed=seed)
+    result = sample_nuts(model, draws=draws, chains=chains, seed=seed, compiled=compiled())
     posterior = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
     shape = next(iter(posterior.values())).shape
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})

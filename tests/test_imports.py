@@ -16,8 +16,8 @@ PACKAGE = root("models").parent / "bayescale"
 LAYERS = (
     {"errors"},
     {"quantities", "intervals", "files", "links", "predictive", "recipe_risk", "sensitivity"},
-    {"law", "tables"},
-    {"accuracies", "additive", "planning.costs", "planning.outlook", "curves", "growth", "runs"},
+    {"law", "tables", "parallel"},
+    {"accuracies", "additive", "planning.costs", "planning.outlook", "curves", "designs", "growth", "runs"},
     {"splitting", "observations", "planning.limits"},
     {"baselines", "catalog"},
     {"discrepancy"},

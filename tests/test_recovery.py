@@ -17,8 +17,7 @@ PUBLISHED = dict(load_law("chinchilla").published[0].values)
 
 @pytest.fixture(scope="module")
 def replicates(chinchilla_runs):
-    law, noise = load_law("chinchilla"), noise_by_name("student_t")
-    return list(recover(law, chinchilla_runs, noise, replicates=30, seed=1))
+    return recover("chinchilla", chinchilla_runs, noise_by_name("student_t"), replicates=30, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def test_ranks_of_every_parameter_are_uniform(ranks):
 
 
 def test_fits_are_certified_and_few_fall_back(replicates):
-    assert all(replicate.diagnostics.certified for replicate in replicates)
+    assert all(replicate.certified for replicate in replicates)
     assert np.mean([replicate.engine == "importance" for replicate in replicates]) >= 0.9
 
 

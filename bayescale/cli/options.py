@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -173,7 +174,13 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         COLUMNS,
         SEED,
-        click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),
+        click.option("--jobs", type=click.IntRange(min=1), help="Processes of this machine. Default 1."),
+        click.option(
+            "--backend", help="A cluster instead: dask://HOST:PORT or ray://HOST:PORT; dask:// alone starts one here."
+        ),
+        click.option(
+            "--cache", type=click.Path(path_type=Path), help="Folder that keeps finished fits, to resume from."
+        ),
         JSON,
     )
 

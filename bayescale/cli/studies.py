@@ -1,6 +1,7 @@
 """Commands that study many fits to one table: back-tests and the comparison of laws."""
 
 import math
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     show_default=True,
     help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
 )
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps finished splits, to resume from.")
 @study_options
 def backtest(
     runs: str,
@@ -44,24 +44,26 @@ def backtest(
     columns: dict[str, str] | None,
     horizons: tuple[float, ...],
     seed: int,
-    jobs: int,
+    jobs: int | None,
+    backend: str | None,
     cache: Path | None,
     as_json: bool,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
     from bayescale.backtesting import backtest as run_backtest
 
-    measured = run_backtest(
-        laws[0] if len(laws) == 1 else laws,
-        runs_from(runs, laws, columns),
-        horizons=horizons,
-        noise=noise,
-        discrepancy=discrepancy,
-        seed=seed,
-        n_jobs=jobs,
-        cache=cache,
-        progress=True,
-    )
+    with on_backend(backend, jobs):
+        measured = run_backtest(
+            laws[0] if len(laws) == 1 else laws,
+            runs_from(runs, laws, columns),
+            horizons=horizons,
+            noise=noise,
+            discrepancy=discrepancy,
+            seed=seed,
+            n_jobs=jobs,
+            cache=cache,
+            progress=True,
+        )
     if as_json:
         from bayescale.documents import backtest_document
 
@@ -89,21 +91,25 @@ def compare(
     discrepancy: bool,
     columns: dict[str, str] | None,
     seed: int,
-    jobs: int,
+    jobs: int | None,
+    backend: str | None,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
     from bayescale.comparison import compare as run_compare
 
-    compared = run_compare(
-        laws,
-        runs_from(runs, laws, columns),
-        noise=noise,
-        discrepancy=discrepancy,
-        seed=seed,
-        n_jobs=jobs,
-        progress=True,
-    )
+    with on_backend(backend, jobs):
+        compared = run_compare(
+            laws,
+            runs_from(runs, laws, columns),
+            noise=noise,
+            discrepancy=discrepancy,
+            seed=seed,
+            n_jobs=jobs,
+            cache=cache,
+            progress=True,
+        )
     if as_json:
         from bayescale.documents import compare_document
 
@@ -112,6 +118,15 @@ def compare(
         rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
         print_table(rows, "Laws, the best forecaster first (log scores in nats; larger is better)")
         print_remarks(compared.warnings, ())
+
+
+def on_backend(address: str | None, jobs: int | None) -> AbstractContextManager[None]:
+    """Where a study's fits run, as a command was told."""
+    from bayescale.parallel import backend
+
+    if address and jobs:
+        raise click.UsageError("--jobs is of this machine and --backend of a cluster: give one of them")
+    return backend(address)
 
 
 def _comparison_row(row: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from bayescale import catalog
+from bayescale.designs import example_inputs
 from bayescale.fitting import fit_law
 from bayescale.noise import NOISES
 from bayescale.posterior import build_model
@@ -14,33 +15,6 @@ from bayescale.sampling.logdensity import interpreted_mode
 NOISE = 0.75
 """Standard deviation of simulated runs on the link's scale, over the scatter that the law expects."""
 
-
-def crossed(**levels):
-    """Every combination of the levels."""
-    return {name: grid.ravel() for name, grid in zip(levels, np.meshgrid(*levels.values()), strict=True)}
-
-
-SIZES, TOKENS = np.geomspace(3e7, 1e10, 5), np.geomspace(1e9, 1e12, 5)
-DESIGNS = {
-    ("N",): {"N": np.geomspace(1e7, 1e10, 16)},
-    ("D",): {"D": np.geomspace(1e9, 1e12, 16)},
-    ("C",): {"C": np.geomspace(1e18, 1e23, 16)},
-    ("x",): {"x": np.geomspace(1e2, 1e6, 24)},
-    ("C", "peak"): crossed(C=np.geomspace(1e20, 1e24, 5), peak=9.89e14 * np.array([8.0, 64.0, 512.0])),
-    ("N", "bandwidth"): crossed(N=np.geomspace(1e9, 1e11, 5), bandwidth=3.35e12 * np.array([1.0, 2.0, 4.0])),
-    ("year",): {"year": np.linspace(2012, 2024, 24)},
-    ("N", "D"): crossed(N=SIZES, D=TOKENS),
-    ("N", "D", "U"): crossed(N=SIZES[:4], D=TOKENS[:4], U=np.geomspace(1e9, 3e10, 3)),
-    ("N", "D", "w_bits"): crossed(N=SIZES[:4], D=TOKENS[:4], w_bits=np.array([1.0, 2.0, 4.0, 8.0, 16.0])),
-    ("N", "D", "granularity"): crossed(N=SIZES[:4], D=TOKENS[:4], granularity=np.array([1.0, 2.0, 4.0, 8.0, 16.0])),
-    ("N", "experts"): crossed(N=np.geomspace(1e7, 1e9, 5), experts=2.0 ** np.arange(10)),
-    ("N", "D", "width", "depth"): crossed(N=SIZES[:3], D=TOKENS[:3], width=[256.0, 1024, 4096], depth=[4.0, 16, 64]),
-    ("loss",): {"loss": np.linspace(2.2, 4.5, 20)},
-    ("samples",): {"samples": 2.0 ** np.arange(14)},
-    ("C", "board_size"): crossed(C=np.geomspace(1e10, 1e16, 9), board_size=np.arange(3.0, 8.0)),
-    ("N", "interactions"): crossed(N=np.geomspace(1e4, 1e7, 5), interactions=np.geomspace(1e6, 1e9, 5)),
-}
-"""Runs that suit a law, by the inputs it reads."""
 
 PLAUSIBLE = {
     "loss": (0.7, 16.0),
@@ -78,17 +52,12 @@ LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 
 
-SETTINGS = {"chance": 0.25, "answer_tokens": 4.0}
-
-
 def design(law):
-    inputs = DESIGNS[law.input_names]
-    n = len(next(iter(inputs.values())))
-    return inputs | {setting.name: np.full(n, SETTINGS[setting.name]) for setting in law.settings}
+    return {name: column.to_numpy() for name, column in example_inputs(law).items()}
 
 
 def centre(law):
-    return {name: np.exp(np.log(values).mean(keepdims=True)) for name, values in DESIGNS[law.input_names].items()}
+    return {name: np.exp(np.log(design(law)[name]).mean(keepdims=True)) for name in law.input_names}
 
 
 def width(draws):

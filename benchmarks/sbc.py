@@ -1,0 +1,201 @@
+"""Simulation-based calibration of every law in the catalogue, at a design that suits it.
+
+Parameters are drawn from the prior, runs from the law at the inputs of a table, and fitted with the law taken as true,
+fall-backs included. The table is, of those that a card pairs with the law, the one of most runs; else the Chinchilla
+runs, where they hold the law's inputs; else a small design. Standard errors and counts that a table has are left out.
+
+A law is calibrated if the ranks of the true values are uniform. Four tests look at each parameter: whether 50 and 90 %
+intervals cover as often as they say (exact binomial), a chi-square of ten bins, and the greatest distance of the ranks'
+distribution from the diagonal (simultaneous bands, Sailynoja et al. 2022). Each has a probability of 1 % to reject any
+parameter of a calibrated law (Bonferroni over its distinct parameters), so that one law in thirty is rejected by
+chance; the same tests are also made at 1 % for all laws together.
+
+Run it as ``python benchmarks/sbc.py [--law LAW] [--replicates N] [--engine nuts] [--jobs N | --backend ADDRESS]``.
+Replicates that ``--keep`` holds are not made again, so that a stopped study goes on where it was.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from engines import runs_of
+from reporting import RESULTS, keep, machine
+
+from bayescale.calibration import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
+from bayescale.catalog import dataset_names, law_names, load_card, load_law, load_runs
+from bayescale.designs import example_inputs
+from bayescale.noise import noise_by_name
+from bayescale.parallel import backend
+from bayescale.runs import Runs
+
+STEM = "sbc"
+MAIN_LAWS = ("chinchilla", "tied", "kaplan_nd", "skaling", "power_law")
+REPLICATES, REPLICATES_OF_MAIN_LAWS = 100, 500
+LEVELS = (0.5, 0.9)
+BINS = 10
+ERROR = 0.01
+DRAWS = 250
+"""Of each of four chains."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--law", choices=law_names(), action="append")
+    parser.add_argument("--replicates", type=int, help=f"{REPLICATES}, {REPLICATES_OF_MAIN_LAWS} of the main laws")
+    parser.add_argument("--engine", choices=("importance", "nuts"), default="importance")
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--backend")
+    parser.add_argument("--keep", type=Path, default=Path(".sbc"), help="folder of finished replicates")
+    options = parser.parse_args()
+    with backend(options.backend):
+        for name in options.law or law_names():
+            asked = options.replicates or (REPLICATES_OF_MAIN_LAWS if name in MAIN_LAWS else REPLICATES)
+            measure(name, asked, options.engine, options.jobs, options.keep)
+    document = json.loads((RESULTS / f"{STEM}.json").read_text())
+    keep(STEM, report(document["rows"]), document)
+
+
+def measure(law: str, asked: int, engine: str, jobs: int | None, folder: Path) -> None:
+    """Calibrate a law, and put its row among the kept ones."""
+    source, runs = design(law)
+    print(f"{law} at {source}, {asked} tables, {engine}", flush=True)
+    found = recover(
+        law,
+        runs,
+        noise_by_name("student_t"),
+        replicates=asked,
+        engine=engine,  # type: ignore[arg-type]
+        draws=DRAWS,
+        jobs=jobs,
+        keep=folder / f"{law}_{engine}.jsonl",
+        progress=True,
+    )
+    row = {"law": law, "engine": engine, "design": source, "runs": len(runs), "asked": asked, **summary(found)}
+    path = RESULTS / f"{STEM}.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    others = [each for each in rows if (each["law"], each["engine"]) != (law, engine)]
+    ordered = sorted([*others, row], key=lambda each: (each["engine"], each["law"]))
+    path.write_text(json.dumps({"machine": machine(), "rows": ordered}, indent=1) + "\n")
+
+
+def design(law: str) -> tuple[str, Runs]:
+    """Where the inputs come from, and a table of them."""
+    loaded = load_law(law)
+    paired = [runs_of(law, name) for name in dataset_names() if law in load_card(name).laws]
+    if not paired and set(loaded.input_names) <= {"N", "D", "C"}:
+        paired = [load_runs("chinchilla")]
+    if not paired:
+        return "a small design", design_of(loaded, example_inputs(loaded))
+    longest = max(paired, key=len)
+    return longest.source, design_of(loaded, longest.frame)
+
+
+def summary(replicates: list[Replicate]) -> dict[str, Any]:
+    """What the ranks of a law say, parameter by parameter, and how its fits went."""
+    ranks = pd.DataFrame([replicate.ranks for replicate in replicates])
+    # A parameter that is another one's monotone image says nothing new.
+    distinct = ranks.T.drop_duplicates().T
+    table = pd.DataFrame({f"cover_{level:g}": coverage(distinct.to_numpy(), level) for level in LEVELS})
+    table.index = distinct.columns
+    table["mean_rank"] = distinct.mean()
+    table["chi2_p"] = [chi_square_p(distinct[name].to_numpy()) for name in distinct]
+    table["ecdf_p"] = [ecdf_p_value(distinct[name].to_numpy()) for name in distinct]
+    cpu = [replicate.cpu_seconds for replicate in replicates]
+    return {
+        "usable": len(replicates),
+        "fell_back": sum(replicate.engine == "nuts" for replicate in replicates),
+        "uncertified": sum(not replicate.certified for replicate in replicates),
+        "cpu_median": float(np.median(cpu)),
+        "cpu_largest": float(max(cpu)),
+        "parameters": table.reset_index(names="parameter").to_dict("records"),
+    }
+
+
+def chi_square_p(ranks: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
+    """Probability of ranks less even over ten bins than these, were they uniform."""
+    from scipy.stats import chisquare
+
+    return float(chisquare(np.histogram(ranks, bins=BINS, range=(0, 1))[0]).pvalue)
+
+
+def faults(row: dict[str, Any], *, error: float = ERROR) -> list[str]:
+    """Parameters of a law that fail some test, with what fails."""
+    parameters = row["parameters"]
+    share = error / len(parameters)
+    bands = {level: coverage_band(row["usable"], level, error=share) for level in LEVELS}
+    found = []
+    for each in parameters:
+        failed = [
+            *(
+                f"{level:.0%} holds {each[f'cover_{level:g}']:.0%}"
+                for level in LEVELS
+                if not bands[level][0] <= each[f"cover_{level:g}"] <= bands[level][1]
+            ),
+            *(f"{name} p = {each[key]:.1g}" for name, key in TESTS.items() if each[key] < share),
+        ]
+        if failed:
+            found.append(f"{each['parameter']} ({', '.join(failed)})")
+    return found
+
+
+TESTS = {"chi-square": "chi2_p", "ECDF": "ecdf_p"}
+
+
+def report(rows: Iterable[dict[str, Any]]) -> str:
+    """A line a law and sampler, and every parameter that fails."""
+    rows = list(rows)
+    table = pd.DataFrame([line(row) for row in rows])
+    laws, parameters = len({row["law"] for row in rows}), sum(len(row["parameters"]) for row in rows)
+    everything = [
+        (row, text) for row in rows for text in faults(row, error=ERROR * len(row["parameters"]) / parameters)
+    ]
+    rejected = [f"{named(row)}: {', '.join(found)}" for row in rows if (found := faults(row))]
+    doubtful = [f"{named(row)} ({row['uncertified']})" for row in rows if row["uncertified"]]
+    return "\n".join(
+        [
+            machine(),
+            "50%, 90%: share of intervals that hold the truth, of the worst parameter; p: of the worst parameter,",
+            "times the number of distinct parameters; N: fell back on NUTS; !: not certified; CPU s: median, largest",
+            "",
+            table.to_string(index=False),
+            "",
+            f"{laws} laws, {parameters} distinct parameters",
+            f"rejected by a test at {ERROR:.0%} for all laws together: "
+            f"{'; '.join(f'{named(row)}: {text}' for row, text in everything) or 'none'}",
+            f"rejected by a test at {ERROR:.0%} for each law: {'; '.join(rejected) or 'none'}",
+            f"not certified: {', '.join(doubtful) or 'none'}",
+        ]
+    )
+
+
+def named(row: dict[str, Any]) -> str:
+    return str(row["law"]) if row["engine"] == "importance" else f"{row['law']} by {row['engine']}"
+
+
+def line(row: dict[str, Any]) -> dict[str, Any]:
+    parameters = pd.DataFrame(row["parameters"])
+    worst = {level: parameters[f"cover_{level:g}"] for level in LEVELS}
+    far = {level: values.iloc[(values - level).abs().argmax()] for level, values in worst.items()}
+    adjusted = {name: min(1.0, parameters[key].min() * len(parameters)) for name, key in TESTS.items()}
+    return {
+        "law": row["law"],
+        "sampler": row["engine"],
+        "design": row["design"],
+        "runs": row["runs"],
+        "tables": row["usable"],
+        "parameters": len(parameters),
+        **{f"{level:.0%}": f"{share:.0%}" for level, share in far.items()},
+        **{f"{name} p": f"{p:.2g}" for name, p in adjusted.items()},
+        "N": row["fell_back"] if row["engine"] != "nuts" else "",
+        "!": row["uncertified"],
+        "CPU s": f"{row['cpu_median']:.1f}, {row['cpu_largest']:.0f}",
+        "calibrated": "yes" if not faults(row) else "NO",
+    }
+
+
+if __name__ == "__main__":
+    main()
