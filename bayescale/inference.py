@@ -52,7 +52,8 @@ class Diagnostics:
         Largest R-hat of the chains; below 1.01 if certified.
     divergent_share : float or None
     log_evidence, log_evidence_se : float or None
-        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error.
+        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error: by the weights,
+        or by bridge sampling of the chains. None in chains that were saved before they had any.
     """
 
     certified: bool
@@ -231,12 +232,14 @@ def _sample_nuts(
     seed: int,
     compiled: "Callable[[], CompiledNuts | None]",
 ) -> Sampled:
+    from bayescale.sampling.bridge import log_evidence
     from bayescale.sampling.nuts import sample_nuts
 
     result = sample_nuts(model, draws=draws, chains=chains, seed=seed, compiled=compiled())
     posterior = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
     shape = next(iter(posterior.values())).shape
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
+    evidence, error = log_evidence(density, coordinates.reshape(*shape, -1), seed)
     return Sampled(
         posterior=posterior,
         sample_stats=result.sample_stats.assign(
@@ -249,8 +252,8 @@ def _sample_nuts(
             ess=result.ess,
             r_hat_max=result.r_hat_max,
             divergent_share=result.divergent_share,
-            log_evidence=None,
-            log_evidence_se=None,
+            log_evidence=evidence,
+            log_evidence_se=error,
         ),
     )
 

@@ -24,7 +24,7 @@ LAYERS = (
     {"noise"},
     {"posterior"},
     {"sampling.mixture", "sampling.modes", "sampling.psis", "sampling.logdensity"},
-    {"sampling.importance", "sampling.nuts"},
+    {"sampling.bridge", "sampling.importance", "sampling.nuts"},
     {"robust"},
     {"inference"},
     {"fitting"},

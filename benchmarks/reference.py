@@ -1,0 +1,171 @@
+"""A long-chain reference: importance sampling against NUTS with 40,000 draws, its log evidence against bridge sampling.
+
+Ten pairs of a law and a published table, two of them with the law's error. Of every sampled and derived parameter the
+median, the ends of the 90 % interval and of the 99 % interval are compared. A z-score is a difference over the Monte
+Carlo standard errors of both (of a quantile: Vehtari et al. 2021, arXiv:1903.08008; importance draws count as many as
+their weights' effective sample size). The log evidence of the chains is by bridge sampling, which shares neither draws
+nor proposal with importance sampling. Run it as ``python benchmarks/reference.py``.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from reporting import keep, machine
+
+from bayescale.catalog import load_law, load_runs
+from bayescale.fitting import sampled_runs
+from bayescale.inference import Engine, Sampled
+from bayescale.intervals import SAMPLE_DIMS
+from bayescale.parallel import backend, fingerprint, run_tasks
+
+PAIRS = (
+    ("chinchilla", "chinchilla", False),
+    ("chinchilla", "chinchilla", True),
+    ("tied", "gadre:c4", False),
+    ("tied", "gadre:c4", True),
+    ("kaplan_nd", "porian:short_warmup", False),
+    ("skaling", "chinchilla", False),
+    ("data_constrained", "datablations:repeated=False|True", False),
+    ("precision", "quest:format=hadamard|bf16", False),
+    ("power_law", "double_descent:cifar10_mcnn_p10_sgd", False),
+    ("board_elo", "boardlaw", False),
+)
+"""Law, table, and whether the law may be wrong."""
+
+CHAINS = 4
+NUTS_DRAWS, IMPORTANCE_DRAWS = 10_000, 5_000
+"""Of each chain."""
+QUANTILES = {"99 %": (0.005, 0.995), "90 %": (0.05, 0.95), "median": (0.5,)}
+ERROR = 0.01
+"""Probability that any z-score of a table of true agreement exceeds the limit (Bonferroni)."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--backend")
+    parser.add_argument("--keep", type=Path, default=Path(".reference.jsonl"), help="file of finished pairs")
+    options = parser.parse_args()
+    tasks = {fingerprint("reference", *pair, NUTS_DRAWS, IMPORTANCE_DRAWS): pair for pair in PAIRS}
+    with backend(options.backend):
+        found = run_tasks(measure, tasks, jobs=options.jobs, keep=options.keep, label="pairs", progress=True)
+    keep("reference", report(found.values()), {"machine": machine(), "pairs": list(found.values())})
+
+
+def measure(law: str, dataset: str, discrepancy: bool) -> dict[str, Any]:
+    """Both samplers on one table, with the same posterior."""
+    print(f"{law}, {dataset}", file=sys.stderr)
+    ours, theirs = (
+        sample(law, dataset, discrepancy, engine, draws)
+        for engine, draws in (("importance", IMPORTANCE_DRAWS), ("nuts", NUTS_DRAWS))
+    )
+    names = [name for name, values in theirs.posterior.items() if np.ptp(values) > 0]
+    rows = [row for name in names for row in compared(name, ours, theirs)]
+    evidence = [ours.diagnostics.log_evidence, theirs.diagnostics.log_evidence]
+    errors = [ours.diagnostics.log_evidence_se, theirs.diagnostics.log_evidence_se]
+    return {
+        "law": law,
+        "dataset": dataset,
+        "discrepancy": discrepancy,
+        "engine": ours.engine,
+        "pareto_k": ours.diagnostics.pareto_k,
+        "importance_ess": ours.diagnostics.ess_min,
+        "importance_certified": ours.diagnostics.certified,
+        "nuts_ess": theirs.diagnostics.ess_min,
+        "r_hat": theirs.diagnostics.r_hat_max,
+        "nuts_certified": theirs.diagnostics.certified,
+        "log_evidence": evidence,
+        "log_evidence_se": errors,
+        "quantiles": rows,
+    }
+
+
+def sample(law: str, dataset: str, discrepancy: bool, engine: Engine, draws: int) -> Sampled:
+    loaded = load_law(law)
+    runs = load_runs(dataset, outcome=loaded.outcome, domain=loaded.link.domain)
+    asked = {"noise": "student_t", "discrepancy": discrepancy, "engine": engine, "chains": CHAINS, "seed": 0}
+    return sampled_runs(loaded, runs, draws=draws, **asked)  # type: ignore[arg-type]
+
+
+def compared(name: str, ours: Sampled, theirs: Sampled) -> list[dict[str, Any]]:
+    """Quantiles of a parameter under both samplers, in standard deviations and in standard errors."""
+    sd = float(theirs.posterior[name].std())
+    size = ours.posterior[name].size
+    # Importance draws repeat where their weights ask for it, which no error from the draws alone can see.
+    inflation = np.sqrt(max(1.0, size / ours.diagnostics.ess_min))
+    rows = []
+    for group, probs in QUANTILES.items():
+        for prob in probs:
+            difference = float(np.quantile(ours.posterior[name], prob) - np.quantile(theirs.posterior[name], prob))
+            error = np.hypot(mcse(ours.posterior[name], prob) * inflation, mcse(theirs.posterior[name], prob))
+            rows.append(
+                {"parameter": name, "group": group, "prob": prob, "sds": difference / sd, "z": difference / error}
+            )
+    return rows
+
+
+def mcse(values: NDArray[np.float64], prob: float) -> float:
+    import arviz as az
+
+    return float(az.mcse(xr.DataArray(values, dims=SAMPLE_DIMS), method="quantile", prob=prob))
+
+
+def report(found: Iterable[dict[str, Any]]) -> str:
+    from scipy.stats import norm
+
+    pairs = list(found)
+    scores = pd.concat([pd.DataFrame(pair["quantiles"]) for pair in pairs], ignore_index=True)
+    limit = float(norm.isf(ERROR / 2 / (len(scores) + len(pairs))))
+    evidence = [z_of_evidence(pair) for pair in pairs]
+    worst = max(scores["z"].abs().max(), *map(abs, evidence))
+    beyond = {k: float((scores["z"].abs() > k).mean()) for k in (2, 3)}
+    return "\n".join(
+        [
+            machine(),
+            "d: with the law's error; z: largest of all parameters; sd: largest difference, in standard deviations",
+            "log Z: log evidence by importance sampling and by bridge sampling of the chains",
+            "",
+            pd.DataFrame([line(pair) for pair in pairs]).to_string(index=False),
+            "",
+            f"{len(scores)} quantiles: root mean square z {np.sqrt((scores['z'] ** 2).mean()):.2f} (1 if errors are "
+            f"right), |z| > 2 for {beyond[2]:.1%} (4.6%), > 3 for {beyond[3]:.1%} (0.3%)",
+            f"largest |z| {worst:.2f}; {limit:.2f} or less with probability {1 - ERROR:.0%} where samplers agree: "
+            f"{'THEY AGREE' if worst <= limit else 'THEY DISAGREE'}",
+        ]
+    )
+
+
+def line(pair: dict[str, Any]) -> dict[str, str]:
+    scores = pd.DataFrame(pair["quantiles"])
+    largest = scores.assign(z=scores["z"].abs(), sds=scores["sds"].abs()).groupby("group")[["z", "sds"]].max()
+    k = pair["pareto_k"]
+    return {
+        "law": pair["law"] + (" d" if pair["discrepancy"] else ""),
+        "table": pair["dataset"].partition(":")[0],
+        "k": "" if k is None else f"{k:.2f}",
+        "ESS": f"{pair['importance_ess']:.0f}" + ("" if pair["importance_certified"] else "!"),
+        "NUTS ESS": f"{pair['nuts_ess']:.0f}" + ("" if pair["nuts_certified"] else "!"),
+        **{f"{group} z": f"{largest.loc[group, 'z']:.1f}" for group in reversed(QUANTILES)},
+        **{f"{group} sd": f"{largest.loc[group, 'sds']:.3f}" for group in reversed(QUANTILES)},
+        "log Z": " / ".join(
+            f"{value:.2f}({error:.2f})"
+            for value, error in zip(pair["log_evidence"], pair["log_evidence_se"], strict=True)
+        ),
+        "z": f"{z_of_evidence(pair):+.1f}",
+    }
+
+
+def z_of_evidence(pair: dict[str, Any]) -> float:
+    (ours, theirs), errors = pair["log_evidence"], pair["log_evidence_se"]
+    return float((ours - theirs) / np.hypot(*errors))
+
+
+if __name__ == "__main__":
+    main()
