@@ -7,7 +7,6 @@ number of rows. Learning curves have no plain Chinchilla posterior to stand besi
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,9 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--law", nargs="+", default=["auto"], help="one law, or several to mix")
     parser.add_argument("--noise", default="student_t")
-    parser.add_argument("--jobs", type=int, default=1)
+    add_study_options(parser)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cache", type=Path, default=Path(".calibration"))
     parser.add_argument("--alone", action="store_true", help="without the baselines, which are the same for all laws")
     options = parser.parse_args()
 
@@ -57,7 +55,7 @@ def main() -> None:
                 noise=options.noise,
                 seed=options.seed,
                 n_jobs=options.jobs,
-                cache=options.cache,
+                cache=options.keep,
                 baselines=not options.alone,
             )
         except RunsError as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import machine
+from reporting import add_study_options, machine, study
 
 import bayescale as bs
 from bayescale.catalog import root
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--normalise", action="store_true", help="divide y by the largest fitted y of its curve")
     parser.add_argument("--law", nargs="+", default=["auto"], help="laws to mix; by default the ensemble's")
-    parser.add_argument("--jobs", type=int, default=1)
+    add_study_options(parser)
     options = parser.parse_args()
 
     frames = [read_table(path) for path in options.tables] or [_shipped(name) for name in SHIPPED]
@@ -44,7 +44,9 @@ def main() -> None:
         if missing:
             parser.error(f"no column {', '.join(missing)}: a table needs {', '.join(COLUMNS)}")
     law = options.law[0] if len(options.law) == 1 else options.law
-    scores = score_curves(pd.concat(frames), law, normalise=options.normalise, jobs=options.jobs)
+    curves = [curve for _, curve in pd.concat(frames).groupby(["domain", "group"], sort=False)]
+    tasks = [(curve, law, options.normalise) for curve in curves]
+    scores = pd.DataFrame(study(options, "learning_curves", _score, tasks))
     document = {
         "all": summary(scores),
         "domains": {str(domain): summary(block) for domain, block in scores.groupby("domain", sort=False)},
@@ -55,16 +57,6 @@ def main() -> None:
     table = pd.json_normalize([{"domain": k, **v} for k, v in {**document["domains"], "all": document["all"]}.items()])
     print(f"{law if isinstance(law, str) else ', '.join(law)}; {machine()}")
     print(table.to_string(index=False, float_format="%.4f"))
-
-
-def score_curves(
-    frame: pd.DataFrame, law: str | Sequence[str], *, normalise: bool = False, jobs: int = 1
-) -> pd.DataFrame:
-    """One row of scores a curve."""
-    from joblib import Parallel, delayed
-
-    curves = [curve for _, curve in frame.groupby(["domain", "group"], sort=False)]
-    return pd.DataFrame(Parallel(n_jobs=jobs)(delayed(_score)(curve, law, normalise) for curve in curves))
 
 
 def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool) -> dict[str, Any]:

@@ -20,18 +20,16 @@ done is kept in ``--cache``.
 """
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from calibration import TABLES
-from joblib import Memory, Parallel, delayed
 from numpy.typing import NDArray
-from reporting import keep, machine
+from reporting import add_study_options, keep, machine, study
 
 from bayescale.backtesting import scores_of
 from bayescale.catalog import load_runs
@@ -138,7 +136,7 @@ def affordable(order: Rows, unused: Runs, budget: float) -> Rows:
 
 METHODS: dict[str, Callable[[Fit, Runs, Runs, float, int], Rows]] = {
     "chosen": by_design,
-    "trusting": partial(by_design, wary=False),
+    "trusting": functools.partial(by_design, wary=False),
     "random": at_random,
     "cheapest": cheapest,
     "largest": largest,
@@ -147,9 +145,9 @@ METHODS: dict[str, Callable[[Fit, Runs, Runs, float, int], Rows]] = {
 SIMPLE = ("random", "cheapest", "largest", "d_optimal")
 
 
-def replay(table: str, seed: int, memory: Memory, certify: bool) -> list[dict[str, Any]]:
+def replay(table: str, seed: int, certify: bool) -> list[dict[str, Any]]:
     """Scores at the targets by share and method, from one start."""
-    score = memory.cache(scores)
+    score = functools.cache(scores)
     runs = load_runs(table)
     small, targets = sides(runs)
     start = first_runs(runs, small, seed)
@@ -330,13 +328,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", choices=TABLES, action="append", help="only these; nothing is kept")
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=Path(".next_run"))
+    add_study_options(parser)
     parser.add_argument("--certify", action="store_true", help="sample every posterior until it is certified")
     options = parser.parse_args()
-    memory = Memory(str(options.cache), verbose=0)
-    tasks = [(table, seed) for table in options.table or TABLES for seed in range(options.seeds)]
-    found = Parallel(n_jobs=options.jobs)(delayed(replay)(*task, memory, options.certify) for task in tasks)
+    tasks = [(table, seed, options.certify) for table in options.table or TABLES for seed in range(options.seeds)]
+    found = study(options, "next_run", replay, tasks)
     results = pd.DataFrame([row for rows in found for row in rows])
     paired, checked = differences(results), check()
     text = report(results, paired, checked)

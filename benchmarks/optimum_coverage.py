@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from reporting import keep, machine
+from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.catalog import load_runs
@@ -35,15 +35,13 @@ GRID = 400
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--surfaces", type=int, default=225)
-    parser.add_argument("--jobs", type=int, default=1)
+    add_study_options(parser)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    from joblib import Parallel, delayed
-
     each = -(-options.surfaces // (len(TABLES) * len(LAWS)))
     surfaces = [surface for table in TABLES for law in LAWS for surface in _surfaces(table, law, each, options.seed)]
-    tasks = (delayed(_measure)(surface) for surface in surfaces)
-    rows = pd.DataFrame([row for found in Parallel(n_jobs=options.jobs, verbose=5)(tasks) for row in found])
+    found = study(options, "optimum_coverage", _measure, [(surface,) for surface in surfaces])
+    rows = pd.DataFrame([row for each in found for row in each])
     tables = [_coverage(rows, keys) for keys in (["method", "ahead"], ["method", "ahead", "table", "law"])]
     text = "\n\n".join(
         [

@@ -10,20 +10,18 @@ nor proposal with importance sampling. Run it as ``python benchmarks/reference.p
 import argparse
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from reporting import keep, machine
+from reporting import add_study_options, keep, machine, study
 
 from bayescale.catalog import load_law, load_runs
 from bayescale.fitting import sampled_runs
 from bayescale.inference import Engine, Sampled
 from bayescale.intervals import SAMPLE_DIMS
-from bayescale.parallel import backend, fingerprint, run_tasks
 
 PAIRS = (
     ("chinchilla", "chinchilla", False),
@@ -49,14 +47,10 @@ ERROR = 0.01
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int)
-    parser.add_argument("--backend")
-    parser.add_argument("--keep", type=Path, default=Path(".reference.jsonl"), help="file of finished pairs")
+    add_study_options(parser)
     options = parser.parse_args()
-    tasks = {fingerprint("reference", *pair, NUTS_DRAWS, IMPORTANCE_DRAWS): pair for pair in PAIRS}
-    with backend(options.backend):
-        found = run_tasks(measure, tasks, jobs=options.jobs, keep=options.keep, label="pairs", progress=True)
-    keep("reference", report(found.values()), {"machine": machine(), "pairs": list(found.values())})
+    found = study(options, "reference", measure, PAIRS)
+    keep("reference", report(found), {"machine": machine(), "pairs": found})
 
 
 def measure(law: str, dataset: str, discrepancy: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import keep, machine
+from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.catalog import load_runs
@@ -29,16 +29,11 @@ NOISE, NOISE_DF = 0.004, 4.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=100)
-    parser.add_argument("--jobs", type=int, default=1)
+    add_study_options(parser)
     options = parser.parse_args()
-    from joblib import Parallel, delayed
-
     truths = _truths(options.replicates)
-    runner = Parallel(n_jobs=options.jobs, verbose=5)
-    rows = [
-        row for found in runner(delayed(_measure)(seed, *truth) for seed, truth in enumerate(truths)) for row in found
-    ]
-    table = pd.DataFrame(rows)
+    found = study(options, "regret", _measure, [(seed, *truth) for seed, truth in enumerate(truths)])
+    table = pd.DataFrame([row for rows in found for row in rows])
     summary = table.groupby(["budget", "choice"], sort=False)["regret"].agg(
         mean="mean", se=lambda r: r.sem(), worst_tenth=_worst_tenth, worst_tenth_se=_worst_tenth_se
     )

@@ -1,10 +1,14 @@
-"""What benchmarks print beside their tables, and where they keep them."""
+"""What benchmarks share: where many fits run, what is printed beside a table, and where it is kept."""
 
+import argparse
 import json
 import os
 import platform
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from bayescale.parallel import backend, fingerprint, run_tasks
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -20,3 +24,21 @@ def keep(stem: str, text: str, document: Any) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{stem}.txt").write_text(text + "\n")
     (RESULTS / f"{stem}.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark of many fits the options that say where they run."""
+    parser.add_argument("--jobs", type=int, help="processes of this machine")
+    parser.add_argument("--backend", help="a cluster instead: dask://HOST:PORT or ray://HOST:PORT")
+    parser.add_argument("--keep", type=Path, default=Path(".studies"), help="folder of finished tasks, to resume from")
+
+
+def study(
+    options: argparse.Namespace, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]
+) -> list[Any]:
+    """What a function finds for each of many tasks; those that were finished before are not run again."""
+    keyed = {fingerprint(name, *task): task for task in tasks}
+    path = options.keep / f"{name}.jsonl"
+    with backend(options.backend):
+        found = run_tasks(function, keyed, jobs=options.jobs, keep=path, label=name, progress=True)
+    return list(found.values())

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from engines import runs_of
-from reporting import RESULTS, keep, machine
+from reporting import RESULTS, add_study_options, keep, machine
 
 from bayescale.calibration import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
 from bayescale.catalog import dataset_names, law_names, load_card, load_law, load_runs
@@ -47,9 +47,7 @@ def main() -> None:
     parser.add_argument("--law", choices=law_names(), action="append")
     parser.add_argument("--replicates", type=int, help=f"{REPLICATES}, {REPLICATES_OF_MAIN_LAWS} of the main laws")
     parser.add_argument("--engine", choices=("importance", "nuts"), default="importance")
-    parser.add_argument("--jobs", type=int)
-    parser.add_argument("--backend")
-    parser.add_argument("--keep", type=Path, default=Path(".sbc"), help="folder of finished replicates")
+    add_study_options(parser)
     options = parser.parse_args()
     with backend(options.backend):
         for name in options.law or law_names():
@@ -71,7 +69,7 @@ def measure(law: str, asked: int, engine: str, jobs: int | None, folder: Path) -
         engine=engine,  # type: ignore[arg-type]
         draws=DRAWS,
         jobs=jobs,
-        keep=folder / f"{law}_{engine}.jsonl",
+        keep=folder / f"sbc_{law}_{engine}.jsonl",
         progress=True,
     )
     row = {"law": law, "engine": engine, "design": source, "runs": len(runs), "asked": asked, **summary(found)}

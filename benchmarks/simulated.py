@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import keep, machine
+from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.backtesting import scores_of
@@ -30,19 +30,16 @@ NOISE_DF = 4.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=6)
-    parser.add_argument("--jobs", type=int, default=1)
+    add_study_options(parser)
     options = parser.parse_args()
-    from joblib import Parallel, delayed
-
     truths = {law: _truth(law) for law in LAWS}
-    runner = Parallel(n_jobs=options.jobs, verbose=5)
-    cases = [(law, seed, h) for law in LAWS for seed in range(options.replicates) for h in HORIZONS]
-    scores = pd.concat(runner(delayed(_scores)(law, truths[law], seed, h) for law, seed, h in cases))
+    cases = [(law, truths[law], seed, h) for law in LAWS for seed in range(options.replicates) for h in HORIZONS]
+    scores = pd.DataFrame([row for rows in study(options, "simulated", _scores, cases) for row in rows])
     coverage = scores.groupby(["law", "horizon"], sort=False).agg(
         hidden=("crps", "size"), **{name: (name, "mean") for name in ("cover_0.5", "cover_0.8", "cover_0.9", "width")}
     )
-    sizes = [(law, n) for law in LAWS for n in SIZES]
-    weights = pd.DataFrame(runner(delayed(_weights)(law, truths[law], n) for law, n in sizes))
+    sizes = [(law, truths[law], n) for law in LAWS for n in SIZES]
+    weights = pd.DataFrame(study(options, "simulated_weights", _weights, sizes))
     text = "\n\n".join(
         [
             f"{options.replicates} tables a law; {machine()}",
@@ -66,14 +63,15 @@ def _table(law: str, truth: dict[str, float], seed: int) -> bs.Runs:
     return simulate(load_law(law), load_runs("chinchilla"), noise, truth, seed)
 
 
-def _scores(law: str, truth: dict[str, float], seed: int, horizon: float) -> pd.DataFrame:
+def _scores(law: str, truth: dict[str, float], seed: int, horizon: float) -> list[dict[str, Any]]:
     runs = _table(law, truth, seed)
     compute = runs.column("C")
     ceiling = compute.max() / 10**HIDDEN_DECADES
     train, test = runs.take(np.flatnonzero(compute <= ceiling / horizon)), runs.take(np.flatnonzero(compute > ceiling))
     forecast = predicted(bs.fit("auto", train, seed=seed), {name: test.column(name) for name in ("N", "D")})
     scores = scores_of(forecast, np.log(test.column("loss")), np.random.default_rng(seed))
-    return scores.assign(law=law, horizon=horizon)
+    rows: list[dict[str, Any]] = scores.assign(law=law, horizon=horizon).to_dict("records")
+    return rows
 
 
 def _weights(law: str, truth: dict[str, float], n: int) -> dict[str, Any]:
