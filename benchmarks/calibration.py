@@ -3,18 +3,19 @@
 Every table with N and D, and every learning curve, is back-tested as ``bayescale backtest`` does it; scores are pooled
 within a table, averaged over the tables of a paper (a family), and then over families, so that no paper counts by its
 number of rows. Learning curves have no plain Chinchilla posterior to stand beside, and are summed up apart. Run it as
-``python benchmarks/calibration.py --law auto``; finished splits are kept in ``--cache`` and not computed again.
+``python benchmarks/calibration.py --law auto``; finished splits are kept in ``--keep`` and not computed again.
 """
 
 import argparse
 
 import numpy as np
 import pandas as pd
-from reporting import keep, machine
+from reporting import add_study_options, keep, machine
 
 from bayescale.backtesting import HORIZONS, LEVELS, Backtest, backtest
 from bayescale.catalog import dataset_groups, load_card, load_runs
 from bayescale.errors import RunsError
+from bayescale.parallel import backend
 
 TABLES = (
     "chinchilla",
@@ -49,15 +50,16 @@ def main() -> None:
     for name in (*TABLES, *(curves() if law == "auto" else ())):
         print(f"back-testing {label} on {name}", flush=True)
         try:
-            measured[name] = backtest(
-                law,
-                load_runs(name),
-                noise=options.noise,
-                seed=options.seed,
-                n_jobs=options.jobs,
-                cache=options.keep,
-                baselines=not options.alone,
-            )
+            with backend(options.backend):
+                measured[name] = backtest(
+                    law,
+                    load_runs(name),
+                    noise=options.noise,
+                    seed=options.seed,
+                    n_jobs=options.jobs,
+                    cache=options.keep,
+                    baselines=not options.alone,
+                )
         except RunsError as error:
             print(f"left out: {error}")
     by_table = pd.concat([per_table(name, test) for name, test in measured.items()], ignore_index=True)

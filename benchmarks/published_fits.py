@@ -29,6 +29,7 @@ from bayescale.catalog import dataset_groups, load_dataset, load_law, load_runs,
 from bayescale.fitting import Fit, fit_law
 from bayescale.law import Parameter, Prior, PublishedFit
 from bayescale.links import IDENTITY, LOG, Link
+from bayescale.parallel import run_tasks
 from bayescale.runs import Runs
 
 Array = NDArray[np.float64]
@@ -85,9 +86,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--law", choices=sorted({item.law for item in COMPARISONS}), action="append")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--jobs", type=int, help="processes of this machine")
     options = parser.parse_args()
 
-    results = [compare(item) for item in COMPARISONS if not options.law or item.law in options.law]
+    chosen = [place for place, item in enumerate(COMPARISONS) if not options.law or item.law in options.law]
+    found = run_tasks(compare_nth, {str(place): (place,) for place in chosen}, jobs=options.jobs)
+    results = list(found.values())
     document = {"machine": machine(), "comparisons": results}
     if options.json:
         print(json.dumps(document, indent=1))
@@ -96,6 +100,10 @@ def main() -> None:
     else:
         keep("published_fits", report(results), document)
     sys.exit(any(not row["why"] for result in results for row in large(result["rows"])))
+
+
+def compare_nth(place: int) -> dict[str, Any]:
+    return compare(COMPARISONS[place])
 
 
 def compare(item: Comparison) -> dict[str, Any]:
