@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import add_study_options, machine, study
+from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.catalog import root
@@ -55,8 +55,12 @@ def main() -> None:
         print(json.dumps(document, indent=1))
         return
     table = pd.json_normalize([{"domain": k, **v} for k, v in {**document["domains"], "all": document["all"]}.items()])
-    print(f"{law if isinstance(law, str) else ', '.join(law)}; {machine()}")
-    print(table.to_string(index=False, float_format="%.4f"))
+    head = f"{law if isinstance(law, str) else ', '.join(law)}; {machine()}"
+    text = f"{head}\n{table.to_string(index=False, float_format='%.4f')}"
+    if options.tables or law != "auto":
+        print(text)
+    else:
+        keep("learning_curves", text, document)
 
 
 def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool) -> dict[str, Any]:

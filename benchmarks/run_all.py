@@ -87,9 +87,8 @@ def run(benchmark: Benchmark, jobs: int) -> dict[str, Any]:
     """Run one; its output goes to standard error."""
     more = ("--jobs", str(jobs)) if benchmark.parallel else ()
     before, start = children(), time.time()
-    done = subprocess.run(
-        [sys.executable, HERE / benchmark.command[0], *benchmark.command[1:], *more], stdout=sys.stderr
-    )
+    script, *arguments = benchmark.command
+    done = subprocess.run([sys.executable, HERE / script, *arguments, *more], stdout=sys.stderr)
     return {
         "status": done.returncode,
         "cpu_seconds": children() - before,
