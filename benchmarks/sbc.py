@@ -95,8 +95,9 @@ def design(law: str) -> tuple[str, Runs]:
 def summary(replicates: list[Replicate]) -> dict[str, Any]:
     """What the ranks of a law say, parameter by parameter, and how its fits went."""
     ranks = pd.DataFrame([replicate.ranks for replicate in replicates])
-    # A parameter that is another one's monotone image says nothing new.
-    distinct = ranks.T.drop_duplicates().T
+    truths = pd.DataFrame([replicate.parameters for replicate in replicates])
+    # A constant of the design has no posterior, and what is another one's monotone image says nothing new.
+    distinct = ranks.loc[:, np.ptp(truths, axis=0) > 0].T.drop_duplicates().T
     table = pd.DataFrame({f"cover_{level:g}": coverage(distinct.to_numpy(), level) for level in LEVELS})
     table.index = distinct.columns
     table["mean_rank"] = distinct.mean()
