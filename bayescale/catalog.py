@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import os
 import tomllib
 import traceback
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayescale.errors import CatalogError, RunsError
+from bayescale.errors import CatalogError, RunsError, described
 from bayescale.law import Law
 from bayescale.runs import Runs
 from bayescale.tables import SUFFIXES, nearest, read_table
@@ -121,8 +122,8 @@ def law_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix != ".py":
         return root("models") / f"{_known(str(name_or_path), law_names(), 'law', 'a path that ends in .py')}.py"
-    if not path.is_file():
-        raise CatalogError(f"{path}: no such law file in {path.resolve().parent}: check the path")
+    if not os.path.isfile(path):
+        raise CatalogError(f"{path}: no such law file in {os.path.abspath(path.parent)}: check the path")
     return path.resolve()
 
 
@@ -165,7 +166,7 @@ def law_source_hash(name_or_path: str | Path) -> str:
     try:
         # Not ast.dump, whose text differs between Python versions.
         code = ast.unparse(ast.parse(_source(path)))
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _failed(path, error) from error
     return hashlib.sha256(code.encode()).hexdigest()
 
@@ -343,7 +344,7 @@ def load_runs(
         asked = {"outcome": outcome or runs.outcome, "domain": domain or runs.domain}
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
         return replace(renamed, notes=runs.notes)
-    if path.suffix.lower() in SUFFIXES or path.exists():
+    if path.suffix.lower() in SUFFIXES or os.path.exists(path):
         return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive")
     otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
     raise RunsError(_unknown(str(name_or_path), dataset_names(), "data set", otherwise))
@@ -415,7 +416,7 @@ def _run_law_file(path: Path, source: bytes) -> Law:
     module.__file__ = str(path)
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise _failed(path, error) from error
     law: Any = module.__dict__.get("LAW")
     if not isinstance(law, Law):
@@ -424,7 +425,8 @@ def _run_law_file(path: Path, source: bytes) -> Law:
     return law
 
 
-def _failed(path: Path, error: Exception) -> CatalogError:
+def _failed(path: Path, error: BaseException) -> CatalogError:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    return CatalogError(f"{path}, line {line}: {type(error).__name__}: {error}: correct the law file")
+    place = "" if line is None else f", line {line}"
+    return CatalogError(f"{path}{place}: {described(error)}: correct the law file")

@@ -358,7 +358,10 @@ def sampled_runs(
 
     resolved = _noise(noise, discrepancy)
     with threadpool_limits(limits=1, user_api="blas"):
-        return infer(law, runs, resolved, discrepancy, engine, draws, chains, seed, certify=certify)
+        try:
+            return infer(law, runs, resolved, discrepancy, engine, draws, chains, seed, certify=certify)
+        except SamplingError as error:
+            raise SamplingError(f"{law.file}: law {law.name!r}: {error}".removeprefix(": ")) from error
 
 
 def with_log_likelihood(fitted: Fit) -> Fit:

@@ -1,7 +1,9 @@
 """Saving a fit to one netCDF file, and loading it back only if it is whole and belongs to the law at hand."""
 
 import hashlib
+import io
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -73,7 +75,10 @@ def save(fit: Posterior, path: str | Path) -> Path:
     tree.attrs = {"bayescale": text, "digest": _digest(tree, text)}
     path = Path(path)
     with replacing(path) as temporary:
-        tree.to_netcdf(str(temporary), engine="h5netcdf")
+        # Not straight to the file: on a full disk the HDF5 library ends the process by a segmentation fault.
+        content = io.BytesIO()
+        tree.to_netcdf(content, engine="h5netcdf")
+        temporary.write_bytes(content.getbuffer())
     return path
 
 
@@ -150,8 +155,8 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
 
 
 def _read(path: Path) -> xr.DataTree:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not os.path.isfile(path):
+        what = "is a folder" if os.path.isdir(path) else "does not exist"
         raise FitFileError(f"{path}: {what}: give a file saved with `bayescale fit RUNS -o fit.nc`")
     # A netCDF-4 file is an HDF5 file; read as such it loads several times faster than through xarray's generic reader.
     import h5py

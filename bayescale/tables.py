@@ -6,6 +6,7 @@ Whatever is wrong is said in one line that names the file, the row or line, the 
 import csv
 import difflib
 import io
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -237,7 +238,7 @@ def _shortened(text: str, length: int = 60) -> str:
 
 
 def _file_bytes(path: Path) -> bytes:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
     if path.suffix.lower() not in SUFFIXES:
         raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
@@ -245,8 +246,9 @@ def _file_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError:
         raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
-    except OSError as error:
-        raise RunsError(f"{path}: cannot be read ({error.strerror}): check the file and its permissions") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunsError(f"{path}: cannot be read ({reason}): check the file and its permissions") from None
     if not data.strip():
         raise RunsError(f"{path}: is empty: a table needs a header and at least one run")
     return data
