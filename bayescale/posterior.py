@@ -175,7 +175,7 @@ def _distribution(law: Law, parameter: Parameter) -> Any:
 
     prior = parameter.prior
     found: Any = getattr(pm, str(prior.distribution), None)
-    if not inspect.isclass(found) or not issubclass(found, pm.Continuous):
+    if not hasattr(found, "dist") or pm.Discrete in getattr(found, "__mro__", ()):
         raise law.fault(
             f"parameter {parameter.name}: prior {prior.distribution!r} is not a continuous distribution of PyMC, such "
             "as LogNormal, Normal or Beta"
