@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         # So named that what a killed process leaves behind is known for what it is.
         handle, name = tempfile.mkstemp(prefix=f".unfinished-{path.stem[:50]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     temporary = Path(name)
     try:
