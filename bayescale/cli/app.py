@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         number, _ = _caught[0] if _caught else (signal.SIGINT, 0.0)
+        if current_thread() is main_thread():
+            signal.signal(number, signal.SIG_IGN)  # a second one must not end the tidying up on exit, nor its status
         _complain("interrupted" if number == signal.SIGINT else f"stopped by signal {signal.Signals(number).name}")
         sys.exit(128 + number)
     except BayescaleError as error:
