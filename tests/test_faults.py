@@ -181,10 +181,14 @@ def session_of(process):
     return found
 
 
+AS_INSTALLED = "import sys; sys.path.remove(''); from bayescale.cli import main; main(sys.argv[1:])"
+"""Starts the command as its script does, with no modules from the current folder."""
+
+
 def stopped(number, arguments, ready):
-    """Signal a command once it is ready, and return it with its standard error."""
+    """Signal a command once it is ready, and return its status and what it said on standard error."""
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [sys.executable, "-c", AS_INSTALLED, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -234,7 +238,9 @@ def test_signals_end_a_fit_cleanly(number, status, word, elsewhere):
 @POSIX
 @PROC
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
-def test_a_back_test_that_is_stopped_leaves_no_workers(number):
+def test_a_back_test_that_is_stopped_leaves_no_workers_and_they_run_no_code_from_the_folder(number, elsewhere):
+    Path("joblib.py").write_text("open('sprung', 'w')")
+
     def working(process):
         while len(session_of(process)) < 5:  # itself, two trackers of resources and two workers
             assert process.poll() is None
@@ -244,6 +250,7 @@ def test_a_back_test_that_is_stopped_leaves_no_workers(number):
     found, err = stopped(number, ["backtest", *FULL_LAW, "--jobs", 2], working)
     assert found == 128 + number
     assert err.count("bayescale: ") == 1
+    assert [path.name for path in elsewhere.iterdir()] == ["joblib.py"]
 
 
 @POSIX
