@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayescale import catalog
+from bayescale import catalog, tables
 from bayescale.errors import BayescaleError, CatalogError, FitFileError, OutputError, RunsError
 from bayescale.files import check_output
 from bayescale.fitting import fit_law
@@ -490,6 +490,16 @@ def test_a_saved_fit_that_claims_to_be_huge_is_refused_at_once(saved_fit):
     with pytest.raises(FitFileError, match="cannot be read as netCDF"):
         load(copy)
     assert time.perf_counter() - began < 5
+
+
+def test_a_table_that_claims_to_be_huge_is_refused_before_it_is_read(monkeypatch):
+    rows = int(tables._MOST_CELLS / 3) + 1
+    frame = pd.DataFrame(dict.fromkeys(("N", "D", "loss"), np.zeros(rows, dtype="int8")))
+    frame.to_parquet("huge.parquet", compression="zstd")
+    assert Path("huge.parquet").stat().st_size < 250_000
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile.read", pytest.fail)
+    with pytest.raises(RunsError, match="claims more than 5e\\+07 values"):
+        catalog.load_runs("huge.parquet")
 
 
 @pytest.mark.parametrize(
