@@ -302,13 +302,14 @@ FAULTS = {
 }
 
 
-def _with_fault(where: str, fault: str) -> str:
-    return LAW.format(**{**GOOD_LAW, where: fault})
+@st.composite
+def faulty_laws(draw: st.DrawFn) -> bytes:
+    """A good law with one or two faults."""
+    places = draw(st.lists(st.sampled_from(list(FAULTS)), min_size=1, max_size=2, unique=True))
+    faults = {place: draw(st.sampled_from(FAULTS[place])) for place in places}
+    return LAW.format(**{**GOOD_LAW, **faults}).encode()
 
 
-faulty_laws = st.sampled_from([(where, fault) for where, faults in FAULTS.items() for fault in faults]).map(
-    lambda chosen: _with_fault(*chosen)
-)
 snippets = st.lists(
     st.sampled_from(
         [
@@ -334,7 +335,7 @@ snippets = st.lists(
     ),
     max_size=12,
 ).map("".join)
-laws = st.one_of(
+garbled_laws = st.one_of(
     st.binary(max_size=60),
     st.text(max_size=40).map(lambda text: text.encode(errors="replace")),
     snippets.map(str.encode),
@@ -342,9 +343,8 @@ laws = st.one_of(
         [b"raise SystemExit(0)", b"import sys; sys.exit()", b"x=" + b"-" * 60_000 + b"1", b"x=" + b"(" * 300]
     ),
     damaged(st.just(LAW.format(**GOOD_LAW).encode())),
-    faulty_laws.map(str.encode),
-    faulty_laws.map(str.encode),
 )
+laws = st.integers(0, 3).flatmap(lambda quarter: garbled_laws if quarter == 0 else faulty_laws())
 
 _STEPS = np.geomspace(100, 1e5, 8)
 CURVE = pd.DataFrame({"steps": _STEPS, "N": _STEPS, "loss": 2.0 + 9 * _STEPS**-0.4 + 0.001 * np.sin(_STEPS)})
@@ -620,30 +620,31 @@ _OUTPUTS = st.sampled_from(
         "/dev/null",
     ]
 )
-_OPTIONS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[str] | None]]] = {
-    "plan": (st.just("SAVED"), {"--budget": _NUMBERS, "--plot": _OUTPUTS, "--dollars": _NUMBERS, "--served": _NUMBERS}),
-    "fit": (
-        st.just("SAVED"),
-        {"-o": _OUTPUTS, "--engine": st.sampled_from(["nuts", "x"]), "--pool": st.text(max_size=3)},
-    ),
-    "predict": (st.just("SAVED"), {"--at": _PAIRS, "--points": st.sampled_from(["SMALL", "absent.csv", "SAVED", "."])}),
-    "versus": (st.just("SAVED"), {"--first": _PAIRS, "--second": _PAIRS}),
-    "cost": (st.none(), {"--flop": _NUMBERS, "--dollars": _NUMBERS, "--price": _NUMBERS, "--utilisation": _NUMBERS}),
-    "limits": (st.none(), {"--year": _NUMBERS, "--file": st.sampled_from(["SMALL", "absent.toml", "."])}),
-    "laws": (st.one_of(st.none(), st.text(max_size=5), st.just("chinchilla")), {}),
-    "datasets": (st.one_of(st.none(), st.text(max_size=5), st.just("pythia")), {}),
-    "design": (
-        st.just("SAVED"),
-        {"--budget": _NUMBERS, "--loss-at": _PAIRS, "--most": st.sampled_from(["1", "0", "x"])},
-    ),
-    "nosuch": (st.text(max_size=4), {}),
+_COMMANDS: dict[str, tuple[list[str], dict[str, st.SearchStrategy[str]]]] = {
+    "plan": (["SAVED"], {"--budget": _NUMBERS, "--plot": _OUTPUTS, "--dollars": _NUMBERS, "--served": _NUMBERS}),
+    "fit": (["SAVED"], {"-o": _OUTPUTS, "--engine": st.sampled_from(["nuts", "x"]), "--pool": st.text(max_size=3)}),
+    "predict": (["SAVED"], {"--at": _PAIRS, "--points": st.sampled_from(["SMALL", "absent.csv", "SAVED", "."])}),
+    "versus": (["SAVED"], {"--first": _PAIRS, "--second": _PAIRS}),
+    "cost": ([], {"--flop": _NUMBERS, "--dollars": _NUMBERS, "--price": _NUMBERS, "--utilisation": _NUMBERS}),
+    "limits": ([], {"--year": _NUMBERS, "--file": st.sampled_from(["SMALL", "absent.toml", "."]), "--plot": _OUTPUTS}),
+    "laws": (["chinchilla"], {"--nosuch": _NUMBERS}),
+    "datasets": (["pythia"], {"--nosuch": _NUMBERS}),
+    "design": (["SAVED"], {"--budget": _NUMBERS, "--optimum-at": _NUMBERS, "--most": st.sampled_from(["1", "0", "x"])}),
+    "tradeoff": (["compute", "SAVED"], {"--budget": _NUMBERS, "--times": _NUMBERS}),
+    "nosuch": ([], {"-h": _NUMBERS}),
+}
+_SOURCES = st.sampled_from(["SMALL", "absent.csv", ".", "x" * 300])
+_GOOD = {
+    "predict": {"--at": "N=70B,D=1.4T"},
+    "versus": {"--first": "N=70B,D=1.4T", "--second": "N=280B,D=300B"},
+    "cost": {"--flop": "5.76e23"},
+    "design": {"--budget": "1e21", "--optimum-at": "1e23", "--most": "1"},
 }
 _SHARED: dict[str, st.SearchStrategy[str] | None] = {
     "--json": None,
     "--interval": _NUMBERS,
     "--seed": st.one_of(st.integers().map(str), st.text(max_size=3)),
     "--law": st.one_of(st.sampled_from(["tied", "chinchila", "absent.py", ""]), st.text(max_size=4)),
-    "--nosuch": None,
     "--columns": _PAIRS,
     "--risk": st.sampled_from(["probability=0.1,size=0.03", "probability=2,size=1", "size=1", "x"]),
 }
@@ -651,21 +652,20 @@ _SHARED: dict[str, st.SearchStrategy[str] | None] = {
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
-    """A command with options of its own and of all, well or badly said; SAVED stands for a fit, SMALL for a table."""
-    command = draw(st.sampled_from(list(_OPTIONS)))
-    source, own = _OPTIONS[command]
-    named = draw(
-        st.one_of(source, source, source, st.sampled_from(["SMALL", "absent.csv", "chinchila", ".", "x" * 300]))
-    )
-    words = [command] + ([] if named is None else [named])
-    for name in draw(st.lists(st.sampled_from(list(own)), max_size=3, unique=True)) if own else []:
-        value = own[name]
-        words += [name] if value is None else [name, draw(value)]
+    """A good command with an option or two said otherwise; SAVED stands for a fit, SMALL for a table."""
+    command = draw(st.sampled_from(list(_COMMANDS)))
+    words, own = _COMMANDS[command]
+    if words and draw(st.integers(0, 7)) == 0:
+        words = [*words[:-1], draw(st.one_of(_SOURCES, st.text(max_size=5)))]
+    said = dict(_GOOD.get(command, {}))
+    for name in draw(st.lists(st.sampled_from(list(own)), max_size=2, unique=True)):
+        said[name] = draw(own[name])
+    line = [command, *words, *(word for pair in said.items() for word in pair)]
     if draw(st.integers(0, 3)) == 0:
         name = draw(st.sampled_from(list(_SHARED)))
         value = _SHARED[name]
-        words += [name] if value is None else [name, draw(value)]
-    return words
+        line += [name] if value is None else [name, draw(value)]
+    return line
 
 
 def run_command(case: list[str], folder: Path, saved: Path) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-CASES = {"tables": 100, "laws": 30, "saved fits": 60, "documents": 60, "command line": 60}
+CASES = {"tables": 100, "laws": 20, "saved fits": 60, "documents": 60, "command line": 60}
 
 
 @pytest.mark.parametrize("name", CASES)
