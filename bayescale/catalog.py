@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import os
 import tomllib
 import traceback
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from bayescale.errors import CatalogError, RunsError
+from bayescale.entries import misfit
+from bayescale.errors import CatalogError, RunsError, described
 from bayescale.law import Law
 from bayescale.runs import Runs
 from bayescale.tables import SUFFIXES, nearest, read_table
@@ -52,6 +54,9 @@ class Card:
         Flag column of the rows that are left out unless asked for.
     exclude_reason : str
         What those rows are and why they are left out.
+    sha256 : str
+        Of ``runs.csv``, with line ends as on Unix, so that a table which was damaged or changed is noticed; unchecked
+        if empty.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Card:
     run: str | None = None
     exclude: str | None = None
     exclude_reason: str = ""
+    sha256: str = ""
 
 
 def root(kind: str) -> Path:
@@ -121,8 +127,8 @@ def law_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix != ".py":
         return root("models") / f"{_known(str(name_or_path), law_names(), 'law', 'a path that ends in .py')}.py"
-    if not path.is_file():
-        raise CatalogError(f"{path}: no such law file in {path.resolve().parent}: check the path")
+    if not os.path.isfile(path):
+        raise CatalogError(f"{path}: no such law file in {os.path.abspath(path.parent)}: check the path")
     return path.resolve()
 
 
@@ -165,7 +171,7 @@ def law_source_hash(name_or_path: str | Path) -> str:
     try:
         # Not ast.dump, whose text differs between Python versions.
         code = ast.unparse(ast.parse(_source(path)))
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _failed(path, error) from error
     return hashlib.sha256(code.encode()).hexdigest()
 
@@ -195,7 +201,7 @@ def load_card(name: str) -> Card:
     Raises
     ------
     CatalogError
-        If there is no such data set.
+        If there is no such data set, or its card was damaged.
 
     Examples
     --------
@@ -203,29 +209,54 @@ def load_card(name: str) -> Card:
     245
     """
     _known(name, dataset_names(), "data set")
-    entries = tomllib.loads((root("datasets") / name / "card.toml").read_text(encoding="utf-8"))
-    runs, default_rows = entries["runs"], entries.get("default_rows", {})
-    return Card(
-        name=entries["name"],
-        title=entries["title"],
-        description=entries["description"],
-        rows=entries["rows"],
-        citation=tuple(entries["citation"]),
-        source=tuple(entries["source"]),
-        licence=entries["licence"],
-        licence_notes=entries["licence_notes"],
-        laws=tuple(entries["laws"]),
-        known_problems=tuple(entries["known_problems"]),
-        outcome=entries["outcome"]["column"],
-        domain=entries["outcome"].get("domain", "positive"),
-        columns=entries["columns"],
-        family=runs["family"],
-        selection=entries.get("selection", {}),
-        group=runs.get("group"),
-        run=runs.get("run"),
-        exclude=default_rows.get("exclude"),
-        exclude_reason=default_rows.get("reason", ""),
-    )
+    path = root("datasets") / name / "card.toml"
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        runs, default_rows, outcome = (_table(entries, key) for key in ("runs", "default_rows", "outcome"))
+        given: dict[str, Any] = {key: entries[key] for key in _CARD_KEYS if key in entries}
+        given |= {"outcome": outcome["column"], "domain": outcome.get("domain", "positive")}
+        given |= {key: runs[key] for key in ("family", "group", "run") if key in runs}
+        given |= {ours: default_rows[key] for key, ours in _DEFAULT_ROWS.items() if key in default_rows}
+        wrong = misfit(Card, given)
+        if wrong:
+            raise _damaged(path, f"{wrong} is missing or of the wrong kind")
+        made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        return Card(**made)
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _damaged(path, described(error)) from error
+
+
+_CARD_KEYS = frozenset(Card.__dataclass_fields__) - {"outcome", "domain", "family", "group", "run", "exclude"}
+_DEFAULT_ROWS = {"exclude": "exclude", "reason": "exclude_reason"}
+
+
+def _table(entries: dict[str, Any], key: str) -> dict[str, Any]:
+    found = entries.get(key, {})
+    if not isinstance(found, dict):
+        raise TypeError(f"{key} is not a table")
+    return found
+
+
+def _damaged(path: Path, what: str) -> CatalogError:
+    return CatalogError(f"{path}: {what}: it was damaged or changed, so install bayescale again")
+
+
+def _check_sum(card: Card, path: Path) -> None:
+    """Refuse a table other than the one that its card describes; line ends are free, since git may change them."""
+    if not card.sha256:
+        return
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    found = hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+    if found != card.sha256:
+        raise CatalogError(
+            f"{path}: is not the table that its card describes (SHA-256 {found}): it was damaged or changed, so "
+            "install bayescale again; if you changed it yourself, write that sum in its card.toml"
+        )
 
 
 def dataset_groups(name: str) -> tuple[str, ...]:
@@ -266,7 +297,7 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     Raises
     ------
     CatalogError
-        If there is no such data set or group.
+        If there is no such data set or group, or its files were damaged.
 
     Examples
     --------
@@ -276,7 +307,9 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     'gadre:c4'
     """
     card = load_card(name)
-    frame = read_table(root("datasets") / name / "runs.csv")
+    path = root("datasets") / name / "runs.csv"
+    _check_sum(card, path)
+    frame = read_table(path)
     if group is not None:
         frame = _series(card, frame, group)
     notes: tuple[str, ...] = ()
@@ -343,7 +376,7 @@ def load_runs(
         asked = {"outcome": outcome or runs.outcome, "domain": domain or runs.domain}
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
         return replace(renamed, notes=runs.notes)
-    if path.suffix.lower() in SUFFIXES or path.exists():
+    if path.suffix.lower() in SUFFIXES or os.path.exists(path):
         return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive")
     otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
     raise RunsError(_unknown(str(name_or_path), dataset_names(), "data set", otherwise))
@@ -415,7 +448,7 @@ def _run_law_file(path: Path, source: bytes) -> Law:
     module.__file__ = str(path)
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise _failed(path, error) from error
     law: Any = module.__dict__.get("LAW")
     if not isinstance(law, Law):
@@ -424,7 +457,8 @@ def _run_law_file(path: Path, source: bytes) -> Law:
     return law
 
 
-def _failed(path: Path, error: Exception) -> CatalogError:
+def _failed(path: Path, error: BaseException) -> CatalogError:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    return CatalogError(f"{path}, line {line}: {type(error).__name__}: {error}: correct the law file")
+    place = "" if line is None else f", line {line}"
+    return CatalogError(f"{path}{place}: {described(error)}: correct the law file")

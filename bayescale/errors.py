@@ -66,3 +66,21 @@ class BackendError(BayescaleError, RuntimeError):
 
 class OutputError(BayescaleError, OSError):
     """A file that cannot be written."""
+
+
+def described(error: BaseException) -> str:
+    r"""What somebody else's code raised, in one line.
+
+    Examples
+    --------
+    >>> described(ValueError("no\nway"))
+    'ValueError: no way'
+    """
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a law file may define its own
+        text = ""
+    return f"{type(error).__name__}: {text[:_LONGEST]}".removesuffix(": ")
+
+
+_LONGEST = 300

@@ -27,12 +27,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_output(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        # So named that what a killed process leaves behind is known for what it is.
+        handle, name = tempfile.mkstemp(prefix=f".unfinished-{path.stem[:50]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}): choose a folder that you may write to"
-        ) from None
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
     temporary = Path(name)
     try:
         yield temporary
@@ -61,10 +60,24 @@ def check_output(path: Path, endings: tuple[str, ...] = ()) -> None:
     """
     if endings and path.suffix not in endings:
         raise OutputError(f"{path}: the name of such a file ends in {', '.join(endings)}")
-    if not path.parent.is_dir():
+    # Functions of os.path, since a Path's own raise for names that no file can have.
+    if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist: create it first")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise OutputError(f"{path}: is a folder: give the name of a file")
+    try:
+        usual = not path.exists() or path.is_file()
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+    if not usual:
+        raise OutputError(f"{path}: is a device or pipe, which would be replaced: give the name of a file")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written (Permission denied): choose a folder that you may write to")
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> OutputError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return OutputError(f"{path}: cannot be written ({reason}): choose a folder that you may write to")
 
 
 def _umask() -> int:

@@ -106,6 +106,11 @@ class Fit:
         return _noise(self.record.noise, self.record.discrepancy)
 
     @property
+    def described(self) -> tuple[Parameter | Derived, ...]:
+        """Every parameter, of the law, of the noise around it and of its error, in the order of the summary."""
+        return _all_parameters(self.law, self.noise, self.record.discrepancy)
+
+    @property
     def certified(self) -> bool:
         """Whether the draws can stand for the posterior."""
         return self.diagnostics.certified
@@ -220,7 +225,7 @@ class Fit:
         The columns ``sensitivity_prior`` and ``sensitivity_runs`` tell how much a parameter moves when the prior, or
         what the runs say, is made a little stronger; above 0.05 it does.
         """
-        described = _described(_all_parameters(self.law, self.noise, self.record.discrepancy))
+        described = _described(self.described)
         posterior = self.tree["posterior"].to_dataset()
         rows = [summary_table(posterior[name], ci_prob) for name in described]
         table = pd.concat(rows).set_axis(list(described))
@@ -358,7 +363,10 @@ def sampled_runs(
 
     resolved = _noise(noise, discrepancy)
     with threadpool_limits(limits=1, user_api="blas"):
-        return infer(law, runs, resolved, discrepancy, engine, draws, chains, seed, certify=certify)
+        try:
+            return infer(law, runs, resolved, discrepancy, engine, draws, chains, seed, certify=certify)
+        except SamplingError as error:
+            raise SamplingError(f"{law.file}: law {law.name!r}: {error}".removeprefix(": ")) from error
 
 
 def with_log_likelihood(fitted: Fit) -> Fit:

@@ -20,7 +20,7 @@ from bayescale.law import GROUP, Law
 from bayescale.links import LOG
 from bayescale.noise import Noise
 from bayescale.observations import link_standard_error
-from bayescale.runs import Runs, law_inputs
+from bayescale.runs import Runs, check_mean, law_inputs
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -98,8 +98,10 @@ class Compiled:
         with self._lock:
             basis = _basis(self._law, runs) if self._discrepancy else None
             model, density = self._with_runs(runs, basis)
-            coordinates = self._prior_coordinates(seed)
+            with self._law.blamed("drawing from its priors"):
+                coordinates = self._prior_coordinates(seed)
             prior = density.parameters(coordinates)
+            check_mean(self._law, runs, prior)
             if basis is not None:
                 basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
             if certify:

@@ -5,15 +5,19 @@ A law is written twice over, but only once each: ``mean`` is the textbook formul
 the posterior is nearly round. The same lines serve the PyMC graph (``xp = pytensor.tensor``) and NumPy forecasts.
 """
 
-from collections.abc import Callable, Mapping
+import math
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Real
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.errors import LawError
+from bayescale.errors import BayescaleError, LawError, described
 from bayescale.links import LOG, Link
 
 Values = Mapping[str, Any]
@@ -35,6 +39,11 @@ class Prior:
     **arguments : float
         Its arguments by their PyMC names.
 
+    Raises
+    ------
+    LawError
+        If an argument is not a number.
+
     Examples
     --------
     >>> print(Prior("LogNormal", mu=-1.35, sigma=0.38))
@@ -45,6 +54,9 @@ class Prior:
     arguments: Mapping[str, float]
 
     def __init__(self, distribution: str, **arguments: float) -> None:
+        for name, value in arguments.items():
+            if not _is_number(value):
+                raise LawError(f"prior {distribution!s}: {name} is {value!r}: give a number")
         object.__setattr__(self, "distribution", distribution)
         object.__setattr__(self, "arguments", arguments)
 
@@ -83,7 +95,7 @@ class Parameter:
     Raises
     ------
     LawError
-        If the name is taken.
+        If the name is taken, or the prior is none.
 
     Examples
     --------
@@ -102,6 +114,11 @@ class Parameter:
     arguments: Callable[[ModuleType, Values], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        _check_name("a parameter", self.name)
+        if not isinstance(self.prior, Prior):
+            raise LawError(
+                f"parameter {self.name!r}: its prior is {self.prior!r}: write Prior('LogNormal', mu=0, sigma=1)"
+            )
         if self.name in RESERVED:
             raise LawError(
                 f"a parameter may not be called {self.name!r}: ArviZ uses that name; try {self.name + '_N'!r}"
@@ -218,7 +235,7 @@ class Law:
     Raises
     ------
     LawError
-        If two parameters share a name.
+        If two parameters share a name, or something is not what it must be.
 
     Examples
     --------
@@ -263,10 +280,59 @@ class Law:
     in_ensemble: bool = False
 
     def __post_init__(self) -> None:
-        names = [item.name for item in self._described]
+        self._check_kinds()
+        names = [item.name for item in (*self.inputs, *self.settings, *self._described)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise LawError(f"law {self.name!r} defines {', '.join(twice)} more than once: each name may stand once")
+
+    def _check_kinds(self) -> None:
+        _check_name("a law", self.name)
+        _check_name("an outcome", self.outcome)
+        for name, kind in _MEMBERS.items():
+            found = getattr(self, name)
+            if not isinstance(found, Sequence) or not all(isinstance(item, kind) for item in found):
+                raise LawError(f"law {self.name!r}: {name} is not a tuple of {kind.__name__}: write {name}=(...,)")
+        for item in (*self.inputs, *self.settings):
+            _check_name("an input", item.name)
+            if item.name in _DIMENSIONS:
+                raise LawError(f"law {self.name!r}: an input may not be called {item.name!r}, which is a dimension")
+        for name in ("inputs", "parameters"):
+            if not getattr(self, name):
+                raise LawError(f"law {self.name!r}: has no {name}: a law needs at least one")
+        for name, needed in (("mean", True), ("derive", True), ("optimum", False)):
+            if (needed or getattr(self, name) is not None) and not callable(getattr(self, name)):
+                raise LawError(f"law {self.name!r}: {name} is {getattr(self, name)!r}: give a function")
+        if not isinstance(self.link, Link):
+            raise LawError(f"law {self.name!r}: link is {self.link!r}: give LOG, LOGIT or IDENTITY of bayescale.links")
+        if not _is_number(self.scatter) or not 0 < self.scatter < math.inf:
+            raise LawError(f"law {self.name!r}: scatter is {self.scatter!r}: give a number above zero")
+
+    @property
+    def file(self) -> str:
+        """File that its mean function is written in; empty where that is unknown."""
+        return str(getattr(getattr(self.mean, "__code__", None), "co_filename", ""))
+
+    @contextmanager
+    def blamed(self, what: str) -> Iterator[None]:
+        """Turn whatever the law's own code or priors raise into an error that names its file and line.
+
+        Raises
+        ------
+        LawError
+        """
+        try:
+            yield
+        except BayescaleError:
+            raise
+        except (Exception, SystemExit) as error:
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.file]
+            raise self.fault(f"{what}: {described(error)}: correct the law", lines[-1] if lines else None) from error
+
+    def fault(self, what: str, line: int | None = None) -> LawError:
+        """An error that names the law, and where it stands."""
+        place = "" if line is None else f", line {line}"
+        return LawError(f"{self.file}{place}: law {self.name!r}: {what}".removeprefix(": "))
 
     @property
     def _described(self) -> tuple["Parameter | Derived", ...]:
@@ -299,6 +365,27 @@ class Law:
     def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
         """Sampled and derived parameters together, in NumPy."""
         return {**sampled, **self.derive(np, sampled, centre)}
+
+
+_DIMENSIONS = frozenset({"chain", "draw", "run"})
+
+_MEMBERS: Mapping[str, type] = {
+    "inputs": Input,
+    "settings": Setting,
+    "parameters": Parameter,
+    "derived": Derived,
+    "published": PublishedFit,
+}
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is not bool and isinstance(value, Real) and not math.isnan(value)
+
+
+def _check_name(kind: str, name: Any) -> None:
+    """Refuse a name that no group or variable of a file can carry."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or "/" in name:
+        raise LawError(f"{kind} may not be called {name!r}: give a short text, such as 'alpha_N'")
 
 
 def power(xp: ModuleType, base: Any, exponent: Any) -> Any:

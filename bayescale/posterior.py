@@ -5,6 +5,7 @@ no second log density anywhere.
 """
 
 import functools
+import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from bayescale.law import Law, Parameter
 from bayescale.noise import Noise
 from bayescale.observations import link_outcome, link_standard_error
 from bayescale.runs import Runs, law_inputs
+from bayescale.tables import listed
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -52,11 +54,17 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
         data = {key: pm.Data(key, values, dims="run") for key, values in _run_data(law, runs, basis).items()}
         data |= {key: pm.Data(key, values) for key, values in _table_data(law, runs, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in law.input_names}
-        sampled = _add_free_variables(sampled_parameters(law, noise, discrepancy=basis is not None))
-        derived = law.derive(pt, sampled, centre)
-        parameters = sampled | {key: pm.Deterministic(key, value) for key, value in derived.items()}
+        sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
+        with law.blamed("derive"):
+            derived = law.derive(pt, sampled, centre)
+            parameters = sampled | {key: pm.Deterministic(key, value) for key, value in derived.items()}
+        if {*derived} != (described := {item.name for item in law.derived}):
+            raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")
         inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
-        mu = law.link.forward(pt, law.mean(pt, inputs, parameters))
+        with law.blamed("mean"):
+            mu = law.link.forward(pt, law.mean(pt, inputs, parameters))
+        if mu.ndim > 1:
+            raise law.fault(f"mean gives {mu.ndim} dimensions: it must give one value for each run")
         if basis is None:
             noise.observe(name, mu, parameters, data.get(f"{name}_se"), data[f"{name}_data"])
         else:
@@ -133,28 +141,54 @@ def design_centre(law: Law, runs: Runs) -> dict[str, float]:
     return {name: float(np.exp(np.log(runs.column(name)).mean())) for name in law.input_names}
 
 
-def _add_free_variables(parameters: Iterable[Parameter]) -> dict[str, Any]:
+def _add_free_variables(law: Law, parameters: Iterable[Parameter]) -> dict[str, Any]:
     """Add the parameters to the PyMC model in context, in order."""
+    sampled: dict[str, Any] = {}
+    for parameter in parameters:
+        with law.blamed(f"parameter {parameter.name}"):
+            sampled[parameter.name] = _free_variable(law, parameter, sampled)
+    return sampled
+
+
+def _free_variable(law: Law, parameter: Parameter, sampled: dict[str, Any]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    sampled: dict[str, Any] = {}
-    for parameter in parameters:
-        distribution = getattr(pm, parameter.prior.distribution)
-        arguments = dict(parameter.prior.arguments)
-        if parameter.arguments is not None:
-            arguments |= parameter.arguments(pt, sampled)
-        if parameter.shift is None:
-            sampled[parameter.name] = distribution(parameter.name, **arguments)
-        else:
-            sampled[parameter.name] = pm.CustomDist(
-                parameter.name,
-                parameter.shift(pt, sampled),
-                *arguments.values(),
-                dist=functools.partial(_shifted, distribution, tuple(arguments)),
-                transform=pm.distributions.transforms.log,
-            )
-    return sampled
+    distribution = _distribution(law, parameter)
+    arguments = dict(parameter.prior.arguments)
+    if parameter.arguments is not None:
+        arguments |= parameter.arguments(pt, sampled)
+    if parameter.shift is None:
+        return distribution(parameter.name, **arguments)
+    return pm.CustomDist(
+        parameter.name,
+        parameter.shift(pt, sampled),
+        *arguments.values(),
+        dist=functools.partial(_shifted, distribution, tuple(arguments)),
+        transform=pm.distributions.transforms.log,
+    )
+
+
+def _distribution(law: Law, parameter: Parameter) -> Any:
+    """The PyMC distribution of a prior; PyMC itself takes no notice of an argument that it does not know."""
+    import pymc as pm
+
+    prior = parameter.prior
+    found: Any = getattr(pm, str(prior.distribution), None)
+    if not hasattr(found, "dist") or pm.Discrete in getattr(found, "__mro__", ()):
+        raise law.fault(
+            f"parameter {parameter.name}: prior {prior.distribution!r} is not a continuous distribution of PyMC, such "
+            "as LogNormal, Normal or Beta"
+        )
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = [name for name, each in inspect.signature(found.dist).parameters.items() if each.kind in kinds]
+    unknown = [name for name in prior.arguments if name not in known]
+    if unknown:
+        raise law.fault(
+            f"parameter {parameter.name}: prior {prior.distribution} has no argument {', '.join(unknown)}; it takes "
+            f"{', '.join(known)}"
+        )
+    return found
 
 
 def _shifted(distribution: Any, names: tuple[str, ...], shift: Any, *arguments_and_size: Any) -> Any:

@@ -324,6 +324,32 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     return (*_too_few_runs(law, runs), *_one_ray(law, runs))
 
 
+def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
+    """Check that a law's mean gives a number for each draw and run, as all that is forecast from it takes for granted.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+    drawn : mapping of array, shape (draw,)
+        Every parameter, sampled and derived; a few draws of them are looked at.
+
+    Raises
+    ------
+    LawError
+        If the mean fails, or gives something of another shape.
+    """
+    shape = (5 if len(runs) != 5 else 6, len(runs))  # not the same both ways
+    columns = {name: values[: shape[0], None] for name, values in drawn.items()}
+    with law.blamed("mean"), np.errstate(all="ignore"):
+        found = np.asarray(law.mean(np, law_inputs(law, runs), columns), dtype=float)
+        broadcast = np.broadcast_shapes(found.shape, shape)
+    if broadcast != shape:
+        raise law.fault(
+            f"mean gives values of shape {found.shape} for {shape[0]} draws and {shape[1]} runs, not {shape}"
+        )
+
+
 def _checked_columns(frame: pd.DataFrame, outcome: str) -> list[str]:
     names = dict.fromkeys(("N", "D", "U", "C", outcome, f"{outcome}_se", f"{outcome}_n"))
     return [name for name in names if name in frame]

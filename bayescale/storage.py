@@ -1,9 +1,11 @@
 """Saving a fit to one netCDF file, and loading it back only if it is whole and belongs to the law at hand."""
 
 import hashlib
+import io
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ import xarray as xr
 
 from bayescale import catalog
 from bayescale.ensembles import Ensemble, Posterior, first_fit
-from bayescale.errors import CatalogError, FitFileError, OutputError
+from bayescale.entries import misfit
+from bayescale.errors import CatalogError, FitFileError, LawError, OutputError, RunsError
 from bayescale.files import replacing
 from bayescale.fitting import Fit, Record
 from bayescale.inference import Diagnostics
+from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import Law
 
 _ATTRS = ("bayescale", "digest")
@@ -73,7 +77,10 @@ def save(fit: Posterior, path: str | Path) -> Path:
     tree.attrs = {"bayescale": text, "digest": _digest(tree, text)}
     path = Path(path)
     with replacing(path) as temporary:
-        tree.to_netcdf(str(temporary), engine="h5netcdf")
+        # Not straight to the file: on a full disk the HDF5 library ends the process by a segmentation fault.
+        content = io.BytesIO()
+        tree.to_netcdf(content, engine="h5netcdf")
+        temporary.write_bytes(content.getbuffer())
     return path
 
 
@@ -106,13 +113,33 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> Posterior:
     path = Path(path)
     tree = _read(path)
     header = _header(tree, path)
-    if tree.attrs.get("digest") != _digest(tree, tree.attrs["bayescale"]):
+    if tree.attrs["digest"] != _digest(tree, tree.attrs["bayescale"]):
         raise FitFileError(f"{path}: is damaged: its contents do not match their checksum; fit again")
     tree.attrs = {}
     if "members" not in header:
         return _fit(tree, header, law, path)
+    try:
+        return _ensemble(tree, header, law, path)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, FitFileError):
+            raise
+        raise _other_version(path) from error
+
+
+def _ensemble(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Ensemble:
     members = {name: _member(tree.children[name], name, each, law, path) for name, each in header["members"].items()}
-    return Ensemble(members=members, weights=xr.DataArray.from_dict(header["weights"]))
+    weights = xr.DataArray.from_dict(header["weights"])
+    if weights.dims != ("horizon", "law") or weights["law"].to_numpy().tolist() != list(members):
+        raise _other_version(path)
+    if len({tuple(member.tree["posterior"].sizes.items()) for member in members.values()}) != 1:
+        raise _other_version(path)
+    if not (np.isfinite(weights.to_numpy()).all() and (weights["horizon"].to_numpy() > 0).all()):
+        raise _other_version(path)
+    return Ensemble(members=members, weights=weights)
+
+
+def _other_version(path: Path) -> FitFileError:
+    return FitFileError(f"{path}: was saved by another version of bayescale: fit again")
 
 
 def _header_of(fit: Fit) -> dict[str, Any]:
@@ -132,26 +159,64 @@ def _member(tree: xr.DataTree, name: str, header: dict[str, Any], law: str | Pat
 
 
 def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
+    if not {"record", "diagnostics", "warnings", "notes"} <= header.keys():
+        raise _other_version(path)
+    kinds = {"record": Record, "diagnostics": Diagnostics, "warnings": _Remarks, "notes": _Remarks}
+    remarks = {name: {"texts": header[name]} for name in ("warnings", "notes")}
+    if any(misfit(kind, {**header, **remarks}[name]) for name, kind in kinds.items()):
+        raise _other_version(path)
     try:
-        given = header["record"]
-        record = Record(**{**given, "pool": tuple(given.get("pool", ()))})
+        record = Record(**{**header["record"], "pool": tuple(header["record"].get("pool", ()))})
         diagnostics = Diagnostics(**header["diagnostics"])
-        warnings, notes = tuple(header["warnings"]), tuple(header["notes"])
-    except (KeyError, TypeError):
-        raise FitFileError(f"{path}: was saved by another version of bayescale: fit again") from None
-    return Fit(
+    except TypeError:
+        raise _other_version(path) from None
+    fitted = Fit(
         tree=tree,
         law=_law_of(record, law, path),
         record=record,
         diagnostics=diagnostics,
-        warnings=warnings,
-        notes=notes,
+        warnings=tuple(header["warnings"]),
+        notes=tuple(header["notes"]),
+    )
+    if not _whole(fitted):
+        raise _other_version(path)
+    return fitted
+
+
+@dataclass(frozen=True)
+class _Remarks:
+    texts: tuple[str, ...]
+
+
+def _whole(fitted: Fit) -> bool:
+    """Whether the groups of a fit hold what its law, noise and record say that they hold."""
+    law, record = fitted.law, fitted.record
+    try:
+        described = {item.name for item in fitted.described}
+        samples = [fitted.tree[group].to_dataset() for group in ("posterior", "prior", "sample_stats")]
+        posterior, _, stats = samples
+        runs = fitted.runs
+        numbers = [*fitted.inputs.values(), *fitted.centre.values(), fitted.on_link, *fitted.parameters.values()]
+        if record.discrepancy:
+            numbers.append(fitted.tree["constant_data"]["noise_scale"].to_numpy())
+    except (KeyError, ValueError, TypeError, AttributeError, LawError, RunsError, LookupError):
+        return False
+    shaped = all(each[name].dims == SAMPLE_DIMS for each in samples[:2] for name in each.data_vars)
+    return (
+        shaped
+        and set(map(str, posterior.data_vars)) == described == set(map(str, samples[1].data_vars))
+        and {"log_prior", "log_likelihood"} <= set(stats.data_vars)
+        and stats.sizes == posterior.sizes
+        and bool(fitted.diagnostics.ess)
+        and len(runs) == record.n_runs > 0
+        and set(law.input_names) <= set(runs.frame.columns)
+        and all(np.size(each) and np.isfinite(each).all() for each in map(np.asarray, numbers))
     )
 
 
 def _read(path: Path) -> xr.DataTree:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not os.path.isfile(path):
+        what = "is a folder" if os.path.isdir(path) else "does not exist"
         raise FitFileError(f"{path}: {what}: give a file saved with `bayescale fit RUNS -o fit.nc`")
     # A netCDF-4 file is an HDF5 file; read as such it loads several times faster than through xarray's generic reader.
     import h5py
@@ -168,14 +233,53 @@ def _read(path: Path) -> xr.DataTree:
         ) from error
 
 
-def _groups(parent: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The groups of a file and theirs, with their paths."""
+def _groups(file: Any) -> Iterator[tuple[str, Any]]:
+    """The groups of a file and theirs, with their paths, if they can be what was saved.
+
+    HDF5 lets a file stand in for others, and claim any size: links and external or virtual data are refused, and so is
+    whatever claims more bytes than the file has, since nothing is saved compressed.
+
+    Raises
+    ------
+    ValueError
+    """
     import h5py
 
-    for name, item in parent.items():
-        if isinstance(item, h5py.Group):
-            yield f"{path}/{name}", item
-            yield from _groups(item, f"{path}/{name}")
+    room = Path(file.filename).stat().st_size
+
+    def walk(parent: Any, path: str) -> Iterator[tuple[str, Any]]:
+        nonlocal room
+        if path.count("/") > _DEEPEST:
+            raise ValueError(f"{path} lies too deep")
+        for name in parent:
+            if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{path}/{name} is a link")
+            item = parent[name]
+            if isinstance(item, h5py.Group):
+                yield f"{path}/{name}", item
+                yield from walk(item, f"{path}/{name}")
+            elif (
+                not isinstance(item, h5py.Dataset) or item.dtype.kind not in "biuf" or item.is_virtual or item.external
+            ):
+                raise ValueError(f"{path}/{name} is no plain table of numbers")
+            else:
+                room -= item.nbytes
+                if room < 0:
+                    raise ValueError(f"{path}/{name} claims more than the file holds")
+
+    # All of it is looked at before any of it is read.
+    return iter(list(walk(file, "")))
+
+
+def _is_plain(item: Any) -> bool:
+    """Whether an item of a file holds numbers, and holds them itself."""
+    import h5py
+
+    return isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf" and not (item.is_virtual or item.external)
+
+
+_DEEPEST = 2
+"""Groups of a law's fit within an ensemble."""
 
 
 def _dataset(group: Any) -> xr.Dataset:
@@ -185,7 +289,7 @@ def _dataset(group: Any) -> xr.Dataset:
             continue
         dims = (name,) if stored.is_scale else tuple(dim[0].name.rpartition("/")[2] for dim in stored.dims)
         values = stored[()].astype(bool) if stored.attrs.get("dtype") == "bool" else stored[()]
-        attrs = {key: stored.attrs[key] for key in ("units", "long_name") if key in stored.attrs}
+        attrs = {key: str(stored.attrs[key]) for key in ("units", "long_name") if key in stored.attrs}
         variables[name] = (dims, values, attrs)
     return xr.Dataset({k: v for k, v in variables.items() if v[0] != (k,)}).assign_coords(
         {k: v for k, v in variables.items() if v[0] == (k,)}
@@ -194,9 +298,12 @@ def _dataset(group: Any) -> xr.Dataset:
 
 def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
     try:
-        header = json.loads(tree.attrs["bayescale"])
+        texts = {name: tree.attrs[name] for name in _ATTRS}
+        header = json.loads(texts["bayescale"])
         saved_format = int(header["format"])
-    except (KeyError, TypeError, ValueError):
+        if not all(isinstance(text, str) for text in texts.values()):
+            raise TypeError
+    except (KeyError, TypeError, ValueError, RecursionError, OverflowError):
         raise FitFileError(f"{path}: is a netCDF file, but bayescale did not save it") from None
     if saved_format > FORMAT:
         raise FitFileError(

@@ -6,6 +6,7 @@ Whatever is wrong is said in one line that names the file, the row or line, the 
 import csv
 import difflib
 import io
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -28,6 +29,8 @@ _SYNONYMS = {"N": ("params", "parameters"), "D": ("tokens",), "C": ("flops", "co
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _NOT_NUMBERS = {"b": "true or false", "M": "dates", "m": "durations"}
 _SHOWN = 10
+_MOST_CELLS = 5e7
+"""Values of a Parquet file, which can claim any number of them in a few bytes."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -237,7 +240,7 @@ def _shortened(text: str, length: int = 60) -> str:
 
 
 def _file_bytes(path: Path) -> bytes:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
     if path.suffix.lower() not in SUFFIXES:
         raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
@@ -245,8 +248,9 @@ def _file_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError:
         raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
-    except OSError as error:
-        raise RunsError(f"{path}: cannot be read ({error.strerror}): check the file and its permissions") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunsError(f"{path}: cannot be read ({reason}): check the file and its permissions") from None
     if not data.strip():
         raise RunsError(f"{path}: is empty: a table needs a header and at least one run")
     return data
@@ -310,8 +314,14 @@ def _parse_parquet(data: bytes, path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
+        stored = pq.ParquetFile(pa.BufferReader(data))
+        groups = (stored.metadata.row_group(i) for i in range(stored.metadata.num_row_groups))
+        if sum(group.column(i).num_values for group in groups for i in range(group.num_columns)) > _MOST_CELLS:
+            raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: a table of runs holds a run in a row")
         # Not through pandas' own metadata, which hides columns in the index, and fails in many ways when damaged.
-        frame: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas(ignore_metadata=True)
+        frame: pd.DataFrame = stored.read().to_pandas(ignore_metadata=True)
+    except RunsError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = _shortened(str(error))
         raise RunsError(f"{path}: is not a Parquet file ({reason}): write it again, or save it as .csv") from None

@@ -229,12 +229,12 @@ def test_a_save_that_fails_leaves_the_old_file_and_no_litter(few_fit, tmp_path, 
     path = save(few_fit, tmp_path / "fit.nc")
     before = path.read_bytes()
 
-    def write_half(self, name, **options):
-        with open(name, "wb") as file:
-            file.write(before[: len(before) // 2])
+    def write_half(self, content):
+        with open(self, "wb") as file:
+            file.write(content[: len(content) // 2])
         raise error
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", write_half)
+    monkeypatch.setattr("pathlib.Path.write_bytes", write_half)
     with pytest.raises((OutputError, KeyboardInterrupt, MemoryError)):
         save(few_fit, path)
     assert path.read_bytes() == before
@@ -243,20 +243,21 @@ def test_a_save_that_fails_leaves_the_old_file_and_no_litter(few_fit, tmp_path, 
 
 def test_a_save_that_is_killed_leaves_the_old_file_whole(saved_fit, copy):
     code = f"""
-import os, signal, xarray as xr
+import os, pathlib, signal
 from bayescale import load, save
-write = xr.DataTree.to_netcdf
-def killed(self, path, **options):
-    write(self, path, **options)
-    os.truncate(path, os.path.getsize(path) // 2)
+write = pathlib.Path.write_bytes
+def killed(self, content):
+    write(self, content[: len(content) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
-xr.DataTree.to_netcdf = killed
+pathlib.Path.write_bytes = killed
 save(load({str(saved_fit)!r}), {str(copy)!r})
 """
     before = copy.read_bytes()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     assert copy.read_bytes() == before
-    load(copy)
+    (left,) = set(copy.parent.iterdir()) - {copy}
+    assert left.name.startswith(".unfinished-copy-")
+    assert load(save(load(copy), copy)).record == load(saved_fit).record
 
 
 def test_a_saved_file_has_the_usual_permissions(few_fit, tmp_path):

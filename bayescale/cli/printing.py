@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event
@@ -89,18 +90,32 @@ def print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
-        table.add_column(escape(name), overflow="fold")
+        table.add_column(escape(printable(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(row.get(name, "")) for name in names))
+        table.add_row(*(escape(printable(row.get(name, ""))) for name in names))
     # Not as the table's own title, which a narrow table would fold.
-    _console().print(title, style="bold", markup=False, highlight=False)
+    _console().print(printable(title), style="bold", markup=False, highlight=False)
     _console().print(table)
 
 
 def print_lines(*lines: str) -> None:
     """Text as it is, without markup."""
     for line in lines:
-        _console().print(line, markup=False, highlight=False)
+        _console().print(printable(line), markup=False, highlight=False)
+
+
+def printable(text: str) -> str:
+    r"""Text from files and arguments, with what would steer a terminal, other than a new line, written out.
+
+    Examples
+    --------
+    >>> print(printable("loss\x1b[2J"))
+    loss\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    steers = (each != "\n" and unicodedata.category(each)[0] == "C" for each in text)
+    return "".join(ascii(each)[1:-1] if out else each for each, out in zip(text, steers, strict=True))
 
 
 def print_json(document: dict[str, Any]) -> None:

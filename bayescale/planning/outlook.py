@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.errors import LimitsError
+from bayescale.errors import LimitsError, described
 from bayescale.tables import nearest
 
 Array = NDArray[np.float64]
@@ -237,8 +237,10 @@ def _document(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise LimitsError(f"{path}: cannot be read ({error.strerror}): name a file of limits") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LimitsError(f"{path}: is not TOML ({error}): write it as the shipped file is written") from None
+    except (ValueError, RecursionError) as error:
+        raise LimitsError(
+            f"{path}: is not TOML ({described(error)}): write it as the shipped file is written"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def write_report(
     )
     page = render(content)
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
     return path
 
 

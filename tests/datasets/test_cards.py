@@ -33,6 +33,7 @@ def test_card_is_complete(name):
 def test_card_describes_the_table(name):
     card, table = catalog.load_card(name), _table(name)
     assert len(table) == card.rows
+    assert card.sha256, "the card has no checksum: write what hashlib.sha256 gives of runs.csv with Unix line ends"
     assert list(table.columns) == list(card.columns)
     for column, entry in card.columns.items():
         assert entry["meaning"], column
