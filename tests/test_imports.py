@@ -26,6 +26,7 @@ LAYERS = (
     {"sampling.mixture", "sampling.modes", "sampling.psis", "sampling.logdensity"},
     {"sampling.importance", "sampling.nuts"},
     {"robust"},
+    {"gathering"},
     {"inference"},
     {"fitting"},
     {"ensembles", "calibration", "pooling"},
