@@ -140,10 +140,11 @@ class _Table:
 
     def mean(self, inputs: Mapping[str, Array], mode: Array) -> Array:
         """The law's mean on the link's scale at a point, shape (run,)."""
-        return np.asarray(self.law.link.forward(np, self.law.mean(np, inputs, self.parameters(mode))))[0]
+        on_link = self.law.link.forward(np, self.law.mean(np, inputs, self.parameters(mode)))
+        return np.asarray(on_link[0])
 
     def residuals(self, mode: Array) -> Array:
-        return self.outcome - self.mean(self.inputs, mode)
+        return np.asarray(self.outcome - self.mean(self.inputs, mode))
 
     def gathered(self, mode: Array, scale: Array) -> "_Cells":
         """The runs gathered around a mode, given their noise scales."""

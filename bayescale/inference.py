@@ -115,7 +115,7 @@ class Compiled:
         """Sample the posterior given very many runs, first through cells of them."""
         from bayescale.gathering import density_in_blocks, gathered, some_of
         from bayescale.posterior import centre_data, set_runs
-        from bayescale.sampling.importance import reweighted, sample_importance, sketch_importance
+        from bayescale.sampling.importance import ESS_LIMIT, reweighted, sample_importance, sketch_importance
 
         model, density = self._with_runs(*some_of(runs, basis, seed))
         for name, value in centre_data(self._law, runs).items():
@@ -125,8 +125,10 @@ class Compiled:
         of_cells, basis = gathered(self._law, runs, self._noise, density, basis, coordinates)
         target = density_in_blocks(self._law, runs, density, basis)
         if engine == "importance":
-            sampler = sample_importance if certify else sketch_importance
-            result = reweighted(sampler(of_cells, coordinates, draws * chains, seed), target, seed)
+            sampler, wanted = (sample_importance if certify else sketch_importance), draws * chains
+            # Twice as many as certify a fit, since the weights of all runs cost some of them.
+            first = sampler(of_cells, coordinates, max(wanted, 2 * ESS_LIMIT if certify else 0), seed)
+            result = reweighted(first, target, wanted, seed)
             sampled = _sampled(density, result, draws, chains)
         if engine == "nuts" or (certify and not result.certified):
             set_runs(model, self._law, runs, basis)

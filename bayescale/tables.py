@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from bayescale.errors import QuantityError, RunsError
 from bayescale.quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 FloatArray = NDArray[np.float64]
 
@@ -28,6 +31,7 @@ _SYNONYMS = {"N": ("params", "parameters"), "D": ("tokens",), "C": ("flops", "co
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _NOT_NUMBERS = {"b": "true or false", "M": "dates", "m": "durations"}
 _SHOWN = 10
+_PAGE = 4096
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -38,8 +42,19 @@ def read_table(path: Path) -> pd.DataFrame:
     RunsError
         If the file is missing, unreadable, empty, or not such a table.
     """
-    data = _file_bytes(path)
-    return _parse_csv(data, path) if path.suffix.lower() == ".csv" else _parse_parquet(data, path)
+    if path.is_dir():
+        raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
+    if path.suffix.lower() not in SUFFIXES:
+        raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
+    try:
+        if path.suffix.lower() == ".csv":
+            return _parse_csv(path.read_bytes(), path)
+        with path.open("rb") as file:
+            return _parse_parquet(file, path)
+    except FileNotFoundError:
+        raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
+    except OSError as error:
+        raise RunsError(f"{path}: cannot be read ({error.strerror}): check the file and its permissions") from None
 
 
 def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.DataFrame:
@@ -236,23 +251,13 @@ def _shortened(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[:length] + "..."
 
 
-def _file_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
-    if path.suffix.lower() not in SUFFIXES:
-        raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
-    except OSError as error:
-        raise RunsError(f"{path}: cannot be read ({error.strerror}): check the file and its permissions") from None
-    if not data.strip():
+def _refuse_blank(data: bytes, path: Path) -> None:
+    if not data or data.isspace():
         raise RunsError(f"{path}: is empty: a table needs a header and at least one run")
-    return data
 
 
 def _parse_csv(data: bytes, path: Path) -> pd.DataFrame:
+    _refuse_blank(data, path)
     text = _csv_text(data, path)
     first = text.strip().partition("\n")[0]
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
@@ -305,14 +310,25 @@ def _numbers_or_flags(text: "pd.Series[Any]") -> "pd.Series[Any]":
     return text
 
 
-def _parse_parquet(data: bytes, path: Path) -> pd.DataFrame:
+def _parse_parquet(file: BinaryIO, path: Path) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    _refuse_blank(file.read(_PAGE), path)
     try:
         # Not through pandas' own metadata, which hides columns in the index, and fails in many ways when damaged.
-        frame: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas(ignore_metadata=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        table = pq.ParquetFile(file, pre_buffer=False)
+        names = table.schema_arrow.names
+        columns = [_parquet_column(table, names, position) for position in range(len(names))]
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
         reason = _shortened(str(error))
         raise RunsError(f"{path}: is not a Parquet file ({reason}): write it again, or save it as .csv") from None
-    return frame.loc[:, [not name.startswith("__index_level_") for name in frame.columns]]
+    frame = pd.DataFrame(dict(enumerate(columns)), copy=False).set_axis(names, axis=1)
+    return frame.loc[:, [not name.startswith("__index_level_") for name in names]]
+
+
+def _parquet_column(table: "ParquetFile", names: Sequence[str], position: int) -> "pd.Series[Any]":
+    """One column, read by itself: what the format packs and Arrow unpacks is then never held of all of them."""
+    of_that_name = table.read(columns=[names[position]], use_threads=False).to_pandas(ignore_metadata=True)
+    column: pd.Series[Any] = of_that_name.iloc[:, names[:position].count(names[position])]
+    return column

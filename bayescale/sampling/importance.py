@@ -124,7 +124,7 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
 
 
-def reweighted(result: ImportanceResult, density: Density, seed: int) -> ImportanceResult:
+def reweighted(result: ImportanceResult, density: Density, n_draws: int, seed: int) -> ImportanceResult:
     """Draws from one posterior turned into draws from another that is close to it.
 
     Parameters
@@ -133,6 +133,8 @@ def reweighted(result: ImportanceResult, density: Density, seed: int) -> Importa
         Of the posterior that is close.
     density : callable
         Log density of the posterior that is wanted, of draws of shape (draw, coordinate).
+    n_draws : int
+        Number of equally weighted draws returned.
     seed : int
 
     Returns
@@ -146,7 +148,7 @@ def reweighted(result: ImportanceResult, density: Density, seed: int) -> Importa
     log_weights = log_density - result.log_density
     weights, k_hat = smooth_weights(log_weights)
     change, change_se = _log_mean(log_weights)
-    kept = systematic_sample(weights, len(weights), np.random.default_rng(seed))
+    kept = systematic_sample(weights, n_draws, np.random.default_rng(seed))
     return ImportanceResult(
         draws=result.draws[kept],
         log_density=log_density[kept],
