@@ -102,14 +102,14 @@ def measured(kind: str, sizes: list[int], truth: dict[str, float]) -> Iterator[d
 
 def in_a_process(kind: str, path: Path) -> dict[str, Any]:
     command = [sys.executable, __file__, "--measure", kind, str(path)]
-    environment = {**os.environ, **ONE_THREAD}
+    environment, cpu = {**os.environ, **ONE_THREAD}, cpu_seconds()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     try:
         printed, _ = process.communicate(timeout=LIMIT_SECONDS if kind == "peer" else None)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return {"stopped": LIMIT_SECONDS}
+        return {"stopped": LIMIT_SECONDS, "cpu": cpu_seconds() - cpu}
     if process.returncode:
         raise SystemExit(f"{kind} on {path.name}: status {process.returncode}")
     row: dict[str, Any] = json.loads(printed.splitlines()[-1])
@@ -202,7 +202,7 @@ def tables(rows: list[dict[str, Any]], truth: dict[str, float]) -> Iterator[str]
 
 def line(row: dict[str, Any], truth: dict[str, float]) -> str:
     if "stopped" in row:
-        return f"{row['runs']:9,}  stopped: > {row['stopped']} s of wall time"
+        return f"{row['runs']:9,}  stopped after {row['stopped']} s of wall time, {row['cpu']:.0f} of CPU: takes longer"
     stages = "".join(f"{row['stages'][name]['cpu']:10.2f}" if name in row["stages"] else " " * 10 for name in STAGES)
     figures = f"{total(row):11.1f}{total(row, 'wall'):8.0f}{peak(row):10.0f}{'yes' if row['certified'] else 'NO':>11}"
     E = f"{row['E']:.4f} ({row['E_sd']:.4f})"
@@ -233,9 +233,9 @@ def slope(rows: list[dict[str, Any]]) -> float:
 
 
 def ratio(other: dict[str, Any], row: dict[str, Any]) -> str:
-    """The least that it may be, by wall time, where the other was stopped."""
+    """The least that it may be where the other was stopped."""
     if "stopped" in other:
-        return f"more than {other['stopped'] / total(row, 'wall'):.1f}, by wall time"
+        return f"more than {other['cpu'] / total(row):.1f}"
     return f"{total(other) / total(row):.1f}"
 
 

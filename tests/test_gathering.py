@@ -33,19 +33,19 @@ def simulated(n, seed=0, wrong=0.0):
 
 @pytest.fixture(scope="module", autouse=True)
 def small_is_large():
-    """Tables of more than 300 runs are large, are read in blocks of 400, and are gathered into 400 cells."""
+    """Tables of more than 300 runs are large, are read in blocks of 300, and are gathered into 324 cells."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discrepancy, "LARGEST_WHOLE", 300)
         patch.setattr(gathering, "LARGEST_WHOLE", 300)
-        patch.setattr(discrepancy, "_BLOCK", 400)
-        patch.setattr(gathering, "_BLOCK", 400)
-        patch.setattr(gathering, "CELLS", 400)
+        patch.setattr(discrepancy, "_BLOCK", 300)
+        patch.setattr(gathering, "_BLOCK", 300)
+        patch.setattr(gathering, "CELLS", 324)
         yield
 
 
 @pytest.fixture(scope="module")
 def runs():
-    return simulated(700, wrong=0.003)
+    return simulated(500, wrong=0.003)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_draws_through_cells_are_draws_given_all_runs(runs, proposed):
     found = importance.reweighted(first, wanted, 2000, seed=0)
     assert found.certified
     assert np.std(wanted(found.draws) - of_cells(found.draws)) < 0.5
-    expected = importance.sample_importance(wanted, prior, 2000, seed=1)
+    expected = importance.sample_importance(wanted, prior, 1000, seed=1)
     spread = expected.draws.std(axis=0)
     # Four standard errors of a difference between quantiles of two normal samples, each of a thousand effective draws.
     for q, error in ((0.05, 0.067), (0.5, 0.040), (0.95, 0.067)):
@@ -146,7 +146,7 @@ def test_noise_scales_are_those_of_all_runs_at_once(runs, proposed, monkeypatch)
 
 
 def test_a_large_table_is_fitted_and_certified():
-    found = fit_law(LAW, simulated(700), draws=250)
+    found = fit_law(LAW, simulated(500), draws=250)
     assert found.certified
     assert found.record.engine == "importance"
     assert found.parameters["E"].mean() == pytest.approx(1.82, abs=4 * found.parameters["E"].std())
