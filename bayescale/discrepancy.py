@@ -8,7 +8,7 @@ are rotated so that they are independent, and the likelihood costs one matrix pr
 runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,7 +33,15 @@ DEGREES_OF_FREEDOM = 4.0
 LARGEST_RANK = 256
 """Number of runs above which the process is represented by so many of them."""
 
+LARGEST_WHOLE = 5000
+"""Number of runs above which features are computed a block of runs at a time, again and again, and never held."""
+RUN_SUM = "sum over runs"
+"""How names begin of what the likelihood reads of the runs and that adds up over them."""
+SQUARES = f"{RUN_SUM}: squares"
+
 _BLOCK = 4096
+_LEAST_VARIANCE = 1e-12
+"""Of a direction over the largest: rounding blurs smaller ones, and no noise is so small that they would matter."""
 
 _NOISES_PER_ERROR = 5.0
 
@@ -148,12 +156,36 @@ class Separate:
 
 
 @dataclass(frozen=True, eq=False)
-class Basis[P: Process | Separate]:
+class Elsewhere:
+    """A process at other places than the runs that it was built from.
+
+    Parameters
+    ----------
+    process : Process
+    log_inputs : array, shape (place, input)
+    """
+
+    process: Process
+    log_inputs: Array
+
+    @cached_property
+    def smooth_at_runs(self) -> Array:
+        """Features of the places, shape (place, feature)."""
+        return self.process.features(self.log_inputs)
+
+    @property
+    def run_effects(self) -> Array:
+        """None: no place is a training run."""
+        return np.empty((len(self.log_inputs), 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Basis[P: Process | Separate | Elsewhere]:
     """A process in the directions in which the runs' residuals are independent.
 
     Parameters
     ----------
-    process : Process or Separate
+    process : Process, Separate or Elsewhere
     noise_scale : array, shape (run,)
         Standard deviation of each run's noise relative to sigma.
     """
@@ -161,29 +193,62 @@ class Basis[P: Process | Separate]:
     process: P
     noise_scale: Array
 
+    @property
+    def in_blocks(self) -> bool:
+        """Whether the runs are too many to hold their features."""
+        process = self.process
+        return isinstance(process, Process) and process.cluster is None and len(self.noise_scale) > LARGEST_WHOLE
+
+    def blocks(self) -> Iterator[slice]:
+        """Rows whose directions are held at once: all of them, or a block of a large table."""
+        n = len(self.noise_scale)
+        size = _BLOCK if self.in_blocks else n
+        return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
     @cached_property
     def _rotated(self) -> tuple[Array, Array, Array]:
         at_runs = np.hstack([self.process.smooth_at_runs, self.process.run_effects])
         left, singular, right = np.linalg.svd(at_runs / self.noise_scale[:, None], full_matrices=False)
         return left, np.square(singular), right
 
+    @cached_property
+    def _spectrum(self) -> tuple[Array, Array]:
+        """Variance along each direction, and the direction in features, from the sum of the features' products."""
+        if not self.in_blocks:
+            return self._rotated[1:]
+        variances, axes = np.linalg.eigh(sum(scaled.T @ scaled for scaled in map(self._scaled_features, self.blocks())))
+        kept = np.flatnonzero(variances > _LEAST_VARIANCE * variances[-1])[::-1]
+        return variances[kept], np.ascontiguousarray(axes[:, kept].T)
+
+    def _scaled_features(self, rows: slice) -> Array:
+        assert isinstance(self.process, Process)
+        return self.process.features(self.process.log_inputs[rows]) / self.noise_scale[rows, None]
+
+    def directions(self, rows: slice) -> Array:
+        """Directions in which scaled residuals are independent, of one of the blocks, shape (run, direction)."""
+        if not self.in_blocks:
+            return self._rotated[0]
+        variances, right = self._spectrum
+        return np.asarray(self._scaled_features(rows) @ (right / np.sqrt(variances)[:, None]).T)
+
     @property
     def rotation(self) -> Array:
         """Directions in which scaled residuals are independent, shape (run, direction)."""
-        return self._rotated[0]
+        return np.concatenate(list(map(self.directions, self.blocks()))) if self.in_blocks else self._rotated[0]
 
     @property
     def variances(self) -> Array:
         """Variance of the process along each direction, for unit tau, shape (direction,)."""
-        return self._rotated[1]
+        return self._spectrum[0]
 
     def rotate(self, residuals: Array) -> Array:
         """Residuals of shape (draw, run) along the directions, shape (draw, direction)."""
-        return np.asarray((residuals / self.noise_scale) @ self.rotation)
+        parts = [(residuals[:, rows] / self.noise_scale[rows]) @ self.directions(rows) for rows in self.blocks()]
+        return np.asarray(parts[0] if len(parts) == 1 else np.sum(parts, axis=0))
 
     def condition(self, rotated: Array, sigma: Array, tau: Array) -> "Conditional[P]":
         """The process given rotated residuals of shape (draw, direction), and sigma and tau of shape (draw,)."""
-        _, variances, right = self._rotated
+        variances, right = self._spectrum
         noise, amplitude = np.square(sigma)[:, None], np.square(tau)[:, None]
         total = noise + amplitude * variances
         return Conditional(
@@ -196,7 +261,7 @@ class Basis[P: Process | Separate]:
 
 
 @dataclass(frozen=True, eq=False)
-class Conditional[P: Process | Separate]:
+class Conditional[P: Process | Separate | Elsewhere]:
     """The process given the runs, draw by draw: independent coefficients of the rotated features.
 
     Attributes
@@ -218,6 +283,12 @@ class Conditional[P: Process | Separate]:
         """Mean of the error at the fitted runs, without their own effects, shape (draw, run)."""
         features = self.process.smooth_at_runs
         return np.asarray(self.means @ (features @ self.right[:, : features.shape[1]].T).T)
+
+    def mean(self: "Conditional[Elsewhere]", log_inputs: Array) -> Array:
+        """Mean of the error at many points of shape (point, input), shape (draw, point)."""
+        coefficients = self.means @ self.right
+        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // _BLOCK)))
+        return np.hstack([coefficients @ self.process.process.features(block).T for block in blocks])
 
     def moments(self: "Conditional[Process]", log_inputs: Array) -> tuple[Array, Array]:
         """Mean and variance of the error at points of shape (point, input); each of shape (draw, point)."""
@@ -288,10 +359,12 @@ def log_likelihood(residual: Any, sigma: Any, tau: Any, rotation: Any, variances
     """
     import pytensor.tensor as pt
 
-    scaled = residual / noise_scale
+    scaled = pt.as_tensor(residual) / noise_scale
     rotated = (scaled[None, :] @ rotation)[0]
+    squares = pt.sum(scaled**2)
+    rotated.name, squares.name = f"{RUN_SUM}: rotated", SQUARES
     total = sigma**2 + tau**2 * variances
-    outside = pt.maximum(pt.sum(scaled**2) - pt.sum(rotated**2), 0.0)
+    outside = pt.maximum(squares - pt.sum(rotated**2), 0.0)
     n_outside = noise_scale.shape[0] - variances.shape[0]
     return -0.5 * (
         pt.sum(rotated**2 / total + pt.log(total))
@@ -333,9 +406,18 @@ def noise_scale(inputs: Mapping[str, Array]) -> Array:
 
 def matern(a: Array, b: Array, length: float) -> Array:
     """Matern 5/2 correlation between points of shape (point, input) (Rasmussen and Williams 2006, equation 4.17)."""
-    distance = np.sqrt(sum(np.square(np.subtract.outer(a[:, i], b[:, i])) for i in range(a.shape[1])))
-    r = np.sqrt(5.0) * distance / length
-    return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))
+    r = np.square(np.subtract.outer(a[:, 0], b[:, 0]))
+    for i in range(1, a.shape[1]):
+        r += np.square(np.subtract.outer(a[:, i], b[:, i]))
+    # In place, since fresh arrays of this size take as long as the arithmetic on them.
+    np.sqrt(r, out=r)
+    r *= np.sqrt(5.0)
+    r /= length
+    shape = np.square(r)
+    shape /= 3
+    shape += 1 + r
+    shape *= np.exp(np.negative(r, out=r), out=r)
+    return shape
 
 
 def _spread(points: Array, n: int) -> Array:

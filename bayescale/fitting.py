@@ -192,19 +192,23 @@ class Fit:
         """Geometric mean of each input over the fitted runs, where the sizes of a law's terms are sampled."""
         return {name: float(self.tree["constant_data"][f"centre_{name}"]) for name in self.law.input_names}
 
-    def residuals(self, draws: slice = slice(None)) -> Array:
-        """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some draws if asked."""
+    def residuals(self, draws: slice = slice(None), rows: slice = slice(None)) -> Array:
+        """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some of either if asked."""
         columns = {name: values[draws] for name, values in self.columns.items()}
-        return np.asarray(self.on_link - self.law.link.forward(np, self.law.mean(np, self.inputs, columns)))
+        inputs = {name: values[rows] for name, values in self.inputs.items()}
+        return np.asarray(self.on_link[rows] - self.law.link.forward(np, self.law.mean(np, inputs, columns)))
 
     @cached_property
     def conditional(self) -> Conditional[Process]:
         """The discrepancy given the runs, draw by draw; only of a fit with one."""
         if self.basis is None:
             raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
-        n, size = len(self.parameters["sigma"]), max(1, ELEMENTS_PER_CALL // self.record.n_runs)
-        chunks = (slice(start, start + size) for start in range(0, n, size))
-        rotated = np.concatenate([self.basis.rotate(self.residuals(chunk)) for chunk in chunks])
+        rotated = np.zeros((len(self.parameters["sigma"]), len(self.basis.variances)))
+        for rows in self.basis.blocks():
+            directions, size = self.basis.directions(rows), max(1, ELEMENTS_PER_CALL // (rows.stop - rows.start))
+            for start in range(0, len(rotated), size):
+                chunk = slice(start, start + size)
+                rotated[chunk] += self.residuals(chunk, rows) / self.basis.noise_scale[rows] @ directions
         return self.basis.condition(rotated, self.parameters["sigma"], self.parameters["tau"])
 
     def sensitivity(self, draws: Array) -> Sensitivity:

@@ -25,7 +25,9 @@ from bayescale.runs import Runs, check_mean, law_inputs
 if TYPE_CHECKING:
     import pymc as pm
 
+    from bayescale.sampling.importance import ImportanceResult
     from bayescale.sampling.logdensity import LogDensity
+    from bayescale.sampling.modes import Density
     from bayescale.sampling.nuts import CompiledNuts
 
 Array = NDArray[np.float64]
@@ -93,10 +95,13 @@ class Compiled:
         self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int, *, certify: bool = True
     ) -> "Sampled":
         """Sample the posterior given runs; threads take turns."""
+        from bayescale.gathering import can_gather, density_in_blocks, is_large
         from bayescale.robust import reweighted
 
         with self._lock:
             basis = _basis(self._law, runs) if self._discrepancy else None
+            if basis is not None and can_gather(self._law, basis):
+                return self._sample_gathered(runs, basis, engine, draws, chains, seed, certify=certify)
             model, density = self._with_runs(runs, basis)
             with self._law.blamed("drawing from its priors"):
                 coordinates = self._prior_coordinates(seed)
@@ -104,11 +109,39 @@ class Compiled:
             check_mean(self._law, runs, prior)
             if basis is not None:
                 basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
+            target = density_in_blocks(self._law, runs, density) if basis is None and is_large(runs) else density
             if certify:
                 nuts = functools.partial(_sample_nuts, model, density, draws, chains, seed, self._nuts)
-                sampled = _sample(density, coordinates, engine, draws, chains, seed, nuts)
+                sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
             else:
-                sampled = _sample_importance(density, coordinates, draws, chains, seed, certify=False)
+                sampled = _sample_importance(density, target, coordinates, draws, chains, seed, certify=False)
+        return replace(sampled, prior=prior, basis=basis)
+
+    def _sample_gathered(
+        self, runs: Runs, basis: Basis[Any], engine: Engine, draws: int, chains: int, seed: int, *, certify: bool
+    ) -> "Sampled":
+        """Sample the posterior given very many runs, first through cells of them."""
+        from bayescale.gathering import density_in_blocks, gathered, some_of
+        from bayescale.posterior import centre_data, set_runs
+        from bayescale.sampling.importance import ESS_LIMIT, reweighted, sample_importance, sketch_importance
+
+        model, density = self._with_runs(*some_of(runs, basis, seed))
+        for name, value in centre_data(self._law, runs).items():
+            model[name].set_value(value)
+        coordinates = self._prior_coordinates(seed)
+        prior = density.parameters(coordinates)
+        of_cells, basis = gathered(self._law, runs, self._noise, density, basis, coordinates)
+        target = density_in_blocks(self._law, runs, density, basis)
+        if engine == "importance":
+            sampler, wanted = (sample_importance if certify else sketch_importance), draws * chains
+            # Twice as many as certify a fit, since the weights of all runs cost some of them.
+            first = sampler(of_cells, coordinates, max(wanted, 2 * ESS_LIMIT if certify else 0), seed)
+            result = reweighted(first, target, wanted, seed)
+            sampled = _sampled(density, result, draws, chains)
+        if engine == "nuts" or (certify and not result.certified):
+            set_runs(model, self._law, runs, basis)
+            nuts = functools.partial(_sample_nuts, model, density, draws, chains, seed, self._nuts)
+            sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
         return replace(sampled, prior=prior, basis=basis)
 
     def _nuts(self) -> "CompiledNuts | None":
@@ -181,6 +214,7 @@ class Sampled:
 
 def _sample(
     density: "LogDensity",
+    target: "Density",
     prior_coordinates: Array,
     engine: Engine,
     draws: int,
@@ -190,7 +224,7 @@ def _sample(
 ) -> Sampled:
     if engine == "nuts":
         return nuts()
-    first = _sample_importance(density, prior_coordinates, draws, chains, seed)
+    first = _sample_importance(density, target, prior_coordinates, draws, chains, seed)
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
@@ -203,12 +237,22 @@ def _sample(
 
 
 def _sample_importance(
-    density: "LogDensity", prior_coordinates: Array, draws: int, chains: int, seed: int, *, certify: bool = True
+    density: "LogDensity",
+    target: "Density",
+    prior_coordinates: Array,
+    draws: int,
+    chains: int,
+    seed: int,
+    *,
+    certify: bool = True,
 ) -> Sampled:
     from bayescale.sampling.importance import sample_importance, sketch_importance
 
     sampler = sample_importance if certify else sketch_importance
-    result = sampler(density, prior_coordinates, draws * chains, seed)
+    return _sampled(density, sampler(target, prior_coordinates, draws * chains, seed), draws, chains)
+
+
+def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chains: int) -> Sampled:
     shape = (chains, draws)
     return Sampled(
         posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},

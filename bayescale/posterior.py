@@ -51,7 +51,7 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
 
     name = law.link.variable(law.outcome)
     with pm.Model(coords=_coords(runs)) as model:
-        data = {key: pm.Data(key, values, dims="run") for key, values in _run_data(law, runs, basis).items()}
+        data = {key: pm.Data(key, values, dims="run") for key, values in run_data(law, runs, basis).items()}
         data |= {key: pm.Data(key, values) for key, values in _table_data(law, runs, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in law.input_names}
         sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
@@ -82,7 +82,7 @@ def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis[Any] | None =
     """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
     import pymc as pm
 
-    data = _run_data(law, runs, basis) | _table_data(law, runs, basis)
+    data = run_data(law, runs, basis) | _table_data(law, runs, basis)
     pm.set_data(data, model=model, coords=_coords(runs))
 
 
@@ -114,7 +114,7 @@ def _coords(runs: Runs) -> dict[str, NDArray[np.int64]]:
     return {"run": np.arange(1, len(runs) + 1)}
 
 
-def _run_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Array]:
+def run_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Array]:
     """What the graph reads of each run; with a discrepancy, standard errors are part of its noise scales."""
     name = law.link.variable(law.outcome)
     data = law_inputs(law, runs) | {f"{name}_data": link_outcome(law, runs)}
@@ -122,9 +122,14 @@ def _run_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Array
     return data if error is None else data | {f"{name}_se": error}
 
 
+def centre_data(law: Law, runs: Runs) -> dict[str, Any]:
+    """The centre of each input, as the graph reads it."""
+    return {f"centre_{key}": value for key, value in design_centre(law, runs).items()}
+
+
 def _table_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Any]:
     """What the graph reads of the runs together."""
-    centre = {f"centre_{key}": value for key, value in design_centre(law, runs).items()}
+    centre = centre_data(law, runs)
     return centre if basis is None else centre | _basis_data(basis)
 
 

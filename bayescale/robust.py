@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_PASSES = 3
-_STARTS = 4
+PASSES = 3
+STARTS = 4
 
 
 def reweighted(
@@ -53,18 +53,26 @@ def reweighted(
     before, error = basis.noise_scale, link_standard_error(law, runs)
     if noise.df is None and error is None:
         return basis
-    starts = prior_draws[np.argsort(-density(prior_draws))[:_STARTS]]
-    for _ in range(_PASSES):
+    starts = prior_draws[np.argsort(-density(prior_draws))[:STARTS]]
+    for _ in range(PASSES):
         mode = find_modes(density, starts)[0].location[None]
         sigma = density.parameters(mode)["sigma"]
-        scale = before if error is None else np.hypot(before, error / sigma)
-        if noise.df is not None:
-            standardised = _residuals(law, runs, density, basis, mode) / scale
-            scale = scale * np.sqrt((noise.df + np.square(standardised)) / (noise.df + 1))
-        basis = Basis(basis.process, scale)
+        left = _residuals(law, runs, density, basis, mode)
+        basis = Basis(basis.process, noise_scales(noise, before, None if error is None else error / sigma, left))
         set_basis(model, basis)
         starts = mode
     return basis
+
+
+def noise_scales(noise: Noise, before: Array, error: Array | None, left: Array) -> Array:
+    """Noise scale of each run from what it was before, its standard error, and what law and discrepancy leave of it.
+
+    All are of shape (run,), and the last two over sigma.
+    """
+    scale = before if error is None else np.hypot(before, error)
+    if noise.df is None:
+        return scale
+    return np.asarray(scale * np.sqrt((noise.df + np.square(left / scale)) / (noise.df + 1)))
 
 
 def _residuals(law: Law, runs: Runs, density: "LogDensity", basis: Basis[Any], mode: Array) -> Array:

@@ -102,8 +102,8 @@ class Runs:
         RunsError
             If the file cannot be read, or the table cannot be used; one line per fault.
         """
-        frame = read_table(Path(path))
-        return cls.from_frame(frame, source=str(path), columns=columns, outcome=outcome, domain=domain)
+        # Not by a name of its own, which would keep the columns of the file while they are replaced by floats.
+        return cls.from_frame(read_table(Path(path)), source=str(path), columns=columns, outcome=outcome, domain=domain)
 
     @classmethod
     def from_frame(
@@ -156,7 +156,9 @@ class Runs:
         for name in _checked_columns(frame, outcome):
             label = f"{columns[name]} (as {name})" if name in columns else name
             own = {outcome: domain, f"{outcome}_n": "count"}.get(name, "positive")
-            frame[name], found = numbers_in(own, frame[name], source, label)
+            numbers, found = numbers_in(own, frame[name], source, label)
+            if frame[name].dtype != np.float64:
+                frame[name] = numbers
             faults += found
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
@@ -384,11 +386,19 @@ def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
     yield from _repeated_runs(frame, _checked_columns(frame, outcome))
 
 
+def _repeated(keys: pd.DataFrame) -> NDArray[np.intp]:
+    """Rows that equal an earlier one, counted from zero; a large table without any is told by sorted hashes alone."""
+    hashes = pd.util.hash_pandas_object(keys, index=False).to_numpy()
+    ordered = np.sort(hashes)
+    candidates = np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]]))
+    return np.asarray(candidates[keys.iloc[candidates].duplicated().to_numpy()])
+
+
 def _repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
     if len(compared) == 1:
         return  # the outcome alone does not tell runs apart
     keys = frame[compared].assign(**{name: frame[name].astype(str) for name in _NAMES if name in frame})
-    rows = np.flatnonzero(keys.duplicated()) + 1
+    rows = _repeated(keys) + 1
     if len(rows):
         yield (
             f"repeated rows: {listed(rows)} ({len(rows)} of {len(frame)}) equal earlier ones in "

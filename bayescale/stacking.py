@@ -30,6 +30,7 @@ AUTO = "auto"
 _DRAWS = 250
 """Draws of each of four chains from a posterior that only teaches weights."""
 _ENOUGH_HIDDEN_RUNS = 10
+_HIDDEN_AT_ONCE = 4096
 _PRIOR_RUNS = 2.0
 """Hidden runs that the prior belief in equal weights is worth, per law."""
 
@@ -239,8 +240,14 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
         fits = [fit_law(law, train, draws=_DRAWS, certify=False, **options) for law in laws]
     except LawError:
         return None
-    hidden = [predicted_runs(each, test) for each in fits]
-    return np.column_stack([forecast.log_density(observed) for forecast, observed in hidden])
+    return np.column_stack([_log_density(each, test) for each in fits])
+
+
+def _log_density(fitted: Fit, hidden: Runs) -> Array:
+    """Log density of each hidden run, a block of them at a time, since every draw predicts each."""
+    blocks = np.array_split(np.arange(len(hidden)), -(-len(hidden) // _HIDDEN_AT_ONCE))
+    found = [predicted_runs(fitted, hidden.take(rows)) for rows in blocks]
+    return np.concatenate([forecast.log_density(observed) for forecast, observed in found])
 
 
 def _teaching(found: Sequence[Split], horizon: float) -> Split | None:

@@ -9,10 +9,11 @@ import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 
 from bayescale.errors import QuantityError, RunsError
 from bayescale.quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +35,7 @@ _NOT_NUMBERS = {"b": "true or false", "M": "dates", "m": "durations"}
 _SHOWN = 10
 _MOST_CELLS = 5e7
 """Values of a Parquet file, which can claim any number of them in a few bytes."""
+_PAGE = 4096
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -41,8 +46,26 @@ def read_table(path: Path) -> pd.DataFrame:
     RunsError
         If the file is missing, unreadable, empty, or not such a table.
     """
-    data = _file_bytes(path)
-    return _parse_csv(data, path) if path.suffix.lower() == ".csv" else _parse_parquet(data, path)
+    if os.path.isdir(path):
+        raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
+    if path.suffix.lower() not in SUFFIXES:
+        raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
+    with _opened(path) as file:
+        return _parse_csv(file.read(), path) if path.suffix.lower() == ".csv" else _parse_parquet(file, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except RunsError:
+        raise
+    except FileNotFoundError:
+        raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunsError(f"{path}: cannot be read ({reason}): check the file and its permissions") from None
 
 
 def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.DataFrame:
@@ -239,24 +262,13 @@ def _shortened(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[:length] + "..."
 
 
-def _file_bytes(path: Path) -> bytes:
-    if os.path.isdir(path):
-        raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
-    if path.suffix.lower() not in SUFFIXES:
-        raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise RunsError(f"{path}: cannot be read ({reason}): check the file and its permissions") from None
-    if not data.strip():
+def _refuse_blank(data: bytes, path: Path) -> None:
+    if not data or data.isspace():
         raise RunsError(f"{path}: is empty: a table needs a header and at least one run")
-    return data
 
 
 def _parse_csv(data: bytes, path: Path) -> pd.DataFrame:
+    _refuse_blank(data, path)
     text = _csv_text(data, path)
     first = text.strip().partition("\n")[0]
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
@@ -309,20 +321,30 @@ def _numbers_or_flags(text: "pd.Series[Any]") -> "pd.Series[Any]":
     return text
 
 
-def _parse_parquet(data: bytes, path: Path) -> pd.DataFrame:
+def _parse_parquet(file: BinaryIO, path: Path) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    _refuse_blank(file.read(_PAGE), path)
     try:
-        stored = pq.ParquetFile(pa.BufferReader(data))
-        groups = (stored.metadata.row_group(i) for i in range(stored.metadata.num_row_groups))
+        # Not through pandas' own metadata, which hides columns in the index, and fails in many ways when damaged.
+        table = pq.ParquetFile(file, pre_buffer=False)
+        groups = (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups))
         if sum(group.column(i).num_values for group in groups for i in range(group.num_columns)) > _MOST_CELLS:
             raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: a table of runs holds a run in a row")
-        # Not through pandas' own metadata, which hides columns in the index, and fails in many ways when damaged.
-        frame: pd.DataFrame = stored.read().to_pandas(ignore_metadata=True)
+        names = table.schema_arrow.names
+        columns = [_parquet_column(table, names, position) for position in range(len(names))]
     except RunsError:
         raise
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
         reason = _shortened(str(error))
         raise RunsError(f"{path}: is not a Parquet file ({reason}): write it again, or save it as .csv") from None
-    return frame.loc[:, [not name.startswith("__index_level_") for name in frame.columns]]
+    frame = pd.DataFrame(dict(enumerate(columns)), copy=False).set_axis(names, axis=1)
+    return frame.loc[:, [not name.startswith("__index_level_") for name in names]]
+
+
+def _parquet_column(table: "ParquetFile", names: Sequence[str], position: int) -> "pd.Series[Any]":
+    """One column, read by itself: what the format packs and Arrow unpacks is then never held of all of them."""
+    of_that_name = table.read(columns=[names[position]], use_threads=False).to_pandas(ignore_metadata=True)
+    column: pd.Series[Any] = of_that_name.iloc[:, names[:position].count(names[position])]
+    return column

@@ -136,11 +136,16 @@ def textbook_nutpie(quick: bool) -> Cost:
 
 def textbook(sampler: str, quick: bool) -> Cost:
     """The model as most people would write it down, with 4 chains of 1,000 tuning steps and 1,000 draws."""
+    N, D, loss = chinchilla_runs()
+    clock = Clock()
+    chains = textbook_chains(sampler, N, D, loss, draws=100 if quick else 1000)
+    return with_chains(clock.cost(), chains)
+
+
+def textbook_chains(sampler: str, N: Array, D: Array, loss: Array, draws: int = 1000) -> Any:
+    """Draws of that model, of as many tuning steps."""
     import pymc as pm
 
-    N, D, loss = chinchilla_runs()
-    n = 100 if quick else 1000
-    clock = Clock()
     with pm.Model():
         E = pm.LogNormal("E", np.log(1.7), 0.5)
         A = pm.LogNormal("A", np.log(400), 1.0)
@@ -151,8 +156,9 @@ def textbook(sampler: str, quick: bool) -> Cost:
         nu = pm.LogNormal("nu", np.log(7), 0.5)
         mean = E + A * N**-exponent_N + B * D**-exponent_D
         pm.StudentT("log_loss", nu=nu, mu=pm.math.log(mean), sigma=sigma, observed=np.log(loss))
-        tree = pm.sample(n, tune=n, chains=4, cores=1, nuts_sampler=sampler, random_seed=0, progressbar=False)
-    return with_chains(clock.cost(), tree["posterior"].to_dataset())
+        settings = {"tune": draws, "chains": 4, "cores": 1, "random_seed": 0, "progressbar": False}
+        tree = pm.sample(draws, nuts_sampler=sampler, **settings)
+    return tree["posterior"].to_dataset()
 
 
 def with_chains(cost: Cost, chains: Any) -> Cost:

@@ -1,6 +1,7 @@
 """Runs: what is read, what is refused and how it is said, what is doubted, and what a law needs."""
 
 import io
+import tracemalloc
 from dataclasses import replace
 from datetime import date
 
@@ -440,3 +441,48 @@ def test_a_damaged_parquet_file_is_taken_or_refused_in_words(tmp_path_factory, p
     path.write_bytes(data)
     runs = taken_or_refused(Runs.read, path)
     assert isinstance(runs, Runs) or runs.startswith(str(path))
+
+
+def test_parquet_is_read_a_column_at_a_time(tmp_path):
+    import pyarrow as pa
+
+    columns = {f"x{i}": np.random.default_rng(i).normal(size=20_000) for i in range(30)}
+    table = pd.DataFrame({"N": 1e8, "D": 1e9, "loss": 3.0, **columns}).assign(loss=np.linspace(2, 3, 20_000))
+    table.to_parquet(tmp_path / "wide.parquet")
+    usual, pool = pa.default_memory_pool(), pa.system_memory_pool()  # nobody else takes from the latter
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        frame = Runs.read(tmp_path / "wide.parquet").frame
+        held = pool.max_memory() + tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(usual)
+    pd.testing.assert_frame_equal(frame[table.columns.tolist()], table)
+    assert held < 1.4 * table.memory_usage(index=False).sum()
+
+
+def test_columns_that_share_a_name_in_parquet_are_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = [pa.array([1e8, 2e8]), pa.array([1e9, 2e9]), pa.array([3.0, 2.9])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["N", "N", "loss"]), tmp_path / "twice.parquet")
+    assert "column 'N' stands 2 times" in refusal(Runs.read, tmp_path / "twice.parquet")
+
+
+def test_floats_are_taken_without_a_copy(table):
+    runs = Runs.from_frame(table.astype(float))
+    floats = table.astype(float)
+    assert np.shares_memory(Runs.from_frame(floats).frame["N"].to_numpy(), floats["N"].to_numpy())
+    runs.frame.loc[0, "loss"] = 9.0
+    assert floats["loss"].iloc[0] != 9.0
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=12))
+def test_repeated_rows_are_all_told(cells):
+    table = pd.DataFrame(cells, columns=["N", "loss"]).astype(float)
+    expected = (np.flatnonzero(table.duplicated()) + 1).tolist()
+    said = [text for text in Runs.from_frame(table).warnings if text.startswith("repeated rows")]
+    shown = ", ".join(map(str, expected[:10])) + ", ..." * (len(expected) > 10)
+    assert [text.split(" (")[0] for text in said] == [f"repeated rows: {shown}"] * bool(expected)

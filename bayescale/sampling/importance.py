@@ -124,6 +124,42 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
 
 
+def reweighted(result: ImportanceResult, density: Density, n_draws: int, seed: int) -> ImportanceResult:
+    """Draws from one posterior turned into draws from another that is close to it.
+
+    Parameters
+    ----------
+    result : ImportanceResult
+        Of the posterior that is close.
+    density : callable
+        Log density of the posterior that is wanted, of draws of shape (draw, coordinate).
+    n_draws : int
+        Number of equally weighted draws returned.
+    seed : int
+
+    Returns
+    -------
+    ImportanceResult
+        Whose effective sample sizes have lost what these weights cost, and whose Pareto k-hat is
+        the worse of the two.
+    """
+    different, index = np.unique(result.draws, axis=0, return_inverse=True)
+    log_density = density(different)[index]
+    log_weights = log_density - result.log_density
+    weights, k_hat = smooth_weights(log_weights)
+    change, change_se = _log_mean(log_weights)
+    kept = systematic_sample(weights, n_draws, np.random.default_rng(seed))
+    return ImportanceResult(
+        draws=result.draws[kept],
+        log_density=log_density[kept],
+        pareto_k=max(result.pareto_k, k_hat),
+        ess=result.ess / (len(weights) * np.square(weights).sum()),
+        log_evidence=result.log_evidence + change,
+        log_evidence_se=float(np.hypot(result.log_evidence_se, change_se)),
+        disagreement=result.disagreement,
+    )
+
+
 def _attempt(
     density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: "_Effort"
 ) -> ImportanceResult:

@@ -4,18 +4,23 @@ Compiling is what makes PyMC slow for a fit that takes a second, so the graph is
 PyTensor's Python linker: no code is generated, and every node is one NumPy call over all draws.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.discrepancy import RUN_SUM
 from bayescale.errors import SamplingError
 
 if TYPE_CHECKING:
     import pymc as pm
 
 Array = NDArray[np.float64]
+Data = Mapping[str, Array]
+"""What a graph reads of runs, by the names of its data."""
 
 ELEMENTS_PER_CALL = 500_000
 """Draws times runs in one call; each of a hundred intermediate arrays of so many floats takes 4 MB."""
@@ -57,12 +62,53 @@ class LogDensity:
         self._log_density = self._compile_sum(model.logp(sum=False))
         self._log_priors: tuple[Callable[[Array], Array], Callable[[Array], Array]] | None = None
         self._functions: dict[str, Callable[[Array], list[Array]]] = {}
+        self._parts: _Parts | None = None
 
     def __call__(self, draws: Array) -> Array:
         """Log density at draws of shape (draw, coordinate); minus infinity where it is undefined."""
         with np.errstate(all="ignore"):
             values = np.concatenate([self._log_density(chunk) for chunk in self._chunks(draws)])
         return np.where(np.isfinite(values), values, -np.inf)
+
+    def summed(
+        self, blocks: Callable[[], Iterable[Data]], table: Data, beside: Mapping[str, float] = MappingProxyType({})
+    ) -> Callable[[Array], Array]:
+        """The log density given runs that come in blocks, whatever runs the model holds.
+
+        What the likelihood reads of runs is sums over them, and those of blocks add up: nothing of the size of all runs
+        by all draws, or by all features, is ever held, and what is held of a block stays in the processor's cache.
+
+        Parameters
+        ----------
+        blocks : callable
+            Gives the data of each block of runs.
+        table : mapping of array
+            Data of the table as a whole.
+        beside : mapping of float
+            What to add to a sum, by its name, that no block brings.
+
+        Returns
+        -------
+        callable
+            From draws of shape (draw, coordinate) to log densities.
+        """
+        if self._parts is None:
+            self._parts = self._compile_parts()
+        parts = self._parts
+
+        def density(draws: Array) -> Array:
+            sums = [np.full(1, beside.get(name, 0.0)) for name in parts.names]
+            with np.errstate(all="ignore"):
+                for block in blocks():
+                    n_runs, data = len(next(iter(block.values()))), {**table, **block}
+                    found = [parts.sums(data, chunk) for chunk in _chunks(draws, n_runs)]
+                    sums = [
+                        held + np.concatenate(new) for held, new in zip(sums, zip(*found, strict=True), strict=True)
+                    ]
+                values = sum(parts.terms(table, draws, *sums))
+            return np.where(np.isfinite(values), values, -np.inf)
+
+        return density
 
     def parameters(self, draws: Array) -> dict[str, Array]:
         """Sampled and derived parameters on their own scale, each of shape (draw,)."""
@@ -112,9 +158,7 @@ class LogDensity:
         return np.column_stack(function(*(parameters[value.name] for value in given)))
 
     def _chunks(self, draws: Array) -> Iterator[Array]:
-        size = max(1, ELEMENTS_PER_CALL // len(self._model.coords["run"]))
-        for start in range(0, len(draws), size):
-            yield draws[start : start + size]
+        return _chunks(draws, len(self._model.coords["run"]))
 
     def _compile_sum(self, terms: Sequence[Any]) -> Callable[[Array], Array]:
         """A function of draws that adds terms, outside the graph: PyTensor's Python mode adds 32 of them at most."""
@@ -130,19 +174,74 @@ class LogDensity:
 
     def _compile(self, outputs: Sequence[Any]) -> Callable[[Array], list[Array]]:
         import pytensor
-        from pymc.logprob.utils import local_check_parameter_to_ninf_switch
-        from pytensor.graph.fg import FunctionGraph
         from pytensor.graph.replace import vectorize_graph
-        from pytensor.graph.rewriting.basic import in2out
 
-        # A parameter out of its range, by overflow far out, is a density of zero and not an error of the whole call.
-        graph = FunctionGraph(outputs=list(outputs), clone=False)
-        in2out(local_check_parameter_to_ninf_switch).rewrite(graph)
-        vectorized = vectorize_graph(list(graph.outputs), self._columns)
+        vectorized = vectorize_graph(_with_zeros(outputs), self._columns)
         compiled: Callable[[Array], list[Array]] = pytensor.function(
             [self._draws], vectorized, mode=interpreted_mode(), on_unused_input="ignore"
         )
         return compiled
+
+    def _compile_parts(self) -> "_Parts":
+        from pytensor.graph.replace import vectorize_graph
+        from pytensor.graph.traversal import ancestors
+
+        *priors, likelihood = [term.sum() for term in _with_zeros(self._model.logp(sum=False))]
+        marked = {v.name: v for v in ancestors([likelihood]) if (v.name or "").startswith(RUN_SUM)}
+        inner = marked or {f"{RUN_SUM}: log likelihood": likelihood}
+        given = [v.type.clone(shape=(None,) * (v.ndim + 1))() for v in inner.values()]
+        terms = vectorize_graph(
+            [*priors, likelihood], {**self._columns, **dict(zip(inner.values(), given, strict=True))}
+        )
+        sums = vectorize_graph(list(inner.values()), self._columns)
+        return _Parts(tuple(inner), self._of_data(sums, [self._draws]), self._of_data(terms, [self._draws, *given]))
+
+    def _of_data(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> Callable[..., list[Array]]:
+        """A function of the data of runs, by name, and of inputs."""
+        import pytensor
+        from pytensor.graph.traversal import ancestors
+
+        read = set(ancestors(outputs))
+        data = {v.name: v for v in self._model.data_vars if v in read}
+        stand_ins = [v.type() for v in data.values()]
+        compiled = pytensor.function(
+            [*stand_ins, *inputs],
+            outputs,
+            givens=dict(zip(data.values(), stand_ins, strict=True)),
+            mode=interpreted_mode(),
+            on_unused_input="ignore",
+        )
+
+        def function(values: Data, *arguments: Array) -> list[Array]:
+            found: list[Array] = compiled(*(values[name] for name in data), *arguments)
+            return found
+
+        return function
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A log density as sums over runs, and as terms that read those sums instead of the runs."""
+
+    names: tuple[str, ...]
+    sums: Callable[..., list[Array]]
+    terms: Callable[..., list[Array]]
+
+
+def _chunks(draws: Array, n_runs: int) -> Iterator[Array]:
+    size = max(1, ELEMENTS_PER_CALL // n_runs)
+    return (draws[start : start + size] for start in range(0, len(draws), size))
+
+
+def _with_zeros(outputs: Sequence[Any]) -> list[Any]:
+    """Terms in which a parameter out of its range, by overflow far out, is a density of zero and not an error."""
+    from pymc.logprob.utils import local_check_parameter_to_ninf_switch
+    from pytensor.graph.fg import FunctionGraph
+    from pytensor.graph.rewriting.basic import in2out
+
+    graph = FunctionGraph(outputs=list(outputs), clone=False)
+    in2out(local_check_parameter_to_ninf_switch).rewrite(graph)
+    return list(graph.outputs)
 
 
 def interpreted_mode() -> Any:

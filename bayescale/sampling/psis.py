@@ -34,9 +34,10 @@ def smooth_weights(log_weights: Array) -> tuple[Array, float]:
         return weights / weights.sum(), np.inf
     k, scale = _fit_generalised_pareto(exceedances[exceedances > 0])
     probabilities = (np.arange(n_tail) + 0.5) / n_tail
-    excess = (
-        -np.log1p(-probabilities) * scale if abs(k) < 1e-12 else scale * np.expm1(-k * np.log1p(-probabilities)) / k
-    )
+    with np.errstate(over="ignore"):  # of a tail so heavy that its weights are cut to the largest anyway
+        excess = (
+            -np.log1p(-probabilities) * scale if abs(k) < 1e-12 else scale * np.expm1(-k * np.log1p(-probabilities)) / k
+        )
     smoothed = weights.copy()
     smoothed[tail] = np.minimum(threshold + excess, 1.0)
     return smoothed / smoothed.sum(), k
