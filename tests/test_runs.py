@@ -155,10 +155,10 @@ def test_paths_that_are_no_table_are_refused(tmp_path):
 
 
 def test_a_file_that_may_not_be_read_is_refused(monkeypatch):
-    def refuse(path):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
     assert "runs.csv: cannot be read (Permission denied): check" in refusal(Runs.read, "runs.csv")
 
 
