@@ -27,6 +27,11 @@ _NAMES = ("group", "model")
 _RAY_WIDTH = float(np.log(1.05))
 _LARGEST_LOSS = 12.0
 _SMALLEST_LOSS = 1.2
+_USUAL = {"N": (1e4, 1e15), "D": (1e5, 1e18)}
+"""Medians of parameters and tokens beyond which they are hardly counted in ones."""
+_GAP = 1000.0
+"""Factor between a few runs and all others above which a unit is more likely than a design."""
+_FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +169,7 @@ class Runs:
             with np.errstate(over="ignore", under="ignore"):
                 frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
         refuse(faults)
-        return cls(frame, source, outcome, domain, warnings=tuple(_doubts(frame, outcome)))
+        return cls(frame, source, outcome, domain, warnings=tuple(_doubts(frame, outcome, domain)))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -341,7 +346,7 @@ def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[
     ]
 
 
-def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
+def _doubts(frame: pd.DataFrame, outcome: str, domain: str) -> Iterator[str]:
     median = float(frame[outcome].median())
     if outcome == "loss" and median > _LARGEST_LOSS:
         yield (
@@ -353,9 +358,33 @@ def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
             f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
             "over the tokens per byte of your tokenizer"
         )
+    for name, (low, high) in _USUAL.items():
+        if name in frame and not low <= (middle := float(frame[name].median())) <= high:
+            yield (
+                f"column {name} has median {format_quantity(middle)}: give {UNITS[name]} in ones, such as 7e9 or 7B "
+                "for seven billion"
+            )
+    for name in ("N", "D", *([outcome] if domain == "positive" else [])):
+        if name in frame:
+            yield from _far_from_the_rest(frame[name].to_numpy(), name)
     if {f"{outcome}_n", f"{outcome}_se"} <= set(frame.columns):
         yield f"columns {outcome}_n and {outcome}_se both say how {outcome} was measured: {outcome}_n is used"
     yield from _repeated_runs(frame, _checked_columns(frame, outcome))
+
+
+def _far_from_the_rest(values: FloatArray, name: str) -> Iterator[str]:
+    """Doubt a few smallest or largest values that a gap parts from all others."""
+    order = np.argsort(values)
+    most = max(1, int(_FEW * len(values)))
+    for ranked in (order, order[::-1]):
+        steps = np.abs(np.diff(np.log(values[ranked[: most + 1]])))
+        if steps.max(initial=0.0) > np.log(_GAP):
+            rows = np.sort(ranked[: steps.argmax() + 1])
+            yield (
+                f"column {name}, row{'s' * (len(rows) > 1)} {listed(rows + 1)}: "
+                f"{listed(format_quantity(value) for value in values[rows])}, a factor {np.exp(steps.max()):.2g} from "
+                "all other runs: check the unit, or leave out what diverged"
+            )
 
 
 def _repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
