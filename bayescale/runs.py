@@ -32,6 +32,7 @@ _USUAL = {"N": (1e4, 1e15), "D": (1e5, 1e18)}
 _GAP = 1000.0
 """Factor between a few runs and all others above which a unit is more likely than a design."""
 _FEW = 0.1
+_ENOUGH_FOR_RANKS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,14 +297,14 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter.
+        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter; losses that do not fall.
 
     Raises
     ------
     RunsError
         If a column that the law reads is missing, or holds what it cannot.
     LawError
-        If an input has one value only, or an improper prior meets fewer runs than parameters.
+        If an input or the outcome has one value only, or an improper prior meets fewer runs than parameters.
 
     Examples
     --------
@@ -318,15 +319,19 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     needed = (*law.input_names, *settings, law.outcome)
     reader = f", which law {law.name!r} needs"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
-    runs.column(law.outcome, law.link.domain)
-    values = law_inputs(law, runs)
+    outcome, values = runs.column(law.outcome, law.link.domain), law_inputs(law, runs)
     for name in law.input_names:
         if np.ptp(values[name]) == 0:
             raise LawError(
                 f"{runs.source}: every run has {name} = {format_quantity(values[name][0])}: "
                 f"law {law.name!r} needs at least two values of {name}"
             )
-    return (*_too_few_runs(law, runs), *_one_ray(law, runs))
+    if np.ptp(outcome) == 0 and law.link.domain != "fraction":
+        raise LawError(
+            f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} has nothing "
+            "to learn from; check that the column is the right one"
+        )
+    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs))
 
 
 def _checked_columns(frame: pd.DataFrame, outcome: str) -> list[str]:
@@ -417,4 +422,18 @@ def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
         yield (
             f"all runs lie on one ray of D/N = {shown} tokens per parameter: only the sum of the two terms along it is "
             f"identified (A + B {shown}^-alpha, were the exponents equal); how it divides, and so N*, is the prior's"
+        )
+
+
+def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
+    """Doubt losses of larger runs that are no lower than those of smaller ones."""
+    if law.outcome != "loss" or len(runs) < _ENOUGH_FOR_RANKS:
+        return
+    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    ranks = pd.DataFrame({"size": size, "loss": runs.column("loss")}).rank()
+    correlation = float(ranks["size"].corr(ranks["loss"]))
+    if not correlation < -2 / np.sqrt(len(runs)):
+        yield (
+            f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), as "
+            "those of every law do: check that the columns are the right ones, and that no other thing was varied"
         )
