@@ -555,22 +555,21 @@ def _scarce_tokens(fitted: Fit) -> list[str]:
 
 def _prior_conflicts(fitted: Fit) -> list[str]:
     """Warn where the runs contradict what was believed before them, most often by another unit than the law's."""
-    prior = fitted.tree["prior"].to_dataset()
-    far = []
+    prior, far = fitted.tree["prior"].to_dataset(), []
     for item in _all_parameters(fitted.law, fitted.noise, fitted.record.discrepancy):
-        believed, found = prior[item.name].to_numpy().ravel(), float(np.median(fitted.parameters[item.name]))
-        relative = isinstance(item, Derived) or item.prior.distribution == "LogNormal"
         if isinstance(item, Derived) and item.name != "E":
             continue
-        scale = np.log if relative else np.asarray
-        distance = abs(scale(found) - scale(believed).mean()) / scale(believed).std()
-        if distance > _CONFLICT:
+        relative = isinstance(item, Derived) or item.prior.distribution == "LogNormal"
+        believed, found = prior[item.name].to_numpy(), float(np.median(fitted.parameters[item.name]))
+        scaled, place = (np.log(believed), np.log(found)) if relative else (believed, found)
+        if abs(place - scaled.mean()) > _CONFLICT * scaled.std():
             low, high = np.quantile(believed, [0.05, 0.95])
             far.append(f"{item.name} is {found:.3g}, which was believed to be {low:.2g} to {high:.2g}")
     if not far:
         return []
     return [
-        f"the runs contradict the priors ({'; '.join(far)}): check the units of the table, or state your own priors"
+        f"the runs contradict the priors ({'; '.join(far)}): check the units of the table and whether the law suits "
+        "it, or state your own priors"
     ]
 
 

@@ -207,7 +207,7 @@ def test_an_outcome_in_another_unit_than_its_priors_is_doubted():
             0
         ]
         assert "y_centre is" in text or "sigma is" in text or "tau is" in text
-        assert text.endswith("check the units of the table, or state your own priors")
+        assert text.endswith("check the units of the table and whether the law suits it, or state your own priors")
 
 
 def test_losses_that_are_all_the_same_are_refused(clean):
