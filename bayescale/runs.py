@@ -29,9 +29,8 @@ _LARGEST_LOSS = 12.0
 _SMALLEST_LOSS = 1.2
 _USUAL = {"N": (1e4, 1e15), "D": (1e5, 1e18)}
 """Medians of parameters and tokens beyond which they are hardly counted in ones."""
-_GAP = 1000.0
-"""Factor between a few runs and all others above which a unit is more likely than a design."""
-_FEW = 0.1
+_GAP, _FEW = 1000.0, 0.1
+"""Factor that parts at most this share of the runs from the rest, where units are a likelier cause than the design."""
 _ENOUGH_FOR_RANKS = 10
 
 
@@ -380,7 +379,7 @@ def _doubts(frame: pd.DataFrame, outcome: str, domain: str) -> Iterator[str]:
 def _far_from_the_rest(values: FloatArray, name: str) -> Iterator[str]:
     """Doubt a few smallest or largest values that a gap parts from all others."""
     order = np.argsort(values)
-    most = max(1, int(_FEW * len(values)))
+    most = int(_FEW * len(values))
     for ranked in (order, order[::-1]):
         steps = np.abs(np.diff(np.log(values[ranked[: most + 1]])))
         if steps.max(initial=0.0) > np.log(_GAP):
