@@ -65,10 +65,10 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.D
 
 
 _SMALLEST, _LARGEST = 1e-30, 1e40
-"""Between these lies every positive quantity that anybody counts; products of what lies beyond overflow."""
+"""Between these lies every positive quantity of a run that anybody counts; products of what lies beyond overflow."""
 
 _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
-    "positive": (lambda y: (y >= _SMALLEST) & (y <= _LARGEST), "above zero"),
+    "positive": (lambda y: y > 0, "above zero"),
     "fraction": (lambda y: (y >= 0) & (y <= 1), "between 0 and 1"),
     "real": (lambda y: np.full(y.shape, True), "of any sign"),
     "share": (lambda y: (y >= 0) & (y < 1), "from 0 to less than 1"),
@@ -91,9 +91,7 @@ def number_fault(domain: str, value: float) -> str:
     ('must be a finite number above zero', '')
     """
     holds, words = _DOMAINS[domain]
-    if np.isfinite(value) and holds(np.asarray(value)).all():
-        return ""
-    return _RANGE if _beyond_range(domain, value) else f"must be a finite number {words}"
+    return "" if np.isfinite(value) and holds(np.asarray(value)).all() else f"must be a finite number {words}"
 
 
 def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatArray, list[str]]:
@@ -118,11 +116,12 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
     if domain in ("fraction", "share") and _per_cent(numbers):
         highest = f"{np.nanmax(numbers):g}"
         return numbers, [f"{source}, column {label}: values up to {highest} look like per cent: divide them by 100"]
-    holds, _ = _DOMAINS[domain]
+    holds, words = _DOMAINS[domain]
+    counted = (numbers >= _SMALLEST) & (numbers <= _LARGEST) if domain == "positive" else np.isfinite(numbers)
     faults = [
         f"{source}, row {row + 1}, column {label}: "
-        f"{unreadable.get(row) or _fault_of(values.iloc[row], numbers[row], domain)}"
-        for row in np.flatnonzero(~(np.isfinite(numbers) & holds(numbers))).tolist()
+        f"{unreadable.get(row) or _fault_of(values.iloc[row], numbers[row], words)}"
+        for row in np.flatnonzero(~(counted & holds(numbers))).tolist()
     ]
     return numbers, faults
 
@@ -224,21 +223,13 @@ def _number(value: Any) -> float:
         return np.inf
 
 
-_RANGE = f"must lie between {_SMALLEST:g} and {_LARGEST:g}"
-
-
-def _beyond_range(domain: str, number: float) -> bool:
-    """Whether a number is positive and finite, as its domain asks, and yet no quantity."""
-    return domain == "positive" and 0 < number < np.inf
-
-
-def _fault_of(value: Any, number: float, domain: str) -> str:
+def _fault_of(value: Any, number: float, words: str) -> str:
     shown = repr(value) if isinstance(value, str) else str(value)
     if np.isnan(number):
         return f"{shown} is a missing value: fill it in or leave the row out"
-    if _beyond_range(domain, number):
-        return f"{shown} {_RANGE}: correct its unit or leave the row out"
-    what = f"not {_DOMAINS[domain][1]}" if np.isfinite(number) else "not finite"
+    if 0 < number < np.inf and words == _DOMAINS["positive"][1]:
+        return f"{shown} must lie between {_SMALLEST:g} and {_LARGEST:g}: correct its unit or leave the row out"
+    what = f"not {words}" if np.isfinite(number) else "not finite"
     return f"{shown} is {what}: correct it or leave the row out"
 
 

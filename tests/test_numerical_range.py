@@ -159,11 +159,6 @@ def test_what_nobody_counts_is_refused_by_row(clean, column, row, value, shown):
         Runs.from_frame(spoilt)
 
 
-def test_a_forecast_of_what_nobody_counts_is_refused(clean_fit):
-    with pytest.raises(LawError, match=r"point 1: N is 1e\+60, but must lie between 1e-30 and 1e\+40"):
-        forecast(clean_fit, N=1e60, D=1e12)
-
-
 @pytest.mark.parametrize("per", [1e-9, 1e9])
 def test_parameters_that_are_hardly_in_ones_are_doubted(clean, per):
     text = Runs.from_frame(clean.assign(N=clean["N"] * per)).warnings[0]
