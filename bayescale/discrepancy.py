@@ -30,6 +30,8 @@ RUN_SHARE = 0.1
 """Variance of a training run's own effect, shared by its checkpoints, over that of the process."""
 DEGREES_OF_FREEDOM = 4.0
 """Of the noise of new runs, and of the weights that runs get, where noise is Student-t."""
+FEWEST_TOKENS = 0.005
+"""Tokens per parameter below which no published run is, so that nobody knows how much they scatter."""
 LARGEST_RANK = 256
 """Number of runs above which the process is represented by so many of them."""
 
@@ -397,10 +399,10 @@ def pointwise_log_likelihood(basis: Basis[Process], residuals: Array, sigma: Arr
 def noise_scale(inputs: Mapping[str, Array]) -> Array:
     """Relative noise of runs: larger below five tokens per parameter, where runs scatter three times as much.
 
-    It stops growing where no published run is, at a thousandth of that.
+    It stops growing where no published run is, at :data:`FEWEST_TOKENS`.
     """
     if {"N", "D"} <= inputs.keys():
-        return np.asarray(np.clip(5.0 * inputs["N"] / inputs["D"], 1.0, 1000.0) ** 0.7)
+        return np.asarray(np.clip(5.0 * inputs["N"] / inputs["D"], 1.0, 5.0 / FEWEST_TOKENS) ** 0.7)
     return np.ones_like(next(iter(inputs.values())))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.discrepancy import (
     DEGREES_OF_FREEDOM,
+    FEWEST_TOKENS,
     Basis,
     Conditional,
     Process,
@@ -33,11 +34,15 @@ from bayescale.recipe_risk import RecipeRisk
 from bayescale.runs import Runs, check_runs, law_inputs
 from bayescale.sampling.logdensity import ELEMENTS_PER_CALL
 from bayescale.sensitivity import Sensitivity, sensitivity
+from bayescale.tables import listed
 
 Array = NDArray[np.float64]
 
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
+
+_CONFLICT = 5.0
+"""Standard deviations of its prior that a parameter is away from it, above which one of the two is wrong."""
 
 
 @dataclass(frozen=True)
@@ -346,7 +351,8 @@ def assembled(
         diagnostics=sampled.diagnostics,
         notes=runs.notes,
     )
-    return replace(result, warnings=(*warnings, *sampled.warnings, *_identification_warnings(result)))
+    doubts = (*_scarce_tokens(result), *_prior_conflicts(result), *_identification_warnings(result))
+    return replace(result, warnings=(*warnings, *sampled.warnings, *doubts))
 
 
 def sampled_runs(
@@ -542,6 +548,41 @@ def _with_run_group(fitted: Fit, group: str, values: Array) -> Fit:
     tree = fitted.tree.copy()
     tree[group] = xr.DataTree(xr.Dataset({fitted.outcome_name: variable}, coords=coords))
     return replace(fitted, tree=tree)
+
+
+def _scarce_tokens(fitted: Fit) -> list[str]:
+    """Warn where the noise that runs of few tokens are taken to have is a guess: all else is weighed against it."""
+    if not fitted.record.discrepancy or not {"N", "D"} <= fitted.inputs.keys():
+        return []
+    ratio = fitted.inputs["D"] / fitted.inputs["N"]
+    rows = np.flatnonzero(ratio < FEWEST_TOKENS) + 1
+    if not len(rows):
+        return []
+    return [
+        f"{len(rows)} of {len(ratio)} runs have fewer than {FEWEST_TOKENS:g} tokens per parameter (down to "
+        f"{ratio.min():.2g}), as no published run has: how they scatter is a guess that sways all else, so leave out "
+        f"rows {listed(rows)}, or give discrepancy=False (--no-discrepancy)"
+    ]
+
+
+def _prior_conflicts(fitted: Fit) -> list[str]:
+    """Warn where the runs contradict what was believed before them, most often by another unit than the law's."""
+    prior, far = fitted.tree["prior"].to_dataset(), []
+    for item in _all_parameters(fitted.law, fitted.noise, fitted.record.discrepancy):
+        if isinstance(item, Derived) and item.name != "E":
+            continue
+        relative = isinstance(item, Derived) or item.prior.distribution == "LogNormal"
+        believed, found = prior[item.name].to_numpy(), float(np.median(fitted.parameters[item.name]))
+        scaled, place = (np.log(believed), np.log(found)) if relative else (believed, found)
+        if abs(place - scaled.mean()) > _CONFLICT * scaled.std():
+            low, high = np.quantile(believed, [0.05, 0.95])
+            far.append(f"{item.name} is {found:.3g}, which was believed to be {low:.2g} to {high:.2g}")
+    if not far:
+        return []
+    return [
+        f"the runs contradict the priors ({'; '.join(far)}): check the units of the table and whether the law suits "
+        "it, or state your own priors"
+    ]
 
 
 def _identification_warnings(fitted: Fit) -> list[str]:

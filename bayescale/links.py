@@ -14,6 +14,9 @@ import numpy as np
 _NEAREST_TO_END = 1e-12
 """Distance that a law's mean keeps from 0 and 1, where log-odds end."""
 
+_LARGEST_LOG = float(np.log(1e40))
+"""Of the positive outcomes that draws reach, and minus that of the smallest: heavy tails of noise have no end."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -56,8 +59,7 @@ def _log(xp: ModuleType, y: Any) -> Any:
 
 
 def _exp(z: Any) -> Any:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.exp(z)
+    return np.exp(np.clip(z, -_LARGEST_LOG, _LARGEST_LOG))
 
 
 def _reciprocal(y: Any) -> Any:

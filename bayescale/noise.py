@@ -18,6 +18,13 @@ NU = Parameter(
 )
 
 
+PRECISION = 1 / 40_000
+"""Least noise, over that which is expected: 1e-7 of a loss, to which single precision keeps it.
+
+Outcomes without any noise would have a likelihood without an upper bound, of which no sampler could tell the end.
+"""
+
+
 def sigma_parameter(law: Law) -> Parameter:
     """Scale of the noise around a law, on the link's scale."""
     known = "repeated seeds scatter log loss by 0.002 to 0.02" if law.link is LOG else "the law's own estimate of it"
@@ -27,6 +34,7 @@ def sigma_parameter(law: Law) -> Parameter:
         meaning=f"scale of the noise on the {law.scale_unit}",
         unit=law.scale_unit,
         reason=f"{known}, give or take a factor of five",
+        shift=lambda xp, sampled: PRECISION * law.scatter,
     )
 
 

@@ -1,7 +1,8 @@
 """Many fits: tasks run in processes of this machine or on a cluster, and what they find is kept as they end."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.metadata import version
@@ -144,14 +145,16 @@ def backend(address: str | None) -> AbstractContextManager[None]:
 
 def _finished(
     function: Callable[..., Any], tasks: Mapping[str, tuple[Any, ...]], jobs: int | None
-) -> Iterable[tuple[str, str]]:
+) -> Iterator[tuple[str, str]]:
     """Key and result, as JSON, of every task, in the order in which they end."""
     from joblib import Parallel, delayed
 
     calls = (delayed(_alone)((function, key, arguments)) for key, arguments in tasks.items())
-    # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
-    results: Iterable[tuple[str, str]] = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls)
-    return results
+    with warnings.catch_warnings():
+        # Workers that have grown by what they import are replaced, which needs no word, and no error in a thread.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
+        yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls)
 
 
 def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...]]) -> tuple[str, str]:

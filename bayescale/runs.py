@@ -27,6 +27,11 @@ _NAMES = ("group", "model")
 _RAY_WIDTH = float(np.log(1.05))
 _LARGEST_LOSS = 12.0
 _SMALLEST_LOSS = 1.2
+_USUAL = {"N": (1e4, 1e15), "D": (1e5, 1e18)}
+"""Medians of parameters and tokens beyond which they are hardly counted in ones."""
+_GAP, _FEW = 1000.0, 0.1
+"""Factor that parts at most this share of the runs from the rest, where units are a likelier cause than the design."""
+_ENOUGH_FOR_RANKS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +171,7 @@ class Runs:
             with np.errstate(over="ignore", under="ignore"):
                 frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
         refuse(faults)
-        return cls(frame, source, outcome, domain, warnings=tuple(_doubts(frame, outcome)))
+        return cls(frame, source, outcome, domain, warnings=tuple(_doubts(frame, outcome, domain)))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -293,14 +298,14 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter.
+        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter; losses that do not fall.
 
     Raises
     ------
     RunsError
         If a column that the law reads is missing, or holds what it cannot.
     LawError
-        If an input has one value only, or an improper prior meets fewer runs than parameters.
+        If an input or the outcome has one value only, or an improper prior meets fewer runs than parameters.
 
     Examples
     --------
@@ -315,15 +320,19 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     needed = (*law.input_names, *settings, law.outcome)
     reader = f", which law {law.name!r} needs"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
-    runs.column(law.outcome, law.link.domain)
-    values = law_inputs(law, runs)
+    outcome, values = runs.column(law.outcome, law.link.domain), law_inputs(law, runs)
     for name in law.input_names:
         if np.ptp(values[name]) == 0:
             raise LawError(
                 f"{runs.source}: every run has {name} = {format_quantity(values[name][0])}: "
                 f"law {law.name!r} needs at least two values of {name}"
             )
-    return (*_too_few_runs(law, runs), *_one_ray(law, runs))
+    if np.ptp(outcome) == 0 and law.link.domain != "fraction":
+        raise LawError(
+            f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} has nothing "
+            "to learn from; check that the column is the right one"
+        )
+    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs))
 
 
 def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
@@ -369,7 +378,7 @@ def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[
     ]
 
 
-def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
+def _doubts(frame: pd.DataFrame, outcome: str, domain: str) -> Iterator[str]:
     median = float(frame[outcome].median())
     if outcome == "loss" and median > _LARGEST_LOSS:
         yield (
@@ -381,6 +390,15 @@ def _doubts(frame: pd.DataFrame, outcome: str) -> Iterator[str]:
             f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
             "over the tokens per byte of your tokenizer"
         )
+    for name, (low, high) in _USUAL.items():
+        if name in frame and not low <= (middle := float(frame[name].median())) <= high:
+            yield (
+                f"column {name} has median {format_quantity(middle)}: give {UNITS[name]} in ones, such as 7e9 or 7B "
+                "for seven billion"
+            )
+    for name in ("N", "D", *([outcome] if domain == "positive" else [])):
+        if name in frame:
+            yield from _far_from_the_rest(frame[name].to_numpy(), name)
     if {f"{outcome}_n", f"{outcome}_se"} <= set(frame.columns):
         yield f"columns {outcome}_n and {outcome}_se both say how {outcome} was measured: {outcome}_n is used"
     yield from _repeated_runs(frame, _checked_columns(frame, outcome))
@@ -392,6 +410,21 @@ def _repeated(keys: pd.DataFrame) -> NDArray[np.intp]:
     ordered = np.sort(hashes)
     candidates = np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]]))
     return np.asarray(candidates[keys.iloc[candidates].duplicated().to_numpy()])
+
+
+def _far_from_the_rest(values: FloatArray, name: str) -> Iterator[str]:
+    """Doubt a few smallest or largest values that a gap parts from all others."""
+    order = np.argsort(values)
+    most = int(_FEW * len(values))
+    for ranked in (order, order[::-1]):
+        steps = np.abs(np.diff(np.log(values[ranked[: most + 1]])))
+        if steps.max(initial=0.0) > np.log(_GAP):
+            rows = np.sort(ranked[: steps.argmax() + 1])
+            yield (
+                f"column {name}, row{'s' * (len(rows) > 1)} {listed(rows + 1)}: "
+                f"{listed(format_quantity(value) for value in values[rows])}, a factor {np.exp(steps.max()):.2g} from "
+                "all other runs: check the unit, or leave out what diverged"
+            )
 
 
 def _repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
@@ -424,4 +457,18 @@ def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
         yield (
             f"all runs lie on one ray of D/N = {shown} tokens per parameter: only the sum of the two terms along it is "
             f"identified (A + B {shown}^-alpha, were the exponents equal); how it divides, and so N*, is the prior's"
+        )
+
+
+def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
+    """Doubt losses of larger runs that are no lower than those of smaller ones."""
+    if law.outcome != "loss" or len(runs) < _ENOUGH_FOR_RANKS:
+        return
+    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    ranks = pd.DataFrame({"size": size, "loss": runs.column("loss")}).rank()
+    correlation = float(ranks["size"].corr(ranks["loss"]))
+    if not correlation < -2 / np.sqrt(len(runs)):
+        yield (
+            f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), as "
+            "those of every law do: check that the columns are the right ones, and that no other thing was varied"
         )

@@ -90,6 +90,9 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.D
     return frame.set_axis([ours.get(name, name) for name in names], axis=1).reset_index(drop=True)
 
 
+_SMALLEST, _LARGEST = 1e-30, 1e40
+"""Between these lies every positive quantity of a run that anybody counts; products of what lies beyond overflow."""
+
 _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
     "positive": (lambda y: y > 0, "above zero"),
     "fraction": (lambda y: (y >= 0) & (y <= 1), "between 0 and 1"),
@@ -140,10 +143,11 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
         highest = f"{np.nanmax(numbers):g}"
         return numbers, [f"{source}, column {label}: values up to {highest} look like per cent: divide them by 100"]
     holds, words = _DOMAINS[domain]
+    counted = (numbers >= _SMALLEST) & (numbers <= _LARGEST) if domain == "positive" else np.isfinite(numbers)
     faults = [
         f"{source}, row {row + 1}, column {label}: "
         f"{unreadable.get(row) or _fault_of(values.iloc[row], numbers[row], words)}"
-        for row in np.flatnonzero(~(np.isfinite(numbers) & holds(numbers))).tolist()
+        for row in np.flatnonzero(~(counted & holds(numbers))).tolist()
     ]
     return numbers, faults
 
@@ -249,6 +253,8 @@ def _fault_of(value: Any, number: float, words: str) -> str:
     shown = repr(value) if isinstance(value, str) else str(value)
     if np.isnan(number):
         return f"{shown} is a missing value: fill it in or leave the row out"
+    if 0 < number < np.inf and words == _DOMAINS["positive"][1]:
+        return f"{shown} must lie between {_SMALLEST:g} and {_LARGEST:g}: correct its unit or leave the row out"
     what = f"not {words}" if np.isfinite(number) else "not finite"
     return f"{shown} is {what}: correct it or leave the row out"
 

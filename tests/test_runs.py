@@ -41,7 +41,10 @@ BAD_FILES = {
     "negative unique tokens": ("loss,U\n3,-1\n", ["row 1", "column U", "-1", "correct it"]),
     "flags for a size": ("N,D,loss\nTrue,2e9,3.2\n", ["row 1", "column N", "True", "true or false", "give numbers"]),
     "date for a size": ("N,D,loss\n2024-01-31,2e9,3.2\n", ["row 1", "column N", "'2024-01-31'", "5.76e23"]),
-    "compute beyond floats": ("N,D,loss\n1e200,1e200,3.2\n", ["row 1", "column C = 6 N D", "inf is not finite"]),
+    "compute beyond all": (
+        "N,D,loss\n1e30,1e30,3.2\n",
+        ["row 1", "column C = 6 N D", "must lie between 1e-30 and 1e+40"],
+    ),
     "repeated column": ("N,D,loss,loss\n1e8,2e9,3.2,3.1\n", ["column 'loss'", "2 times", "keep one"]),
     "columns alike but for space": ("N,N ,loss\n1e8,1e8,3.2\n", ["column 'N'", "2 times", "keep one"]),
     "semicolons": ("N;D;loss\n1e8;2e9;3,2\n", ["line 1", "'N;D;loss'", "semicolons", "commas, and decimal points"]),

@@ -47,7 +47,7 @@ def find_modes(density: Density, starts: Array, *, max_iterations: int = 60, tol
     for _ in range(max_iterations):
         gradients, hessians = _differences(density, points[climbing], heights[climbing], steps[climbing])
         covariances[climbing] = [_covariance(hessian) for hessian in hessians]
-        steps[climbing] = np.clip(0.1 * np.sqrt(np.einsum("sii->si", covariances[climbing])), 1e-5, 1e-2)
+        steps[climbing] = np.clip(0.1 * np.sqrt(np.einsum("sii->si", covariances[climbing])), 1e-8, 1e-2)
         directions = np.einsum("sij,sj->si", covariances[climbing], gradients)
         directions *= np.minimum(1.0, _WIDEST / np.abs(directions).max(axis=1, keepdims=True).clip(1e-300))
         tried = points[climbing][:, None] + _STEP_LENGTHS[:, None] * directions[:, None]
