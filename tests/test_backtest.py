@@ -112,13 +112,3 @@ def test_document_has_the_promised_keys(measured):
     assert set(horizon["coverage"]) == {"0.5", "0.8", "0.9", "0.95"}
     assert set(horizon["baselines"]) == {"plain", "bootstrap", "isoflop", "last_value"}
     json.dumps(document, allow_nan=False)
-
-
-def test_resumed_and_parallel_back_tests_repeat_exactly(tmp_path):
-    runs = bs.load_dataset("gadre", group="c4")
-    options = {"horizons": (3,), "cache": tmp_path}
-    first = backtest("tied", runs, **options).scores
-    resumed = backtest("tied", runs, **options).scores
-    parallel = backtest("tied", runs, horizons=(3,), n_jobs=2).scores
-    pd.testing.assert_frame_equal(first, resumed)
-    pd.testing.assert_frame_equal(first, parallel)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayescale as bs
@@ -10,10 +11,34 @@ from bayescale.comparison import stacking_weights
 from bayescale.documents import compare_document
 from bayescale.errors import LawError
 
+COMPARED = ["tied", "kaplan_nd"]
+
 
 @pytest.fixture(scope="module")
-def compared():
-    return bs.compare(["tied", "skaling"], bs.load_dataset("gadre", group="c4"), horizons=(3,))
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("comparison")
+
+
+@pytest.fixture(scope="module")
+def compared(cache):
+    return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
+
+
+def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("a fit that is kept was made again")
+
+    monkeypatch.setattr("bayescale.comparison.fit_law", refuse)
+    monkeypatch.setattr("bayescale.backtesting.fit", refuse)
+    again = bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
+    pd.testing.assert_frame_equal(again.table, compared.table, check_exact=True)
+    pd.testing.assert_frame_equal(again.pointwise, compared.pointwise, check_exact=True)
+    assert again.horizon_elpd == compared.horizon_elpd
+
+
+def test_laws_without_a_file_have_no_cache(cache, few_runs):
+    with pytest.raises(LawError, match="name it, or give its file, for a cache"):
+        bs.compare([bs.load_law("tied"), "kaplan_nd"], few_runs, cache=cache)
 
 
 def test_the_best_forecaster_comes_first(compared):

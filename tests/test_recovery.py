@@ -17,7 +17,7 @@ PUBLISHED = dict(load_law("chinchilla").published[0].values)
 
 @pytest.fixture(scope="module")
 def replicates(chinchilla_runs):
-    return recover("chinchilla", chinchilla_runs, noise_by_name("student_t"), replicates=30, seed=1)
+    return recover("chinchilla", chinchilla_runs, noise_by_name("student_t"), replicates=30, draws=250, seed=1)
 
 
 @pytest.fixture(scope="module")
