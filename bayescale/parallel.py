@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.metadata import version
+from itertools import batched
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from bayescale.errors import BackendError, OutputError
 
 RETRIES = 3
 """How often lost worker processes are replaced before a study gives up."""
+
+_TURN = 4
+"""Tasks for each worker of a backend that cannot give results one by one."""
 
 _DASK_TIMEOUT = 10.0
 """Seconds in which a scheduler has to answer."""
@@ -147,14 +151,20 @@ def _finished(
     function: Callable[..., Any], tasks: Mapping[str, tuple[Any, ...]], jobs: int | None
 ) -> Iterator[tuple[str, str]]:
     """Key and result, as JSON, of every task, in the order in which they end."""
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
 
     calls = (delayed(_alone)((function, key, arguments)) for key, arguments in tasks.items())
     with warnings.catch_warnings():
         # Workers that have grown by what they import are replaced, which needs no word, and no error in a thread.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls)
+        try:
+            parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        except ValueError:  # Ray's backend gives whole lists only, so that tasks go by turns
+            for turn in batched(calls, _TURN * effective_n_jobs(jobs or -1)):
+                yield from Parallel(n_jobs=jobs, batch_size=1)(turn)
+        else:
+            yield from parallel(calls)
 
 
 def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...]]) -> tuple[str, str]:

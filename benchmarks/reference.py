@@ -148,10 +148,8 @@ def line(pair: dict[str, Any]) -> dict[str, str]:
         "NUTS ESS": f"{pair['nuts_ess']:.0f}" + ("" if pair["nuts_certified"] else "!"),
         **{f"{group} z": f"{largest.loc[group, 'z']:.1f}" for group in reversed(QUANTILES)},
         **{f"{group} sd": f"{largest.loc[group, 'sds']:.3f}" for group in reversed(QUANTILES)},
-        "log Z": " / ".join(
-            f"{value:.2f}({error:.2f})"
-            for value, error in zip(pair["log_evidence"], pair["log_evidence_se"], strict=True)
-        ),
+        "log Z": " / ".join(f"{value:.2f}" for value in pair["log_evidence"]),
+        "+-": " / ".join(f"{error:.3f}" for error in pair["log_evidence_se"]),
         "z": f"{z_of_evidence(pair):+.1f}",
     }
 
