@@ -181,9 +181,8 @@ def line(row: dict[str, Any]) -> dict[str, Any]:
     far = {level: values.iloc[(values - level).abs().argmax()] for level, values in worst.items()}
     adjusted = {name: min(1.0, parameters[key].min() * len(parameters)) for name, key in TESTS.items()}
     return {
-        "law": row["law"],
-        "sampler": row["engine"],
-        "design": row["design"],
+        "law": named(row),
+        "inputs": row["design"].partition(":")[0],
         "runs": row["runs"],
         "tables": row["usable"],
         "parameters": len(parameters),
