@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.baselines import BASELINES
 from bayescale.ensembles import ENSEMBLE
-from bayescale.errors import LawError
 from bayescale.fitting import fit_law
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
@@ -118,11 +117,12 @@ def backtest(
     found = splits(table, horizons, run_size(laws[0], table))
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     beside = baselines and set(laws[0].input_names) == {"N", "D"}
-    hashes = None if cache is None else law_hashes(named_laws(law, laws))
+    hashes = None if cache is None else catalog.law_source_hashes(named_laws(law, laws))
     identity = None if hashes is None else (_name(law), hashes, table.data_hash, options, beside)
+    keys = [_key(identity, place, split) for place, split in enumerate(found)]
     tasks = {
-        _key(identity, place, split): (law, table.take(split.train), table.take(split.test), options, beside)
-        for place, split in enumerate(found)
+        key: (law, table.take(split.train), table.take(split.test), options, beside)
+        for key, split in zip(keys, found, strict=True)
     }
     keep = None if cache is None else Path(cache) / "backtests.jsonl"
     finished = run_tasks(_score_split, tasks, jobs=n_jobs, keep=keep, label="splits", progress=progress)
@@ -132,7 +132,7 @@ def backtest(
             ceiling=split.ceiling,
             row=np.tile(split.test, len(columns["method"]) // len(split.test)),
         )
-        for split, columns in zip(found, finished.values(), strict=True)
+        for split, columns in ((split, finished[key]) for split, key in zip(found, keys, strict=True))
     ]
     sizes: dict[float, list[int]] = {}
     for split in found:
@@ -147,7 +147,7 @@ def backtest(
 
 
 def _key(identity: tuple[Any, ...] | None, place: int, split: Split) -> str:
-    """What names a split among kept ones, or by its place if none are kept."""
+    """What names a split among kept ones, where equal splits of two ceilings are one; or its place if none are kept."""
     if identity is None:
         return str(place)
     return fingerprint("backtest", *identity, split.train.tolist(), split.test.tolist())
@@ -223,17 +223,3 @@ def _name(law: AnyLaw | Sequence[AnyLaw]) -> str:
     if isinstance(law, Law):
         return law.name
     return ENSEMBLE if several(law) else catalog.load_law(law).name
-
-
-def law_hashes(laws: Sequence[AnyLaw]) -> list[str]:
-    """What the code of laws amounts to, so that what other code found is not taken for theirs.
-
-    Raises
-    ------
-    LawError
-        If one is an object, whose code cannot be read.
-    """
-    named = [each for each in laws if not isinstance(each, Law)]
-    if len(named) < len(laws):
-        raise LawError("what was found is kept under the code of a law: name it, or give its file, for a cache")
-    return [catalog.law_source_hash(each) for each in named]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.catalog import law_source_hash, load_law
+from bayescale.catalog import law_source_hashes, load_law
 from bayescale.errors import RunsError
 from bayescale.inference import Engine, infer
 from bayescale.law import Law
@@ -155,11 +155,16 @@ def recover(
     Returns
     -------
     list of Replicate
+
+    Raises
+    ------
+    LawError
+        If results are to be kept of a law that is an object.
     """
     loaded = law if isinstance(law, Law) else load_law(law)
     truths = _prior_draws(loaded, runs, noise, replicates, seed)
     seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
-    source = loaded.name if isinstance(law, Law) else law_source_hash(law)
+    source = loaded.name if keep is None else law_source_hashes([law])
     tasks = {
         fingerprint("recover", source, runs.data_hash, noise.name, engine, draws, truth, pair): (
             *(law, runs, noise.name, engine, draws),

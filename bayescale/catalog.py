@@ -6,7 +6,7 @@ import hashlib
 import os
 import tomllib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from bayescale.entries import misfit
-from bayescale.errors import CatalogError, RunsError, described
+from bayescale.errors import CatalogError, LawError, RunsError, described
 from bayescale.law import Law
 from bayescale.runs import Runs
 from bayescale.tables import SUFFIXES, nearest, read_table
@@ -157,6 +157,20 @@ def load_law(name_or_path: str | Path) -> Law:
     """
     path = law_path(name_or_path)
     return _run_law_file(path, _source(path))
+
+
+def law_source_hashes(laws: Sequence[str | Path | Law]) -> list[str]:
+    """What the code of laws amounts to, so that what other code found is not taken for theirs.
+
+    Raises
+    ------
+    LawError
+        If one is an object, whose code cannot be read.
+    """
+    named = [each for each in laws if not isinstance(each, Law)]
+    if len(named) < len(laws):
+        raise LawError("what was found is kept under the code of a law: name it, or give its file, for a cache")
+    return [law_source_hash(each) for each in named]
 
 
 def law_source_hash(name_or_path: str | Path) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.backtesting import backtest, law_hashes
+from bayescale.backtesting import backtest
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import as_runs, fit_law, with_log_likelihood
 from bayescale.forecasting import predicted_runs
@@ -101,7 +101,7 @@ def compare(
         raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
     table = as_runs(runs, resolved[0])
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
-    hashes = None if cache is None else law_hashes(laws)
+    hashes = None if cache is None else catalog.law_source_hashes(laws)
     tasks = {
         law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, options): (
             laws[i],

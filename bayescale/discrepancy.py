@@ -41,7 +41,7 @@ RUN_SUM = "sum over runs"
 """How names begin of what the likelihood reads of the runs and that adds up over them."""
 SQUARES = f"{RUN_SUM}: squares"
 
-_BLOCK = 4096
+BLOCK = 4096
 _LEAST_VARIANCE = 1e-12
 """Of a direction over the largest: rounding blurs smaller ones, and no noise is so small that they would matter."""
 
@@ -113,7 +113,7 @@ class Process:
     def features(self, log_inputs: Array) -> Array:
         """Scaled features of points, whose products are the covariance given the inducing runs."""
         # In blocks, since correlations of 100,000 points with a few hundred take many times the memory of the features.
-        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // _BLOCK)))
+        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // BLOCK)))
         whitened = [self.correlation(block, self._inducing) @ self._whitening for block in blocks]
         return np.asarray(self.scale(log_inputs)[:, None] * np.concatenate(whitened))
 
@@ -181,6 +181,11 @@ class Elsewhere:
         return np.empty((len(self.log_inputs), 0))
 
 
+def is_large(n_runs: int) -> bool:
+    """Whether runs are so many that they are read in blocks."""
+    return n_runs > LARGEST_WHOLE
+
+
 @dataclass(frozen=True, eq=False)
 class Basis[P: Process | Separate | Elsewhere]:
     """A process in the directions in which the runs' residuals are independent.
@@ -199,12 +204,12 @@ class Basis[P: Process | Separate | Elsewhere]:
     def in_blocks(self) -> bool:
         """Whether the runs are too many to hold their features."""
         process = self.process
-        return isinstance(process, Process) and process.cluster is None and len(self.noise_scale) > LARGEST_WHOLE
+        return isinstance(process, Process) and process.cluster is None and is_large(len(self.noise_scale))
 
     def blocks(self) -> Iterator[slice]:
         """Rows whose directions are held at once: all of them, or a block of a large table."""
         n = len(self.noise_scale)
-        size = _BLOCK if self.in_blocks else n
+        size = BLOCK if self.in_blocks else n
         return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
     @cached_property
@@ -289,7 +294,7 @@ class Conditional[P: Process | Separate | Elsewhere]:
     def mean(self: "Conditional[Elsewhere]", log_inputs: Array) -> Array:
         """Mean of the error at many points of shape (point, input), shape (draw, point)."""
         coefficients = self.means @ self.right
-        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // _BLOCK)))
+        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // BLOCK)))
         return np.hstack([coefficients @ self.process.process.features(block).T for block in blocks])
 
     def moments(self: "Conditional[Process]", log_inputs: Array) -> tuple[Array, Array]:

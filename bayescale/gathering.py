@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import LARGEST_WHOLE, SQUARES, Basis, Elsewhere, Process
+from bayescale.discrepancy import BLOCK, SQUARES, Basis, Elsewhere, Process
 from bayescale.law import Law
 from bayescale.noise import Noise
 from bayescale.observations import link_outcome, link_standard_error
@@ -31,13 +31,6 @@ Array = NDArray[np.float64]
 
 CELLS = 2500
 """Cells at most: 50 along each of two inputs, a tenth of an e-fold wide where runs span five."""
-
-_BLOCK = 4096
-
-
-def is_large(runs: Runs) -> bool:
-    """Whether runs are so many that they are read in blocks."""
-    return len(runs) > LARGEST_WHOLE
 
 
 def can_gather(law: Law, basis: Basis[Process]) -> bool:
@@ -69,8 +62,8 @@ def density_in_blocks(law: Law, runs: Runs, density: "LogDensity", basis: Basis[
         table |= {"discrepancy_variances": basis.variances, "noise_scale": basis.noise_scale}
 
     def blocks() -> Iterator[Mapping[str, Array]]:
-        for start in range(0, len(runs), _BLOCK):
-            rows = slice(start, start + _BLOCK)
+        for start in range(0, len(runs), BLOCK):
+            rows = slice(start, start + BLOCK)
             block = {name: values[rows] for name, values in of_runs.items()}
             if basis is not None:
                 block |= {"noise_scale": basis.noise_scale[rows], "discrepancy_rotation": basis.directions(rows)}

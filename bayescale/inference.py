@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import DECAY, Basis, Process, Separate, noise_scale
+from bayescale.discrepancy import DECAY, Basis, Process, Separate, is_large, noise_scale
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import GROUP, Law
 from bayescale.links import LOG
@@ -55,7 +55,7 @@ class Diagnostics:
     divergent_share : float or None
     log_evidence, log_evidence_se : float or None
         Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error: by the weights,
-        or by bridge sampling of the chains. None in chains that were saved before they had any.
+        or by bridge sampling of chains that are certified.
     """
 
     certified: bool
@@ -95,7 +95,7 @@ class Compiled:
         self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int, *, certify: bool = True
     ) -> "Sampled":
         """Sample the posterior given runs; threads take turns."""
-        from bayescale.gathering import can_gather, density_in_blocks, is_large
+        from bayescale.gathering import can_gather, density_in_blocks
         from bayescale.robust import reweighted
 
         with self._lock:
@@ -103,15 +103,12 @@ class Compiled:
             if basis is not None and can_gather(self._law, basis):
                 return self._sample_gathered(runs, basis, engine, draws, chains, seed, certify=certify)
             model, density = self._with_runs(runs, basis)
-            with self._law.blamed("drawing from its priors"):
-                coordinates = self._prior_coordinates(seed)
-            prior = density.parameters(coordinates)
-            check_mean(self._law, runs, prior)
+            coordinates, prior = self._checked_prior(runs, density, seed)
             if basis is not None:
                 basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
-            target = density_in_blocks(self._law, runs, density) if basis is None and is_large(runs) else density
+            target = density_in_blocks(self._law, runs, density) if basis is None and is_large(len(runs)) else density
             if certify:
-                nuts = functools.partial(_sample_nuts, model, density, draws, chains, seed, self._nuts)
+                nuts = functools.partial(_sample_nuts, model, density, target, draws, chains, seed, self._nuts)
                 sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
             else:
                 sampled = _sample_importance(density, target, coordinates, draws, chains, seed, certify=False)
@@ -128,8 +125,7 @@ class Compiled:
         model, density = self._with_runs(*some_of(runs, basis, seed))
         for name, value in centre_data(self._law, runs).items():
             model[name].set_value(value)
-        coordinates = self._prior_coordinates(seed)
-        prior = density.parameters(coordinates)
+        coordinates, prior = self._checked_prior(runs, density, seed)
         of_cells, basis = gathered(self._law, runs, self._noise, density, basis, coordinates)
         target = density_in_blocks(self._law, runs, density, basis)
         if engine == "importance":
@@ -140,7 +136,7 @@ class Compiled:
             sampled = _sampled(density, result, draws, chains)
         if engine == "nuts" or (certify and not result.certified):
             set_runs(model, self._law, runs, basis)
-            nuts = functools.partial(_sample_nuts, model, density, draws, chains, seed, self._nuts)
+            nuts = functools.partial(_sample_nuts, model, density, target, draws, chains, seed, self._nuts)
             sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
         return replace(sampled, prior=prior, basis=basis)
 
@@ -152,6 +148,14 @@ class Compiled:
             assert self._model is not None
             self._compiled_nuts = CompiledNuts(self._model)
         return self._compiled_nuts
+
+    def _checked_prior(self, runs: Runs, density: "LogDensity", seed: int) -> tuple[Array, dict[str, Array]]:
+        """Draws from the prior as coordinates and as parameters, at which the law's mean is seen to work."""
+        with self._law.blamed("drawing from its priors"):
+            coordinates = self._prior_coordinates(seed)
+        prior = density.parameters(coordinates)
+        check_mean(self._law, runs, prior)
+        return coordinates, prior
 
     def _prior_coordinates(self, seed: int) -> Array:
         """Draws from the prior, which no runs change."""
@@ -273,6 +277,7 @@ def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chai
 def _sample_nuts(
     model: "pm.Model",
     density: "LogDensity",
+    target: "Density",
     draws: int,
     chains: int,
     seed: int,
@@ -285,11 +290,12 @@ def _sample_nuts(
     posterior = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
     shape = next(iter(posterior.values())).shape
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
-    evidence, error = log_evidence(density, coordinates.reshape(*shape, -1), seed)
+    # Chains that are not certified do not know the posterior, and so not its constant either.
+    bridged = log_evidence(target, coordinates.reshape(*shape, -1), seed) if result.certified else (None, None)
     return Sampled(
         posterior=posterior,
         sample_stats=result.sample_stats.assign(
-            _log_densities(density, coordinates, density(coordinates), (shape[0], shape[1])).data_vars
+            _log_densities(density, coordinates, target(coordinates), (shape[0], shape[1])).data_vars
         ),
         engine="nuts",
         diagnostics=Diagnostics(
@@ -298,8 +304,8 @@ def _sample_nuts(
             ess=result.ess,
             r_hat_max=result.r_hat_max,
             divergent_share=result.divergent_share,
-            log_evidence=evidence,
-            log_evidence_se=error,
+            log_evidence=bridged[0],
+            log_evidence_se=bridged[1],
         ),
     )
 

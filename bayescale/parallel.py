@@ -1,12 +1,14 @@
 """Many fits: tasks run in processes of this machine or on a cluster, and what they find is kept as they end."""
 
+import functools
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from hashlib import sha256
 from importlib.metadata import version
-from itertools import batched
+from itertools import batched, chain
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from bayescale.errors import BackendError, OutputError
 
 RETRIES = 3
-"""How often lost worker processes are replaced before a study gives up."""
+"""How often lost worker processes are replaced, without a task that ended in between, before a study gives up."""
 
 _TURN = 4
 """Tasks for each worker of a backend that cannot give results one by one."""
@@ -80,7 +82,8 @@ def run_tasks(
             path.touch()
     with _bar(label, len(tasks), progress) as show:
         show(len(found))
-        for _ in range(1 + RETRIES):
+        losses = 0
+        while losses <= RETRIES:
             left = {key: arguments for key, arguments in tasks.items() if key not in found}
             try:
                 for key, text in _finished(function, left, jobs):
@@ -90,15 +93,15 @@ def run_tasks(
                     show(len(found))
                 return {key: found[key] for key in tasks}
             except BrokenProcessPool:
-                continue
+                losses = losses + 1 if len(left) == len(tasks) - len(found) else 1
     raise BackendError(
-        f"worker processes were killed {1 + RETRIES} times, with {len(tasks) - len(found)} of {len(tasks)} {label} "
+        f"worker processes were killed {losses} times in a row, with {len(tasks) - len(found)} of {len(tasks)} {label} "
         "left: is there memory for so many? Use fewer jobs"
     )
 
 
 def fingerprint(*parts: Any) -> str:
-    """A key for a task: a digest of what its result depends on, and of the version of bayescale.
+    """A key for a task: a digest of what its result depends on, of bayescale's own code, and of what samples.
 
     Parameters
     ----------
@@ -112,7 +115,15 @@ def fingerprint(*parts: Any) -> str:
     """
     from joblib import hash as digest
 
-    return str(digest((version("bayescale"), *parts), hash_name="sha1"))
+    return str(digest((_code(), *parts), hash_name="sha1"))
+
+
+@functools.cache
+def _code() -> tuple[str, ...]:
+    """What numbers depend on besides the task: this package's code, and the versions of what it computes with."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    digest = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return digest, *(version(name) for name in ("numpy", "scipy", "pymc", "pytensor", "nutpie"))
 
 
 def backend(address: str | None) -> AbstractContextManager[None]:
@@ -154,17 +165,23 @@ def _finished(
     from joblib import Parallel, delayed, effective_n_jobs
 
     calls = (delayed(_alone)((function, key, arguments)) for key, arguments in tasks.items())
-    with warnings.catch_warnings():
-        # Workers that have grown by what they import are replaced, which needs no word, and no error in a thread.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
-        try:
-            parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        except ValueError:  # Ray's backend gives whole lists only, so that tasks go by turns
-            for turn in batched(calls, _TURN * effective_n_jobs(jobs or -1)):
-                yield from Parallel(n_jobs=jobs, batch_size=1)(turn)
-        else:
-            yield from parallel(calls)
+    # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
+    try:
+        results = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls)
+    except ValueError as error:
+        if "return_as" not in str(error):
+            raise
+        # Ray's backend gives whole lists only, so that tasks go by turns.
+        turns = batched(calls, _TURN * effective_n_jobs(jobs or -1))
+        results = chain.from_iterable(Parallel(n_jobs=jobs, batch_size=1)(turn) for turn in turns)
+    while True:
+        with warnings.catch_warnings():
+            # Workers that have grown by what they import are replaced, which needs no word, and no error in a thread.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+            found = next(results, None)
+        if found is None:
+            return
+        yield found
 
 
 def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...]]) -> tuple[str, str]:
@@ -258,16 +275,16 @@ def _ray(place: str) -> Iterator[None]:
         raise BackendError("a Ray backend needs ray: pip install 'bayescale[ray]'") from None
     from joblib import parallel_config
 
-    try:
-        ray.init(f"ray://{place}" if place else None, log_to_driver=False)
-    except ConnectionError as error:
-        raise BackendError(f"no Ray cluster answers at {place}: start one by `ray start --head`") from error
     register_ray()
-    try:
+    with ExitStack() as stack:
+        if not ray.is_initialized():
+            try:
+                ray.init(f"ray://{place}" if place else None, log_to_driver=False)
+            except ConnectionError as error:
+                raise BackendError(f"no Ray cluster answers at {place}: start one by `ray start --head`") from error
+            stack.callback(ray.shutdown)
         with parallel_config("ray"):
             yield
-    finally:
-        ray.shutdown()
 
 
 _CLUSTERS: dict[str, Callable[[str], AbstractContextManager[None]]] = {"dask": _dask, "ray": _ray}

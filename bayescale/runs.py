@@ -216,12 +216,14 @@ class Runs:
 
     @property
     def data_hash(self) -> str:
-        """SHA-256 of the column names and of all numbers, in row order, whatever the row labels and column order."""
+        """SHA-256 of the column names and all values, in row order, whatever the row labels and column order."""
         digest = hashlib.sha256()
         for name in sorted(self.frame.columns):
             digest.update(f"{name}\0".encode())
             if self.frame[name].dtype.kind in "biuf":
                 digest.update(self.frame[name].to_numpy(dtype="<f8", na_value=np.nan).tobytes())
+            else:
+                digest.update("\0".join(self.frame[name].astype(str)).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
     def take(self, rows: NDArray[np.intp]) -> Self:
@@ -460,11 +462,17 @@ def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
         )
 
 
+_SIZES_APART = 2.0
+"""Ratio of the largest to the smallest run from which losses are expected to fall."""
+
+
 def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
     """Doubt losses of larger runs that are no lower than those of smaller ones."""
     if law.outcome != "loss" or len(runs) < _ENOUGH_FOR_RANKS:
         return
     size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    if np.ptp(size) < np.log(_SIZES_APART):
+        return  # one isoFLOP slice, whose ranks are those of rounding
     ranks = pd.DataFrame({"size": size, "loss": runs.column("loss")}).rank()
     correlation = float(ranks["size"].corr(ranks["loss"]))
     if not correlation < -2 / np.sqrt(len(runs)):

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale import catalog
+from bayescale.discrepancy import BLOCK
 from bayescale.ensembles import Ensemble, equal_weights
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import Fit, as_runs, fit_law
@@ -30,7 +31,6 @@ AUTO = "auto"
 _DRAWS = 250
 """Draws of each of four chains from a posterior that only teaches weights."""
 _ENOUGH_HIDDEN_RUNS = 10
-_HIDDEN_AT_ONCE = 4096
 _PRIOR_RUNS = 2.0
 """Hidden runs that the prior belief in equal weights is worth, per law."""
 
@@ -245,7 +245,7 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
 
 def _log_density(fitted: Fit, hidden: Runs) -> Array:
     """Log density of each hidden run, a block of them at a time, since every draw predicts each."""
-    blocks = np.array_split(np.arange(len(hidden)), -(-len(hidden) // _HIDDEN_AT_ONCE))
+    blocks = np.array_split(np.arange(len(hidden)), -(-len(hidden) // BLOCK))
     found = [predicted_runs(fitted, hidden.take(rows)) for rows in blocks]
     return np.concatenate([forecast.log_density(observed) for forecast, observed in found])
 

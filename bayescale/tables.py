@@ -337,7 +337,7 @@ def _parse_parquet(file: BinaryIO, path: Path) -> pd.DataFrame:
         table = pq.ParquetFile(file, pre_buffer=False)
         # Of the whole file: what it says of its parts ends the process where that is damaged.
         if table.metadata.num_rows * table.metadata.num_columns > _MOST_CELLS:
-            raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: a table of runs holds a run in a row")
+            raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: keep the columns that are needed")
         names = table.schema_arrow.names
         columns = [_parquet_column(table, names, position) for position in range(len(names))]
     except RunsError:

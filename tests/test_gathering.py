@@ -36,7 +36,6 @@ def small_is_large():
     """Tables of more than 300 runs are large, are read in blocks of 300, and are gathered into 324 cells."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discrepancy, "LARGEST_WHOLE", 300)
-        patch.setattr(gathering, "LARGEST_WHOLE", 300)
         patch.setattr(discrepancy, "_BLOCK", 300)
         patch.setattr(gathering, "_BLOCK", 300)
         patch.setattr(gathering, "CELLS", 324)

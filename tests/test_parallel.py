@@ -13,7 +13,7 @@ import pytest
 import bayescale as bs
 from bayescale.backtesting import backtest
 from bayescale.calibration import recover
-from bayescale.errors import BackendError, OutputError
+from bayescale.errors import BackendError, LawError, OutputError
 from bayescale.noise import noise_by_name
 from bayescale.parallel import RETRIES, backend, fingerprint, run_tasks
 
@@ -75,7 +75,9 @@ def test_a_killed_worker_costs_a_retry_and_not_the_study(place, tmp_path, reques
 
 
 def test_workers_that_die_again_and_again_are_given_up_in_one_line():
-    with pytest.raises(BackendError, match=f"killed {1 + RETRIES} times, with 1 of 1 fits left: is there memory"):
+    with pytest.raises(
+        BackendError, match=f"killed {1 + RETRIES} times in a row, with 1 of 1 fits left: is there memory"
+    ):
         run_tasks(always_dies, {"one": ()}, jobs=2)
 
 
@@ -224,3 +226,28 @@ def test_the_command_line_takes_a_cluster(run_cli, cluster, tmp_path):
     status, _, err = run_cli(*command, "--backend", cluster, "--jobs", 2)
     assert status == 2
     assert "give one of them" in err
+
+
+def test_a_kept_back_test_whose_ceilings_share_a_split_is_whole(tmp_path):
+    gaps = np.repeat([1e18, 1e21], [12, 4]) * np.tile(np.linspace(1, 1.5, 4), 4)
+    N = np.sqrt(gaps / 120) * np.tile([0.7, 1.0, 1.4, 2.0], 4)
+    frame = pd.DataFrame({"N": N, "D": gaps / 6 / N})
+    frame["loss"] = 1.8 + 400 * frame["N"] ** -0.34 + 400 * frame["D"] ** -0.28
+    options = {"horizons": (30, 100), "baselines": False, "discrepancy": False}
+    alone = backtest("kaplan_nd", frame, **options).scores
+    kept = backtest("kaplan_nd", frame, cache=tmp_path, **options).scores
+    assert len((tmp_path / "backtests.jsonl").read_text().splitlines()) < len(kept.groupby(["horizon", "ceiling"]))
+    pd.testing.assert_frame_equal(kept, alone, check_exact=True)
+
+
+def test_kept_results_are_of_the_runs_and_their_labels():
+    frame = pd.DataFrame({"N": [1e8, 2e8, 4e8, 8e8], "D": [2e9, 9e9, 1e10, 3e10], "loss": [3.2, 3.0, 2.8, 2.6]})
+    hashes = {bs.Runs.from_frame(frame.assign(run=list(labels))).data_hash for labels in ("aabb", "abab", "aabb")}
+    assert len(hashes) == 2
+
+
+def test_laws_that_are_objects_are_not_kept(chinchilla_runs, tmp_path):
+    with pytest.raises(LawError, match="name it, or give its file"):
+        recover(
+            bs.load_law("tied"), chinchilla_runs, noise_by_name("normal"), replicates=1, keep=tmp_path / "kept.jsonl"
+        )
