@@ -36,12 +36,14 @@ LARGEST_RANK = 256
 """Number of runs above which the process is represented by so many of them."""
 
 LARGEST_WHOLE = 5000
-"""Number of runs above which features are computed a block of runs at a time, again and again, and never held."""
+"""Number of runs above which features are computed a block at a time and never held; those of one group, no more than
+one to a training run, since effects of rows that belong together are not read in blocks."""
 RUN_SUM = "sum over runs"
 """How names begin of what the likelihood reads of the runs and that adds up over them."""
 SQUARES = f"{RUN_SUM}: squares"
 
 BLOCK = 4096
+"""Runs that are read at once where there are too many to hold what is computed of them."""
 _LEAST_VARIANCE = 1e-12
 """Of a direction over the largest: rounding blurs smaller ones, and no noise is so small that they would matter."""
 

@@ -258,9 +258,7 @@ def _groups(file: Any) -> Iterator[tuple[str, Any]]:
             if isinstance(item, h5py.Group):
                 yield f"{path}/{name}", item
                 yield from walk(item, f"{path}/{name}")
-            elif (
-                not isinstance(item, h5py.Dataset) or item.dtype.kind not in "biuf" or item.is_virtual or item.external
-            ):
+            elif not _is_plain(item):
                 raise ValueError(f"{path}/{name} is no plain table of numbers")
             else:
                 room -= item.nbytes

@@ -40,6 +40,7 @@ BENCHMARKS = {
     "fast": Benchmark(("fast.py",), ("fast",), parallel=False),
     "speed": Benchmark(("speed.py",), ("speed",), parallel=False),
     "scale": Benchmark(("scale.py",), ("scale",), parallel=False),
+    "reading": Benchmark(("reading.py",), ("reading",), parallel=False),
     "engines": Benchmark(("engines.py", "--again"), ("engines",), parallel=False),
     "agreement": Benchmark(("agreement.py",), ("agreement",), parallel=False),
     "reference": Benchmark(("reference.py",), ("reference",)),
