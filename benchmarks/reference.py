@@ -131,7 +131,8 @@ def report(found: Iterable[dict[str, Any]]) -> str:
             f"{len(scores)} quantiles: root mean square z {np.sqrt((scores['z'] ** 2).mean()):.2f} (1 if errors are "
             f"right), |z| > 2 for {beyond[2]:.1%} (4.6%), > 3 for {beyond[3]:.1%} (0.3%)",
             f"largest |z| {worst:.2f}; {limit:.2f} or less with probability {1 - ERROR:.0%} where samplers agree: "
-            f"{'no more than by chance' if worst <= limit else 'THEY DISAGREE'}; fell back on NUTS: {', '.join(pair['law'] for pair in pairs if pair['engine'] == 'nuts') or 'nowhere'}",
+            f"{'no more than by chance' if worst <= limit else 'THEY DISAGREE'}",
+            f"fell back on NUTS: {', '.join(pair['law'] for pair in pairs if pair['engine'] == 'nuts') or 'none'}",
         ]
     )
 

@@ -6,9 +6,9 @@ runs, where they hold the law's inputs; else a small design. Standard errors and
 
 Where a law is calibrated, the ranks of the true values are uniform. Four tests look at each parameter: whether 50 and
 90 % intervals cover as often as they say (exact binomial), a chi-square of ten bins, and the greatest distance of the
-ranks' distribution from the diagonal (simultaneous bands, Sailynoja et al. 2022). Each has a probability of 1 % to reject any
-parameter of a calibrated law (Bonferroni over its distinct parameters), so that one law in thirty is rejected by
-chance; the same tests are also made at 1 % for all laws together.
+ranks' distribution from the diagonal (simultaneous bands, Sailynoja et al. 2022). Each has a probability of 1 % to
+reject any parameter of a calibrated law (Bonferroni over its distinct parameters), so that one law in thirty is
+rejected by chance; the same tests are also made at 1 % for all laws together.
 
 Run it as ``python benchmarks/sbc.py [--law LAW] [--replicates N] [--engine nuts] [--jobs N | --backend ADDRESS]``.
 Replicates that ``--keep`` holds are not made again, so that a stopped study goes on where it was.
