@@ -111,7 +111,7 @@ def test_no_name_becomes_markup(elements, page, hostile, command):
     ]  # fmt: skip
     # The names are there as text, wherever a reader looks for them.
     assert any("'\"&=SUM(A1)%{x}" in text for text in elements.said("h1"))
-    assert sum(hostile in text for text in [*elements.said("td"), *elements.said("th")]) >= 5
+    assert sum("<script>window.broken = 1" in text for text in [*elements.said("td"), *elements.said("th")]) >= 5
     assert any(command in text for text in elements.said("code"))
 
 
