@@ -71,7 +71,7 @@ def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
     >>> from bayescale.designs import example_inputs
     >>> law = load_law("tied")
     >>> design_of(law, example_inputs(law)).frame.columns.to_list()
-    ['N', 'D', 'loss']
+    ['N', 'D', 'loss', 'C']
     """
     read = [item.name for item in (*law.inputs, *law.settings) if item.name in inputs]
     frame = inputs[read].assign(**{law.outcome: 0.5})

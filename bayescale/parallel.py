@@ -106,7 +106,7 @@ def fingerprint(*parts: Any) -> str:
     Parameters
     ----------
     *parts
-        Anything that can be pickled: arrays and tables count by their content.
+        Plain values, arrays and tables, which count by their content.
 
     Examples
     --------
@@ -256,7 +256,7 @@ def _dask(place: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             where = f"tcp://{place}" if place else stack.enter_context(LocalCluster(threads_per_worker=1))
-            client = stack.enter_context(Client(where, timeout=_DASK_TIMEOUT))
+            client = stack.enter_context(Client(where, timeout=_DASK_TIMEOUT, set_as_default=False))
         except (OSError, ValueError) as error:
             raise BackendError(f"no Dask scheduler answers at {place}: start one by `dask scheduler`") from error
         try:

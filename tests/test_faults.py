@@ -181,7 +181,9 @@ def session_of(process):
     return found
 
 
-AS_INSTALLED = "import sys; sys.path.remove(''); from bayescale.cli import main; main(sys.argv[1:])"
+AS_INSTALLED = (
+    "import sys; sys.path = [place for place in sys.path if place]; from bayescale.cli import main; main(sys.argv[1:])"
+)
 """Starts the command as its script does, with no modules from the current folder."""
 
 

@@ -35,7 +35,7 @@ def nuts_uncertified(monkeypatch):
 def quick_nuts(monkeypatch):
     """NUTS that is not compiled: its chains are draws of importance sampling."""
 
-    def sample(model, *, draws, chains, seed):
+    def sample(model, *, draws, chains, seed, compiled):
         posterior, stats = quick.tree["posterior"].to_dataset(), quick.tree["sample_stats"].to_dataset()
         return nuts.NutsResult(posterior, stats, r_hat_max=1.0, ess={"sigma": 500.0}, divergent_share=0.0)
 

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,26 +159,27 @@ def gadre():
     return bs.load_dataset("gadre", group="c4")
 
 
-OPTIONS = {"horizons": (3,), "baselines": False}
+OPTIONS = {"horizons": (10,), "baselines": False}
 
 
 @pytest.fixture(scope="module")
 def serial(gadre):
-    return backtest("tied", gadre, **OPTIONS).scores
+    return backtest("kaplan_nd", gadre, **OPTIONS).scores
 
 
 def test_a_dask_cluster_finds_the_same_numbers_bit_for_bit(gadre, serial, cluster):
     with backend(cluster):
-        elsewhere = backtest("tied", gadre, **OPTIONS).scores
+        elsewhere = backtest("kaplan_nd", gadre, **OPTIONS).scores
     pd.testing.assert_frame_equal(elsewhere, serial, check_exact=True)
+    assert dask.config.get("scheduler", None) is None  # what others do with Dask is left as it was
 
 
 def test_processes_find_the_same_numbers_bit_for_bit_and_resume(gadre, serial, tmp_path):
-    elsewhere = backtest("tied", gadre, n_jobs=2, cache=tmp_path, **OPTIONS).scores
+    elsewhere = backtest("kaplan_nd", gadre, n_jobs=2, cache=tmp_path, **OPTIONS).scores
     pd.testing.assert_frame_equal(elsewhere, serial, check_exact=True)
     kept = (tmp_path / "backtests.jsonl").read_text().splitlines()
     (tmp_path / "backtests.jsonl").write_text("\n".join([*kept[1:], kept[0][:100]]))
-    resumed = backtest("tied", gadre, cache=tmp_path, **OPTIONS).scores
+    resumed = backtest("kaplan_nd", gadre, cache=tmp_path, **OPTIONS).scores
     pd.testing.assert_frame_equal(resumed, serial, check_exact=True)
 
 
@@ -192,8 +194,8 @@ def test_a_longer_calibration_goes_on_from_a_shorter_one(tmp_path):
 
 
 def test_splits_of_other_settings_are_not_taken_for_these(gadre, serial, tmp_path):
-    first = backtest("tied", gadre, cache=tmp_path, seed=1, **OPTIONS).scores
-    again = backtest("tied", gadre, cache=tmp_path, seed=0, **OPTIONS).scores
+    first = backtest("kaplan_nd", gadre, cache=tmp_path, seed=1, **OPTIONS).scores
+    again = backtest("kaplan_nd", gadre, cache=tmp_path, seed=0, **OPTIONS).scores
     assert (first["crps"] != serial["crps"]).all()
     pd.testing.assert_frame_equal(again, serial, check_exact=True)
 
@@ -234,10 +236,11 @@ def test_a_kept_back_test_whose_ceilings_share_a_split_is_whole(tmp_path):
     frame = pd.DataFrame({"N": N, "D": gaps / 6 / N})
     frame["loss"] = 1.8 + 400 * frame["N"] ** -0.34 + 400 * frame["D"] ** -0.28
     options = {"horizons": (30, 100), "baselines": False, "discrepancy": False}
-    alone = backtest("kaplan_nd", frame, **options).scores
     kept = backtest("kaplan_nd", frame, cache=tmp_path, **options).scores
-    assert len((tmp_path / "backtests.jsonl").read_text().splitlines()) < len(kept.groupby(["horizon", "ceiling"]))
-    pd.testing.assert_frame_equal(kept, alone, check_exact=True)
+    fits = len((tmp_path / "backtests.jsonl").read_text().splitlines())
+    assert fits < len(kept.groupby(["horizon", "ceiling"]))
+    by_horizon = [block["crps"].to_numpy() for _, block in kept.groupby("horizon")]
+    np.testing.assert_array_equal(*by_horizon)
 
 
 def test_kept_results_are_of_the_runs_and_their_labels():

@@ -86,7 +86,7 @@ FAULTS = {
     "a name of an axis": ("[limits.power]", "[limits.year]", "limits.year: the name 'year' is taken"),
     "a taken name": ("[limits.power]", "[limits.trend]", "limits.trend: the name 'trend' is taken: call it another"),
     "no growth of the frontier": ("growth = { q10 = 4, q90 = 5 }", "", "frontier.growth: is missing"),
-    "broken TOML": ("year = 2030", "year 2030", "is not TOML (Expected"),
+    "broken TOML": ("year = 2030", "year 2030", "is not TOML (TOMLDecodeError: Expected"),
 }
 
 
