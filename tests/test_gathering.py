@@ -36,8 +36,8 @@ def small_is_large():
     """Tables of more than 300 runs are large, are read in blocks of 300, and are gathered into 324 cells."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discrepancy, "LARGEST_WHOLE", 300)
-        patch.setattr(discrepancy, "_BLOCK", 300)
-        patch.setattr(gathering, "_BLOCK", 300)
+        patch.setattr(discrepancy, "BLOCK", 300)
+        patch.setattr(gathering, "BLOCK", 300)
         patch.setattr(gathering, "CELLS", 324)
         yield
 
@@ -181,5 +181,5 @@ def test_hidden_runs_are_scored_alike_in_blocks(runs, monkeypatch):
     fitted = fit_law(LAW, runs.take(np.arange(40)), noise="normal", discrepancy=False, certify=False, draws=50)
     hidden = runs.take(np.arange(40, 100))
     expected = stacking._log_density(fitted, hidden)
-    monkeypatch.setattr(stacking, "_HIDDEN_AT_ONCE", 7)
+    monkeypatch.setattr(stacking, "BLOCK", 7)
     np.testing.assert_allclose(stacking._log_density(fitted, hidden), expected, rtol=1e-12)
