@@ -132,7 +132,7 @@ def backtest(
             ceiling=split.ceiling,
             row=np.tile(split.test, len(columns["method"]) // len(split.test)),
         )
-        for split, columns in ((split, finished[key]) for split, key in zip(found, keys, strict=True))
+        for split, columns in zip(found, map(finished.__getitem__, keys), strict=True)
     ]
     sizes: dict[float, list[int]] = {}
     for split in found:

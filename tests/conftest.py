@@ -87,6 +87,15 @@ def own_law(tmp_path):
 
 
 @pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder of a test's own to run in, so that what is written is seen."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def run_cli(capsys, monkeypatch):
     """Run the command line in this process; returns exit status, standard output and standard error."""
     monkeypatch.setenv("COLUMNS", "200")

@@ -17,13 +17,7 @@ from bayescale.sampling import importance, nuts
 COMMAND = [sys.executable, "-m", "bayescale"]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Every test runs in its own folder, so that what is written is seen."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

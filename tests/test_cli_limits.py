@@ -7,14 +7,7 @@ import pytest
 from bayescale import fitting
 from bayescale.planning.outlook import SHIPPED, read_outlook
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Every test runs in its own folder, so that what is written is seen."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_limits_are_shown_by_year_with_sources_and_assumptions(run_cli):

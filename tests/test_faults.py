@@ -26,13 +26,7 @@ PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /p
 FULL_LAW = ("chinchilla", "--law", "chinchilla", "--no-discrepancy")
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Every test runs in its own folder, so that what is written is seen."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def said(*arguments, **options):
