@@ -334,7 +334,7 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
             f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} has nothing "
             "to learn from; check that the column is the right one"
         )
-    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs))
+    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
 
 
 def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
@@ -479,4 +479,39 @@ def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
         yield (
             f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), as "
             "those of every law do: check that the columns are the right ones, and that no other thing was varied"
+        )
+
+
+_LARGEST_COMPARED = 2000
+"""Most runs that are compared with each other, pair by pair."""
+
+_CONTRADICTED = 0.2
+"""Share of comparable runs that a run contradicts where something is wrong with it; 0.17 or less in published tables
+that have few such pairs at all."""
+
+_FEWEST_CONTRADICTED = 5
+
+
+def _out_of_order(law: Law, runs: Runs) -> Iterator[str]:
+    """Doubt a few runs that alone break the order of sizes and losses, as a size in another unit does.
+
+    A fit does not show them: what lies far from all others steers it.
+    """
+    if law.outcome != "loss" or not set(law.input_names) <= {"N", "D", "C"} or len(runs) > _LARGEST_COMPARED:
+        return
+    sizes = np.stack([runs.column(name) for name in law.input_names])
+    loss = runs.column("loss")
+    larger = (sizes[:, :, None] >= sizes[:, None]).all(axis=0) & (sizes[:, :, None] > sizes[:, None]).any(axis=0)
+    against = larger & (loss[:, None] > loss)
+    comparable, contradicted = larger | larger.T, against | against.T
+    counts = contradicted.sum(axis=1)
+    odd = (counts >= _FEWEST_CONTRADICTED) & (counts > _CONTRADICTED * comparable.sum(axis=1))
+    others = contradicted[~odd][:, ~odd].sum()
+    if not 0 < odd.sum() <= max(1, _FEW * len(runs)) or others > _CONTRADICTED * contradicted.sum():
+        return
+    for row in np.flatnonzero(odd):
+        yield (
+            f"row {row + 1}: its loss of {loss[row]:.3g} contradicts {counts[row]} of the {comparable[row].sum()} runs "
+            f"that are larger or smaller in {' and '.join(law.input_names)}, and hardly any other run does: check its "
+            "values and their units, or leave it out"
         )

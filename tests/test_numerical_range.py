@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from bayescale.catalog import load_law
+from bayescale.catalog import load_dataset, load_law
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import fit_law
 from bayescale.forecasting import forecast
@@ -203,6 +203,20 @@ def test_an_outcome_in_another_unit_than_its_priors_is_doubted():
         ]
         assert "y_centre is" in text or "sigma is" in text or "tau is" in text
         assert text.endswith("check the units of the table and whether the law suits it, or state your own priors")
+
+
+@pytest.mark.parametrize("column", ["N", "D", "loss"])
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_a_run_that_alone_breaks_the_order_of_sizes_and_losses_is_named(clean, column, factor):
+    wrong = clean.assign(**{column: clean[column].where(clean.index != 14, clean[column] * factor)})
+    found = check_runs(load_law("chinchilla"), Runs.from_frame(wrong))
+    assert [text for text in found if text.startswith("row 15: its loss of") and "hardly any other run does" in text]
+
+
+def test_published_runs_are_in_the_order_of_their_sizes():
+    for name in ("chinchilla", "gadre", "porian"):
+        found = check_runs(load_law("chinchilla"), load_dataset(name))
+        assert not [text for text in found if "contradicts" in text], name
 
 
 def test_losses_that_are_all_the_same_are_refused(clean):
