@@ -139,7 +139,7 @@ def _ensemble(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law |
 
 
 def _other_version(path: Path) -> FitFileError:
-    return FitFileError(f"{path}: was saved by another version of bayescale: fit again")
+    return FitFileError(f"{path}: was saved by another version of bayescale, or changed since: fit again")
 
 
 def _header_of(fit: Fit) -> dict[str, Any]:
