@@ -22,7 +22,7 @@ from bayescale.observations import link_outcome, link_standard_error
 from bayescale.posterior import centre_data, run_data
 from bayescale.robust import PASSES, STARTS, noise_scales
 from bayescale.runs import Runs, law_inputs
-from bayescale.sampling.modes import Density, find_modes
+from bayescale.sampling.modes import Density, best_starts, find_modes
 
 if TYPE_CHECKING:
     from bayescale.sampling.logdensity import LogDensity
@@ -89,9 +89,10 @@ def gathered(
     prior_draws : array, shape (draw, coordinate)
         Where the search for the mode starts.
     """
-    starts = prior_draws[np.argsort(-density(prior_draws))[:STARTS]]
     table = _Table(law, runs, density, basis.process)
-    cells = table.gathered(find_modes(density, starts)[0].location, basis.noise_scale)
+    cells = table.gathered(
+        find_modes(density, best_starts(density, prior_draws, STARTS))[0].location, basis.noise_scale
+    )
     before, error = basis.noise_scale, link_standard_error(law, runs)
     for _ in range(PASSES):
         mode = find_modes(cells.log_density, cells.mode[None])[0].location

@@ -96,7 +96,7 @@ class Compiled:
     ) -> "Sampled":
         """Sample the posterior given runs; threads take turns."""
         from bayescale.gathering import can_gather, density_in_blocks
-        from bayescale.robust import reweighted
+        from bayescale.robust import with_noise_scales
 
         with self._lock:
             basis = _basis(self._law, runs) if self._discrepancy else None
@@ -105,7 +105,7 @@ class Compiled:
             model, density = self._with_runs(runs, basis)
             coordinates, prior = self._checked_prior(runs, density, seed)
             if basis is not None:
-                basis = reweighted(self._law, runs, self._noise, model, density, basis, coordinates)
+                basis = with_noise_scales(self._law, runs, self._noise, model, density, basis, coordinates)
             target = density_in_blocks(self._law, runs, density) if basis is None and is_large(len(runs)) else density
             if certify:
                 nuts = functools.partial(_sample_nuts, model, density, target, draws, chains, seed, self._nuts)

@@ -13,10 +13,14 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
+from bayescale.catalog import root
 from bayescale.errors import BackendError, OutputError
 
 RETRIES = 3
 """How often lost worker processes are replaced, without a task that ended in between, before a study gives up."""
+
+_COMPUTING = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz", "scoringrules")
+"""Packages whose version may change a number."""
 
 _TURN = 4
 """Tasks for each worker of a backend that cannot give results one by one."""
@@ -64,7 +68,7 @@ def run_tasks(
     Raises
     ------
     BackendError
-        If workers are lost again and again.
+        If workers are lost again and again, or have another bayescale installed.
     OutputError
         If ``keep`` cannot be read or written.
 
@@ -101,12 +105,12 @@ def run_tasks(
 
 
 def fingerprint(*parts: Any) -> str:
-    """A key for a task: a digest of what its result depends on, of bayescale's own code, and of what samples.
+    """A key for a task: a digest of what its result depends on, of what bayescale ships, and of what samples.
 
     Parameters
     ----------
     *parts
-        Plain values, arrays and tables, which count by their content.
+        Plain values, and arrays and tables, which count by their content and by how they lie in memory.
 
     Examples
     --------
@@ -115,15 +119,18 @@ def fingerprint(*parts: Any) -> str:
     """
     from joblib import hash as digest
 
-    return str(digest((_code(), *parts), hash_name="sha1"))
+    return str(digest((_shipped(), *parts), hash_name="sha1"))
 
 
 @functools.cache
-def _code() -> tuple[str, ...]:
-    """What numbers depend on besides the task: this package's code, and the versions of what it computes with."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
+def _shipped() -> tuple[str, ...]:
+    """What numbers depend on besides the task: code, laws and tables of bayescale, and what it computes with."""
+    folders = (Path(__file__).parent, root("models"), root("datasets"))
+    files = sorted(
+        {file for folder in folders for ending in ("py", "csv", "toml") for file in folder.rglob(f"*.{ending}")}
+    )
     digest = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    return digest, *(version(name) for name in ("numpy", "scipy", "pymc", "pytensor", "nutpie"))
+    return f"bayescale {digest[:12]}", *(f"{name} {version(name)}" for name in _COMPUTING)
 
 
 def backend(address: str | None) -> AbstractContextManager[None]:
@@ -164,7 +171,7 @@ def _finished(
     """Key and result, as JSON, of every task, in the order in which they end."""
     from joblib import Parallel, delayed, effective_n_jobs
 
-    calls = (delayed(_alone)((function, key, arguments)) for key, arguments in tasks.items())
+    calls = (delayed(_alone)((function, key, arguments, _shipped())) for key, arguments in tasks.items())
     # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
     try:
         results = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls)
@@ -184,14 +191,19 @@ def _finished(
         yield found
 
 
-def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...]]) -> tuple[str, str]:
+def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...], tuple[str, ...]]) -> tuple[str, str]:
     """Make a call in one thread, since there are as many such calls at once as cores.
 
     It comes as one tuple, which Dask sends with the task: what it would spread beforehand is lost with its worker.
     """
+    import scipy.linalg  # noqa: F401 - its threads can be limited only once it is there
     from threadpoolctl import threadpool_limits
 
-    function, key, arguments = call
+    function, key, arguments, shipped = call
+    if differing := sorted(set(shipped) ^ set(_shipped())):
+        raise BackendError(
+            f"a worker has another bayescale or other libraries ({', '.join(differing)}): install the same"
+        )
     with threadpool_limits(limits=1):
         return key, json.dumps(function(*arguments))
 

@@ -17,7 +17,7 @@ from bayescale.noise import Noise
 from bayescale.observations import link_outcome, link_standard_error
 from bayescale.posterior import set_basis
 from bayescale.runs import Runs, law_inputs
-from bayescale.sampling.modes import find_modes
+from bayescale.sampling.modes import best_starts, find_modes
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -30,7 +30,7 @@ PASSES = 3
 STARTS = 4
 
 
-def reweighted(
+def with_noise_scales(
     law: Law, runs: Runs, noise: Noise, model: "pm.Model", density: "LogDensity", basis: Basis[Any], prior_draws: Array
 ) -> Basis[Any]:
     """The basis with each run's noise scaled by its standard error and by how far it lies from law and discrepancy.
@@ -53,14 +53,14 @@ def reweighted(
     before, error = basis.noise_scale, link_standard_error(law, runs)
     if noise.df is None and error is None:
         return basis
-    starts = prior_draws[np.argsort(-density(prior_draws))[:STARTS]]
+    points = best_starts(density, prior_draws, STARTS)
     for _ in range(PASSES):
-        mode = find_modes(density, starts)[0].location[None]
+        mode = find_modes(density, points)[0].location[None]
         sigma = density.parameters(mode)["sigma"]
         left = _residuals(law, runs, density, basis, mode)
         basis = Basis(basis.process, noise_scales(noise, before, None if error is None else error / sigma, left))
         set_basis(model, basis)
-        starts = mode
+        points = mode
     return basis
 
 

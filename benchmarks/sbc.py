@@ -25,11 +25,11 @@ import pandas as pd
 from engines import runs_of
 from reporting import RESULTS, add_study_options, keep, machine
 
-from bayescale.calibration import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
 from bayescale.catalog import dataset_names, law_names, load_card, load_law, load_runs
 from bayescale.designs import example_inputs
 from bayescale.noise import noise_by_name
 from bayescale.parallel import backend
+from bayescale.recovery import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
 from bayescale.runs import Runs
 
 STEM = "sbc"

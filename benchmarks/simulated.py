@@ -14,10 +14,10 @@ from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.backtesting import scores_of
-from bayescale.calibration import simulate
 from bayescale.catalog import load_law, load_runs
 from bayescale.forecasting import predicted
 from bayescale.noise import noise_by_name
+from bayescale.recovery import simulate
 from bayescale.splitting import HORIZONS
 
 LAWS = ("chinchilla", "tied", "skaling", "kaplan_nd")

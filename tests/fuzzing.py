@@ -362,7 +362,7 @@ def load_a_law(case: bytes, folder: Path, saved: Path) -> bool:
     def fit() -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             load_law(path)
-            fitted = fit_law(path, CURVE, discrepancy=False, draws=50, certify=False)
+            fitted = fit_law(path, CURVE, discrepancy=len(case) % 2 == 0, draws=50, certify=False)
             assert fitted.summary().notna().all(axis=None)
 
     try:

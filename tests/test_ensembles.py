@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayescale as bs
-from bayescale.calibration import simulate
 from bayescale.catalog import load_law
 from bayescale.ensembles import Ensemble, reach_of, told_apart
 from bayescale.errors import LawError
 from bayescale.forecasting import predicted
 from bayescale.noise import noise_by_name
+from bayescale.recovery import simulate
 from bayescale.stacking import stacking_weights
 
 WEIGHTS = st.lists(st.floats(0.01, 1.0), min_size=2, max_size=2).map(lambda w: np.array(w) / sum(w))

@@ -134,13 +134,13 @@ def test_cells_that_mislead_are_found_out(runs, proposed):
 
 
 def test_noise_scales_are_those_of_all_runs_at_once(runs, proposed, monkeypatch):
-    from bayescale.robust import reweighted
+    from bayescale.robust import with_noise_scales
 
     _, prior, _, basis = proposed
     monkeypatch.setattr(discrepancy, "LARGEST_WHOLE", 10_000)
     held = _basis(LAW, runs)
     model = build_model(LAW, runs, NOISE, held)
-    expected = reweighted(LAW, runs, NOISE, model, LogDensity(model), held, prior)
+    expected = with_noise_scales(LAW, runs, NOISE, model, LogDensity(model), held, prior)
     np.testing.assert_allclose(basis.noise_scale, expected.noise_scale, rtol=0.1)
 
 

@@ -1,5 +1,6 @@
 """Many fits: where they run changes no number, a lost worker costs a retry, and a stopped study goes on."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,13 +11,15 @@ import dask
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
+from threadpoolctl import threadpool_limits
 
 import bayescale as bs
 from bayescale.backtesting import backtest
-from bayescale.calibration import recover
 from bayescale.errors import BackendError, LawError, OutputError
 from bayescale.noise import noise_by_name
 from bayescale.parallel import RETRIES, backend, fingerprint, run_tasks
+from bayescale.recovery import recover
 
 
 @pytest.fixture(scope="module")
@@ -142,16 +145,28 @@ def test_a_fingerprint_tells_all_that_it_is_given():
     assert fingerprint("a", "b") != fingerprint("ab")
 
 
-def test_tasks_use_one_thread_each():
+@pytest.mark.parametrize("jobs", [None, 2])
+def test_tasks_use_one_thread_each(jobs):
     def threads():
         from threadpoolctl import threadpool_info
 
         np.ones((2, 2)) @ np.ones((2, 2))
         return [pool["num_threads"] for pool in threadpool_info()]
 
-    for found in run_tasks(threads, {"one": (), "two": ()}, jobs=2).values():
-        assert found
-        assert set(found) == {1}
+    elsewhere = parallel_config("loky", inner_max_num_threads=2) if jobs else contextlib.nullcontext()
+    with threadpool_limits(limits=2), elsewhere:  # which they would use, were they let
+        found = run_tasks(threads, {"one": (), "two": ()}, jobs=jobs)
+    for each in found.values():
+        assert each
+        assert set(each) == {1}
+
+
+def test_workers_of_another_bayescale_are_refused(monkeypatch):
+    monkeypatch.setattr("bayescale.parallel._shipped", lambda: ("bayescale 0", "numpy 1.0"))
+    with pytest.raises(
+        BackendError, match=r"another bayescale or other libraries \(.*bayescale 0, bayescale .*install"
+    ):
+        run_tasks(abs, {"one": (1,)}, jobs=2)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +196,7 @@ def test_processes_find_the_same_numbers_bit_for_bit_and_resume(gadre, serial, t
     (tmp_path / "backtests.jsonl").write_text("\n".join([*kept[1:], kept[0][:100]]))
     resumed = backtest("kaplan_nd", gadre, cache=tmp_path, **OPTIONS).scores
     pd.testing.assert_frame_equal(resumed, serial, check_exact=True)
+    assert len((tmp_path / "backtests.jsonl").read_text().splitlines()) == len(kept) + 1 > 2
 
 
 def test_a_longer_calibration_goes_on_from_a_shorter_one(tmp_path):

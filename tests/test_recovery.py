@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayescale.calibration import coverage, coverage_band, ecdf_p_value, recover, simulate
 from bayescale.catalog import load_law
 from bayescale.errors import RunsError
 from bayescale.noise import noise_by_name
+from bayescale.recovery import coverage, coverage_band, ecdf_p_value, recover, simulate
+from bayescale.runs import Runs
 
 ERROR = 0.01
 """Probability that a calibrated sampler fails any one of the tests below, were the seed not fixed."""
@@ -36,6 +37,18 @@ def test_intervals_of_every_parameter_cover(ranks, level):
 def test_ranks_of_every_parameter_are_uniform(ranks):
     p_values = ranks.apply(lambda column: ecdf_p_value(column.to_numpy()))
     assert (p_values >= ERROR / ranks.shape[1]).all(), p_values.to_string()
+
+
+def test_degrees_of_freedom_that_are_given_are_kept_to(chinchilla_runs):
+    (replicate,) = recover("tied", chinchilla_runs, noise_by_name("student_t", df=4), replicates=1, draws=250)
+    assert "sigma" in replicate.ranks
+    assert "nu" not in replicate.ranks
+
+
+def test_a_design_that_says_how_precise_its_outcomes_are_is_refused(chinchilla_runs):
+    frame = chinchilla_runs.frame.assign(loss_se=0.01)
+    with pytest.raises(RunsError, match="has standard errors or counts of loss: simulate runs without them"):
+        recover("tied", Runs.from_frame(frame), noise_by_name("normal"), replicates=1)
 
 
 def test_fits_are_certified_and_few_fall_back(replicates):

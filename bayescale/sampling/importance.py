@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.errors import SamplingError
 from bayescale.sampling.mixture import Mixture, StudentT, refit
-from bayescale.sampling.modes import Density, find_modes
+from bayescale.sampling.modes import Density, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
 
 Array = NDArray[np.float64]
@@ -223,7 +222,7 @@ def adapt(
 
 def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mixture:
     """Laplace approximations at the modes, and the prior's own spread."""
-    modes = find_modes(density, _starts(density, prior_draws, n_starts))
+    modes = find_modes(density, best_starts(density, prior_draws, n_starts))
     laplace = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
     shares = np.exp(laplace - laplace.max()) + 0.05
     components = tuple(StudentT.from_covariance(m.location, m.covariance, _DF) for m in modes)
@@ -307,18 +306,6 @@ class _Pool:
             estimates.append((np.append(mean, log_evidence), np.append(variance, se**2)))
         (first, first_variance), (second, second_variance) = estimates
         return float(np.max(np.abs(first - second) / np.sqrt(first_variance + second_variance)))
-
-
-def _starts(density: Density, prior_draws: Array, n: int) -> Array:
-    heights = density(prior_draws)
-    order = np.argsort(-heights)[:n]
-    order = order[np.isfinite(heights[order])]
-    if len(order) == 0:
-        raise SamplingError(
-            "the posterior density is zero or undefined at every draw from the prior: check the law's mean function "
-            "and its priors against the runs"
-        )
-    return prior_draws[order]
 
 
 def _component_at_heaviest(draws: Array, weights: Array) -> StudentT:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.errors import SamplingError
+
 Array = NDArray[np.float64]
 Density = Callable[[Array], Array]
 
@@ -63,6 +65,25 @@ def find_modes(density: Density, starts: Array, *, max_iterations: int = 60, tol
             break
     found = [Mode(points[i], covariances[i], float(heights[i])) for i in np.argsort(-heights)]
     return _distinct(found)
+
+
+def best_starts(density: Density, draws: Array, n: int) -> Array:
+    """The highest of some draws, from which to climb, shape (start, coordinate).
+
+    Raises
+    ------
+    SamplingError
+        If the density is finite at none of them.
+    """
+    heights = density(draws)
+    order = np.argsort(-heights)[:n]
+    order = order[np.isfinite(heights[order])]
+    if len(order) == 0:
+        raise SamplingError(
+            "the posterior density is zero or undefined at every draw from the prior: check the law's mean function "
+            "and its priors against the runs"
+        )
+    return draws[order]
 
 
 def _differences(density: Density, points: Array, heights: Array, steps: Array) -> tuple[Array, Array]:

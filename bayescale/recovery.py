@@ -19,7 +19,7 @@ from bayescale.catalog import law_source_hashes, load_law
 from bayescale.errors import RunsError
 from bayescale.inference import Engine, infer
 from bayescale.law import Law
-from bayescale.noise import Noise, noise_by_name
+from bayescale.noise import Noise
 from bayescale.observations import link_standard_error
 from bayescale.parallel import fingerprint, run_tasks
 from bayescale.runs import Runs, law_inputs
@@ -37,7 +37,7 @@ class Replicate:
         True value of every parameter, sampled and derived, and its place among its posterior draws: 0 below all of
         them, 1 above.
     engine : str
-        Sampler that made the draws: ``nuts`` where importance sampling fell back to it.
+        Sampler that made the draws: ``nuts`` where importance sampling fell back to it and was no better.
     certified : bool
         Whether the draws can stand for the posterior.
     pareto_k : float or None
@@ -85,7 +85,8 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     ----------
     law : Law
     runs : Runs
-        The design: inputs, and standard errors of the outcome where it has them.
+        The design: inputs, and standard errors of the outcome where it has them, which are taken as they are on the
+        link's scale.
     noise : Noise
     parameters : mapping
         Every parameter of the law, sampled and derived, and of the noise.
@@ -141,7 +142,8 @@ def recover(
     law : str, path or Law
         By name where ``keep`` is given or the work is sent to other processes.
     runs : Runs
-        The design of every simulated table.
+        The design of every simulated table, without standard errors or counts of the outcome: how precise an outcome is
+        would have to be simulated with it.
     noise : Noise
     replicates : int
         Number of tables; the first of many are the same as those of few.
@@ -160,14 +162,18 @@ def recover(
     ------
     LawError
         If results are to be kept of a law that is an object.
+    RunsError
+        If the design has standard errors or counts.
     """
     loaded = law if isinstance(law, Law) else load_law(law)
+    if link_standard_error(loaded, runs) is not None:
+        raise RunsError(f"{runs.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them")
     truths = _prior_draws(loaded, runs, noise, replicates, seed)
     seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
     source = loaded.name if keep is None else law_source_hashes([law])
     tasks = {
-        fingerprint("recover", source, runs.data_hash, noise.name, engine, draws, truth, pair): (
-            *(law, runs, noise.name, engine, draws),
+        fingerprint("recover", source, runs.data_hash, noise.name, noise.df, engine, draws, truth, pair): (
+            *(law, runs, noise, engine, draws),
             *(truth, *pair),
         )
         for truth, pair in zip(truths, seeds, strict=True)
@@ -179,7 +185,7 @@ def recover(
 def _replicate(
     law: str | Path | Law,
     runs: Runs,
-    noise: str,
+    noise: Noise,
     engine: Engine,
     draws: int,
     truth: dict[str, float],
@@ -187,13 +193,13 @@ def _replicate(
     fit_seed: int,
 ) -> dict[str, Any] | None:
     """One replicate; None where the simulated table cannot be used."""
-    loaded, scatter = law if isinstance(law, Law) else load_law(law), noise_by_name(noise)
+    loaded = law if isinstance(law, Law) else load_law(law)
     try:
-        simulated = simulate(loaded, runs, scatter, truth, simulation_seed)
+        simulated = simulate(loaded, runs, noise, truth, simulation_seed)
     except RunsError:
         return None
     start = time.process_time()
-    sampled = infer(loaded, simulated, scatter, False, engine, draws, 4, fit_seed, many=True)
+    sampled = infer(loaded, simulated, noise, False, engine, draws, 4, fit_seed, many=True)
     cpu_seconds = time.process_time() - start
     ranks = {name: rank(value, sampled.posterior[name].reshape(-1)) for name, value in truth.items()}
     found = sampled.diagnostics
