@@ -449,7 +449,7 @@ def row(outcomes: Sequence[Outcome], clean: Mapping[str, float]) -> str:
     return " ".join(
         [
             f"{head} {f'{certified}/{len(outcomes)}':>6}",
-            f"{sum(outcome.engine == 'nuts' for outcome in made):4}",
+            f"{sum(outcome.engine == 'nuts' or outcome.status == 'UNCERTIFIED' for outcome in made):4}",
             f"{max(k_hats):6.2f}" if k_hats else " " * 6,
             f"{min(outcome.ess or 0.0 for outcome in made):6.0f}",
             f"{np.mean([outcome.cpu_seconds for outcome in outcomes]):6.1f}",

@@ -118,21 +118,22 @@ def report(found: Iterable[dict[str, Any]]) -> str:
     scores = pd.concat([pd.DataFrame(pair["quantiles"]) for pair in pairs], ignore_index=True)
     limit = float(norm.isf(ERROR / 2 / (len(scores) + len(pairs))))
     evidence = [z_of_evidence(pair) for pair in pairs]
-    worst = max(scores["z"].abs().max(), *map(abs, evidence))
+    worst = np.nanmax([scores["z"].abs().max(), *map(abs, evidence)])
     beyond = {k: float((scores["z"].abs() > k).mean()) for k in (2, 3)}
     return "\n".join(
         [
             machine(),
             "d: with the law's error; z: largest of all parameters; sd: largest difference, in standard deviations",
+            "rms z: root mean square of all quantiles of all parameters, which depend on each other",
             "log Z: log evidence by importance sampling and by bridge sampling of the chains",
             "",
             pd.DataFrame([line(pair) for pair in pairs]).to_string(index=False),
             "",
-            f"{len(scores)} quantiles: root mean square z {np.sqrt((scores['z'] ** 2).mean()):.2f} (1 if errors are "
+            f"{len(scores)} quantiles: root mean square z {root_mean_square(scores['z']):.2f} (1 if errors are "
             f"right), |z| > 2 for {beyond[2]:.1%} (4.6%), > 3 for {beyond[3]:.1%} (0.3%)",
             f"largest |z| {worst:.2f}; {limit:.2f} or less with probability {1 - ERROR:.0%} where samplers agree: "
             f"{'no more than by chance' if worst <= limit else 'THEY DISAGREE'}",
-            f"fell back on NUTS: {', '.join(pair['law'] for pair in pairs if pair['engine'] == 'nuts') or 'none'}",
+            f"fell back on NUTS: {', '.join(pair['law'] for pair in pairs if fell_back(pair)) or 'none'}",
         ]
     )
 
@@ -149,14 +150,27 @@ def line(pair: dict[str, Any]) -> dict[str, str]:
         "NUTS ESS": f"{pair['nuts_ess']:.0f}" + ("" if pair["nuts_certified"] else "!"),
         **{f"{group} z": f"{largest.loc[group, 'z']:.1f}" for group in reversed(QUANTILES)},
         **{f"{group} sd": f"{largest.loc[group, 'sds']:.3f}" for group in reversed(QUANTILES)},
-        "log Z": " / ".join(f"{value:.2f}" for value in pair["log_evidence"]),
-        "+-": " / ".join(f"{error:.3f}" for error in pair["log_evidence_se"]),
-        "z": f"{z_of_evidence(pair):+.1f}",
+        "rms z": f"{root_mean_square(scores['z']):.2f}",
+        "log Z": " / ".join("none" if value is None else f"{value:.2f}" for value in pair["log_evidence"]),
+        "+-": " / ".join("none" if error is None else f"{error:.3f}" for error in pair["log_evidence_se"]),
+        "z": "" if np.isnan(z_of_evidence(pair)) else f"{z_of_evidence(pair):+.1f}",
     }
 
 
+def root_mean_square(values: "pd.Series[float]") -> float:
+    return float(np.sqrt((values**2).mean()))
+
+
+def fell_back(pair: dict[str, Any]) -> bool:
+    """Whether NUTS was asked; where it was not certified either, the better draws are kept."""
+    return pair["engine"] == "nuts" or not pair["importance_certified"]
+
+
 def z_of_evidence(pair: dict[str, Any]) -> float:
+    """Undefined where draws that are not certified have no evidence."""
     (ours, theirs), errors = pair["log_evidence"], pair["log_evidence_se"]
+    if None in (ours, theirs):
+        return float("nan")
     return float((ours - theirs) / np.hypot(*errors))
 
 

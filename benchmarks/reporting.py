@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import platform
 from collections.abc import Callable, Iterable
@@ -23,7 +24,16 @@ def keep(stem: str, text: str, document: Any) -> None:
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{stem}.txt").write_text(text + "\n")
-    (RESULTS / f"{stem}.json").write_text(json.dumps(document, indent=1) + "\n")
+    (RESULTS / f"{stem}.json").write_text(json.dumps(_finite(document), indent=1, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for numbers that JSON has not: undefined and infinite ones."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +46,9 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
 def study(
     options: argparse.Namespace, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]
 ) -> list[Any]:
-    """What a function finds for each of many tasks; those that were finished before are not run again."""
-    keyed = {fingerprint(name, *task): task for task in tasks}
+    """What a function finds for each of many tasks; those that the same code finished before are not run again."""
+    code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    keyed = {fingerprint(name, code, *task): task for task in tasks}
     path = options.keep / f"{name}.jsonl"
     with backend(options.backend):
         found = run_tasks(function, keyed, jobs=options.jobs, keep=path, label=name, progress=True)

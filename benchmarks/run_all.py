@@ -1,9 +1,10 @@
 """Every result that the documentation quotes, made again: each benchmark in a process of its own, then the pages.
 
-Pages in docs/ show a result between a comment that names its file and a fence; those are written anew from the files.
+Where a page in docs/ shows a whole result, between a comment that names its file and a fence, it is written anew from
+the file; what is quoted in words and smaller tables is not.
 What each benchmark took and how it ended is kept in results/run_all.json. Run it as ``python benchmarks/run_all.py
-[--only NAME]``; all of it takes about a day of CPU time, and a study that was stopped goes on where it was. With
-``--pages`` only the pages are written.
+[--only NAME]``; all of it takes about a day of CPU time. Studies that take ``--keep`` go on where they were stopped,
+the others start anew. With ``--pages`` only the pages are written.
 """
 
 import argparse

@@ -106,7 +106,7 @@ def summary(replicates: list[Replicate]) -> dict[str, Any]:
     cpu = [replicate.cpu_seconds for replicate in replicates]
     return {
         "usable": len(replicates),
-        "fell_back": sum(replicate.engine == "nuts" for replicate in replicates),
+        "fell_back": sum(replicate.engine == "nuts" or not replicate.certified for replicate in replicates),
         "uncertified": sum(not replicate.certified for replicate in replicates),
         "cpu_median": float(np.median(cpu)),
         "cpu_largest": float(max(cpu)),
@@ -163,13 +163,20 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
             table.to_string(index=False),
             "",
             f"{laws} laws, {parameters} distinct parameters",
-            "few tables reject little: of 40, a 90 % interval may hold 29 to 40 before its law is rejected",
+            *(power(tables) for tables in sorted({row["asked"] for row in rows})),
             f"rejected by a test at {ERROR:.0%} for all laws together: "
             f"{'; '.join(f'{named(row)}: {text}' for row, text in everything) or 'none'}",
             f"rejected by a test at {ERROR:.0%} for each law: {'; '.join(rejected) or 'none'}",
             f"not certified: {', '.join(doubtful) or 'none'}",
         ]
     )
+
+
+def power(tables: int, parameters: int = 8) -> str:
+    """How wrong coverage must be seen to be for a law to be rejected."""
+    bands = {level: coverage_band(tables, level, error=ERROR / parameters) for level in LEVELS}
+    held = ", ".join(f"{level:.0%} intervals hold {low:.0%} to {high:.0%}" for level, (low, high) in bands.items())
+    return f"not rejected with {tables} tables of {parameters} parameters: {held}"
 
 
 def named(row: dict[str, Any]) -> str:

@@ -82,3 +82,16 @@ def test_stacking_finds_the_mixture():
 def test_needs_two_different_laws(laws, few_runs):
     with pytest.raises(LawError, match="two or more different laws"):
         bs.compare(laws, few_runs)
+
+
+def test_a_law_without_evidence_has_an_empty_cell_beside_one_that_has_some():
+    from bayescale.cli.studies import _comparison_row
+
+    numbers = dict.fromkeys(
+        ["rank", "elpd_loo", "se", "elpd_diff", "dse", "max_pareto_k", "weight_stacking", "horizon_score"], 1.0
+    )
+    table = pd.DataFrame(
+        [{"law": "a", "log_evidence": 970.1, **numbers}, {"law": "b", "log_evidence": None, **numbers}]
+    )
+    cells = [_comparison_row(row)["log evidence"] for row in table.to_dict("records")]
+    assert cells == ["970.1", ""]

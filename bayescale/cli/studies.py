@@ -130,15 +130,17 @@ def on_backend(address: str | None, jobs: int | None) -> AbstractContextManager[
 
 
 def _comparison_row(row: Any) -> dict[str, str]:
+    import pandas as pd
+
     score, evidence = row["horizon_score"], row["log_evidence"]
     return {
         "rank": str(row["rank"]),
         "law": row["law"],
-        "score of hidden larger runs": "" if score is None else f"{score:.3f}",
+        "score of hidden larger runs": "" if pd.isna(score) else f"{score:.3f}",
         "ELPD (leave one out)": f"{row['elpd_loo']:.1f} +- {row['se']:.1f}",
         "difference from first": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
         "largest k-hat": f"{row['max_pareto_k']:.2f}",
-        "log evidence": "" if evidence is None else f"{evidence:.1f}",
+        "log evidence": "" if pd.isna(evidence) else f"{evidence:.1f}",
         "stacking weight": f"{row['weight_stacking']:.2f}",
     }
 

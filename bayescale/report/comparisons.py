@@ -141,11 +141,11 @@ def _compared(compared: "Comparison") -> Table:
         rows.append(
             (
                 str(row["law"]),
-                "" if score is None or pd.isna(score) else f"{score:.3f}",
+                "" if pd.isna(score) else f"{score:.3f}",
                 f"{row['elpd_loo']:.1f} ({row['se']:.1f})",
                 f"{row['elpd_diff']:+.1f} ({row['dse']:.1f})",
                 f"{row['max_pareto_k']:.2f}",
-                "" if evidence is None or pd.isna(evidence) else f"{evidence:.1f}",
+                "" if pd.isna(evidence) else f"{evidence:.1f}",
                 f"{row['weight_stacking']:.2f}",
             )
         )
