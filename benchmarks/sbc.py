@@ -17,6 +17,7 @@ Replicates that ``--keep`` holds are not made again, so that a stopped study goe
 import argparse
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def measure(law: str, asked: int, engine: str, jobs: int | None, folder: Path) -
         keep=folder / f"sbc_{law}_{engine}.jsonl",
         progress=True,
     )
-    row = {"law": law, "engine": engine, "design": source, "runs": len(runs), "asked": asked, **summary(found)}
+    about = {"law": law, "engine": engine, "design": source, "runs": len(runs), "asked": asked}
+    row = {**about, "made": datetime.now(UTC).date().isoformat(), **summary(found)}
     path = RESULTS / f"{STEM}.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     others = [each for each in rows if (each["law"], each["engine"]) != (law, engine)]

@@ -518,16 +518,16 @@ def test_a_table_that_claims_to_be_huge_is_refused_before_it_is_read(monkeypatch
         ),
     ],
 )
-@pytest.mark.parametrize("discrepancy", [True, False])
-def test_a_law_that_fails_when_it_is_fitted_is_refused_with_its_file(old, new, cure, discrepancy, own_law):
+def test_a_law_that_fails_when_it_is_fitted_is_refused_with_its_file(old, new, cure, own_law):
     steps = np.geomspace(100, 1e5, 8)
     own_law.write_text(own_law.read_text().replace(old, new))
-    with pytest.raises(BayescaleError) as caught:
-        fit_law(own_law, pd.DataFrame({"steps": steps, "loss": 2 + 9 * steps**-0.4}), discrepancy=discrepancy)
-    text = str(caught.value)
-    assert str(own_law) in text
-    assert cure in text
-    assert "\n" not in text
+    for discrepancy in (True, False) if "nan" in new else (True,):
+        with pytest.raises(BayescaleError) as caught:
+            fit_law(own_law, pd.DataFrame({"steps": steps, "loss": 2 + 9 * steps**-0.4}), discrepancy=discrepancy)
+        text = str(caught.value)
+        assert str(own_law) in text
+        assert cure in text
+        assert "\n" not in text
 
 
 @pytest.mark.parametrize(
