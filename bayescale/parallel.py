@@ -2,14 +2,15 @@
 
 import functools
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import batched, chain
-from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ RETRIES = 3
 
 _COMPUTING = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz", "scoringrules")
 """Packages whose version may change a number."""
+
+_in_task: ContextVar[bool] = ContextVar("in_task", default=False)
 
 _TURN = 4
 """Tasks for each worker of a backend that cannot give results one by one."""
@@ -102,6 +105,17 @@ def run_tasks(
         f"worker processes were killed {losses} times in a row, with {len(tasks) - len(found)} of {len(tasks)} {label} "
         "left: is there memory for so many? Use fewer jobs"
     )
+
+
+def cores() -> int:
+    """Cores that a computation may use: one inside a task, since there are as many of those at once as cores.
+
+    Examples
+    --------
+    >>> cores() >= 1, run_tasks(cores, {"inside": ()})
+    (True, {'inside': 1})
+    """
+    return 1 if _in_task.get() else os.cpu_count() or 1
 
 
 def fingerprint(*parts: Any) -> str:
@@ -204,8 +218,12 @@ def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...], tuple[str, ...]
         raise BackendError(
             f"a worker has another bayescale or other libraries ({', '.join(differing)}): install the same"
         )
-    with threadpool_limits(limits=1):
-        return key, json.dumps(function(*arguments))
+    entered = _in_task.set(True)
+    try:
+        with threadpool_limits(limits=1):
+            return key, json.dumps(function(*arguments))
+    finally:
+        _in_task.reset(entered)
 
 
 def _kept(path: Path | None) -> Iterator[tuple[str, Any]]:
@@ -228,7 +246,7 @@ def _kept(path: Path | None) -> Iterator[tuple[str, Any]]:
 def _add(path: Path, key: str, text: str) -> None:
     """Add a result to a file; one that was cut short there is closed off first."""
     with _writing(path), path.open("a+b") as file:
-        end = file.seek(0, SEEK_END)
+        end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
         broken = file.read(1) not in (b"", b"\n")
         file.write(f'{"\n" if broken else ""}{{"task": {json.dumps(key)}, "result": {text}}}\n'.encode())

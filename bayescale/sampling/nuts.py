@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayescale.parallel import cores
+
 if TYPE_CHECKING:
     import pymc as pm
 
@@ -102,6 +104,7 @@ def sample_nuts(
         draws=draws,
         tune=max(1000, draws),
         chains=chains,
+        cores=min(chains, cores()),
         seed=seed,
         save_warmup=False,
         progress_bar=False,
