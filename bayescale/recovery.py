@@ -5,6 +5,7 @@ is noted. Where prior, likelihood and sampler fit together, ranks are uniform an
 says (Talts et al. 2018, arXiv:1804.06788).
 """
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -263,21 +264,27 @@ def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
     >>> ecdf_p_value(even) > 0.9, ecdf_p_value(even**1.7) < 0.01
     (True, True)
     """
+    reference = _smallest_tails_of_uniform(len(ranks), simulations)
+    as_far = np.count_nonzero(reference <= _smallest_tails(ranks[None]))
+    return float((1 + as_far) / (1 + simulations))
+
+
+@functools.cache
+def _smallest_tails_of_uniform(n: int, simulations: int) -> Array:
+    return _smallest_tails(np.random.default_rng(0).uniform(size=(simulations, n)))
+
+
+def _smallest_tails(samples: Array) -> Array:
+    """The smallest binomial tail probability over the points i/n, of samples of shape (sample, rank)."""
     from scipy.special import bdtr
 
-    n = len(ranks)
+    n = samples.shape[1]
     points = np.arange(1, n) / n
     below = np.vstack([np.zeros(n - 1), bdtr(np.arange(n + 1.0)[:, None], n, points)])
-
-    def smallest_tail(samples: Array) -> Array:
-        cells = np.minimum((samples * n).astype(int), n - 1) + n * np.arange(len(samples))[:, None]
-        counts = np.bincount(cells.ravel(), minlength=n * len(samples)).reshape(-1, n).cumsum(axis=1)[:, :-1]
-        column = np.arange(n - 1)
-        return np.asarray(np.minimum(below[counts + 1, column], 1 - below[counts, column]).min(axis=1))
-
-    reference = smallest_tail(np.random.default_rng(0).uniform(size=(simulations, n)))
-    as_far = np.count_nonzero(reference <= smallest_tail(ranks[None]))
-    return float((1 + as_far) / (1 + simulations))
+    cells = np.minimum((samples * n).astype(int), n - 1) + n * np.arange(len(samples))[:, None]
+    counts = np.bincount(cells.ravel(), minlength=n * len(samples)).reshape(-1, n).cumsum(axis=1)[:, :-1]
+    column = np.arange(n - 1)
+    return np.asarray(np.minimum(below[counts + 1, column], 1 - below[counts, column]).min(axis=1))
 
 
 def _prior_draws(law: Law, runs: Runs, noise: Noise, n: int, seed: int) -> list[dict[str, float]]:
