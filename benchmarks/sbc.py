@@ -10,8 +10,8 @@ ranks' distribution from the diagonal (simultaneous bands, Sailynoja et al. 2022
 reject any parameter of a calibrated law (Bonferroni over its distinct parameters), so that one law in thirty is
 rejected by chance; the same tests are also made at 1 % for all laws together.
 
-Run it as ``python benchmarks/sbc.py [--law LAW] [--replicates N] [--engine nuts] [--jobs N | --backend ADDRESS]``.
-Replicates that ``--keep`` holds are not made again, so that a stopped study goes on where it was.
+Run it as ``python benchmarks/sbc.py [--law LAW] [--replicates N] [--engine nuts] [--seed N] [--jobs N | --backend
+ADDRESS]``. Replicates that ``--keep`` holds are not made again, so that a stopped study goes on where it was.
 """
 
 import argparse
@@ -48,17 +48,18 @@ def main() -> None:
     parser.add_argument("--law", choices=law_names(), action="append")
     parser.add_argument("--replicates", type=int, help=f"{REPLICATES}, {REPLICATES_OF_MAIN_LAWS} of the main laws")
     parser.add_argument("--engine", choices=("importance", "nuts"), default="importance")
+    parser.add_argument("--seed", type=int, default=0, help="another one makes other tables, in a row of their own")
     add_study_options(parser)
     options = parser.parse_args()
     with backend(options.backend):
         for name in options.law or law_names():
             asked = options.replicates or (REPLICATES_OF_MAIN_LAWS if name in MAIN_LAWS else REPLICATES)
-            measure(name, asked, options.engine, options.jobs, options.keep)
+            measure(name, asked, options.engine, options.seed, options.jobs, options.keep)
     document = json.loads((RESULTS / f"{STEM}.json").read_text())
     keep(STEM, report(document["rows"]), document)
 
 
-def measure(law: str, asked: int, engine: str, jobs: int | None, folder: Path) -> None:
+def measure(law: str, asked: int, engine: str, seed: int, jobs: int | None, folder: Path) -> None:
     """Calibrate a law, and put its row among the kept ones."""
     source, runs = design(law)
     print(f"{law} at {source}, {asked} tables, {engine}", flush=True)
@@ -68,17 +69,18 @@ def measure(law: str, asked: int, engine: str, jobs: int | None, folder: Path) -
         noise_by_name("student_t"),
         replicates=asked,
         engine=engine,  # type: ignore[arg-type]
+        seed=seed,
         draws=DRAWS,
         jobs=jobs,
         keep=folder / f"sbc_{law}_{engine}.jsonl",
         progress=True,
     )
-    about = {"law": law, "engine": engine, "design": source, "runs": len(runs), "asked": asked}
+    about = {"law": law, "engine": engine, "seed": seed, "design": source, "runs": len(runs), "asked": asked}
     row = {**about, "made": datetime.now(UTC).date().isoformat(), **summary(found)}
     path = RESULTS / f"{STEM}.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    others = [each for each in rows if (each["law"], each["engine"]) != (law, engine)]
-    ordered = sorted([*others, row], key=lambda each: (each["engine"], each["law"]))
+    others = [each for each in rows if identity(each) != identity(row)]
+    ordered = sorted([*others, row], key=identity)
     path.write_text(json.dumps({"machine": machine(), "rows": ordered}, indent=1) + "\n")
 
 
@@ -181,8 +183,13 @@ def power(tables: int, parameters: int = 8) -> str:
     return f"not rejected with {tables} tables of {parameters} parameters: {held}"
 
 
+def identity(row: dict[str, Any]) -> tuple[str, int, str]:
+    return row["engine"], row["seed"], row["law"]
+
+
 def named(row: dict[str, Any]) -> str:
-    return str(row["law"]) if row["engine"] == "importance" else f"{row['law']} by {row['engine']}"
+    by = f" by {row['engine']}" if row["engine"] != "importance" else ""
+    return f"{row['law']}{by}{f', seed {row["seed"]}' if row['seed'] else ''}"
 
 
 def line(row: dict[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,8 @@ LAW = Law(
     formula="b x^-c0 (1 + (x/d1)^(1/f))^(-c1 f) (1 + (x/d2)^(1/f))^(-c2 f), c1 and c2 the changes of exponent",
     citation="Caballero et al. 2022, arXiv:2210.14891, with a = 0 and f1 = f2",
     decision="Whether a rise is a peak that more x gets past, as in double descent, or the start of worse to come.",
-    failure="Has no floor and foresees no third turn; where the runs show fewer than two, often not certified, and "
-    "with an error of the law the evidence does not tell how many there are.",
+    failure="Has no floor and foresees no third turn; where the runs show fewer than two, seldom certified, and its "
+    "intervals then hold less than they say; with an error of the law the evidence does not tell how many there are.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
