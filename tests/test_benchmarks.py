@@ -26,8 +26,14 @@ def test_every_benchmark_can_be_made_again_and_every_result_has_one():
     commands = {benchmark.command[0] for benchmark in BENCHMARKS.values()}
     scripts = {path.name for path in BENCHMARK_FOLDER.glob("*.py")}
     assert commands == scripts - {"reporting.py", "run_all.py"}
-    kept = {path.stem for path in RESULTS.glob("*.txt")}
-    assert kept == {stem for benchmark in BENCHMARKS.values() for stem in benchmark.results}
+    for ending in ("txt", "json"):
+        kept = {path.stem for path in RESULTS.glob(f"*.{ending}")} - {"run_all"}
+        assert kept == {stem for benchmark in BENCHMARKS.values() for stem in benchmark.results}
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_results_are_json_that_others_can_read(path):
+    json.loads(path.read_text(), parse_constant=pytest.fail)
 
 
 PAGES = sorted((RESULTS.parent.parent / "docs").rglob("*.md"))
