@@ -115,8 +115,7 @@ class Process:
     def features(self, log_inputs: Array) -> Array:
         """Scaled features of points, whose products are the covariance given the inducing runs."""
         # In blocks, since correlations of 100,000 points with a few hundred take many times the memory of the features.
-        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // BLOCK)))
-        whitened = [self.correlation(block, self._inducing) @ self._whitening for block in blocks]
+        whitened = [self.correlation(block, self._inducing) @ self._whitening for block in split_in_blocks(log_inputs)]
         return np.asarray(self.scale(log_inputs)[:, None] * np.concatenate(whitened))
 
     def residual_covariance(self, log_inputs: Array, features: Array) -> Array:
@@ -186,6 +185,11 @@ class Elsewhere:
 def is_large(n_runs: int) -> bool:
     """Whether runs are so many that they are read in blocks."""
     return n_runs > LARGEST_WHOLE
+
+
+def split_in_blocks(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    """Rows in the fewest even parts of which each can be read at once."""
+    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,8 +300,8 @@ class Conditional[P: Process | Separate | Elsewhere]:
     def mean(self: "Conditional[Elsewhere]", log_inputs: Array) -> Array:
         """Mean of the error at many points of shape (point, input), shape (draw, point)."""
         coefficients = self.means @ self.right
-        blocks = np.array_split(log_inputs, max(1, -(-len(log_inputs) // BLOCK)))
-        return np.hstack([coefficients @ self.process.process.features(block).T for block in blocks])
+        features = map(self.process.process.features, split_in_blocks(log_inputs))
+        return np.hstack([coefficients @ each.T for each in features])
 
     def moments(self: "Conditional[Process]", log_inputs: Array) -> tuple[Array, Array]:
         """Mean and variance of the error at points of shape (point, input); each of shape (draw, point)."""

@@ -63,13 +63,13 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
             "parameters": _parameters(fit),
             "sensitivity": _sensitivity(fit),
         }
-    document: dict[str, Any] = _finite({**own, **shared})
+    document: dict[str, Any] = finite({**own, **shared})
     return document
 
 
 def pooled_document(pooled: Pooled) -> dict[str, Any]:
     """What groups of runs have in common, and each group's fit."""
-    document: dict[str, Any] = _finite(
+    document: dict[str, Any] = finite(
         {
             "pool": list(pooled.pool),
             "certified": pooled.certified,
@@ -92,7 +92,7 @@ def plan_document(fit: Posterior, best: Optimum) -> dict[str, Any]:
             {"weights": _weights(fit, reach_of(fit.first, {"C": compute}).item())} if isinstance(fit, Ensemble) else {}
         )
         budgets.append({"C": float(compute), **{name: _at(draws[name], _TAILS) for name in names}, **weights})
-    return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
+    return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(best.warnings)}
 
 
 def spending_document(fit: Posterior, best: Spending) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def spending_document(fit: Posterior, best: Spending) -> dict[str, Any]:
         {"dollars": float(draws["dollars"]), **{name: _at(draws[name], _TAILS) for name in names}}
         for draws in (best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"]))
     ]
-    return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(best.warnings)}
+    return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(best.warnings)}
 
 
 def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
         {"served": float(draws["served"]), **{name: _at(draws[name], _TAILS) for name in names}}
         for draws in (best.draws.isel(demand=i) for i in range(best.draws.sizes["demand"]))
     ]
-    own = {"loss": best.loss, "reachable": best.reachable, "demands": _finite(demands)}
+    own = {"loss": best.loss, "reachable": best.reachable, "demands": finite(demands)}
     return {**fit_document(fit), **own, "warnings": list(best.warnings)}
 
 
@@ -127,7 +127,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     else:
         each = [answer.draws.isel({answer.by: i}) for i in range(answer.draws.sizes[answer.by])]
         found = {"cases": [{answer.by: case[answer.by].item(), **_quantities(case)} for case in each]}
-    document: dict[str, Any] = _finite(
+    document: dict[str, Any] = finite(
         {"question": answer.question, **found, "probabilities": dict(answer.probabilities)}
     )
     return document
@@ -153,7 +153,7 @@ def choice_document(fit: Posterior, choice: Choice) -> dict[str, Any]:
             for name, values in choice.draws.data_vars.items()
         }
         budgets.append({"C": budget, **sizes, **regrets})
-    return {**fit_document(fit), "budgets": _finite(budgets), "warnings": list(choice.warnings)}
+    return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(choice.warnings)}
 
 
 def _quantities(draws: xr.Dataset) -> dict[str, Any]:
@@ -171,13 +171,13 @@ def design_document(fit: Posterior, plan: Design) -> dict[str, Any]:
     """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would tell."""
     own = {"target": plan.target, "sd": plan.sd, "unit": plan.unit, "budget": plan.budget}
     tables = {"batch": plan.summary(), "candidates": plan.ranking()}
-    runs = {name: _finite(table.to_dict("records")) for name, table in tables.items()}
+    runs = {name: finite(table.to_dict("records")) for name, table in tables.items()}
     return {**fit_document(fit), **own, **runs, "warnings": list(plan.warnings)}
 
 
 def cost_document(bill: xr.Dataset) -> dict[str, Any]:
     """Everything that a run costs, with the unit of each amount."""
-    document: dict[str, Any] = _finite(
+    document: dict[str, Any] = finite(
         {
             str(name): {**_at(draws.expand_dims("chain"), _QUARTILES), "unit": draws.attrs["units"]}
             for name, draws in bill.data_vars.items()
@@ -216,7 +216,7 @@ def limits_document(found: Limits, fit: Posterior | None = None, reached: Attain
         ]
         remarks = {"warnings": [*found.warnings, *reached.warnings], "notes": [*found.notes, *fit.notes]}
         document = {**fit_document(fit), **document, **remarks}
-    return {key: _finite(value) for key, value in document.items()}
+    return {key: finite(value) for key, value in document.items()}
 
 
 def predict_document(bands: Forecast) -> dict[str, Any]:
@@ -226,12 +226,12 @@ def predict_document(bands: Forecast) -> dict[str, Any]:
         draws = bands.draws["predictive"].isel(point=i)
         summary = {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _QUARTILES)}
         predictions.append({**point, bands.outcome: summary})
-    return {"predictions": _finite(predictions), "warnings": list(bands.warnings)}
+    return {"predictions": finite(predictions), "warnings": list(bands.warnings)}
 
 
 def versus_document(compared: Versus) -> dict[str, Any]:
     """Two runs beside each other: the probability that the first is lower, and their difference."""
-    document: dict[str, Any] = _finite(
+    document: dict[str, Any] = finite(
         {
             "first": compared.names[0],
             "second": compared.names[1],
@@ -253,7 +253,7 @@ def backtest_document(measured: "Backtest") -> dict[str, Any]:
         own = methods.pop(measured.law)
         found = {"horizon": horizon, "n_train": measured.n_train[float(str(horizon))], **own, "baselines": methods}
         horizons.append(found)
-    document: dict[str, Any] = _finite({"law": measured.law, "horizons": horizons})
+    document: dict[str, Any] = finite({"law": measured.law, "horizons": horizons})
     return document
 
 
@@ -263,7 +263,7 @@ def compare_document(compared: "Comparison") -> dict[str, Any]:
         {**row, "horizon_elpd": {f"{h:g}": v for h, v in compared.horizon_elpd.get(row["law"], {}).items()} or None}
         for row in compared.table.to_dict("records")
     ]
-    document: dict[str, Any] = _finite({"laws": laws, "warnings": list(compared.warnings)})
+    document: dict[str, Any] = finite({"laws": laws, "warnings": list(compared.warnings)})
     return document
 
 
@@ -299,10 +299,16 @@ def _at(draws: xr.DataArray, probabilities: tuple[float, ...]) -> dict[str, floa
     return {name: float(value) for name, value in quantiles(draws.transpose(*SAMPLE_DIMS), probabilities).items()}
 
 
-def _finite(value: Any) -> Any:
-    """Replace what JSON has no number for by null."""
+def finite(value: Any) -> Any:
+    """Replace what JSON has no number for by null, in documents however deep.
+
+    Examples
+    --------
+    >>> finite({"E": 1.69, "widths": [float("inf"), 0.5]})
+    {'E': 1.69, 'widths': [None, 0.5]}
+    """
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -90,9 +90,8 @@ def gathered(
         Where the search for the mode starts.
     """
     table = _Table(law, runs, density, basis.process)
-    cells = table.gathered(
-        find_modes(density, best_starts(density, prior_draws, STARTS))[0].location, basis.noise_scale
-    )
+    points = best_starts(density, prior_draws, STARTS)
+    cells = table.gathered(find_modes(density, points)[0].location, basis.noise_scale)
     before, error = basis.noise_scale, link_standard_error(law, runs)
     for _ in range(PASSES):
         mode = find_modes(cells.log_density, cells.mode[None])[0].location

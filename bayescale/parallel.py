@@ -107,15 +107,15 @@ def run_tasks(
     )
 
 
-def cores() -> int:
-    """Cores that a computation may use: one inside a task, since there are as many of those at once as cores.
+def cores() -> int | None:
+    """Cores that a computation may use: one inside a task, since there are as many of those at once as cores, or all.
 
     Examples
     --------
-    >>> cores() >= 1, run_tasks(cores, {"inside": ()})
-    (True, {'inside': 1})
+    >>> cores(), run_tasks(cores, {"inside": ()})
+    (None, {'inside': 1})
     """
-    return 1 if _in_task.get() else os.cpu_count() or 1
+    return 1 if _in_task.get() else None
 
 
 def fingerprint(*parts: Any) -> str:

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.discrepancy import BLOCK
+from bayescale.discrepancy import split_in_blocks
 from bayescale.ensembles import Ensemble, equal_weights
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import Fit, as_runs, fit_law
@@ -245,8 +245,7 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
 
 def _log_density(fitted: Fit, hidden: Runs) -> Array:
     """Log density of each hidden run, a block of them at a time, since every draw predicts each."""
-    blocks = np.array_split(np.arange(len(hidden)), -(-len(hidden) // BLOCK))
-    found = [predicted_runs(fitted, hidden.take(rows)) for rows in blocks]
+    found = [predicted_runs(fitted, hidden.take(rows)) for rows in split_in_blocks(np.arange(len(hidden)))]
     return np.concatenate([forecast.log_density(observed) for forecast, observed in found])
 
 

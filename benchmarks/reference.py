@@ -141,7 +141,7 @@ def report(found: Iterable[dict[str, Any]]) -> str:
 def line(pair: dict[str, Any]) -> dict[str, str]:
     scores = pd.DataFrame(pair["quantiles"])
     largest = scores.assign(z=scores["z"].abs(), sds=scores["sds"].abs()).groupby("group")[["z", "sds"]].max()
-    k = pair["pareto_k"]
+    k, evidence = pair["pareto_k"], z_of_evidence(pair)
     return {
         "law": pair["law"] + (" d" if pair["discrepancy"] else ""),
         "table": pair["dataset"].partition(":")[0],
@@ -153,7 +153,7 @@ def line(pair: dict[str, Any]) -> dict[str, str]:
         "rms z": f"{root_mean_square(scores['z']):.2f}",
         "log Z": " / ".join("none" if value is None else f"{value:.2f}" for value in pair["log_evidence"]),
         "+-": " / ".join("none" if error is None else f"{error:.3f}" for error in pair["log_evidence_se"]),
-        "z": "" if np.isnan(z_of_evidence(pair)) else f"{z_of_evidence(pair):+.1f}",
+        "z": "" if np.isnan(evidence) else f"{evidence:+.1f}",
     }
 
 

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import math
 import os
 import platform
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from bayescale.documents import finite
 from bayescale.parallel import backend, fingerprint, run_tasks
 
 RESULTS = Path(__file__).parent / "results"
@@ -24,16 +24,7 @@ def keep(stem: str, text: str, document: Any) -> None:
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{stem}.txt").write_text(text + "\n")
-    (RESULTS / f"{stem}.json").write_text(json.dumps(_finite(document), indent=1, allow_nan=False) + "\n")
-
-
-def _finite(value: Any) -> Any:
-    """The same with null for numbers that JSON has not: undefined and infinite ones."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    (RESULTS / f"{stem}.json").write_text(json.dumps(finite(document), indent=1, allow_nan=False) + "\n")
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:

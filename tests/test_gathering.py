@@ -181,5 +181,5 @@ def test_hidden_runs_are_scored_alike_in_blocks(runs, monkeypatch):
     fitted = fit_law(LAW, runs.take(np.arange(40)), noise="normal", discrepancy=False, certify=False, draws=50)
     hidden = runs.take(np.arange(40, 100))
     expected = stacking._log_density(fitted, hidden)
-    monkeypatch.setattr(stacking, "BLOCK", 7)
+    monkeypatch.setattr(discrepancy, "BLOCK", 7)
     np.testing.assert_allclose(stacking._log_density(fitted, hidden), expected, rtol=1e-12)

@@ -104,7 +104,7 @@ def sample_nuts(
         draws=draws,
         tune=max(1000, draws),
         chains=chains,
-        cores=min(chains, cores()),
+        cores=cores(),
         seed=seed,
         save_warmup=False,
         progress_bar=False,
