@@ -1,127 +1,245 @@
-"""How a law itself is wrong: a Gaussian process on the log residual, over the law's own log inputs.
+"""How a law itself is wrong: a Gaussian process on two scales on the log residual, over the law's own log inputs.
 
-A law is an approximation, and its error is smooth: neighbouring runs miss it alike. Left out, that error passes for
-certainty, and bands on larger runs are several times too narrow. Here outcome = law + s g + noise on the link's scale
-(of the logarithm, for a loss), where g is a Matern 5/2 process over the log inputs and s lets the error of a logarithm
-shrink slowly with compute, as the loss it is relative to does. The process is integrated out analytically: its features
-are rotated so that they are independent, and the likelihood costs one matrix product per draw, linear in the number of
-runs.
+A law is an approximation, and its discrepancy is smooth: neighbouring runs miss it alike. Left out, it passes for
+certainty, and bands on larger runs are several times too narrow. Here outcome = law + local + drift + noise on the
+link's scale (of the logarithm, for a loss):
+
+- the local process (squared exponential, amplitude tau) is what the law misses between neighbours. It shrinks slowly
+  with compute, as the loss that it is relative to does;
+- the drift (an integrated Wiener process along log compute and along each log input, from the smallest run on) is what
+  the law misses more and more as runs grow. Its variance grows with the cube of the distance, so that it widens
+  forecasts where no run has been.
+
+Both are orthogonal to the law's level: each is given that its mean over the fitted runs is zero, so that the law's
+parameters describe the runs. Both are held by a few dozen features with standard normal coefficients, so that the
+posterior costs what is linear in the number of runs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.law import Law, Parameter, Prior
+from bayescale.links import LOG
 
 Array = NDArray[np.float64]
+Kernel = Callable[[Array, Array], Array]
 
-LENGTH = 3.0
-"""Length scale of the process, in e-folds of each of several inputs."""
-CURVE_LENGTH = 1.0
-"""Length scale along a single input: learning curves bend more often than surfaces."""
-DECAY = 0.15
-"""The error of a logarithm falls as compute, the product of the inputs, to minus this power."""
 RUN_SHARE = 0.1
-"""Variance of a training run's own effect, shared by its checkpoints, over that of the process."""
-DEGREES_OF_FREEDOM = 4.0
-"""Of the noise of new runs, and of the weights that runs get, where noise is Student-t."""
+"""Variance of a training run's own effect, shared by its checkpoints, over that of the local process."""
 FEWEST_TOKENS = 0.005
 """Tokens per parameter below which no published run is, so that nobody knows how much they scatter."""
-LARGEST_RANK = 256
-"""Number of runs above which the process is represented by so many of them."""
 
-LARGEST_WHOLE = 5000
-"""Number of runs above which features are computed a block at a time and never held; those of one group, no more than
-one to a training run, since effects of rows that belong together are not read in blocks."""
-RUN_SUM = "sum over runs"
-"""How names begin of what the likelihood reads of the runs and that adds up over them."""
-SQUARES = f"{RUN_SUM}: squares"
+_INDUCING = 256
+"""Number of runs above which both processes are represented by so many of them."""
+_LEFT_OUT = 1e-5
+"""Share of a process's variance over the fitted runs that its features may leave out."""
+_MOST_LOCAL, _MOST_DRIFT = 32, 16
+"""Features of either process at the most."""
+_BLOCK = 4096
+"""Points whose correlations with the inducing runs are held at once."""
+_SCATTER = 0.004
+"""Noise of log losses, for which the constants of the discrepancy were learnt; those of other outcomes are relative."""
 
-BLOCK = 4096
-"""Runs that are read at once where there are too many to hold what is computed of them."""
-_LEAST_VARIANCE = 1e-12
-"""Of a direction over the largest: rounding blurs smaller ones, and no noise is so small that they would matter."""
-
-_NOISES_PER_ERROR = 5.0
+TAU, DRIFT = 0, 1
+"""Kinds of features: those that scale with the amplitude of the local process, and with that of the drift."""
 
 
-def tau_parameter(law: Law) -> Parameter:
-    """Amplitude of a law's error, on the link's scale."""
-    mean = _NOISES_PER_ERROR * law.scatter
-    return Parameter(
-        name="tau",
-        prior=Prior("Exponential", lam=1 / mean),
-        meaning="amplitude of the law's error at the largest run",
-        unit=law.scale_unit,
-        reason=f"mean {mean:g}, five times the noise, most likely zero: laws miss published losses by 0.4 to 3 %",
+@dataclass(frozen=True)
+class Scales:
+    """Constants of the discrepancy, learnt from published tables by ``benchmarks/learn_defaults.py``.
+
+    Attributes
+    ----------
+    length : float
+        Length of the local process, in e-folds of each input.
+    decay : float
+        The local process of a logarithm falls as compute, the product of the inputs, to minus this power.
+    local, local_sd : float
+        Median of the prior of the local amplitude, and standard deviation of its logarithm.
+    drift, drift_sd : float
+        The same of the amplitude of the drift, per e-fold to the power 3/2.
+    along_inputs : float
+        Variance of the drift along each log input over that along log compute.
+    """
+
+    length: float
+    decay: float
+    local: float
+    local_sd: float
+    drift: float
+    drift_sd: float
+    along_inputs: float
+
+
+@cache
+def learnt_scales(kind: str) -> Scales:
+    """The constants for laws of several inputs, ``"surface"``, or of one, ``"curve"``."""
+    found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
+    return Scales(**found[kind])
+
+
+def scales_of(law: Law) -> Scales:
+    """The constants that suit a law."""
+    return learnt_scales("curve" if len(law.inputs) == 1 else "surface")
+
+
+def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
+    """Amplitudes of a law's discrepancy on the link's scale: of its local part, and of its drift."""
+    scales, relative = scales_of(law), law.scatter / _SCATTER
+    local, drift = relative * scales.local, relative * scales.drift
+    return (
+        Parameter(
+            name="tau",
+            prior=Prior("LogNormal", mu=float(np.log(local)), sigma=scales.local_sd),
+            meaning="amplitude of the law's local discrepancy at the largest run",
+            unit=law.scale_unit,
+            reason=f"median {local:.2g}: laws miss published losses by 0.4 to 3 %",
+        ),
+        Parameter(
+            name="drift",
+            prior=Prior("LogNormal", mu=float(np.log(drift)), sigma=scales.drift_sd),
+            meaning="amplitude of the drift by which the law goes wrong as runs grow, per e-fold^1.5",
+            unit=law.scale_unit,
+            reason=f"median {drift:.2g}, learnt from how laws missed the larger runs of published tables",
+        ),
     )
+
+
+class Features:
+    """A process of unit amplitude as features with standard normal coefficients, orthogonal to the level.
+
+    Parameters
+    ----------
+    kernel : callable
+        Covariance between two sets of points of shape (point, input).
+    variance : callable
+        Variance of each of some points.
+    fitted : array, shape (run, input)
+        Points over which the mean of the process is zero.
+    most : int
+        Number of features at the most.
+    """
+
+    def __init__(self, kernel: Kernel, variance: Callable[[Array], Array], fitted: Array, most: int) -> None:
+        self._kernel, self._variance = kernel, variance
+        self._inducing = fitted if len(fitted) <= _INDUCING else _spread(fitted, _INDUCING)
+        spectrum, axes = np.linalg.eigh(kernel(self._inducing, self._inducing))
+        spectrum, axes = spectrum[::-1].clip(0.0), axes[:, ::-1]
+        left_out = spectrum.sum() - np.cumsum(spectrum)
+        needed = 1 + int((left_out > _LEFT_OUT * spectrum.sum()).sum())
+        kept = min(needed, most, int((spectrum > 1e-10 * spectrum[0]).sum()))
+        self._whitening = axes[:, :kept] / np.sqrt(spectrum[:kept])
+        self._level = _orthogonal_to(self._spanned(fitted).mean(axis=0)) if kept else np.empty((0, 0))
+
+    def __call__(self, points: Array) -> Array:
+        """Features of points, shape (point, feature); their products are the covariance given the level."""
+        return np.asarray(self._spanned(points) @ self._level)
+
+    def left_over(self, points: Array) -> Array:
+        """Covariance between points that the features leave out, shape (point, point)."""
+        spanned = self._spanned(points)
+        return np.asarray(self._kernel(points, points) - spanned @ spanned.T)
+
+    def left_over_variance(self, points: Array) -> Array:
+        """Variance of each point that the features leave out, shape (point,)."""
+        return np.asarray(np.maximum(self._variance(points) - np.square(self._spanned(points)).sum(axis=1), 0.0))
+
+    def _spanned(self, points: Array) -> Array:
+        blocks = np.array_split(points, max(1, -(-len(points) // _BLOCK)))
+        return np.concatenate([self._kernel(block, self._inducing) @ self._whitening for block in blocks])
 
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """The process before the outcomes are seen: its features at the fitted runs and anywhere else.
+    """The discrepancy before the outcomes are seen: its features at the fitted runs and anywhere else.
 
     Parameters
     ----------
     log_inputs : array, shape (run, input)
         Natural logarithms of the law's inputs at the fitted runs.
+    scales : Scales
     cluster : array, shape (run,), or None
         Label of the training run that a row is a checkpoint of; None if every row is a run of its own.
-    decay : float
-        The error shrinks as the product of the inputs to minus this power.
     """
 
     log_inputs: Array
+    scales: Scales
     cluster: NDArray[Any] | None = None
-    decay: float = DECAY
 
     @cached_property
-    def _inducing(self) -> Array:
-        return self.log_inputs if len(self.log_inputs) <= LARGEST_RANK else _spread(self.log_inputs, LARGEST_RANK)
+    def local(self) -> Features:
+        """Of the local process."""
+        return Features(self._local_covariance, lambda points: np.square(self.size(points)), self.log_inputs, _MOST_LOCAL)
 
     @cached_property
-    def _whitening(self) -> Array:
-        variance, axes = np.linalg.eigh(self.correlation(self._inducing, self._inducing))
-        kept = variance > 1e-10 * variance[-1]
-        return np.asarray(axes[:, kept] / np.sqrt(variance[kept]))
+    def drift(self) -> Features:
+        """Of the drift."""
+        return Features(self._drift_covariance, self._drift_variance, self.log_inputs, _MOST_DRIFT)
 
     @cached_property
-    def smooth_at_runs(self) -> Array:
-        """Features of the fitted runs, shape (run, feature)."""
-        return self.features(self.log_inputs)
+    def at_runs(self) -> Array:
+        """Features of the fitted runs, their training runs' own effects included, shape (run, feature)."""
+        found = self.features(self.log_inputs)
+        found[:, self._effects] = self.run_effects
+        return found
 
-    @property
+    @cached_property
+    def kinds(self) -> NDArray[np.intp]:
+        """Which amplitude each feature scales with, :data:`TAU` or :data:`DRIFT`, shape (feature,)."""
+        n_local, n_drift = (part(self.log_inputs[:1]).shape[1] for part in (self.local, self.drift))
+        return np.repeat([TAU, DRIFT], [n_local + self.run_effects.shape[1], n_drift])
+
+    @cached_property
     def run_effects(self) -> Array:
         """Indicators of each training run's own effect, shape (run, training run); none if every row is a run."""
         if self.cluster is None:
             return np.empty((len(self.log_inputs), 0))
         labels, member = np.unique(self.cluster, return_inverse=True)
-        return np.asarray(np.sqrt(RUN_SHARE) * self.scale(self.log_inputs)[:, None] * np.eye(len(labels))[member])
+        return np.asarray(np.sqrt(RUN_SHARE) * self.size(self.log_inputs)[:, None] * np.eye(len(labels))[member])
 
-    def correlation(self, a: Array, b: Array) -> Array:
-        """Matern 5/2 correlation between points of shape (point, input)."""
-        return matern(a, b, CURVE_LENGTH if self.log_inputs.shape[1] == 1 else LENGTH)
+    def features(self, points: Array) -> Array:
+        """Features of points, shape (point, feature); they have no share in the effects of the fitted runs."""
+        effects = np.zeros((len(points), self.run_effects.shape[1]))
+        return np.hstack([self.local(points), effects, self.drift(points)])
 
-    def scale(self, log_inputs: Array) -> Array:
-        """Relative size of the error, one at the largest run, shape (point,)."""
+    def size(self, log_inputs: Array) -> Array:
+        """Relative size of the local process, one at the largest run, shape (point,)."""
         largest = self.log_inputs.sum(axis=1).max()
-        return np.asarray(np.exp(-self.decay * (log_inputs.sum(axis=1) - largest)))
+        return np.asarray(np.exp(-self.scales.decay * (log_inputs.sum(axis=1) - largest)))
 
-    def features(self, log_inputs: Array) -> Array:
-        """Scaled features of points, whose products are the covariance given the inducing runs."""
-        # In blocks, since correlations of 100,000 points with a few hundred take many times the memory of the features.
-        whitened = [self.correlation(block, self._inducing) @ self._whitening for block in split_in_blocks(log_inputs)]
-        return np.asarray(self.scale(log_inputs)[:, None] * np.concatenate(whitened))
+    @property
+    def _effects(self) -> slice:
+        start = self.local(self.log_inputs[:1]).shape[1]
+        return slice(start, start + self.run_effects.shape[1])
 
-    def residual_covariance(self, log_inputs: Array, features: Array) -> Array:
-        """Covariance of the process at points, for unit tau, that their features leave out, shape (point, point)."""
-        scale = self.scale(log_inputs)
-        return np.asarray(np.outer(scale, scale) * self.correlation(log_inputs, log_inputs) - features @ features.T)
+    def _local_covariance(self, a: Array, b: Array) -> Array:
+        distance = squared_distance(a, b)
+        distance *= -0.5 / self.scales.length**2
+        return np.asarray(np.exp(distance, out=distance) * self.size(a)[:, None] * self.size(b))
+
+    def _drift_covariance(self, a: Array, b: Array) -> Array:
+        first, second = self._ahead(a), self._ahead(b)
+        parts = [w * _integrated_wiener(first[:, i], second[:, i]) for i, w in enumerate(self._drift_weights)]
+        return np.sum(parts, axis=0)
+
+    def _drift_variance(self, points: Array) -> Array:
+        return np.asarray(self._ahead(points) ** 3 @ self._drift_weights / 3)
+
+    def _ahead(self, points: Array) -> Array:
+        """How far points are beyond the smallest run: in log compute, and in each log input; never less than zero."""
+        smallest = np.append(self.log_inputs.sum(axis=1).min(), self.log_inputs.min(axis=0))
+        return np.asarray(np.maximum(np.column_stack([points.sum(axis=1), points]) - smallest, 0.0))
+
+    @property
+    def _drift_weights(self) -> Array:
+        return np.append(1.0, np.full(self.log_inputs.shape[1], self.scales.along_inputs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,65 +258,32 @@ class Separate:
     rows: tuple[NDArray[np.intp], ...]
 
     @cached_property
-    def smooth_at_runs(self) -> Array:
-        """Features of the fitted runs, shape (run, feature)."""
-        return self._blocks([part.smooth_at_runs for part in self.parts])
-
-    @property
-    def run_effects(self) -> Array:
-        """Indicators of each training run's own effect, shape (run, training run)."""
-        return self._blocks([part.run_effects for part in self.parts])
-
-    def _blocks(self, matrices: Sequence[Array]) -> Array:
-        found = np.zeros((sum(map(len, self.rows)), sum(matrix.shape[1] for matrix in matrices)))
-        column = 0
-        for rows, matrix in zip(self.rows, matrices, strict=True):
-            found[rows, column : column + matrix.shape[1]] = matrix
-            column += matrix.shape[1]
+    def at_runs(self) -> Array:
+        """Features of the fitted runs, shape (run, feature): each group has some of its own."""
+        found = np.zeros((sum(map(len, self.rows)), len(self.kinds)))
+        for part, rows, columns in zip(self.parts, self.rows, self.columns, strict=True):
+            found[rows, columns] = part.at_runs
         return found
 
-
-@dataclass(frozen=True, eq=False)
-class Elsewhere:
-    """A process at other places than the runs that it was built from.
-
-    Parameters
-    ----------
-    process : Process
-    log_inputs : array, shape (place, input)
-    """
-
-    process: Process
-    log_inputs: Array
+    @cached_property
+    def kinds(self) -> NDArray[np.intp]:
+        """Which amplitude each feature scales with, shape (feature,)."""
+        return np.concatenate([part.kinds for part in self.parts])
 
     @cached_property
-    def smooth_at_runs(self) -> Array:
-        """Features of the places, shape (place, feature)."""
-        return self.process.features(self.log_inputs)
-
-    @property
-    def run_effects(self) -> Array:
-        """None: no place is a training run."""
-        return np.empty((len(self.log_inputs), 0))
-
-
-def is_large(n_runs: int) -> bool:
-    """Whether runs are so many that they are read in blocks."""
-    return n_runs > LARGEST_WHOLE
-
-
-def split_in_blocks(rows: NDArray[Any]) -> list[NDArray[Any]]:
-    """Rows in the fewest even parts of which each can be read at once."""
-    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
+    def columns(self) -> tuple[slice, ...]:
+        """Features of each group."""
+        ends = np.cumsum([len(part.kinds) for part in self.parts])
+        return tuple(slice(end - len(part.kinds), end) for part, end in zip(self.parts, ends, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
-class Basis[P: Process | Separate | Elsewhere]:
-    """A process in the directions in which the runs' residuals are independent.
+class Basis[P: Process | Separate]:
+    """A process, and the noise of the fitted runs around law and process.
 
     Parameters
     ----------
-    process : Process, Separate or Elsewhere
+    process : Process or Separate
     noise_scale : array, shape (run,)
         Standard deviation of each run's noise relative to sigma.
     """
@@ -206,208 +291,69 @@ class Basis[P: Process | Separate | Elsewhere]:
     process: P
     noise_scale: Array
 
-    @property
-    def in_blocks(self) -> bool:
-        """Whether the runs are too many to hold their features."""
-        process = self.process
-        return isinstance(process, Process) and process.cluster is None and is_large(len(self.noise_scale))
-
-    def blocks(self) -> Iterator[slice]:
-        """Rows whose directions are held at once: all of them, or a block of a large table."""
-        n = len(self.noise_scale)
-        size = BLOCK if self.in_blocks else n
-        return (slice(start, min(start + size, n)) for start in range(0, n, size))
-
-    @cached_property
-    def _rotated(self) -> tuple[Array, Array, Array]:
-        at_runs = np.hstack([self.process.smooth_at_runs, self.process.run_effects])
-        left, singular, right = np.linalg.svd(at_runs / self.noise_scale[:, None], full_matrices=False)
-        return left, np.square(singular), right
-
-    @cached_property
-    def _spectrum(self) -> tuple[Array, Array]:
-        """Variance along each direction, and the direction in features, from the sum of the features' products."""
-        if not self.in_blocks:
-            return self._rotated[1:]
-        variances, axes = np.linalg.eigh(sum(scaled.T @ scaled for scaled in map(self._scaled_features, self.blocks())))
-        kept = np.flatnonzero(variances > _LEAST_VARIANCE * variances[-1])[::-1]
-        return variances[kept], np.ascontiguousarray(axes[:, kept].T)
-
-    def _scaled_features(self, rows: slice) -> Array:
-        assert isinstance(self.process, Process)
-        return self.process.features(self.process.log_inputs[rows]) / self.noise_scale[rows, None]
-
-    def directions(self, rows: slice) -> Array:
-        """Directions in which scaled residuals are independent, of one of the blocks, shape (run, direction)."""
-        if not self.in_blocks:
-            return self._rotated[0]
-        variances, right = self._spectrum
-        return np.asarray(self._scaled_features(rows) @ (right / np.sqrt(variances)[:, None]).T)
-
-    @property
-    def rotation(self) -> Array:
-        """Directions in which scaled residuals are independent, shape (run, direction)."""
-        return np.concatenate(list(map(self.directions, self.blocks()))) if self.in_blocks else self._rotated[0]
-
-    @property
-    def variances(self) -> Array:
-        """Variance of the process along each direction, for unit tau, shape (direction,)."""
-        return self._spectrum[0]
-
-    def rotate(self, residuals: Array) -> Array:
-        """Residuals of shape (draw, run) along the directions, shape (draw, direction)."""
-        parts = [(residuals[:, rows] / self.noise_scale[rows]) @ self.directions(rows) for rows in self.blocks()]
-        return np.asarray(parts[0] if len(parts) == 1 else np.sum(parts, axis=0))
-
-    def condition(self, rotated: Array, sigma: Array, tau: Array) -> "Conditional[P]":
-        """The process given rotated residuals of shape (draw, direction), and sigma and tau of shape (draw,)."""
-        variances, right = self._spectrum
-        noise, amplitude = np.square(sigma)[:, None], np.square(tau)[:, None]
-        total = noise + amplitude * variances
-        return Conditional(
-            process=self.process,
-            means=amplitude * np.sqrt(variances) * rotated / total,
-            variances=amplitude * noise / total,
-            amplitude=amplitude,
-            right=right,
-        )
-
 
 @dataclass(frozen=True, eq=False)
-class Conditional[P: Process | Separate | Elsewhere]:
-    """The process given the runs, draw by draw: independent coefficients of the rotated features.
+class Conditional:
+    """The discrepancy given the runs: draws of the coefficients of its features.
 
     Attributes
     ----------
-    means, variances : array, shape (draw, direction)
-    amplitude : array, shape (draw, 1)
-        Squared tau.
-    right : array, shape (direction, feature)
+    process : Process
+    coefficients : array, shape (draw, feature)
+        On the scale of the outcome's link, amplitudes included.
+    tau, drift : array, shape (draw, 1)
+        Amplitudes, with which what the features leave out scales.
     """
 
-    process: P
-    means: Array
-    variances: Array
-    amplitude: Array
-    right: Array
+    process: Process
+    coefficients: Array
+    tau: Array
+    drift: Array
 
     @property
-    def mean_at_runs(self) -> Array:
-        """Mean of the error at the fitted runs, without their own effects, shape (draw, run)."""
-        features = self.process.smooth_at_runs
-        return np.asarray(self.means @ (features @ self.right[:, : features.shape[1]].T).T)
+    def at_runs(self) -> Array:
+        """The discrepancy at the fitted runs, their own effects included, shape (draw, run)."""
+        return np.asarray(self.coefficients @ self.process.at_runs.T)
 
-    def mean(self: "Conditional[Elsewhere]", log_inputs: Array) -> Array:
-        """Mean of the error at many points of shape (point, input), shape (draw, point)."""
-        coefficients = self.means @ self.right
-        features = map(self.process.process.features, split_in_blocks(log_inputs))
-        return np.hstack([coefficients @ each.T for each in features])
+    def moments(self, log_inputs: Array) -> tuple[Array, Array]:
+        """Mean and variance of the discrepancy at points of shape (point, input); each of shape (draw, point)."""
+        mean = self.coefficients @ self.process.features(log_inputs).T
+        local, drift = (part.left_over_variance(log_inputs) for part in (self.process.local, self.process.drift))
+        return mean, np.square(self.tau) * local + np.square(self.drift) * drift
 
-    def moments(self: "Conditional[Process]", log_inputs: Array) -> tuple[Array, Array]:
-        """Mean and variance of the error at points of shape (point, input); each of shape (draw, point)."""
-        loadings = self._loadings(log_inputs)
-        mean = self.means @ loadings.T
-        # What the rotated features do not span, of each point alone: the covariance of many points would fill memory.
-        left_over = np.square(self.process.scale(log_inputs)) - np.square(loadings).sum(axis=1)
-        variance = self.variances @ np.square(loadings).T + self.amplitude * left_over
-        return mean, np.maximum(variance, 0.0)
+    def covariance(self, log_inputs: Array) -> Array:
+        """Covariance between points, averaged over the draws, around the means of :meth:`moments`."""
+        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
+        return np.asarray(np.square(self.tau).mean() * local + np.square(self.drift).mean() * drift)
 
-    def covariance(self: "Conditional[Process]", log_inputs: Array) -> Array:
-        """Covariance of the error between points of shape (point, input), averaged over the draws."""
-        loadings = self._loadings(log_inputs)
-        spanned = (loadings * self.variances.mean(axis=0)) @ loadings.T
-        return np.asarray(spanned + self.amplitude.mean() * self._left_over(log_inputs))
-
-    def draw(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
-        """Joint draws of the error at points, one function per draw, shape (draw, point)."""
-        from threadpoolctl import threadpool_limits
-
-        # Threads fight over matrices of this size wherever something else runs, and then take several times as long.
-        with threadpool_limits(limits=1, user_api="blas"):
-            return self._drawn(log_inputs, rng)
-
-    def _drawn(self: "Conditional[Process]", log_inputs: Array, rng: np.random.Generator) -> Array:
-        coefficients = self.means + np.sqrt(self.variances) * rng.standard_normal(self.means.shape)
-        variance, axes = np.linalg.eigh(self._left_over(log_inputs))
-        root = axes * np.sqrt(np.maximum(variance, 0.0))
-        fresh = rng.standard_normal((len(self.means), len(root))) @ root.T
-        return np.asarray(coefficients @ self._loadings(log_inputs).T + np.sqrt(self.amplitude) * fresh)
+    def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
+        """Joint draws of the discrepancy at points, one function per draw, shape (draw, point)."""
+        found = self.coefficients @ self.process.features(log_inputs).T
+        for amplitude, part in ((self.tau, self.process.local), (self.drift, self.process.drift)):
+            root = _low_rank_root(part.left_over(log_inputs))
+            found += amplitude * (rng.standard_normal((len(found), root.shape[1])) @ root.T)
+        return np.asarray(found)
 
     @property
-    def run_share(self: "Conditional[Process]") -> Array:
+    def run_share(self) -> Array:
         """Variance of a new run's own effect at the largest run, shape (draw, 1); zero if every row is a run."""
-        return (0.0 if self.process.cluster is None else RUN_SHARE) * self.amplitude
+        return (0.0 if self.process.cluster is None else RUN_SHARE) * np.square(self.tau)
 
-    def run_variance(self: "Conditional[Process]", log_inputs: Array) -> Array:
+    def run_variance(self, log_inputs: Array) -> Array:
         """Variance of a new run's own effect at points, shape (draw, point)."""
-        return np.asarray(self.run_share * np.square(self.process.scale(log_inputs)))
-
-    def _loadings(self: "Conditional[Process]", log_inputs: Array) -> Array:
-        """Features of points in the rotated coordinates; a point's own run is new, so it loads on no run effect."""
-        features = self.process.features(log_inputs)
-        return np.asarray(features @ self.right[:, : features.shape[1]].T)
-
-    def _left_over(self: "Conditional[Process]", log_inputs: Array) -> Array:
-        """Covariance, for unit tau, that the rotated features do not span."""
-        features = self.process.features(log_inputs)
-        right = self.right[:, : features.shape[1]]
-        unspanned = features @ (np.eye(features.shape[1]) - right.T @ right) @ features.T
-        return np.asarray(self.process.residual_covariance(log_inputs, features) + unspanned)
+        return np.asarray(self.run_share * np.square(self.process.size(log_inputs)))
 
 
-def log_likelihood(residual: Any, sigma: Any, tau: Any, rotation: Any, variances: Any, noise_scale: Any) -> Any:
-    """Marginal log likelihood of residuals, as a PyTensor graph.
+def error_process(law: Law, located: Array, cluster: NDArray[Any] | None) -> Process:
+    """The process of a law's discrepancy given the places of runs of one group.
 
-    Along each rotated direction the residual is normal with variance ``sigma^2 + tau^2 variances``; what lies in none
-    of them has variance ``sigma^2``.
-
-    Parameters
-    ----------
-    residual : tensor, shape (run,)
-        Outcome minus law, on the link's scale.
-    sigma, tau : tensor
-    rotation : tensor, shape (run, direction)
-    variances : tensor, shape (direction,)
-    noise_scale : tensor, shape (run,)
+    Only a logarithm's shrinks as runs grow.
     """
-    import pytensor.tensor as pt
-
-    scaled = pt.as_tensor(residual) / noise_scale
-    rotated = (scaled[None, :] @ rotation)[0]
-    squares = pt.sum(scaled**2)
-    rotated.name, squares.name = f"{RUN_SUM}: rotated", SQUARES
-    total = sigma**2 + tau**2 * variances
-    outside = pt.maximum(squares - pt.sum(rotated**2), 0.0)
-    n_outside = noise_scale.shape[0] - variances.shape[0]
-    return -0.5 * (
-        pt.sum(rotated**2 / total + pt.log(total))
-        + outside / sigma**2
-        + n_outside * pt.log(sigma**2)
-        + noise_scale.shape[0] * np.log(2 * np.pi)
-    ) - pt.sum(pt.log(noise_scale))
+    scales = scales_of(law)
+    return Process(located, scales if law.link is LOG else Scales(**{**vars(scales), "decay": 0.0}), cluster)
 
 
-def pointwise_log_likelihood(basis: Basis[Process], residuals: Array, sigma: Array, tau: Array) -> Array:
-    """Log density of each run's residual given all others, shape (draw, run).
-
-    With covariance K and precision Q = K^-1 the residual r_i given the others is normal with mean r_i - (Q r)_i / Q_ii
-    and variance 1 / Q_ii (Rasmussen and Williams 2006, equation 5.12); rotated residuals are not runs.
-    """
-    scaled = residuals / basis.noise_scale
-    rotated = scaled @ basis.rotation
-    noise = np.square(sigma)[:, None]
-    # Q = (I - V diag(shrink) V') / sigma^2 in the scaled residuals, also where V does not span all runs.
-    shrink = 1 - noise / (noise + np.square(tau)[:, None] * basis.variances)
-    product = (scaled - (shrink * rotated) @ basis.rotation.T) / noise
-    diagonal = (1 - shrink @ np.square(basis.rotation).T) / noise
-    variance = 1 / np.maximum(diagonal, 1e-300)
-    deviation = product * variance
-    return np.asarray(
-        -0.5 * (np.square(deviation) / variance + np.log(2 * np.pi * variance)) - np.log(basis.noise_scale)
-    )
-
-
-def noise_scale(inputs: Mapping[str, Array]) -> Array:
+def noise_scale(inputs: Any) -> Array:
     """Relative noise of runs: larger below five tokens per parameter, where runs scatter three times as much.
 
     It stops growing where no published run is, at :data:`FEWEST_TOKENS`.
@@ -417,20 +363,56 @@ def noise_scale(inputs: Mapping[str, Array]) -> Array:
     return np.ones_like(next(iter(inputs.values())))
 
 
+def squared_distance(a: Array, b: Array) -> Array:
+    """Squared distances between points of shape (point, input)."""
+    found = np.square(np.subtract.outer(a[:, 0], b[:, 0]))
+    for i in range(1, a.shape[1]):
+        found += np.square(np.subtract.outer(a[:, i], b[:, i]))
+    return np.asarray(found)
+
+
 def matern(a: Array, b: Array, length: float) -> Array:
     """Matern 5/2 correlation between points of shape (point, input) (Rasmussen and Williams 2006, equation 4.17)."""
-    r = np.square(np.subtract.outer(a[:, 0], b[:, 0]))
-    for i in range(1, a.shape[1]):
-        r += np.square(np.subtract.outer(a[:, i], b[:, i]))
-    # In place, since fresh arrays of this size take as long as the arithmetic on them.
-    np.sqrt(r, out=r)
-    r *= np.sqrt(5.0)
-    r /= length
-    shape = np.square(r)
-    shape /= 3
-    shape += 1 + r
-    shape *= np.exp(np.negative(r, out=r), out=r)
-    return shape
+    r = np.sqrt(5.0 * squared_distance(a, b)) / length
+    return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))
+
+
+def _integrated_wiener(a: Array, b: Array) -> Array:
+    """Covariance of an integrated Wiener process that starts at zero (Rasmussen and Williams 2006, equation 6.28)."""
+    low, high = np.minimum.outer(a, b), np.maximum.outer(a, b)
+    return np.asarray(low**2 * (3 * high - low) / 6)
+
+
+def _orthogonal_to(direction: Array) -> Array:
+    """An orthonormal basis of what is orthogonal to a direction, shape (feature, feature - 1); all where it is zero."""
+    size = np.linalg.norm(direction)
+    if size < 1e-12:
+        return np.eye(len(direction))
+    # A Householder reflection that takes the direction to an axis, which is then left out.
+    unit = direction / size
+    place = int(np.abs(unit).argmax())
+    mirror = unit.copy()
+    mirror[place] += np.copysign(1.0, unit[place])
+    reflection = np.eye(len(unit)) - 2 * np.outer(mirror, mirror) / (mirror @ mirror)
+    return np.delete(reflection, place, axis=1)
+
+
+def _low_rank_root(covariance: Array) -> Array:
+    """A matrix whose product with its transpose is a covariance, but for rounding, by pivoted Cholesky steps.
+
+    What features leave out of smooth processes has few directions, which an eigendecomposition would not profit from.
+    """
+    left, rows = np.diag(covariance).clip(0.0).copy(), np.arange(len(covariance))
+    least = 1e-8 * max(left.max(initial=0.0), 1e-300)
+    columns: list[Array] = []
+    while len(columns) < len(covariance) and left.max(initial=0.0) > least:
+        pivot = int(left.argmax())
+        known = sum((column[pivot] * column for column in columns), np.zeros(len(rows)))
+        column = (covariance[:, pivot] - known) / np.sqrt(left[pivot])
+        columns.append(column)
+        left = np.maximum(left - np.square(column), 0.0)
+        left[pivot] = 0.0
+    return np.column_stack(columns) if columns else np.zeros((len(rows), 0))
 
 
 def _spread(points: Array, n: int) -> Array:

@@ -15,28 +15,29 @@ from numpy.typing import NDArray
 
 from bayescale import catalog
 from bayescale.discrepancy import (
-    DEGREES_OF_FREEDOM,
+    DRIFT,
     FEWEST_TOKENS,
     Basis,
     Conditional,
     Process,
-    noise_scale,
-    pointwise_log_likelihood,
-    tau_parameter,
+    amplitude_parameters,
+    error_process,
 )
 from bayescale.errors import LawError, SamplingError
-from bayescale.inference import Diagnostics, Engine, Sampled, error_process, infer
+from bayescale.inference import Diagnostics, Engine, Sampled, infer
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import Derived, Law, Parameter
-from bayescale.noise import Noise, noise_by_name
+from bayescale.noise import Noise, noise_by_name, noise_of_runs
 from bayescale.observations import link_outcome, link_standard_error, outcome_of
 from bayescale.recipe_risk import RecipeRisk
 from bayescale.runs import Runs, check_runs, law_inputs
-from bayescale.sampling.logdensity import ELEMENTS_PER_CALL
 from bayescale.sensitivity import Sensitivity, sensitivity
 from bayescale.tables import listed
 
 Array = NDArray[np.float64]
+
+_ELEMENTS = 20_000
+"""Draws times runs, or features, whose leave-one-out densities are computed together."""
 
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
@@ -142,7 +143,7 @@ class Fit:
             return None
         constant = self.tree["constant_data"].to_dataset()
         cluster = constant["cluster"].to_numpy() if "cluster" in constant else None
-        process = error_process(self.law, self.runs, cluster)
+        process = error_process(self.law, self.law.located(self.inputs), cluster)
         return Basis(process, constant["noise_scale"].to_numpy())
 
     @property
@@ -204,17 +205,21 @@ class Fit:
         return np.asarray(self.on_link[rows] - self.law.link.forward(np, self.law.mean(np, inputs, columns)))
 
     @cached_property
-    def conditional(self) -> Conditional[Process]:
+    def conditional(self) -> Conditional:
         """The discrepancy given the runs, draw by draw; only of a fit with one."""
         if self.basis is None:
             raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
-        rotated = np.zeros((len(self.parameters["sigma"]), len(self.basis.variances)))
-        for rows in self.basis.blocks():
-            directions, size = self.basis.directions(rows), max(1, ELEMENTS_PER_CALL // (rows.stop - rows.start))
-            for start in range(0, len(rotated), size):
-                chunk = slice(start, start + size)
-                rotated[chunk] += self.residuals(chunk, rows) / self.basis.noise_scale[rows] @ directions
-        return self.basis.condition(rotated, self.parameters["sigma"], self.parameters["tau"])
+        process, tau, drift = self.basis.process, self.columns["tau"], self.columns["drift"]
+        amplitudes = np.where(process.kinds == DRIFT, drift, tau)
+        # The coefficient of the law's level, which is a parameter too, comes last.
+        coefficients = self.coefficients[:, : len(process.kinds)]
+        return Conditional(process, amplitudes * coefficients, tau, drift)
+
+    @property
+    def coefficients(self) -> Array:
+        """Standard normal coefficients of the discrepancy's features, shape (chain * draw, feature)."""
+        drawn = self.tree["discrepancy"]["coefficients"].to_numpy()
+        return np.asarray(drawn.reshape(-1, drawn.shape[-1]))
 
     def sensitivity(self, draws: Array) -> Sensitivity:
         """Sensitivity to prior and runs of quantities, draws of shape (chain * draw, quantity)."""
@@ -404,12 +409,36 @@ def with_log_likelihood(fitted: Fit) -> Fit:
     from bayescale.sampling.logdensity import LogDensity
 
     if fitted.basis is not None:
-        sigma, tau = fitted.parameters["sigma"], fitted.parameters["tau"]
-        values = pointwise_log_likelihood(fitted.basis, fitted.residuals(), sigma, tau)
+        values = _leave_one_out(fitted)
     else:
-        density = LogDensity(build_model(fitted.law, fitted.runs, fitted.noise))
+        density = LogDensity(build_model(fitted.law, fitted.runs, fitted.noise).model)
         values = density.pointwise(density.unconstrain(fitted.parameters))
     return _with_run_group(fitted, "log_likelihood", values)
+
+
+def _leave_one_out(fitted: Fit) -> Array:
+    """Log density of each run given all others and the parameters, shape (chain * draw, run)."""
+    from bayescale.posterior import level_deviation
+    from bayescale.sampling.latent import System, leave_one_out
+
+    assert fitted.basis is not None
+    kinds, columns, drawn = fitted.basis.process.kinds, fitted.columns, fitted.coefficients
+    n_level = drawn.shape[1] - len(kinds)
+    deviation = level_deviation(fitted.law) * np.ones((len(drawn), n_level))
+    amplitudes = np.hstack([np.where(kinds == DRIFT, columns["drift"], columns["tau"]), deviation])
+    features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
+    system, rng = System(features), np.random.default_rng(fitted.record.seed)
+    standard_error = link_standard_error(fitted.law, fitted.runs)
+    size, found = max(16, _ELEMENTS // max(features.shape)), []
+    for start in range(0, len(amplitudes), size):
+        rows = slice(start, start + size)
+        scale = noise_of_runs(columns["sigma"][rows], fitted.basis.noise_scale, standard_error)
+        residual = fitted.residuals(rows)
+        left = residual - fitted.conditional.coefficients[rows] @ fitted.basis.process.at_runs.T
+        level = (drawn[rows, len(kinds) :] * deviation[rows]).sum(axis=1, keepdims=True)
+        df = columns["nu"][rows] if "nu" in columns else None
+        found.append(leave_one_out(system, residual + level, scale, amplitudes[rows], df, left, rng))
+    return np.concatenate(found)
 
 
 def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
@@ -434,10 +463,12 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     rng = np.random.default_rng(seed)
     mean = fitted.on_link - fitted.residuals()
     standard_error = link_standard_error(fitted.law, fitted.runs)
-    shift, scale = fitted.noise.draw_moments(rng, fitted.columns, mean.shape, standard_error)
+    relative = None if fitted.basis is None else fitted.basis.noise_scale
     if fitted.basis is not None:
-        mean = mean + fitted.conditional.draw(fitted.basis.process.log_inputs, rng)
-        scale = scale * noise_scale(fitted.inputs)
+        mean = mean + fitted.conditional.at_runs
+    shift, scale = fitted.noise.draw_moments(
+        rng, fitted.columns, mean.shape, relative=relative, standard_error=standard_error
+    )
     values = mean + shift + scale * rng.standard_normal(mean.shape)
     return _with_run_group(fitted, "posterior_predictive", values)
 
@@ -483,7 +514,7 @@ def checked_noise(law: Law, name: str, discrepancy: bool) -> Noise:
 
 
 def _noise(name: str, discrepancy: bool) -> Noise:
-    found = noise_by_name(name, df=DEGREES_OF_FREEDOM if discrepancy else None)
+    found = noise_by_name(name)
     if discrepancy and found.name == "one_sided":
         raise LawError(f"noise {name!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it")
     return found
@@ -491,7 +522,8 @@ def _noise(name: str, discrepancy: bool) -> Noise:
 
 def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:
     """Parameters in the order in which people read them."""
-    return (*law.derived, *law.parameters, *noise.parameters(law), *((tau_parameter(law),) if discrepancy else ()))
+    amplitudes = amplitude_parameters(law) if discrepancy else ()
+    return (*law.derived, *law.parameters, *noise.parameters(law), *amplitudes)
 
 
 def _tree(
@@ -514,15 +546,17 @@ def _tree(
     posterior = dataset(sampled.posterior)
     observed = {law.link.variable(law.outcome): ("run", link_outcome(law, runs))}
     run = np.arange(1, len(runs) + 1)
-    return xr.DataTree.from_dict(
-        {
-            "posterior": posterior,
-            "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
-            "prior": dataset(sampled.prior),
-            "observed_data": xr.Dataset(observed, coords={"run": run}),
-            "constant_data": _constant_data(law, runs, sampled.basis).assign_coords(run=run),
-        }
-    )
+    groups = {
+        "posterior": posterior,
+        "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
+        "prior": dataset(sampled.prior),
+        "observed_data": xr.Dataset(observed, coords={"run": run}),
+        "constant_data": _constant_data(law, runs, sampled.basis).assign_coords(run=run),
+    }
+    if sampled.coefficients is not None:
+        coefficients = {"coefficients": ((*SAMPLE_DIMS, "feature"), sampled.coefficients)}
+        groups["discrepancy"] = xr.Dataset(coefficients, coords=posterior.coords)
+    return xr.DataTree.from_dict(groups)
 
 
 def _constant_data(law: Law, runs: Runs, basis: Basis[Process] | None) -> xr.Dataset:
@@ -589,8 +623,15 @@ def _identification_warnings(fitted: Fit) -> list[str]:
     """Warn where E is the prior's: its size then comes from other people's runs."""
     if "E" not in fitted.parameters:
         return []
-    prior = fitted.tree["prior"]["E"].to_numpy().std()
-    posterior = fitted.parameters["E"].std()
+    # Where the loss itself has a wide prior, what is believed of E is its share of it.
+    level = fitted.law.level
+    prior, posterior = (
+        (values["E"] if level is None else values["E"] / values[level.name]).std()
+        for values in (
+            {str(k): v.to_numpy().reshape(-1) for k, v in fitted.tree["prior"].data_vars.items()},
+            fitted.parameters,
+        )
+    )
     if posterior < _E_UNINFORMED * prior:
         return list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
     return [

@@ -238,8 +238,8 @@ def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
 def noise_moments(fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator) -> tuple[Array, Array]:
     """Draws of mean and standard deviation of a new run's noise, each of shape (sample, point)."""
     shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
-    shift, scale = fit.noise.draw_moments(rng, fit.columns, shape)
-    return shift, scale if fit.basis is None else scale * noise_scale(inputs)
+    relative = None if fit.basis is None else noise_scale(inputs)
+    return fit.noise.draw_moments(rng, fit.columns, shape, relative=relative)
 
 
 def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:
@@ -251,7 +251,7 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     variance = np.square(scale)
     if fit.basis is not None:
         located = fit.law.located(inputs)
-        size = fit.basis.process.scale(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
+        size = fit.basis.process.size(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
     return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
 

@@ -14,18 +14,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import DECAY, Basis, Process, Separate, is_large, noise_scale
+from bayescale.discrepancy import Basis, Separate, error_process, noise_scale
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import GROUP, Law
-from bayescale.links import LOG
 from bayescale.noise import Noise
-from bayescale.observations import link_standard_error
+from bayescale.observations import link_outcome, link_standard_error
 from bayescale.runs import Runs, check_mean, law_inputs
 
 if TYPE_CHECKING:
-    import pymc as pm
-
+    from bayescale.posterior import Posterior
     from bayescale.sampling.importance import ImportanceResult
+    from bayescale.sampling.latent import LatentDensity
     from bayescale.sampling.logdensity import LogDensity
     from bayescale.sampling.modes import Density
     from bayescale.sampling.nuts import CompiledNuts
@@ -86,7 +85,7 @@ class Compiled:
 
     def __init__(self, law: Law, noise: Noise, discrepancy: bool, *, many: bool = False) -> None:
         self._law, self._noise, self._discrepancy, self._many = law, noise, discrepancy, many
-        self._model: pm.Model | None = None
+        self._posterior: Posterior | None = None
         self._compiled_nuts: CompiledNuts | None = None
         self._prior: dict[int, Array] = {}
         self._lock = Lock()
@@ -95,65 +94,55 @@ class Compiled:
         self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int, *, certify: bool = True
     ) -> "Sampled":
         """Sample the posterior given runs; threads take turns."""
-        from bayescale.gathering import can_gather, density_in_blocks
-        from bayescale.robust import with_noise_scales
+        from bayescale.large_tables import density_in_blocks, is_large
 
         with self._lock:
             basis = _basis(self._law, runs) if self._discrepancy else None
-            if basis is not None and can_gather(self._law, basis):
-                return self._sample_gathered(runs, basis, engine, draws, chains, seed, certify=certify)
-            model, density = self._with_runs(runs, basis)
+            density = self._with_runs(runs, basis)
             coordinates, prior = self._checked_prior(runs, density, seed)
             if basis is not None:
-                basis = with_noise_scales(self._law, runs, self._noise, model, density, basis, coordinates)
-            target = density_in_blocks(self._law, runs, density) if basis is None and is_large(len(runs)) else density
+                target: Density = self._latent(runs, basis, density)
+            else:
+                target = density_in_blocks(self._law, runs, density) if is_large(len(runs)) else density
             if certify:
-                nuts = functools.partial(_sample_nuts, model, density, target, draws, chains, seed, self._nuts)
+                nuts = functools.partial(_sample_nuts, self, density, target, draws, chains, seed)
                 sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
             else:
                 sampled = _sample_importance(density, target, coordinates, draws, chains, seed, certify=False)
         return replace(sampled, prior=prior, basis=basis)
 
-    def _sample_gathered(
-        self, runs: Runs, basis: Basis[Any], engine: Engine, draws: int, chains: int, seed: int, *, certify: bool
-    ) -> "Sampled":
-        """Sample the posterior given very many runs, first through cells of them."""
-        from bayescale.gathering import density_in_blocks, gathered, some_of
-        from bayescale.posterior import centre_data, set_runs
-        from bayescale.sampling.importance import ESS_LIMIT, reweighted, sample_importance, sketch_importance
+    def _latent(self, runs: Runs, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
+        """The density with the discrepancy's coefficients integrated out."""
+        from bayescale.posterior import feature_matrix
+        from bayescale.sampling.latent import LatentDensity
 
-        model, density = self._with_runs(*some_of(runs, basis, seed))
-        for name, value in centre_data(self._law, runs).items():
-            model[name].set_value(value)
-        coordinates, prior = self._checked_prior(runs, density, seed)
-        of_cells, basis = gathered(self._law, runs, self._noise, density, basis, coordinates)
-        target = density_in_blocks(self._law, runs, density, basis)
-        if engine == "importance":
-            sampler, wanted = (sample_importance if certify else sketch_importance), draws * chains
-            # Twice as many as certify a fit, since the weights of all runs cost some of them.
-            first = sampler(of_cells, coordinates, max(wanted, 2 * ESS_LIMIT if certify else 0), seed)
-            result = reweighted(first, target, wanted, seed)
-            sampled = _sampled(density, result, draws, chains)
-        if engine == "nuts" or (certify and not result.certified):
-            set_runs(model, self._law, runs, basis)
-            nuts = functools.partial(_sample_nuts, model, density, target, draws, chains, seed, self._nuts)
-            sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
-        return replace(sampled, prior=prior, basis=basis)
+        assert self._posterior is not None
+        features, of = feature_matrix(self._law, basis), self._posterior
+        nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
+        parts = density.parts(nodes, *features.shape)
+        return LatentDensity(parts, density.joint, features, link_outcome(self._law, runs))
 
-    def _nuts(self) -> "CompiledNuts | None":
+    @property
+    def posterior(self) -> "Posterior":
+        """The graph, which holds the runs that were sampled last."""
+        assert self._posterior is not None
+        return self._posterior
+
+    def nuts(self) -> "CompiledNuts | None":
         """What NUTS uses again for the next table, if there are many."""
         from bayescale.sampling.nuts import CompiledNuts
 
         if self._many and self._compiled_nuts is None:
-            assert self._model is not None
-            self._compiled_nuts = CompiledNuts(self._model)
+            self._compiled_nuts = CompiledNuts(self.posterior.model)
         return self._compiled_nuts
 
     def _checked_prior(self, runs: Runs, density: "LogDensity", seed: int) -> tuple[Array, dict[str, Array]]:
         """Draws from the prior as coordinates and as parameters, at which the law's mean is seen to work."""
         with self._law.blamed("drawing from its priors"):
             coordinates = self._prior_coordinates(seed)
-        prior = density.parameters(coordinates)
+        level = 0 if self._law.level is None or not self._discrepancy else 1
+        latent = np.random.default_rng(seed).standard_normal((len(coordinates), level))
+        prior = density.parameters(coordinates, latent)
         check_mean(self._law, runs, prior)
         return coordinates, prior
 
@@ -163,16 +152,16 @@ class Compiled:
             self._prior = {seed: self._density.prior(PRIOR_DRAWS, seed)}
         return self._prior[seed]
 
-    def _with_runs(self, runs: Runs, basis: Basis[Any] | None) -> "tuple[pm.Model, LogDensity]":
+    def _with_runs(self, runs: Runs, basis: Basis[Any] | None) -> "LogDensity":
         from bayescale.posterior import build_model, set_runs
         from bayescale.sampling.logdensity import LogDensity
 
-        if self._model is None:
-            self._model = build_model(self._law, runs, self._noise, basis)
-            self._density = LogDensity(self._model)
+        if self._posterior is None:
+            self._posterior = build_model(self._law, runs, self._noise, basis)
+            self._density = LogDensity(self._posterior.model)
         else:
-            set_runs(self._model, self._law, runs, basis)
-        return self._model, self._density
+            set_runs(self._posterior.model, self._law, runs, basis)
+        return self._density
 
 
 def infer(
@@ -193,7 +182,7 @@ def infer(
     Without ``certify`` the draws come from one quick proposal and are vouched for by nothing. With ``many`` NUTS is
     compiled for many tables.
     """
-    with_errors = link_standard_error(law, runs) is not None and not discrepancy
+    with_errors = link_standard_error(law, runs) is not None
     compiled = _compiled(law, noise, discrepancy, with_errors, many)
     return compiled.sample(runs, engine, draws, chains, seed, certify=certify)
 
@@ -214,6 +203,8 @@ class Sampled:
     warnings: tuple[str, ...] = ()
     prior: dict[str, Array] = field(default_factory=dict)
     basis: Basis[Any] | None = None
+    coefficients: Array | None = None
+    """Of the discrepancy's features and the law's level, shape (chain, draw, feature)."""
 
 
 def _sample(
@@ -258,8 +249,9 @@ def _sample_importance(
 
 def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chains: int) -> Sampled:
     shape = (chains, draws)
+    parameters = density.parameters(result.draws, result.latent)
     return Sampled(
-        posterior={name: values.reshape(shape) for name, values in density.parameters(result.draws).items()},
+        posterior={name: values.reshape(shape) for name, values in parameters.items()},
         sample_stats=_log_densities(density, result.draws, result.log_density, shape),
         engine="importance",
         diagnostics=Diagnostics(
@@ -271,23 +263,20 @@ def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chai
             log_evidence=result.log_evidence,
             log_evidence_se=result.log_evidence_se,
         ),
+        coefficients=result.latent.reshape(*shape, -1) if result.latent.shape[1] else None,
     )
 
 
 def _sample_nuts(
-    model: "pm.Model",
-    density: "LogDensity",
-    target: "Density",
-    draws: int,
-    chains: int,
-    seed: int,
-    compiled: "Callable[[], CompiledNuts | None]",
+    compiled: Compiled, density: "LogDensity", target: "Density", draws: int, chains: int, seed: int
 ) -> Sampled:
+    from bayescale.posterior import COEFFICIENTS
     from bayescale.sampling.bridge import log_evidence
     from bayescale.sampling.nuts import sample_nuts
 
-    result = sample_nuts(model, draws=draws, chains=chains, seed=seed, compiled=compiled())
+    result = sample_nuts(compiled.posterior.model, draws=draws, chains=chains, seed=seed, compiled=compiled.nuts())
     posterior = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
+    coefficients = posterior.pop(COEFFICIENTS, None)
     shape = next(iter(posterior.values())).shape
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
     # Chains that are not certified do not know the posterior, and so not its constant either.
@@ -307,6 +296,7 @@ def _sample_nuts(
             log_evidence=bridged[0],
             log_evidence_se=bridged[1],
         ),
+        coefficients=coefficients,
     )
 
 
@@ -323,19 +313,14 @@ def _shortfall(diagnostics: Diagnostics) -> str:
     return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
 
 
-def error_process(law: Law, runs: Runs, cluster: NDArray[Any] | None) -> Process:
-    """The process of a law's error given runs of one group; only a logarithm's shrinks as runs grow."""
-    return Process(law.located(law_inputs(law, runs)), cluster, decay=DECAY if law.link is LOG else 0.0)
-
-
 def _basis(law: Law, runs: Runs) -> Basis[Any]:
-    """Features of the discrepancy before the outcomes have been looked at."""
+    """Features of the discrepancy, and the noise of runs relative to sigma."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
     shared = runs.clusters.max() + 1 < len(runs)
+    located = law.located(law_inputs(law, runs))
     if GROUP not in law.settings:
-        return Basis(error_process(law, runs, runs.clusters if shared else None), scale)
+        return Basis(error_process(law, located, runs.clusters if shared else None), scale)
     codes = law_inputs(law, runs)[GROUP.name]
     rows = tuple(np.flatnonzero(codes == code) for code in np.unique(codes))
-    groups = [runs.take(each) for each in rows]
-    parts = tuple(error_process(law, group, group.clusters if shared else None) for group in groups)
+    parts = tuple(error_process(law, located[each], runs.take(each).clusters if shared else None) for each in rows)
     return Basis(Separate(parts, rows), scale)

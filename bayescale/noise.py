@@ -59,37 +59,31 @@ class Noise:
     Attributes
     ----------
     name : str
-    df : float or None
-        Degrees of freedom of Student-t noise where they are not a parameter.
     """
 
     name: str
-    df: float | None = None
 
     def parameters(self, law: Law) -> tuple[Parameter, ...]:
         """What is sampled of the noise around a law."""
         if self.name == "one_sided":
             return (sigma_parameter(law), excess_parameter(law))
-        return (sigma_parameter(law), NU) if self.name == "student_t" and self.df is None else (sigma_parameter(law),)
+        return (sigma_parameter(law), NU) if self.name == "student_t" else (sigma_parameter(law),)
 
-    def observe(self, name: str, mu: Any, parameters: Values, standard_error: Any | None, observed: Any) -> Any:
+    def observe(self, name: str, mu: Any, scale: Any, parameters: Values, observed: Any) -> Any:
         """Add the likelihood of the runs to the PyMC model in context.
 
         Parameters
         ----------
         name : str
             Name of the observed variable.
-        mu : tensor, shape (run,)
-            The law's mean, on the link's scale.
+        mu, scale : tensor, shape (run,)
+            Location and scale of each outcome, on the link's scale.
         parameters : mapping of tensors
-        standard_error : tensor, shape (run,), or None
-            Standard error of each outcome, on the link's scale.
         observed : tensor, shape (run,)
             Outcomes, on the link's scale.
         """
         import pymc as pm
 
-        scale = _scale(parameters["sigma"], standard_error)
         if "excess" in parameters:
             arguments = {"mu": mu, "sigma": scale, "nu": parameters["excess"]}
             return pm.ExGaussian(name, **arguments, observed=observed, dims="run")
@@ -101,7 +95,7 @@ class Noise:
         self, rng: np.random.Generator, mu: NDArray[np.float64], parameters: Values, standard_error: Any | None = None
     ) -> NDArray[np.float64]:
         """Draw outcomes around ``mu``, on the link's scale; the parameters broadcast against it."""
-        shift, scale = self.draw_moments(rng, parameters, mu.shape, standard_error)
+        shift, scale = self.draw_moments(rng, parameters, mu.shape, standard_error=standard_error)
         return np.asarray(mu + shift + scale * rng.standard_normal(mu.shape))
 
     def effective_variance(self, parameters: Values) -> NDArray[np.float64]:
@@ -113,11 +107,17 @@ class Noise:
         variance = np.square(parameters["sigma"])
         if "excess" in parameters:
             return np.asarray(variance + np.square(parameters["excess"]))
-        df = parameters.get("nu", self.df)
+        df = parameters.get("nu")
         return np.asarray(variance if df is None else variance * (df + 3) / (df + 1))
 
     def draw_moments(
-        self, rng: np.random.Generator, parameters: Values, shape: tuple[int, ...], standard_error: Any | None = None
+        self,
+        rng: np.random.Generator,
+        parameters: Values,
+        shape: tuple[int, ...],
+        *,
+        relative: Any | None = None,
+        standard_error: Any | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw mean and standard deviation of new noise: given them it is normal, and over them it is this noise.
 
@@ -127,26 +127,30 @@ class Noise:
         parameters : mapping of array
             Broadcast against ``shape``.
         shape : tuple of int
+        relative : array_like, optional
+            Noise of each run over sigma.
         standard_error : array_like, optional
             Standard errors of outcomes, on the link's scale, added in quadrature.
         """
-        scale = np.broadcast_to(_scale(parameters["sigma"], standard_error), shape)
+        scale = np.broadcast_to(noise_of_runs(parameters["sigma"], relative, standard_error), shape)
         if "excess" in parameters:
             return parameters["excess"] * rng.standard_exponential(shape), np.asarray(scale)
-        df = parameters.get("nu", self.df)
+        df = parameters.get("nu")
         if df is None:
             return np.zeros(shape), np.asarray(scale)
         return np.zeros(shape), np.asarray(scale * np.sqrt(df / rng.chisquare(np.broadcast_to(df, shape))))
 
 
-def _scale(sigma: Any, standard_error: Any | None) -> Any:
-    return sigma if standard_error is None else (sigma**2 + standard_error**2) ** 0.5
+def noise_of_runs(sigma: Any, relative: Any | None = None, standard_error: Any | None = None) -> Any:
+    """Scale of each run's noise: sigma, larger where runs scatter more, and its standard error in quadrature."""
+    scaled = sigma if relative is None else sigma * relative
+    return scaled if standard_error is None else (scaled**2 + standard_error**2) ** 0.5
 
 
 NOISES = {name: Noise(name) for name in ("student_t", "normal", "one_sided")}
 
 
-def noise_by_name(name: str, *, df: float | None = None) -> Noise:
+def noise_by_name(name: str) -> Noise:
     """Look up a noise distribution.
 
     Parameters
@@ -154,8 +158,6 @@ def noise_by_name(name: str, *, df: float | None = None) -> Noise:
     name : {"student_t", "normal", "one_sided"}
         ``one_sided`` is normal noise and an exponential loss on top: under-tuned runs only ever lose. The law is then
         what well-tuned runs reach.
-    df : float, optional
-        Fixes the degrees of freedom of Student-t noise, which are a parameter otherwise.
 
     Raises
     ------
@@ -170,4 +172,4 @@ def noise_by_name(name: str, *, df: float | None = None) -> Noise:
     """
     if name not in NOISES:
         raise LawError(f"unknown noise {name!r}: choose one of {', '.join(NOISES)}")
-    return Noise(name, df) if name == "student_t" and df is not None else NOISES[name]
+    return NOISES[name]

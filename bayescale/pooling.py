@@ -231,11 +231,13 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
         return law.mean(xp, x, own)
 
     each = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
+    # What scales the mean of one group does not scale those of all.
+    typical = (replace(parameter, scales=False) for parameter in law.parameters)
     return replace(
         law,
         name=f"{law.name}, pooled",
         settings=(*law.settings, GROUP),
-        parameters=(*law.parameters, *(new for name in pool for new in _group_parameters(law, name, slugs))),
+        parameters=(*typical, *(new for name in pool for new in _group_parameters(law, name, slugs))),
         derived=(*law.derived, *each),
         mean=mean,
         derive=derive,
@@ -350,15 +352,18 @@ def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> 
     """What was sampled of one group, under the law's own names."""
 
     def own(values: Mapping[str, Array]) -> dict[str, Array]:
-        names = [name for name in values if name in law.units or name in ("sigma", "nu", "excess", "tau")]
+        names = [name for name in values if name in law.units or name in ("sigma", "nu", "excess", "tau", "drift")]
         return {name: values.get(f"{name}_{slug}", values[name]) for name in names}
 
-    basis = sampled.basis
+    basis, coefficients = sampled.basis, sampled.coefficients
     if basis is not None:
+        assert coefficients is not None
         process: Separate = basis.process
-        part = next(p for p, r in zip(process.parts, process.rows, strict=True) if np.array_equal(r, rows))
-        basis = Basis(part, basis.noise_scale[rows])
-    return replace(sampled, posterior=own(sampled.posterior), prior=own(sampled.prior), basis=basis)
+        code = next(i for i, each in enumerate(process.rows) if np.array_equal(each, rows))
+        basis, coefficients = Basis(process.parts[code], basis.noise_scale[rows]), coefficients[..., process.columns[code]]
+    return replace(
+        sampled, posterior=own(sampled.posterior), prior=own(sampled.prior), basis=basis, coefficients=coefficients
+    )
 
 
 def _between(sampled: Sampled, joint: Law, pool: Sequence[str], asked: Sequence[str]) -> xr.Dataset:

@@ -1,20 +1,20 @@
-"""The posterior, defined once: a law, its noise and a table of runs become one ``pm.Model``.
+"""The posterior, defined once: a law, its discrepancy, its noise and a table of runs become one ``pm.Model``.
 
-Both samplers, the prior and posterior predictive and the pointwise log likelihood are derived from this graph; there is
-no second log density anywhere.
+Both samplers, the prior and posterior predictive and the pointwise log likelihood are derived from this graph.
 """
 
 import functools
 import inspect
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import Basis, log_likelihood, tau_parameter
+from bayescale.discrepancy import DRIFT, TAU, Basis, amplitude_parameters
 from bayescale.law import Law, Parameter
-from bayescale.noise import Noise
+from bayescale.noise import Noise, noise_of_runs
 from bayescale.observations import link_outcome, link_standard_error
 from bayescale.runs import Runs, law_inputs
 from bayescale.tables import listed
@@ -24,8 +24,33 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+COEFFICIENTS = "coefficients"
+"""Name of the standard normal coefficients of the discrepancy's features, and of the law's level as the last of them."""
 
-def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = None) -> "pm.Model":
+
+@dataclass(frozen=True)
+class Posterior:
+    """A posterior as a graph, and the nodes of it that a sampler may read.
+
+    Attributes
+    ----------
+    model : pymc.Model
+    location, scale : tensor, shape (run,)
+        Of each outcome on the link's scale, the location without the discrepancy.
+    amplitudes : tensor, shape (feature,), or None
+        By which coefficients are multiplied where they are added to the location; None if the law is taken as true.
+    df : tensor or None
+        Degrees of freedom of the noise; None if it is normal.
+    """
+
+    model: "pm.Model"
+    location: Any
+    scale: Any
+    amplitudes: Any | None
+    df: Any | None
+
+
+def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = None) -> Posterior:
     """Build the posterior of a law given runs.
 
     The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
@@ -40,21 +65,29 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
         ``<outcome>_n`` the number of items that a fraction was counted over.
     noise : Noise
     basis : Basis[Any], optional
-        Features of the law's discrepancy, whose amplitude ``tau`` is then sampled; without it the law is taken as true.
+        Features of the law's discrepancy, whose coefficients and amplitudes are then sampled; without it the law is
+        taken as true. What scales the law's mean becomes one more coefficient: given everything else the runs fix it
+        to the noise over the root of their number, along a curve that no proposal would follow.
 
     Returns
     -------
-    pymc.Model
+    Posterior
     """
     import pymc as pm
     import pytensor.tensor as pt
 
     name = law.link.variable(law.outcome)
-    with pm.Model(coords=_coords(runs)) as model:
-        data = {key: pm.Data(key, values, dims="run") for key, values in run_data(law, runs, basis).items()}
+    with pm.Model(coords=_coords(law, runs, basis)) as model:
+        data = {key: pm.Data(key, values, dims="run") for key, values in run_data(law, runs).items()}
         data |= {key: pm.Data(key, values) for key, values in _table_data(law, runs, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in law.input_names}
         sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
+        if basis is not None:
+            coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")
+            if law.level is not None:
+                mu, sigma = _log_normal(law.level)
+                level = pt.exp(mu + sigma * coefficients[-1])
+                sampled[law.level.name] = pm.Deterministic(law.level.name, level)
         with law.blamed("derive"):
             derived = law.derive(pt, sampled, centre)
             parameters = sampled | {key: pm.Deterministic(key, value) for key, value in derived.items()}
@@ -62,63 +95,59 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
             raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")
         inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
         with law.blamed("mean"):
-            mu = law.link.forward(pt, law.mean(pt, inputs, parameters))
-        if mu.ndim > 1:
-            raise law.fault(f"mean gives {mu.ndim} dimensions: it must give one value for each run")
+            location = law.link.forward(pt, law.mean(pt, inputs, parameters))
+        if location.ndim > 1:
+            raise law.fault(f"mean gives {location.ndim} dimensions: it must give one value for each run")
+        standard_error, observed = data.get(f"{name}_se"), data[f"{name}_data"]
+        relative = None if basis is None else data["noise_scale"]
+        scale = noise_of_runs(parameters["sigma"], relative, standard_error)
         if basis is None:
-            noise.observe(name, mu, parameters, data.get(f"{name}_se"), data[f"{name}_data"])
-        else:
-            features = [data[key] for key in _basis_data(basis)]
-            _observe_with_discrepancy(name, mu, parameters, features, data[f"{name}_data"])
-    return model
+            noise.observe(name, location, scale, parameters, observed)
+            return Posterior(model, location, scale, None, parameters.get("nu"))
+        amplitudes = parameters["tau"] * data["of_tau"] + parameters["drift"] * data["of_drift"]
+        error = (((coefficients * amplitudes)[None, :]) @ data["features"].T)[0]
+        noise.observe(name, location + error, scale, parameters, observed)
+        return Posterior(model, location, scale, amplitudes + data["of_level"], parameters.get("nu"))
 
 
 def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:
-    """Everything that is sampled: of the law, of the noise around it, and of its error where it may be wrong."""
-    return (*law.parameters, *noise.parameters(law), *((tau_parameter(law),) if discrepancy else ()))
+    """Everything that is sampled one by one: of the law, of the noise around it, and of its discrepancy if it has one.
+
+    With a discrepancy the law's level is not among them.
+    """
+    if not discrepancy:
+        return (*law.parameters, *noise.parameters(law))
+    own = (item for item in law.parameters if item is not law.level)
+    return (*own, *noise.parameters(law), *amplitude_parameters(law))
 
 
 def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis[Any] | None = None) -> None:
     """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
     import pymc as pm
 
-    data = run_data(law, runs, basis) | _table_data(law, runs, basis)
-    pm.set_data(data, model=model, coords=_coords(runs))
+    data = run_data(law, runs) | _table_data(law, runs, basis)
+    pm.set_data(data, model=model, coords=_coords(law, runs, basis))
 
 
-def set_basis(model: "pm.Model", basis: Basis[Any]) -> None:
-    """Give a model another basis of the same runs, without building it again."""
-    for name, values in _basis_data(basis).items():
-        model[name].set_value(values)
+def feature_matrix(law: Law, basis: Basis[Any]) -> Array:
+    """Features of the runs, the law's level as the last one if it is among them, shape (run, feature)."""
+    at_runs = basis.process.at_runs
+    level = np.full((len(at_runs), int(law.level is not None)), 1.0)
+    return np.hstack([at_runs, level])
 
 
-def _observe_with_discrepancy(
-    name: str, mu: Any, parameters: dict[str, Any], features: list[Any], observed: Any
-) -> None:
-    import pymc as pm
-
-    pm.CustomDist(
-        name,
-        mu,
-        parameters["sigma"],
-        parameters["tau"],
-        *features,
-        logp=lambda value, mu, sigma, tau, *features: log_likelihood(value - mu, sigma, tau, *features),
-        signature="(n),(),(),(n,k),(k),(n)->(n)",
-        observed=observed,
-        dims="run",
-    )
+def _coords(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, NDArray[np.int64]]:
+    coords = {"run": np.arange(1, len(runs) + 1)}
+    if basis is None:
+        return coords
+    return coords | {"feature": np.arange(len(basis.process.kinds) + (law.level is not None))}
 
 
-def _coords(runs: Runs) -> dict[str, NDArray[np.int64]]:
-    return {"run": np.arange(1, len(runs) + 1)}
-
-
-def run_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Array]:
-    """What the graph reads of each run; with a discrepancy, standard errors are part of its noise scales."""
+def run_data(law: Law, runs: Runs) -> dict[str, Array]:
+    """What the graph reads of each run."""
     name = law.link.variable(law.outcome)
     data = law_inputs(law, runs) | {f"{name}_data": link_outcome(law, runs)}
-    error = link_standard_error(law, runs) if basis is None else None
+    error = link_standard_error(law, runs)
     return data if error is None else data | {f"{name}_se": error}
 
 
@@ -130,15 +159,29 @@ def centre_data(law: Law, runs: Runs) -> dict[str, Any]:
 def _table_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Any]:
     """What the graph reads of the runs together."""
     centre = centre_data(law, runs)
-    return centre if basis is None else centre | _basis_data(basis)
+    return centre if basis is None else centre | _basis_data(law, basis)
 
 
-def _basis_data(basis: Basis[Any]) -> dict[str, Array]:
+def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
+    kinds, level = basis.process.kinds, [] if law.level is None else [_log_normal(law.level)[1]]
+    padding = np.zeros(len(level))
     return {
-        "discrepancy_rotation": basis.rotation,
-        "discrepancy_variances": basis.variances,
+        # The level's own column is zero here, since it is part of the law's mean.
+        "features": np.hstack([basis.process.at_runs, np.zeros((len(basis.noise_scale), len(level)))]),
+        "of_tau": np.append(1.0 * (kinds == TAU), padding),
+        "of_drift": np.append(1.0 * (kinds == DRIFT), padding),
+        "of_level": np.append(np.zeros(len(kinds)), level),
         "noise_scale": basis.noise_scale,
     }
+
+
+def level_deviation(law: Law) -> float:
+    """Standard deviation of the log of the law's level beforehand, by which its coefficient is multiplied."""
+    return 0.0 if law.level is None else _log_normal(law.level)[1]
+
+
+def _log_normal(level: Parameter) -> tuple[float, float]:
+    return level.prior.arguments["mu"], level.prior.arguments["sigma"]
 
 
 def design_centre(law: Law, runs: Runs) -> dict[str, float]:

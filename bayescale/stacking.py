@@ -10,12 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale import catalog
-from bayescale.discrepancy import split_in_blocks
 from bayescale.ensembles import Ensemble, equal_weights
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import Fit, as_runs, fit_law
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
+from bayescale.large_tables import split_in_blocks
 from bayescale.law import Law
 from bayescale.pooling import Pooled, fit_pooled
 from bayescale.runs import Runs

@@ -24,7 +24,7 @@ from bayescale.law import Law
 
 _ATTRS = ("bayescale", "digest")
 
-FORMAT = 2
+FORMAT = 3
 """Version of the file format; a file of a higher one is refused."""
 
 
@@ -199,6 +199,7 @@ def _whole(fitted: Fit) -> bool:
         numbers = [*fitted.inputs.values(), *fitted.centre.values(), fitted.on_link, *fitted.parameters.values()]
         if record.discrepancy:
             numbers.append(fitted.tree["constant_data"]["noise_scale"].to_numpy())
+            numbers.append(_coefficients(fitted))
     except (KeyError, ValueError, TypeError, AttributeError, LawError, RunsError, LookupError):
         return False
     shaped = all(each[name].dims == SAMPLE_DIMS for each in samples[:2] for name in each.data_vars)
@@ -212,6 +213,20 @@ def _whole(fitted: Fit) -> bool:
         and set(law.input_names) <= set(runs.frame.columns)
         and all(np.size(each) and np.isfinite(each).all() for each in map(np.asarray, numbers))
     )
+
+
+def _coefficients(fitted: Fit) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Coefficients of the discrepancy, if there are as many as its features and draws ask for.
+
+    Raises
+    ------
+    ValueError
+    """
+    drawn, basis = fitted.coefficients, fitted.basis
+    expected = 0 if basis is None else len(basis.process.kinds)
+    if len(drawn) != len(fitted.parameters["sigma"]) or not expected <= drawn.shape[1] <= expected + 1:
+        raise ValueError("the coefficients of the discrepancy do not match its features")
+    return drawn
 
 
 def _read(path: Path) -> xr.DataTree:
@@ -303,6 +318,10 @@ def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
             raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError, OverflowError):
         raise FitFileError(f"{path}: is a netCDF file, but bayescale did not save it") from None
+    if saved_format < FORMAT:
+        raise FitFileError(
+            f"{path}: has format {saved_format}, of an older version whose model was another one: fit again"
+        )
     if saved_format > FORMAT:
         raise FitFileError(
             f"{path}: has format {saved_format}, and this version reads up to {FORMAT}: upgrade bayescale"

@@ -104,8 +104,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
     x, residual = fit.inputs[along], np.median(fit.residuals(), axis=0)
     ax.plot(x, residual, "o", color=GREY, markersize=3, alpha=0.7, label="runs, about the law's median")
     if fit.basis is not None:
-        mean, variance = fit.conditional.moments(fit.basis.process.log_inputs)
-        draws = mean + np.sqrt(variance) * np.random.default_rng(0).standard_normal(mean.shape)
+        draws, _ = fit.conditional.moments(fit.basis.process.log_inputs)
         low, middle, high = np.quantile(draws, [*tail_probabilities(ci_prob), 0.5], axis=0)[[0, 2, 1]]
         ax.errorbar(
             x, middle, yerr=[middle - low, high - middle], fmt="none", color=COLOURS[1], alpha=0.35,

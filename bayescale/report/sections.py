@@ -130,8 +130,7 @@ def law_section(fit: Posterior) -> Section:
         law = member.law
         said = [f"{law.title}: {law.outcome} = {law.formula}.", law.decision, law.failure]
         paragraphs.append(" ".join(f"{text.rstrip('.')}." for text in said if text))
-        discrepancy = member.record.discrepancy
-        noise = noise_by_name(member.record.noise, df=4.0 if discrepancy else None)
+        noise = noise_by_name(member.record.noise)
         sampled = (*law.parameters, *noise.parameters(law), *_amplitude(member))
         rows = [(item.name, str(item.prior), item.unit, item.meaning, item.reason) for item in sampled]
         tables.append(Table(f"Priors of {law.title}", ("parameter", "prior", "unit", "meaning", "why"), tuple(rows)))
@@ -275,9 +274,9 @@ def _thinned(done: str, shown: int, there_are: int) -> str:
 
 
 def _amplitude(member: Fit) -> tuple[Any, ...]:
-    from bayescale.discrepancy import tau_parameter
+    from bayescale.discrepancy import amplitude_parameters
 
-    return (tau_parameter(member.law),) if member.record.discrepancy else ()
+    return amplitude_parameters(member.law) if member.record.discrepancy else ()
 
 
 def _narrowed(prior: Mapping[str, Array], posterior: Mapping[str, Array]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.sampling.latent import LatentDensity
 from bayescale.sampling.mixture import Mixture, StudentT, refit
 from bayescale.sampling.modes import Density, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
@@ -24,7 +25,7 @@ ESS_LIMIT = 1000
 DISAGREEMENT_LIMIT = 4.0
 """Largest difference between the two proposals' estimates of a certified fit, in standard errors."""
 
-_DF = 5.0
+_DF = 10.0
 _COMPONENTS = 8
 _TEMPERED_ESS = 0.05
 _DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
@@ -54,8 +55,10 @@ class ImportanceResult:
     ----------
     draws : array, shape (draw, coordinate)
         Unconstrained draws, equally weighted; one repeats where its importance weight asks for it.
+    latent : array, shape (draw, feature)
+        Coefficients that were drawn with them, where the density has some.
     log_density : array, shape (draw,)
-        Log posterior density of the draws.
+        Log posterior density of the draws, approximate if there are coefficients.
     pareto_k : float
         Shape of the upper tail of the weights.
     ess : array, shape (coordinate,)
@@ -67,6 +70,7 @@ class ImportanceResult:
     """
 
     draws: Array
+    latent: Array
     log_density: Array
     pareto_k: float
     ess: Array
@@ -104,6 +108,7 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
         If the density is finite at none of the prior draws.
     """
     first, second = np.random.SeedSequence(seed).spawn(2)
+    prior_draws = _with_mode(density, prior_draws)
     result = _attempt(density, prior_draws, n_draws, first, _QUICK)
     if result.certified:
         return result
@@ -118,45 +123,18 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     Arguments and errors are those of :func:`sample_importance`.
     """
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
+    prior_draws = _with_mode(density, prior_draws)
     pool = _Pool(density, [freeze(*adapt(density, prior_draws, adapting, _QUICK))])
     pool.extend(max(ESS_LIMIT, n_draws), [sampling])
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
 
 
-def reweighted(result: ImportanceResult, density: Density, n_draws: int, seed: int) -> ImportanceResult:
-    """Draws from one posterior turned into draws from another that is close to it.
-
-    Parameters
-    ----------
-    result : ImportanceResult
-        Of the posterior that is close.
-    density : callable
-        Log density of the posterior that is wanted, of draws of shape (draw, coordinate).
-    n_draws : int
-        Number of equally weighted draws returned.
-    seed : int
-
-    Returns
-    -------
-    ImportanceResult
-        Whose effective sample sizes have lost what these weights cost, and whose Pareto k-hat is
-        the worse of the two.
-    """
-    different, index = np.unique(result.draws, axis=0, return_inverse=True)
-    log_density = density(different)[index]
-    log_weights = log_density - result.log_density
-    weights, k_hat = smooth_weights(log_weights)
-    change, change_se = _log_mean(log_weights)
-    kept = systematic_sample(weights, n_draws, np.random.default_rng(seed))
-    return ImportanceResult(
-        draws=result.draws[kept],
-        log_density=log_density[kept],
-        pareto_k=max(result.pareto_k, k_hat),
-        ess=result.ess / (len(weights) * np.square(weights).sum()),
-        log_evidence=result.log_evidence + change,
-        log_evidence_se=float(np.hypot(result.log_evidence_se, change_se)),
-        disagreement=result.disagreement,
-    )
+def _with_mode(density: Density, prior_draws: Array) -> Array:
+    """Where searches may start: with coefficients that are integrated out, at a mode too, which settles their trust."""
+    if not isinstance(density, LatentDensity):
+        return prior_draws
+    mode = density.settle(best_starts(density, prior_draws, _QUICK.starts))
+    return np.concatenate([mode[None], prior_draws, mode[None]])
 
 
 def _attempt(
@@ -180,7 +158,8 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
     kept = systematic_sample(weights, n_draws, rng)
     return ImportanceResult(
         draws=np.concatenate(pool.draws)[kept],
-        log_density=pool.log_density()[kept],
+        latent=np.concatenate(pool.latent)[kept],
+        log_density=np.concatenate(pool.marginal)[kept],
         pareto_k=k_hat,
         ess=pool.ess(),
         log_evidence=log_evidence,
@@ -272,6 +251,9 @@ class _Pool:
         self._density, self._proposals = density, proposals
         d = proposals[0].components[0].location.size
         self.draws = [np.empty((0, d)) for _ in proposals]
+        n_latent = density.n_coefficients if isinstance(density, LatentDensity) else 0
+        self.latent = [np.empty((0, n_latent)) for _ in proposals]
+        self.marginal = [np.empty(0) for _ in proposals]
         self._target = [np.empty(0) for _ in proposals]
         self._own: list[list[Array]] = [[np.empty(0) for _ in proposals] for _ in proposals]
 
@@ -279,16 +261,23 @@ class _Pool:
         for i, (proposal, rng) in enumerate(zip(self._proposals, rngs, strict=False)):
             fresh = proposal.draw(n, rng)
             self.draws[i] = np.concatenate([self.draws[i], fresh])
-            self._target[i] = np.concatenate([self._target[i], self._density(fresh)])
+            latent, target, marginal = self._completed(fresh, rng)
+            self.latent[i] = np.concatenate([self.latent[i], latent])
+            self.marginal[i] = np.concatenate([self.marginal[i], marginal])
+            self._target[i] = np.concatenate([self._target[i], target])
             for j, other in enumerate(self._proposals):
                 self._own[i][j] = np.concatenate([self._own[i][j], other.log_density(fresh)])
 
-    def log_density(self) -> Array:
-        return np.concatenate(self._target)
+    def _completed(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        """Coefficients, log densities to weight by, and log densities of the draws by themselves."""
+        if isinstance(self._density, LatentDensity):
+            return self._density.complete(draws, rng)
+        found = self._density(draws)
+        return np.empty((len(draws), 0)), found, found
 
     def log_weights(self) -> Array:
         mixed = [np.logaddexp.reduce(np.stack(logs)) - np.log(len(logs)) for logs in self._own]
-        return np.asarray(self.log_density() - np.concatenate(mixed))
+        return np.asarray(np.concatenate(self._target) - np.concatenate(mixed))
 
     def ess(self) -> Array:
         draws, weights = np.concatenate(self.draws), _normalised(self.log_weights())

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import RUN_SUM
 from bayescale.errors import SamplingError
+from bayescale.sampling.latent import Parts
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 Data = Mapping[str, Array]
 """What a graph reads of runs, by the names of its data."""
 
-ELEMENTS_PER_CALL = 500_000
-"""Draws times runs in one call; each of a hundred intermediate arrays of so many floats takes 4 MB."""
+ELEMENTS_PER_CALL = 48_000
+"""Draws times runs in one call, of which each intermediate array of floats stays in the processor's cache."""
 
 
 class LogDensity:
@@ -32,7 +32,8 @@ class LogDensity:
     Parameters
     ----------
     model : pymc.Model
-        Its free variables must be scalars; their unconstrained values are laid out in a row.
+        Its free variables must be scalars; their unconstrained values are laid out in a row. One may be a vector,
+        of coefficients that :meth:`joint` takes beside them.
 
     Attributes
     ----------
@@ -50,29 +51,58 @@ class LogDensity:
     def __init__(self, model: "pm.Model") -> None:
         import pytensor.tensor as pt
 
-        vectors = [rv.name for rv in model.free_RVs if rv.ndim]
-        if vectors:
-            raise SamplingError(f"importance sampling takes scalar parameters only, not {', '.join(vectors)}")
-        self.names = tuple(value.name for value in model.value_vars)
-        self.parameter_names = tuple(rv.name for rv in model.free_RVs)
+        vectors = [rv for rv in model.free_RVs if rv.ndim]
+        if len(vectors) > 1:
+            raise SamplingError(f"importance sampling takes scalar parameters, not {', '.join(v.name for v in vectors)}")
         self._model = model
-        self._draws = pt.matrix("draws")
-        self._columns = {value: self._draws[:, i] for i, value in enumerate(model.value_vars)}
-
-        self._log_density = self._compile_sum(model.logp(sum=False))
-        self._log_priors: tuple[Callable[[Array], Array], Callable[[Array], Array]] | None = None
-        self._functions: dict[str, Callable[[Array], list[Array]]] = {}
-        self._parts: _Parts | None = None
+        self._scalars = [rv for rv in model.free_RVs if not rv.ndim]
+        values = [model.rvs_to_values[rv] for rv in self._scalars]
+        self.names = tuple(value.name for value in values)
+        self.parameter_names = tuple(rv.name for rv in self._scalars)
+        self._draws, self._latent = pt.matrix("draws"), pt.matrix("latent")
+        self._columns = {value: self._draws[:, i] for i, value in enumerate(values)}
+        self._columns |= {model.rvs_to_values[rv]: self._latent for rv in vectors}
+        self._log_priors: tuple[Callable[..., Array], Callable[..., Array]] | None = None
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._sums: _Parts | None = None
 
     def __call__(self, draws: Array) -> Array:
         """Log density at draws of shape (draw, coordinate); minus infinity where it is undefined."""
+        return self.joint(draws, np.empty((len(draws), 0)))
+
+    def joint(self, draws: Array, latent: Array) -> Array:
+        """Log density of parameters and coefficients, the latter of shape (draw, feature)."""
+        total = self._function("joint", lambda: self._compile_sum(self._model.logp(sum=False)))
         with np.errstate(all="ignore"):
-            values = np.concatenate([self._log_density(chunk) for chunk in self._chunks(draws)])
+            values = np.concatenate([np.empty(0), *(total(*pair) for pair in self._chunks(draws, latent))])
         return np.where(np.isfinite(values), values, -np.inf)
 
-    def summed(
-        self, blocks: Callable[[], Iterable[Data]], table: Data, beside: Mapping[str, float] = MappingProxyType({})
-    ) -> Callable[[Array], Array]:
+    def parts(self, nodes: Sequence[Any], n_runs: int, n_features: int) -> Callable[[Array], Parts]:
+        """What the likelihood is made of, as a function of draws, with all coefficients at zero.
+
+        Parameters
+        ----------
+        nodes : sequence of tensor
+            Location and scale of each run, amplitudes of each feature, and degrees of freedom where there are some.
+        n_runs, n_features : int
+        """
+        prior = self._model.logp(self._scalars, sum=False)
+        compiled = self._function("parts", lambda: self._compile([*self._model.replace_rvs_by_values(nodes), *prior]))
+
+        def function(draws: Array) -> Parts:
+            found = compiled(draws, np.zeros((len(draws), n_features)))
+            location, scale, amplitudes, *df = found[: len(nodes)]
+            return Parts(
+                log_prior=np.sum([np.broadcast_to(term, len(draws)) for term in found[len(nodes) :]], axis=0),
+                location=np.broadcast_to(location, (len(draws), n_runs)),
+                scale=np.broadcast_to(scale, (len(draws), n_runs)),
+                amplitudes=np.broadcast_to(amplitudes, (len(draws), n_features)),
+                df=df[0][:, None] if df else None,
+            )
+
+        return function
+
+    def summed(self, blocks: Callable[[], Iterable[Data]], table: Data) -> Callable[[Array], Array]:
         """The log density given runs that come in blocks, whatever runs the model holds.
 
         What the likelihood reads of runs is sums over them, and those of blocks add up: nothing of the size of all runs
@@ -84,20 +114,18 @@ class LogDensity:
             Gives the data of each block of runs.
         table : mapping of array
             Data of the table as a whole.
-        beside : mapping of float
-            What to add to a sum, by its name, that no block brings.
 
         Returns
         -------
         callable
             From draws of shape (draw, coordinate) to log densities.
         """
-        if self._parts is None:
-            self._parts = self._compile_parts()
-        parts = self._parts
+        if self._sums is None:
+            self._sums = self._compile_parts()
+        parts = self._sums
 
         def density(draws: Array) -> Array:
-            sums = [np.full(1, beside.get(name, 0.0)) for name in parts.names]
+            sums = [np.zeros(1) for _ in parts.names]
             with np.errstate(all="ignore"):
                 for block in blocks():
                     n_runs, data = len(next(iter(block.values()))), {**table, **block}
@@ -110,36 +138,36 @@ class LogDensity:
 
         return density
 
-    def parameters(self, draws: Array) -> dict[str, Array]:
+    def parameters(self, draws: Array, latent: Array | None = None) -> dict[str, Array]:
         """Sampled and derived parameters on their own scale, each of shape (draw,)."""
-        wanted = [*self._model.free_RVs, *self._model.deterministics]
-        if "parameters" not in self._functions:
-            self._functions["parameters"] = self._compile(self._model.replace_rvs_by_values(wanted))
-        return dict(zip([v.name for v in wanted], self._functions["parameters"](draws), strict=True))
+        wanted = [*self._scalars, *self._model.deterministics]
+        compiled = self._function("parameters", lambda: self._compile(self._model.replace_rvs_by_values(wanted)))
+        found = compiled(draws, np.empty((len(draws), 0)) if latent is None else latent)
+        return {v.name: np.broadcast_to(value, len(draws)) for v, value in zip(wanted, found, strict=True)}
 
     def log_prior(self, draws: Array) -> tuple[Array, Array]:
         """Log prior density of unconstrained draws, and that of their parameters on their own scale, each (draw,)."""
         if self._log_priors is None:
-            free = self._model.free_RVs
-            unconstrained, own_scale = (self._model.logp(free, jacobian=j, sum=False) for j in (True, False))
+            unconstrained, own_scale = (self._model.logp(self._scalars, jacobian=j, sum=False) for j in (True, False))
             self._log_priors = (self._compile_sum(unconstrained), self._compile_sum(own_scale))
-        return self._log_priors[0](draws), self._log_priors[1](draws)
+        nothing = np.empty((len(draws), 0))
+        return self._log_priors[0](draws, nothing), self._log_priors[1](draws, nothing)
 
     def pointwise(self, draws: Array) -> Array:
         """Log likelihood of every run, shape (draw, run)."""
-        if "pointwise" not in self._functions:
-            (observed,) = self._model.logp(vars=self._model.observed_RVs, sum=False)
-            self._functions["pointwise"] = self._compile([observed])
-        return np.concatenate([self._functions["pointwise"](chunk)[0] for chunk in self._chunks(draws)])
+        compiled = self._function(
+            "pointwise", lambda: self._compile(self._model.logp(vars=self._model.observed_RVs, sum=False))
+        )
+        return np.concatenate([compiled(*pair)[0] for pair in self._chunks(draws, np.empty((len(draws), 0)))])
 
     def prior(self, n: int, seed: int) -> Array:
         """Draw coordinates from the prior, shape (n, coordinate)."""
         import pymc as pm
 
-        transforms = [self._model.rvs_to_transforms[rv] for rv in self._model.free_RVs]
+        transforms = [self._model.rvs_to_transforms[rv] for rv in self._scalars]
         values = [
             rv if transform is None else transform.forward(rv, *rv.owner.inputs)
-            for rv, transform in zip(self._model.free_RVs, transforms, strict=True)
+            for rv, transform in zip(self._scalars, transforms, strict=True)
         ]
         return np.column_stack(pm.draw(values, draws=n, random_seed=seed, mode=interpreted_mode()))
 
@@ -148,53 +176,55 @@ class LogDensity:
         import pytensor
         import pytensor.tensor as pt
 
-        given = [pt.vector(rv.name) for rv in self._model.free_RVs]
-        transforms = [self._model.rvs_to_transforms[rv] for rv in self._model.free_RVs]
+        given = [pt.vector(rv.name) for rv in self._scalars]
+        transforms = [self._model.rvs_to_transforms[rv] for rv in self._scalars]
         coordinates = [
             value if transform is None else transform.forward(value, *rv.owner.inputs)
-            for value, transform, rv in zip(given, transforms, self._model.free_RVs, strict=True)
+            for value, transform, rv in zip(given, transforms, self._scalars, strict=True)
         ]
         function = pytensor.function(given, coordinates, mode=interpreted_mode(), on_unused_input="ignore")
         return np.column_stack(function(*(parameters[value.name] for value in given)))
 
-    def _chunks(self, draws: Array) -> Iterator[Array]:
-        return _chunks(draws, len(self._model.coords["run"]))
+    def _chunks(self, draws: Array, latent: Array) -> Iterator[tuple[Array, Array]]:
+        n_runs = len(self._model.coords["run"])
+        return zip(_chunks(draws, n_runs), _chunks(latent, n_runs), strict=True)
 
-    def _compile_sum(self, terms: Sequence[Any]) -> Callable[[Array], Array]:
+    def _function(self, name: str, compile_it: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+        """A compiled function, compiled when it is first asked for."""
+        if name not in self._functions:
+            self._functions[name] = compile_it()
+        return self._functions[name]
+
+    def _compile_sum(self, terms: Sequence[Any]) -> Callable[..., Array]:
         """A function of draws that adds terms, outside the graph: PyTensor's Python mode adds 32 of them at most."""
         compiled = self._compile([term.sum() for term in terms])
 
-        def total(draws: Array) -> Array:
+        def total(draws: Array, latent: Array) -> Array:
             found = np.zeros(len(draws))
-            for term in compiled(draws):
+            for term in compiled(draws, latent):
                 found += term
             return found
 
         return total
 
-    def _compile(self, outputs: Sequence[Any]) -> Callable[[Array], list[Array]]:
+    def _compile(self, outputs: Sequence[Any]) -> Callable[..., list[Array]]:
         import pytensor
         from pytensor.graph.replace import vectorize_graph
 
         vectorized = vectorize_graph(_with_zeros(outputs), self._columns)
-        compiled: Callable[[Array], list[Array]] = pytensor.function(
-            [self._draws], vectorized, mode=interpreted_mode(), on_unused_input="ignore"
+        compiled: Callable[..., list[Array]] = pytensor.function(
+            [self._draws, self._latent], vectorized, mode=interpreted_mode(), on_unused_input="ignore"
         )
         return compiled
 
     def _compile_parts(self) -> "_Parts":
         from pytensor.graph.replace import vectorize_graph
-        from pytensor.graph.traversal import ancestors
 
         *priors, likelihood = [term.sum() for term in _with_zeros(self._model.logp(sum=False))]
-        marked = {v.name: v for v in ancestors([likelihood]) if (v.name or "").startswith(RUN_SUM)}
-        inner = marked or {f"{RUN_SUM}: log likelihood": likelihood}
-        given = [v.type.clone(shape=(None,) * (v.ndim + 1))() for v in inner.values()]
-        terms = vectorize_graph(
-            [*priors, likelihood], {**self._columns, **dict(zip(inner.values(), given, strict=True))}
-        )
-        sums = vectorize_graph(list(inner.values()), self._columns)
-        return _Parts(tuple(inner), self._of_data(sums, [self._draws]), self._of_data(terms, [self._draws, *given]))
+        given = likelihood.type.clone(shape=(None,))()
+        terms = vectorize_graph([*priors, likelihood], {**self._columns, likelihood: given})
+        sums = vectorize_graph([likelihood], self._columns)
+        return _Parts(("log likelihood",), self._of_data(sums, [self._draws]), self._of_data(terms, [self._draws, given]))
 
     def _of_data(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> Callable[..., list[Array]]:
         """A function of the data of runs, by name, and of inputs."""

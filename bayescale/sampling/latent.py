@@ -1,0 +1,333 @@
+"""Posteriors with many Gaussian coefficients: these are integrated out to find the rest, and then drawn exactly.
+
+A model with a few parameters theta and many coefficients z, which enter the mean linearly and are standard normal
+beforehand, is out of reach of importance sampling as it stands. Given theta, z is nearly normal: one Newton step from
+robust weights finds its mode and curvature (Laplace's method, nested in theta: Rue, Martino and Chopin 2009,
+doi:10.1111/j.1467-9868.2008.00700.x). Proposals of theta are adapted to that approximation. The draws that are kept are
+of theta and z together, weighted by the density of the model itself, so that the approximation decides how many draws
+are needed, and never what they are draws of.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.sampling.modes import find_modes
+
+Array = NDArray[np.float64]
+
+_ELEMENTS = 48_000
+"""Draws times runs that are looked at together: a temporary of so many floats stays in the processor's cache."""
+_FEWEST_TOGETHER = 16
+_LARGEST_PRODUCTS = 4_000_000
+"""Products of features that are held; those of more runs are computed a block of runs at a time."""
+_BLOCK = 4096
+_REPEATS = 512
+"""Draws of the coefficients for each of theta, times runs: a few where runs are few and normal least."""
+_MOST_REPEATS = 4
+_PASSES = 2
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a likelihood is made of at draws of theta, before the coefficients are added to the location.
+
+    Attributes
+    ----------
+    log_prior : array, shape (draw,)
+        Of theta.
+    location, scale : array, shape (draw, run)
+        Of each outcome.
+    amplitudes : array, shape (draw, feature)
+        By which coefficients are multiplied.
+    df : array, shape (draw, 1), or None
+        Degrees of freedom of the noise; None if it is normal.
+    """
+
+    log_prior: Array
+    location: Array
+    scale: Array
+    amplitudes: Array
+    df: Array | None
+
+
+class LatentDensity:
+    """Log density of theta with the coefficients integrated out, approximately, and exactly weighted draws of both.
+
+    Parameters
+    ----------
+    parts : callable
+        Gives the :class:`Parts` at draws of theta.
+    joint : callable
+        ``joint(theta, z)``: the model's own log density of both.
+    features : array, shape (run, feature)
+    observed : array, shape (run,)
+    """
+
+    def __init__(
+        self,
+        parts: Callable[[Array], Parts],
+        joint: Callable[[Array, Array], Array],
+        features: Array,
+        observed: Array,
+    ) -> None:
+        self._parts, self._joint, self._observed = parts, joint, observed
+        self._system = System(features)
+        self._trust = np.ones(len(observed))
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of coefficients."""
+        return self._system.features.shape[1]
+
+    def __call__(self, draws: Array) -> Array:
+        """Approximate log density at draws of theta of shape (draw, coordinate); minus infinity where undefined."""
+        return np.concatenate([self._conditional(chunk).log_marginal for chunk in self._chunks(draws)])
+
+    def complete(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        """Draw the coefficients given draws of theta.
+
+        Returns
+        -------
+        latent : array, shape (draw, feature)
+        log_weight : array, shape (draw,)
+            An unbiased estimate of the density of theta, on the log scale: over that of a proposal of theta it is the
+            importance weight of theta and coefficients together.
+        log_marginal : array, shape (draw,)
+            As this density approximates it.
+        """
+        found = [self._completed(chunk, rng) for chunk in self._chunks(draws)]
+        latent, weight, marginal = (np.concatenate(column) for column in zip(*found, strict=True))
+        return latent, weight, marginal
+
+    def settle(self, starts: Array) -> Array:
+        """Find the mode from several starts, and the trust in each run there, from which expansions start.
+
+        Returns
+        -------
+        array, shape (coordinate,)
+        """
+        mode = find_modes(self, starts)[0].location
+        for _ in range(_PASSES):
+            found = self._conditional(mode[None])
+            if found.df is None:
+                break
+            self._trust = (found.df + 1)[0] / (found.df[0] + np.square(found.left / found.scale)[0])
+            mode = find_modes(self, mode[None])[0].location
+        return mode
+
+    def _chunks(self, draws: Array) -> Iterator[Array]:
+        size = max(_FEWEST_TOGETHER, _ELEMENTS // len(self._observed))
+        return (draws[start : start + size] for start in range(0, max(len(draws), 1), size))
+
+    def _completed(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        conditional = self._conditional(draws)
+        alive = np.isfinite(conditional.log_marginal)
+        repeats = int(np.clip(_REPEATS // len(self._observed), 1, _MOST_REPEATS)) if conditional.df is not None else 1
+        latent = np.zeros_like(conditional.mode)
+        logs = np.full((repeats, len(draws)), -np.inf)
+        for k in range(repeats):
+            fresh, log_proposal = conditional.draw(rng)
+            logs[k, alive] = self._joint(draws[alive], fresh[alive]) - log_proposal[alive]
+            # Each repeat takes the place of those before with its share of their weight.
+            before = np.logaddexp.reduce(logs[: k + 1], axis=0)
+            with np.errstate(invalid="ignore"):
+                taken = np.log(rng.uniform(size=len(draws))) <= logs[k] - before
+            latent[taken] = fresh[taken]
+        weight = np.logaddexp.reduce(logs, axis=0) - np.log(repeats)
+        return latent, np.where(np.isfinite(weight), weight, -np.inf), conditional.log_marginal
+
+    def _conditional(self, draws: Array) -> "_Conditional":
+        with np.errstate(all="ignore"):
+            parts = self._parts(draws)
+            residual, precision = self._observed - parts.location, parts.scale**-2.0
+            sound = np.isfinite(parts.log_prior) & (np.abs(residual).max(axis=1) < 1e30)
+            sound &= np.isfinite(parts.amplitudes).all(axis=1) & (precision > 0).all(axis=1) & (precision < 1e30).all(1)
+            if not sound.all():
+                residual, precision = np.where(sound[:, None], residual, 0.0), np.where(sound[:, None], precision, 1.0)
+            amplitudes = np.where(sound[:, None], parts.amplitudes, 0.0)
+            system, weight = self._system, precision * self._trust
+            factor, good = system.factor(weight, amplitudes)
+            mode = backward(factor, forward(factor, system.project(weight * residual, amplitudes)))
+            left = residual - system.spread(mode, amplitudes)
+            if parts.df is not None:
+                ratio = np.square(left) * precision / parts.df
+                slope = precision * (1 + 1 / parts.df) / (1 + ratio)
+                factor, also_good = system.factor(slope * np.maximum((1 - ratio) / (1 + ratio), 0.0), amplitudes)
+                gradient = system.project(slope * left, amplitudes) - mode
+                mode = mode + backward(factor, forward(factor, gradient))
+                left, good = residual - system.spread(mode, amplitudes), good & also_good
+            log_factor = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
+            log_joint = _log_likelihood(left, parts.scale, parts.df) - 0.5 * np.square(mode).sum(axis=1)
+            marginal = parts.log_prior + log_joint - log_factor
+            marginal = np.where(sound & good & np.isfinite(marginal), marginal, -np.inf)
+        return _Conditional(mode, factor, log_factor, left, parts.scale, parts.df, marginal)
+
+
+@dataclass(frozen=True)
+class _Conditional:
+    """The coefficients given draws of theta: normal around a mode, by the Cholesky factor of their precision."""
+
+    mode: Array
+    factor: Array
+    log_factor: Array
+    left: Array
+    scale: Array
+    df: Array | None
+    log_marginal: Array
+
+    def draw(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Coefficients of shape (draw, feature), and the log density that they were drawn from."""
+        normal = rng.standard_normal(self.mode.shape)
+        constant = 0.5 * self.mode.shape[1] * np.log(2 * np.pi)
+        log_density = self.log_factor - 0.5 * np.square(normal).sum(axis=1) - constant
+        return self.mode + backward(self.factor, normal), log_density
+
+
+class System:
+    """Normal equations of standard normal coefficients, for many draws of weights and amplitudes at once.
+
+    Parameters
+    ----------
+    features : array, shape (run, feature)
+    """
+
+    def __init__(self, features: Array) -> None:
+        self.features = np.ascontiguousarray(features)
+        n, m = features.shape
+        self._upper = np.triu_indices(m)
+        place = np.empty((m, m), dtype=np.intp)
+        place[self._upper] = place.T[self._upper] = np.arange(len(self._upper[0]))
+        self._place = place.ravel()
+        self._products = self._products_of(self.features) if n * len(self._upper[0]) <= _LARGEST_PRODUCTS else None
+
+    def _products_of(self, features: Array) -> Array:
+        return np.ascontiguousarray(features[:, self._upper[0]] * features[:, self._upper[1]])
+
+    def precision(self, weights: Array, amplitudes: Array) -> Array:
+        """Precision of the coefficients given weights of shape (draw, run), shape (draw, feature, feature)."""
+        if self._products is not None:
+            found = weights @ self._products
+        else:
+            starts = range(0, len(self.features), _BLOCK)
+            blocks = [slice(start, start + _BLOCK) for start in starts]
+            found = sum(weights[:, rows] @ self._products_of(self.features[rows]) for rows in blocks)
+        m = amplitudes.shape[1]
+        matrix = found[:, self._place].reshape(-1, m, m)
+        matrix *= amplitudes[:, :, None]
+        matrix *= amplitudes[:, None]
+        np.einsum("dkk->dk", matrix)[...] += 1.0
+        return np.asarray(matrix)
+
+    def factor(self, weights: Array, amplitudes: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Cholesky factors of the precisions, and which of them exist; the others are the identity."""
+        matrix = self.precision(weights, amplitudes)
+        good = np.isfinite(matrix).all(axis=(1, 2))
+        matrix[~good] = np.eye(matrix.shape[1])
+        try:
+            return np.linalg.cholesky(matrix), good
+        except np.linalg.LinAlgError:
+            return self._one_by_one(matrix, good), good
+
+    @staticmethod
+    def _one_by_one(matrix: Array, good: NDArray[np.bool_]) -> Array:
+        found = np.empty_like(matrix)
+        for i, each in enumerate(matrix):
+            try:
+                found[i] = np.linalg.cholesky(each)
+            except np.linalg.LinAlgError:
+                found[i], good[i] = np.eye(len(each)), False
+        return found
+
+    def project(self, values: Array, amplitudes: Array) -> Array:
+        """Values of runs, shape (draw, run), along the scaled features, shape (draw, feature)."""
+        return np.asarray((values @ self.features) * amplitudes)
+
+    def spread(self, coefficients: Array, amplitudes: Array) -> Array:
+        """What coefficients add to the location of each run, shape (draw, run)."""
+        return np.asarray((coefficients * amplitudes) @ self.features.T)
+
+
+def forward(factor: Array, right: Array) -> Array:
+    """Solve L x = b for many lower triangular matrices at once; shapes (draw, k, k) and (draw, k)."""
+    found = np.empty_like(right)
+    for i in range(right.shape[1]):
+        found[:, i] = right[:, i] - np.einsum("dk,dk->d", factor[:, i, :i], found[:, :i])
+        found[:, i] /= factor[:, i, i]
+    return found
+
+
+def backward(factor: Array, right: Array) -> Array:
+    """Solve L' x = b for many lower triangular matrices at once; shapes (draw, k, k) and (draw, k)."""
+    found = np.empty_like(right)
+    for i in reversed(range(right.shape[1])):
+        found[:, i] = right[:, i] - np.einsum("dk,dk->d", factor[:, i + 1 :, i], found[:, i + 1 :])
+        found[:, i] /= factor[:, i, i]
+    return found
+
+
+def leave_one_out(
+    system: System, residual: Array, scale: Array, amplitudes: Array, df: Array | None, left: Array, rng: np.random.Generator
+) -> Array:
+    """Log density of each outcome given all others and theta, with the coefficients integrated out.
+
+    Student-t noise is normal given a precision per run. Drawn from their conditional they make all outcomes normal, and
+    that of the run that is left out is summed over again.
+
+    Parameters
+    ----------
+    system : System
+    residual : array, shape (draw, run)
+        Outcome minus location, without the coefficients.
+    scale : array, shape (draw, run)
+    amplitudes : array, shape (draw, feature)
+    df : array, shape (draw, 1), or None
+    left : array, shape (draw, run)
+        What the drawn coefficients leave of the residuals.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (draw, run)
+    """
+    variance = np.square(scale)
+    if df is not None:
+        shape = 0.5 * (df + 1)
+        variance = variance / (rng.standard_gamma(shape, left.shape) / (0.5 * (df + np.square(left / scale))))
+    factor, _ = system.factor(1 / variance, amplitudes)
+    mode = backward(factor, forward(factor, system.project(residual / variance, amplitudes)))
+    m = amplitudes.shape[1]
+    inverse = np.stack([backward(factor, forward(factor, np.tile(row, (len(mode), 1)))) for row in np.eye(m)], axis=1)
+    spread = amplitudes[:, :, None] * inverse * amplitudes[:, None]
+    explained = np.einsum("nk,dkn->dn", system.features, spread @ system.features.T)
+    kept = np.maximum(1 - explained / variance, 1e-9)
+    deviation = (residual - system.spread(mode, amplitudes)) / kept
+    error = explained / kept
+    if df is None:
+        return _normal(deviation, error + np.square(scale))
+    from scipy.special import gammaincinv
+
+    quantiles = (np.arange(_QUADRATURE) + 0.5) / _QUADRATURE
+    precisions = [gammaincinv(0.5 * df, q) / (0.5 * df) for q in quantiles]
+    logs = [_normal(deviation, error + np.square(scale) / each) for each in precisions]
+    return np.asarray(np.logaddexp.reduce(logs, axis=0) - np.log(_QUADRATURE))
+
+
+_QUADRATURE = 32
+
+
+def _normal(deviation: Array, variance: Array) -> Array:
+    return np.asarray(-0.5 * (np.square(deviation) / variance + np.log(2 * np.pi * variance)))
+
+
+def _log_likelihood(left: Array, scale: Array, df: Array | None) -> Array:
+    """Log likelihood of what is left of the outcomes, shape (draw,)."""
+    squares = np.square(left / scale)
+    if df is None:
+        return np.asarray(-0.5 * squares.sum(axis=1) - np.log(scale * np.sqrt(2 * np.pi)).sum(axis=1))
+    from scipy.special import gammaln
+
+    constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
+    return np.asarray((constant - np.log(scale) - 0.5 * (df + 1) * np.log1p(squares / df)).sum(axis=1))
