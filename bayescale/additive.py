@@ -1,9 +1,10 @@
 """What laws that add a power of N and a power of D have in common: their priors and their compute-optimal size.
 
 Priors come from the spread of 20 published fits of ``E + A N^-alpha + B D^-beta`` (language models, mixtures of
-experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. The size of
-each term is given a prior at the centre of the runs rather than through ``A`` and ``B``, whose correlation with the
-exponents is 0.999.
+experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. Sizes of
+terms are those at the centre of the runs rather than ``A`` and ``B``, whose correlation with the exponents is 0.999,
+and relative to E. Only the loss at the centre has a unit, and its prior is so wide that a table has the same
+exponents in nats, in bits, and as a loss of another kind.
 """
 
 from collections.abc import Callable
@@ -14,34 +15,52 @@ import numpy as np
 
 from bayescale.law import Derived, Parameter, Prior, Values, power
 
-_LOG_LEVEL, _LOG_LEVEL_SD = float(np.log(0.5)), 1.0
-"""Of the prior of the loss due to finite parameters, or data, at the centre of the runs, by itself."""
+LOSS_CENTRE = Parameter(
+    name="loss_centre",
+    prior=Prior("LogNormal", mu=0.0, sigma=3.0),
+    meaning="loss at the geometric-mean inputs of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.007-140: whatever the loss is measured in, the runs fix it and the prior does not matter",
+    scales=True,
+)
+
+_LOG_TERM, _LOG_TERM_SD = float(np.log(0.5 / 1.3)), 1.0
+"""Of the prior of a term by itself, over a floor whose own log-sd is the next one."""
+_LOG_FLOOR_SD = 0.35
 
 SHARE_N = Parameter(
     name="share_N",
-    prior=Prior("LogitNormal", mu=0.0, sigma=float(np.sqrt(2) * _LOG_LEVEL_SD)),
+    prior=Prior("LogitNormal", mu=0.0, sigma=float(np.sqrt(2) * _LOG_TERM_SD)),
     meaning="share of the reducible loss at the centre of the runs that is due to finite parameters",
     reason="5-95 % 0.09-0.91: either term may be ten times the other",
 )
 
 
-def _level_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+def _ratio_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
     share = sampled["share_N"]
-    return {"mu": _LOG_LEVEL - 0.5 * xp.log(share * (1 - share))}
+    return {"mu": _LOG_TERM - 0.5 * xp.log(share * (1 - share))}
 
 
-REDUCIBLE = Parameter(
-    name="reducible",
-    prior=Prior("LogNormal", sigma=float(_LOG_LEVEL_SD / np.sqrt(2))),
-    meaning="reducible loss at the geometric-mean N and D of the runs",
-    unit="nats/token",
-    reason="with share_N: each term by itself 0.1-2.6 nats, 5-95 %; narrower priors push E up, and forecasts with it",
-    arguments=_level_arguments,
+RATIO = Parameter(
+    name="ratio",
+    prior=Prior("LogNormal", sigma=float(np.hypot(_LOG_TERM_SD / np.sqrt(2), _LOG_FLOOR_SD))),
+    meaning="reducible loss over the irreducible one, E, at the geometric-mean N and D of the runs",
+    reason="with share_N: each term by itself 0.07-2.2 E, 5-95 %; narrower priors push E up, and forecasts with it",
+    arguments=_ratio_arguments,
 )
-LEVELS = (SHARE_N, REDUCIBLE)
-"""Two independent log-normal levels, in the coordinates in which runs that cannot tell them apart leave a straight
-ridge: half the difference of their logs and half the sum are independent too, and fix share and total."""
+LEVELS = (SHARE_N, RATIO)
+"""Two log-normal terms over one log-normal floor, in the coordinates in which runs that cannot tell them apart leave a
+straight ridge: half the difference of the terms' logs and half their sum are independent, and fix share and total."""
 
+RATIO_ALONE = Parameter(
+    name="ratio",
+    prior=Prior("LogNormal", mu=float(np.log(1 / 1.3)), sigma=float(np.hypot(0.8, _LOG_FLOOR_SD))),
+    meaning=RATIO.meaning,
+    reason="5-95 % 0.18-3.2: two terms of 0.07 to 2.2 E each",
+)
+"""For laws whose two terms have their ratio from another parameter."""
+
+E = Derived(name="E", meaning="irreducible loss", unit="nats/token")
 LEVEL_N = Derived(
     name="level_N", meaning="loss due to finite parameters at the runs' geometric-mean N", unit="nats/token"
 )
@@ -50,48 +69,22 @@ LEVEL_D = Derived(name="level_D", meaning="loss due to finite data at the runs' 
 EACH_LEVEL = (LEVEL_N, LEVEL_D)
 
 
-def levels(q: Values) -> dict[str, Any]:
-    """Size of each term at the centre of the runs."""
-    return {"level_N": q["reducible"] * q["share_N"], "level_D": q["reducible"] * (1 - q["share_N"])}
+def floor(q: Values, others: Any = 0.0) -> Any:
+    """Irreducible loss, E, where further terms have sizes over E of the given sum."""
+    return q["loss_centre"] / (1 + q["ratio"] + others)
 
 
-def centre_loss(reducible: Callable[[ModuleType, Values], Any]) -> Parameter:
-    """Loss at the centre of the runs, whose excess over the reducible part there, E, has the prior.
-
-    The runs fix this sum to a fraction of a per cent while its parts trade off, so it is a coordinate of its own.
-
-    Parameters
-    ----------
-    reducible : callable
-        ``reducible(xp, sampled)``: the reducible loss at the centre, nats/token.
-    """
-    return Parameter(
-        name="loss_centre",
-        prior=Prior("LogNormal", mu=float(np.log(1.7)), sigma=0.25),
-        meaning="loss at the geometric-mean N and D of the runs; the prior is on E, its irreducible part",
-        unit="nats/token",
-        reason="E is 1.7 nats, 5-95 % 1.1-2.6: text models with vocabularies of 50 to 100 thousand tokens",
-        shift=reducible,
-    )
+def reducible(q: Values, others: Any = 0.0) -> Any:
+    """Size of the terms of N and D together at the centre of the runs."""
+    return floor(q, others) * q["ratio"]
 
 
-def sum_of_levels(xp: ModuleType, sampled: Values) -> Any:
-    """Reducible loss at the centre where the two terms add."""
-    return sampled["reducible"]
+def levels(q: Values, others: Any = 0.0) -> dict[str, Any]:
+    """Size of each of the two terms at the centre of the runs."""
+    both = reducible(q, others)
+    return {"level_N": both * q["share_N"], "level_D": both * (1 - q["share_N"])}
 
 
-def level(xp: ModuleType, sampled: Values) -> Any:
-    """Reducible loss at the centre where it is sampled whole, for terms whose ratio is another parameter."""
-    return sampled["level"]
-
-
-LEVEL = Parameter(
-    name="level",
-    prior=Prior("LogNormal", mu=0.0, sigma=0.8),
-    meaning="reducible loss at the geometric-mean N and D of the runs",
-    unit="nats/token",
-    reason="5-95 % 0.27-3.7 nats: two terms of 0.1 to 2.6 each",
-)
 TOKENS_PER_PARAMETER = Parameter(
     name="M_opt",
     prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
@@ -113,36 +106,57 @@ ALLOCATION = Parameter(
 )
 
 
+def falling(q: Values, others: Any = 0.0) -> Any:
+    """Share of the loss at the centre that falls with N and D."""
+    return q["ratio"] / (1 + q["ratio"] + others)
+
+
 def _pace_over_exponent(q: Values) -> Any:
     """How fast both terms together fall along a ray of fixed tokens per parameter, over the mean exponent."""
     share, allocation = q["share_N"], q["a_opt"]
     return 2 * (share * (1 - allocation) + (1 - share) * allocation)
 
 
-def _pace_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
-    return {"mu": EXPONENT.prior.arguments["mu"] + xp.log(_pace_over_exponent(sampled))}
+def slope(slope_over_exponent: Callable[[Values], Any]) -> Parameter:
+    """How steep the loss is at the centre, which runs on one ray of tokens per parameter fix too.
+
+    Parameters
+    ----------
+    slope_over_exponent : callable
+        ``slope_over_exponent(sampled)``: what it is for a mean exponent of 1, which has the prior.
+    """
+
+    def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+        return {"mu": EXPONENT.prior.arguments["mu"] + xp.log(slope_over_exponent(sampled))}
+
+    return Parameter(
+        name="slope",
+        prior=Prior("LogNormal", sigma=EXPONENT.prior.arguments["sigma"]),
+        meaning="per cent that the loss falls per per cent of N and D together, at the centre of the runs",
+        reason=f"with those before it: the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
+        arguments=arguments,
+    )
 
 
-PACE = Parameter(
-    name="pace",
-    prior=Prior("LogNormal", sigma=EXPONENT.prior.arguments["sigma"]),
-    meaning="power with which the reducible loss falls as N and D grow together, at the centre of the runs",
-    reason=f"with share_N and a_opt: the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
-    arguments=_pace_arguments,
-)
-EXPONENTS = (ALLOCATION, PACE)
-"""The mean exponent's prior, in a coordinate that runs on one ray fix too."""
+def slope_over_exponent(q: Values, others: Any = 0.0) -> Any:
+    """Slope of the loss at the centre, over the mean exponent."""
+    return falling(q, others) * _pace_over_exponent(q)
+
+
+SLOPE = slope(slope_over_exponent)
+SLOPE_TIED = slope(falling)
+"""Where N and D have the same exponent, however the two terms compare."""
+EXPONENTS = (ALLOCATION, SLOPE)
 
 MEAN_EXPONENT = Derived(name="exponent", meaning=EXPONENT.meaning)
 SIZED = (*EACH_LEVEL, MEAN_EXPONENT)
 
 
-def sized(q: Values) -> dict[str, Any]:
+def sized(q: Values, others: Any = 0.0) -> dict[str, Any]:
     """Size of each term at the centre of the runs, and the mean exponent."""
-    return {**levels(q), "exponent": q["pace"] / _pace_over_exponent(q)}
+    return {**levels(q, others), "exponent": q["slope"] / slope_over_exponent(q, others)}
 
 
-E = Derived(name="E", meaning="irreducible loss", unit="nats/token")
 A = Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token")
 B = Derived(name="B", meaning="coefficient of the data term", unit="nats/token")
 ALPHA_N = Derived(name="alpha_N", meaning="exponent of parameters, alpha")
@@ -164,7 +178,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     size = sized(q)
     alpha, beta = exponents({**q, **size})
     return {
-        "E": q["loss_centre"] - sum_of_levels(xp, q),
+        "E": floor(q),
         "A": coefficient(xp, size["level_N"], alpha, centre["N"]),
         "B": coefficient(xp, size["level_D"], beta, centre["D"]),
         "alpha_N": alpha,

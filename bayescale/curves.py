@@ -14,9 +14,10 @@ from bayescale.law import Derived, Input, Parameter, Prior, Values
 X = Input(name="x", meaning="what the outcome falls with: examples, tokens, steps, parameters ...", unit="")
 Y_CENTRE = Parameter(
     name="y_centre",
-    prior=Prior("LogNormal", mu=0.0, sigma=1.5),
+    prior=Prior("LogNormal", mu=0.0, sigma=3.0),
     meaning="outcome at the geometric-mean x of the runs",
-    reason="5-95 % 0.08-12: error fractions and losses alike",
+    reason="5-95 % 0.007-140: whatever the outcome counts, the runs fix it and the prior does not matter",
+    scales=True,
 )
 FLOOR_SHARE = Parameter(
     name="floor_share",
@@ -47,27 +48,11 @@ WIDTH = Parameter(
 )
 
 COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
-LOSS_CENTRE = Parameter(
-    name="loss_centre",
-    prior=Prior("LogNormal", mu=float(np.log(2.8)), sigma=0.35),
-    meaning="loss at the geometric-mean inputs of the runs",
-    unit="nats/token",
-    reason="5-95 % 1.6-5: text models from tens of millions to hundreds of billions of parameters",
-)
-LEVEL = Parameter(
-    name="level",
-    prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.0),
-    meaning="loss above the floor at the geometric-mean input of the runs",
-    unit="nats/token",
-    reason="5-95 % 0.1-2.6 nats: narrower priors push the floor up, and forecasts with it",
-)
-LOSS_ABOVE_FLOOR = Parameter(
-    name="loss_centre",
-    prior=Prior("LogNormal", mu=float(np.log(1.9)), sigma=0.35),
-    meaning="loss at the geometric-mean input of the runs; the prior is on E, its floor",
-    unit="nats/token",
-    reason="E is 1.9 nats, 5-95 % 1.1-3.4: irreducible loss, and what the inputs that stay fixed add to it",
-    shift=lambda xp, sampled: sampled["level"],
+RATIO = Parameter(
+    name="ratio",
+    prior=Prior("LogNormal", mu=float(np.log(0.5 / 1.9)), sigma=float(np.hypot(1.0, 0.35))),
+    meaning="loss above the floor over the floor, at the geometric-mean input of the runs",
+    reason="5-95 % 0.05-1.5, the inputs that stay fixed adding to the floor: narrower priors push it up",
 )
 FLOOR_LOSS = Derived(name="E", meaning="loss for unlimited input, the others staying as they are", unit="nats/token")
 

@@ -91,6 +91,8 @@ class Parameter:
     arguments : callable, optional
         ``arguments(xp, sampled)``: those arguments of the prior that depend on the parameters that stand before it, as
         a group's value does on the mean of all groups.
+    scales : bool
+        Whether the law's mean is proportional to it, all else being equal; its prior is LogNormal.
 
     Raises
     ------
@@ -112,6 +114,7 @@ class Parameter:
     reason: str = ""
     shift: Callable[[ModuleType, Values], Any] | None = None
     arguments: Callable[[ModuleType, Values], Mapping[str, Any]] | None = None
+    scales: bool = False
 
     def __post_init__(self) -> None:
         _check_name("a parameter", self.name)
@@ -285,6 +288,22 @@ class Law:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise LawError(f"law {self.name!r} defines {', '.join(twice)} more than once: each name may stand once")
+        self._check_level()
+
+    def _check_level(self) -> None:
+        scaling = [item for item in self.parameters if item.scales]
+        if len(scaling) > 1:
+            raise LawError(f"law {self.name!r}: {len(scaling)} parameters scale its mean: one may at most")
+        if not scaling:
+            return
+        (level,) = scaling
+        if level.prior.distribution != "LogNormal" or level.shift is not None or level.arguments is not None:
+            raise LawError(
+                f"law {self.name!r}: {level.name} scales its mean, so its prior must be a LogNormal without shift or "
+                f"arguments, and not {level.prior}"
+            )
+        if self.link is not LOG:
+            raise LawError(f"law {self.name!r}: {level.name} scales its mean, so its link must be LOG: correct either")
 
     def _check_kinds(self) -> None:
         _check_name("a law", self.name)
@@ -337,6 +356,11 @@ class Law:
     @property
     def _described(self) -> tuple["Parameter | Derived", ...]:
         return (*self.parameters, *self.derived)
+
+    @property
+    def level(self) -> Parameter | None:
+        """The parameter that the mean is proportional to; None where no parameter is sampled that it is."""
+        return next((item for item in self.parameters if item.scales), None)
 
     @property
     def sign(self) -> float:

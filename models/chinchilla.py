@@ -21,7 +21,7 @@ LAW = Law(
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
+        additive.LOSS_CENTRE,
         *additive.EXPONENTS,
     ),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D, *additive.SIZED),
@@ -55,5 +55,4 @@ LAW = Law(
             note="leaves 1.0 % rms on the 240 digitised runs; the refit leaves 0.75 %",
         ),
     ),
-    in_ensemble=True,
 )

@@ -9,7 +9,12 @@ import numpy as np
 from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
 
-LEVEL = replace(additive.LEVEL, meaning="reducible loss at the geometric-mean N, D and U of the runs")
+RATIO = replace(
+    additive.RATIO_ALONE, meaning="reducible loss over the irreducible one, E, at the geometric-mean N, D and U"
+)
+SLOPE = replace(
+    additive.SLOPE_TIED, meaning="per cent that the loss falls per per cent of N, D and U together, at their centre"
+)
 TOKENS_PER_PARAMETER = replace(
     additive.TOKENS_PER_PARAMETER,
     meaning="compute-optimal tokens per parameter where every token is fresh",
@@ -45,10 +50,10 @@ def effective(xp: ModuleType, x: Values, p: Values) -> tuple[Any, Any]:
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # With one exponent the optimum is at D/N = (B/A)^(1/alpha), which fixes the ratio of the terms.
     parameters, tokens = effective(xp, centre, q)
-    alpha = q["exponent"]
+    alpha = q["slope"] / additive.falling(q)
     tilt = power(xp, q["M_opt"], alpha)
-    coefficient_n = q["level"] / (power(xp, parameters, -alpha) + tilt * power(xp, tokens, -alpha))
-    return {"E": q["loss_centre"] - q["level"], "A": coefficient_n, "B": tilt * coefficient_n}
+    coefficient_n = additive.reducible(q) / (power(xp, parameters, -alpha) + tilt * power(xp, tokens, -alpha))
+    return {"E": additive.floor(q), "A": coefficient_n, "B": tilt * coefficient_n, "exponent": alpha}
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
@@ -65,9 +70,9 @@ LAW = Law(
     failure="Falls with every epoch, so it cannot show over-fitting: leave runs out whose loss has risen.",
     inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
     parameters=(
-        LEVEL,
-        additive.centre_loss(additive.level),
-        additive.EXPONENT,
+        RATIO,
+        additive.LOSS_CENTRE,
+        SLOPE,
         TOKENS_PER_PARAMETER,
         REPEATED_TOKENS,
         EXCESS_PARAMETERS,
@@ -76,6 +81,7 @@ LAW = Law(
         additive.E,
         Derived(name="A", meaning="coefficient of the effective parameters", unit="nats/token"),
         Derived(name="B", meaning="coefficient of the effective tokens", unit="nats/token"),
+        replace(additive.MEAN_EXPONENT, meaning="exponent of both, alpha"),
     ),
     mean=mean,
     derive=derive,

@@ -44,7 +44,7 @@ LAW = Law(
     ),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
+        additive.LOSS_CENTRE,
         *additive.EXPONENTS,
         EMBEDDINGS,
     ),

@@ -33,7 +33,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     alpha, beta = additive.exponents({**q, **size})
     per_draw = alpha / alpha  # every derived parameter has a value a draw
     return {
-        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
+        "E": additive.floor(q),
         "A": additive.coefficient(xp, size["level_N"], alpha, centre["N"]),
         "alpha_N": alpha,
         "beta_D": beta,
@@ -60,9 +60,9 @@ LAW = Law(
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
+        additive.LOSS_CENTRE,
         replace(additive.ALLOCATION, meaning="beta/(alpha + beta), the allocation exponent where kappa and s are 0"),
-        additive.PACE,
+        replace(additive.SLOPE, meaning=f"{additive.SLOPE.meaning}, where kappa is 0"),
         KAPPA,
         BETA_SLOPE,
     ),

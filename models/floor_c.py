@@ -16,8 +16,8 @@ EXPONENT = Parameter(
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     return {
-        "E": q["loss_centre"] - q["level"],
-        "K": additive.coefficient(xp, q["level"], q["gamma_C"], centre["C"]),
+        "E": additive.floor(q),
+        "K": additive.coefficient(xp, additive.reducible(q), q["gamma_C"], centre["C"]),
     }
 
 
@@ -33,7 +33,7 @@ LAW = Law(
     decision="Loss that a larger budget buys, if it is spent as the runs spent theirs.",
     failure="Runs that split their compute in other ways, smaller or longer, lie above it.",
     inputs=(curves.COMPUTE,),
-    parameters=(curves.LEVEL, curves.LOSS_ABOVE_FLOOR, EXPONENT),
+    parameters=(curves.RATIO, additive.LOSS_CENTRE, EXPONENT),
     derived=(
         curves.FLOOR_LOSS,
         Derived(name="K", meaning="coefficient of the power of C", unit="nats/token"),

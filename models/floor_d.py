@@ -16,8 +16,8 @@ EXPONENT = Parameter(
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     return {
-        "E": q["loss_centre"] - q["level"],
-        "B": additive.coefficient(xp, q["level"], q["beta_D"], centre["D"]),
+        "E": additive.floor(q),
+        "B": additive.coefficient(xp, additive.reducible(q), q["beta_D"], centre["D"]),
     }
 
 
@@ -33,7 +33,7 @@ LAW = Law(
     decision="Loss of the same model trained on more data.",
     failure="Its floor holds the term of the size, so it says nothing of models of other sizes.",
     inputs=(TOKENS,),
-    parameters=(curves.LEVEL, curves.LOSS_ABOVE_FLOOR, EXPONENT),
+    parameters=(curves.RATIO, additive.LOSS_CENTRE, EXPONENT),
     derived=(
         curves.FLOOR_LOSS,
         Derived(name="B", meaning="coefficient of the power of D", unit="nats/token"),

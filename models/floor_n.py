@@ -16,8 +16,8 @@ EXPONENT = Parameter(
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     return {
-        "E": q["loss_centre"] - q["level"],
-        "A": additive.coefficient(xp, q["level"], q["alpha_N"], centre["N"]),
+        "E": additive.floor(q),
+        "A": additive.coefficient(xp, additive.reducible(q), q["alpha_N"], centre["N"]),
     }
 
 
@@ -33,7 +33,7 @@ LAW = Law(
     decision="Loss of a larger model trained on the same data.",
     failure="Its floor holds the term of the data, so it says nothing of runs on other data.",
     inputs=(PARAMETERS,),
-    parameters=(curves.LEVEL, curves.LOSS_ABOVE_FLOOR, EXPONENT),
+    parameters=(curves.RATIO, additive.LOSS_CENTRE, EXPONENT),
     derived=(
         curves.FLOOR_LOSS,
         Derived(name="A", meaning="coefficient of the power of N", unit="nats/token"),

@@ -27,7 +27,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     alpha, beta = additive.exponents({**q, **size})
     both = additive.coefficient(xp, size["level_N"], alpha, centre["N"])
     return {
-        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
+        "E": additive.floor(q),
         "a": (1 - q["granular_share"]) * both,
         "g": additive.coefficient(xp, q["granular_share"] * both, q["gamma_G"], centre["granularity"]),
         "b": additive.coefficient(xp, size["level_D"], beta, centre["D"]),
@@ -56,7 +56,7 @@ LAW = Law(
     ),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
+        additive.LOSS_CENTRE,
         *additive.EXPONENTS,
         GRANULAR_SHARE,
         GAMMA_G,

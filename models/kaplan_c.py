@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
+from bayescale import additive, curves
 from bayescale.law import Derived, Law, Parameter, Prior, Values
 
 ALPHA = Parameter(
@@ -32,7 +32,7 @@ LAW = Law(
     decision="A comparison: how loss falls along the compute frontier, if it had no floor.",
     failure="Holds along well-allocated runs only, and without a floor forecasts too low at large C.",
     inputs=(curves.COMPUTE,),
-    parameters=(curves.LOSS_CENTRE, ALPHA),
+    parameters=(additive.LOSS_CENTRE, ALPHA),
     derived=(Derived(name="log_C_c", meaning="log of the C that alone would give a loss of 1"),),
     mean=mean,
     derive=derive,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
+from bayescale import additive
 from bayescale.law import TOKENS, Derived, Law, Parameter, Prior, Values
 
 ALPHA = Parameter(
@@ -32,7 +32,7 @@ LAW = Law(
     decision="A comparison: how loss falls with data alone, if it had no floor.",
     failure="Without a floor, and with a size that limits the loss as well, it forecasts too low at large D.",
     inputs=(TOKENS,),
-    parameters=(curves.LOSS_CENTRE, ALPHA),
+    parameters=(additive.LOSS_CENTRE, ALPHA),
     derived=(Derived(name="log_D_c", meaning="log of the D that alone would give a loss of 1"),),
     mean=mean,
     derive=derive,

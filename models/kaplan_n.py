@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
+from bayescale import additive
 from bayescale.law import PARAMETERS, Derived, Law, Parameter, Prior, Values
 
 ALPHA = Parameter(
@@ -32,7 +32,7 @@ LAW = Law(
     decision="A comparison: how loss falls with size alone, if it had no floor.",
     failure="Without a floor, and with data that limit the loss as well, it forecasts too low at large N.",
     inputs=(PARAMETERS,),
-    parameters=(curves.LOSS_CENTRE, ALPHA),
+    parameters=(additive.LOSS_CENTRE, ALPHA),
     derived=(Derived(name="log_N_c", meaning="log of the N that alone would give a loss of 1"),),
     mean=mean,
     derive=derive,

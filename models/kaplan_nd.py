@@ -8,13 +8,6 @@ import numpy as np
 from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
 
-LOSS_CENTRE = Parameter(
-    name="loss_centre",
-    prior=Prior("LogNormal", mu=float(np.log(2.8)), sigma=0.35),
-    meaning="loss at the geometric-mean N and D of the runs",
-    unit="nats/token",
-    reason="5-95 % 1.6-5: text models from tens of millions to hundreds of billions of parameters",
-)
 SHARE_N = Parameter(
     name="share_N",
     prior=Prior("Beta", alpha=2.0, beta=2.0),
@@ -64,7 +57,7 @@ LAW = Law(
     decision="A comparison: what the forecast would be if loss had no floor.",
     failure="Without a floor it forecasts too low at large scale; made for N without embeddings and early stopping.",
     inputs=(PARAMETERS, TOKENS),
-    parameters=(LOSS_CENTRE, SHARE_N, ALPHA_N, ALPHA_D),
+    parameters=(additive.LOSS_CENTRE, SHARE_N, ALPHA_N, ALPHA_D),
     derived=(
         Derived(name="log_N_c", meaning="log of the N at which parameters alone would give a loss of 1"),
         Derived(name="log_D_c", meaning="log of the D at which data alone would give a loss of 1"),

@@ -6,22 +6,18 @@ from typing import Any
 import numpy as np
 
 from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, PublishedFit, Values, power
+from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, power
 
-ETA = Parameter(
-    name="eta",
-    prior=Prior("LogNormal", mu=float(np.log(0.13)), sigma=0.38),
-    meaning="exponent of compute; those of parameters and data are twice it",
-    reason="half the mean exponent of 20 published fits, and their log-sd",
-)
+ETA = Derived(name="eta", meaning="exponent of compute; those of parameters and data are twice it")
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # On a ray of M tokens per parameter the reducible loss is a^(1/2) b^(1/2) (m + 1/m) C^-eta, m = (M/M_opt)^eta.
-    m = power(xp, centre["D"] / centre["N"] / q["M_opt"], q["eta"])
-    root = q["level"] * power(xp, 6 * centre["N"] * centre["D"], q["eta"]) / (m + 1 / m)
-    tilt = power(xp, q["M_opt"], q["eta"])
-    return {"E": q["loss_centre"] - q["level"], "a": root / tilt, "b": root * tilt}
+    eta = q["slope"] / (2 * additive.falling(q))
+    m = power(xp, centre["D"] / centre["N"] / q["M_opt"], eta)
+    root = additive.reducible(q) * power(xp, 6 * centre["N"] * centre["D"], eta) / (m + 1 / m)
+    tilt = power(xp, q["M_opt"], eta)
+    return {"E": additive.floor(q), "a": root / tilt, "b": root * tilt, "eta": eta}
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
@@ -41,11 +37,12 @@ LAW = Law(
     decision="What a smaller model that is trained for longer loses against the compute-optimal one.",
     failure="Fixes the allocation exponent at 1/2, and overrates tokens far beyond the runs' tokens per parameter.",
     inputs=(PARAMETERS, TOKENS),
-    parameters=(additive.LEVEL, additive.centre_loss(additive.level), additive.TOKENS_PER_PARAMETER, ETA),
+    parameters=(additive.RATIO_ALONE, additive.LOSS_CENTRE, additive.TOKENS_PER_PARAMETER, additive.SLOPE_TIED),
     derived=(
         additive.E,
         Derived(name="a", meaning="coefficient of M^eta C^-eta, the parameter term", unit="nats/token"),
         Derived(name="b", meaning="coefficient of M^-eta C^-eta, the data term", unit="nats/token"),
+        ETA,
     ),
     mean=mean,
     derive=derive,

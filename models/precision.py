@@ -42,7 +42,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     at_centre = centre["N"] * xp.exp(tensors * log_approach(xp, centre["w_bits"], q))
     return {
         "tensors": tensors,
-        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
+        "E": additive.floor(q),
         "A": additive.coefficient(xp, size["level_N"], alpha, at_centre),
         "B": additive.coefficient(xp, size["level_D"], beta, centre["D"]),
         "alpha_N": alpha,
@@ -70,7 +70,7 @@ LAW = Law(
     ),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
+        additive.LOSS_CENTRE,
         *additive.EXPONENTS,
         BITS_SCALE,
         EFFICIENCY,

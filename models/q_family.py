@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive, curves
+from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
 
 FLOOR_SHARE = Parameter(
@@ -68,7 +68,7 @@ LAW = Law(
     decision="Whether the runs side with Kaplan or with Chinchilla, and what that does to N*.",
     failure="Floor and q trade off: runs over few decades leave both to the prior.",
     inputs=(PARAMETERS, TOKENS),
-    parameters=(curves.LOSS_CENTRE, FLOOR_SHARE, SHARE_N, EXPONENT, additive.ALLOCATION, Q),
+    parameters=(additive.LOSS_CENTRE, FLOOR_SHARE, SHARE_N, EXPONENT, additive.ALLOCATION, Q),
     derived=(
         additive.E,
         Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token"),

@@ -12,25 +12,34 @@ import numpy as np
 from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
 
-CEILING = Parameter(
-    name="ceiling",
-    prior=Prior("LogNormal", mu=float(np.log(8.0)), sigma=0.25),
-    meaning="loss of guessing, eps0; the prior is on how far it lies above the loss at the centre",
-    unit="nats/token",
-    reason="5-95 % 5.3-12 above a loss of about 3: log of a vocabulary of 10 to 250 thousand tokens is 9.2-12.4",
-    shift=lambda xp, sampled: sampled["loss_centre"],
+HEADROOM = Parameter(
+    name="headroom",
+    prior=Prior("LogNormal", mu=float(np.log(8.0 / 2.7)), sigma=0.35),
+    meaning="loss of guessing over the loss at the centre, less 1",
+    reason="5-95 % 1.7-5.3: log of a vocabulary of 10 to 250 thousand tokens is 9.2-12.4 nats, over losses of 2 to 4",
 )
 
 
+def below_ceiling(q: Values) -> Any:
+    """Share of a change of the log of e that reaches the log of the loss, at the centre."""
+    return 1 - (1 + q["headroom"]) ** -2.0
+
+
+def slope_over_exponent(q: Values) -> Any:
+    """Slope of the loss at the centre, over the mean exponent."""
+    return additive.slope_over_exponent(q) * below_ceiling(q)
+
+
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    size = additive.sized(q)
+    size = {**additive.levels(q), "exponent": q["slope"] / slope_over_exponent(q)}
     alpha, beta = additive.exponents({**q, **size})
     # Levels and floor are sampled as shares of the loss at the centre, which the envelope leaves there as it is.
-    inner = 1 / xp.sqrt(1 - (q["loss_centre"] / q["ceiling"]) ** 2)
+    inner = 1 / xp.sqrt(below_ceiling(q))
     return {
-        "E": inner * (q["loss_centre"] - additive.sum_of_levels(xp, q)),
+        "E": inner * additive.floor(q),
         "A": additive.coefficient(xp, inner * size["level_N"], alpha, centre["N"]),
         "B": additive.coefficient(xp, inner * size["level_D"], beta, centre["D"]),
+        "ceiling": q["loss_centre"] * (1 + q["headroom"]),
         "alpha_N": alpha,
         "beta_D": beta,
         **size,
@@ -52,14 +61,16 @@ LAW = Law(
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
-        *additive.EXPONENTS,
-        CEILING,
+        additive.LOSS_CENTRE,
+        HEADROOM,
+        additive.ALLOCATION,
+        additive.slope(slope_over_exponent),
     ),
     derived=(
         Derived(name="E", meaning="irreducible part of e", unit="nats/token"),
         Derived(name="A", meaning="coefficient of the parameter term of e", unit="nats/token"),
         Derived(name="B", meaning="coefficient of the data term of e", unit="nats/token"),
+        Derived(name="ceiling", meaning="loss of guessing, eps0", unit="nats/token"),
         additive.ALPHA_N,
         additive.BETA_D,
         *additive.SIZED,

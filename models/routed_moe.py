@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
+from bayescale import additive
 from bayescale.law import PARAMETERS, Derived, Input, Law, Parameter, Prior, Values
 
 LN_10 = float(np.log(10.0))
@@ -73,7 +73,7 @@ LAW = Law(
     decision="More experts or a larger dense model, at the same number of tokens.",
     failure="Has no data term and no floor, and far above the runs says that experts do harm.",
     inputs=(PARAMETERS, Input(name="experts", meaning="experts per routed layer, 1 where dense", unit="experts")),
-    parameters=(curves.LOSS_CENTRE, SLOPE_N, SLOPE_EXPERTS, INTERACTION, E_START, E_MAX),
+    parameters=(additive.LOSS_CENTRE, SLOPE_N, SLOPE_EXPERTS, INTERACTION, E_START, E_MAX),
     derived=(
         Derived(name="a", meaning="power of N at one effective expert"),
         Derived(name="b", meaning="power of effective experts at N = 1"),

@@ -1,5 +1,6 @@
 """Chinchilla's law with width and depth: what a bad shape costs at a size (McLeish et al. 2025)."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -8,19 +9,17 @@ import numpy as np
 from bayescale import additive
 from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
 
-LEVEL_WIDTH = Parameter(
-    name="level_width",
-    prior=Prior("LogNormal", mu=float(np.log(0.1)), sigma=1.0),
-    meaning="loss due to finite width at the runs' geometric-mean width",
-    unit="nats/token",
-    reason="5-95 % 0.02-0.5 nats: shape matters less than size and data",
+RATIO_WIDTH = Parameter(
+    name="ratio_width",
+    prior=Prior("LogNormal", mu=float(np.log(0.1 / 1.3)), sigma=float(np.hypot(1.0, 0.35))),
+    meaning="loss due to finite width over the irreducible one, at the runs' geometric-mean width",
+    reason="5-95 % 0.01-0.44: shape matters less than size and data",
 )
-LEVEL_DEPTH = Parameter(
-    name="level_depth",
-    prior=LEVEL_WIDTH.prior,
-    meaning="loss due to finite depth at the runs' geometric-mean depth",
-    unit="nats/token",
-    reason=LEVEL_WIDTH.reason,
+RATIO_DEPTH = Parameter(
+    name="ratio_depth",
+    prior=RATIO_WIDTH.prior,
+    meaning="loss due to finite depth over the irreducible one, at the runs' geometric-mean depth",
+    reason=RATIO_WIDTH.reason,
 )
 P_WIDTH = Parameter(
     name="p_width",
@@ -31,23 +30,32 @@ P_WIDTH = Parameter(
 P_DEPTH = Parameter(name="p_depth", prior=P_WIDTH.prior, meaning="exponent of depth", reason="as that of width")
 
 
-def reducible(xp: ModuleType, q: Values) -> Any:
-    """Reducible loss at the centre of the runs."""
-    return additive.sum_of_levels(xp, q) + q["level_width"] + q["level_depth"]
+def others(q: Values) -> Any:
+    """Sizes of the terms of width and depth over the irreducible loss, together."""
+    return q["ratio_width"] + q["ratio_depth"]
+
+
+def slope_over_exponent(q: Values) -> Any:
+    """Slope of the loss at the centre along N and D, over the mean exponent."""
+    return additive.slope_over_exponent(q, others(q))
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    size = additive.sized(q)
+    size = additive.sized(q, others(q))
+    floor = additive.floor(q, others(q))
+    level_width, level_depth = floor * q["ratio_width"], floor * q["ratio_depth"]
     alpha, beta = additive.exponents({**q, **size})
     return {
-        "E": q["loss_centre"] - reducible(xp, q),
+        "E": floor,
         "A": additive.coefficient(xp, size["level_N"], alpha, centre["N"]),
         "B": additive.coefficient(xp, size["level_D"], beta, centre["D"]),
-        "A_width": additive.coefficient(xp, q["level_width"], q["p_width"], centre["width"]),
-        "A_depth": additive.coefficient(xp, q["level_depth"], q["p_depth"], centre["depth"]),
+        "A_width": additive.coefficient(xp, level_width, q["p_width"], centre["width"]),
+        "A_depth": additive.coefficient(xp, level_depth, q["p_depth"], centre["depth"]),
         "alpha_N": alpha,
         "beta_D": beta,
         **size,
+        "level_width": level_width,
+        "level_depth": level_depth,
     }
 
 
@@ -72,10 +80,11 @@ LAW = Law(
     ),
     parameters=(
         *additive.LEVELS,
-        LEVEL_WIDTH,
-        LEVEL_DEPTH,
-        additive.centre_loss(reducible),
-        *additive.EXPONENTS,
+        RATIO_WIDTH,
+        RATIO_DEPTH,
+        additive.LOSS_CENTRE,
+        additive.ALLOCATION,
+        replace(additive.slope(slope_over_exponent), meaning=f"{additive.SLOPE.meaning}, at one shape"),
         P_WIDTH,
         P_DEPTH,
     ),
@@ -88,6 +97,12 @@ LAW = Law(
         additive.ALPHA_N,
         additive.BETA_D,
         *additive.SIZED,
+        Derived(
+            name="level_width", meaning="loss due to finite width at the runs' geometric-mean width", unit="nats/token"
+        ),
+        Derived(
+            name="level_depth", meaning="loss due to finite depth at the runs' geometric-mean depth", unit="nats/token"
+        ),
     ),
     mean=mean,
     derive=derive,

@@ -9,14 +9,15 @@ from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     level = additive.levels(q)
-    alpha = q["exponent"]
+    exponent = q["slope"] / additive.falling(q)
     return {
-        "E": q["loss_centre"] - additive.sum_of_levels(xp, q),
-        "A": additive.coefficient(xp, level["level_N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, level["level_D"], alpha, centre["D"]),
-        "alpha_N": alpha,
-        "beta_D": alpha,
+        "E": additive.floor(q),
+        "A": additive.coefficient(xp, level["level_N"], exponent, centre["N"]),
+        "B": additive.coefficient(xp, level["level_D"], exponent, centre["D"]),
+        "alpha_N": exponent,
+        "beta_D": exponent,
         **level,
+        "exponent": exponent,
     }
 
 
@@ -34,8 +35,8 @@ LAW = Law(
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,
-        additive.centre_loss(additive.sum_of_levels),
-        additive.EXPONENT,
+        additive.LOSS_CENTRE,
+        additive.SLOPE_TIED,
     ),
     derived=(
         additive.E,
@@ -43,7 +44,7 @@ LAW = Law(
         additive.B,
         Derived(name="alpha_N", meaning="exponent of parameters, alpha"),
         Derived(name="beta_D", meaning="exponent of data, equal to alpha"),
-        *additive.EACH_LEVEL,
+        *additive.SIZED,
     ),
     mean=mean,
     derive=derive,

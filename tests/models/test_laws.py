@@ -1,13 +1,21 @@
 """Every file of models/: the formula, its parametrisation, its optimum and its published values hang together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bayescale import catalog
+from bayescale.errors import LawError
+from bayescale.law import Parameter, Prior
+from bayescale.links import IDENTITY, LOG
 
 LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 WITH_OPTIMUM = [law for law in LAWS.values() if law.optimum is not None]
 TERMS_SIZED_AT_THE_CENTRE = [LAWS["chinchilla"], LAWS["tied"]]
+SCALING = [law for law in LAWS.values() if law.level is not None]
+WITH_SLOPE = [law for law in LAWS.values() if "slope" in law.units and law.name != "embedding_aware"]
+"""But for the law whose parameter term is no power of N."""
 ONE_INPUT = [law for law in LAWS.values() if law.input_names == ("x",)]
 FALLING = [law for law in ONE_INPUT if "floor" in law.units]
 BUDGETS = np.array([1e19, 5.76e23, 1e26])
@@ -145,6 +153,70 @@ def test_mean_at_the_centre_is_what_is_sampled(law, prior_draws):
     if level is None:
         pytest.skip("a law of physical inputs samples those, and no level")
     np.testing.assert_allclose(law.mean(np, centre(law), law.all_parameters(sampled, centre(law))), level, rtol=1e-8)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1 / np.log(2), 40.0])
+@pytest.mark.parametrize("law", SCALING, ids=lambda law: law.name)
+def test_the_unit_of_the_outcome_changes_the_level_alone(law, factor, prior_draws):
+    x, sampled = inputs(law, 1e6, 1e13), prior_draws[law.name]
+    mean = law.mean(np, x, law.all_parameters(sampled, centre(law)))
+    other = {**sampled, law.level.name: factor * sampled[law.level.name]}
+    scaled = law.mean(np, x, law.all_parameters(other, centre(law)))
+    np.testing.assert_allclose(scaled, factor * mean, rtol=1e-9)
+
+
+def test_losses_and_curves_have_a_level():
+    names = {"loss", "y"}
+    assert {law.name for law in SCALING} == {law.name for law in LAWS.values() if law.outcome in names}
+
+
+@pytest.mark.parametrize("law", WITH_SLOPE, ids=lambda law: law.name)
+def test_the_slope_is_that_of_the_mean_at_the_centre(law, prior_draws):
+    at, sampled = centre(law), {**prior_draws[law.name]} | ({"kappa": 0.0} if law.name == "farseer" else {})
+    p, step = law.all_parameters(sampled, at), 1e-4
+
+    def log_mean(shift):
+        moved = {name: value * np.exp(shift * (name in {"N", "D", "U", "x"})) for name, value in at.items()}
+        return np.log(law.mean(np, moved, p))
+
+    found = (log_mean(-step) - log_mean(step)) / (2 * step)
+    np.testing.assert_allclose(found, sampled["slope"], rtol=1e-4)
+
+
+def scaling_law(link=LOG, **changes):
+    """A law of one input whose level is as given."""
+    asked = {"name": "level", "prior": Prior("LogNormal", mu=0.0, sigma=3.0), "meaning": "level", "scales": True}
+    item = Parameter(**(asked | changes))
+    return replace(LAWS["m1"], parameters=(item,), link=link)
+
+
+def test_a_level_is_found():
+    assert scaling_law().level.name == "level"
+    assert LAWS["error_nd"].level is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prior": Prior("HalfNormal", sigma=1.0)},
+        {"shift": lambda xp, sampled: 1.0},
+        {"arguments": lambda xp, sampled: {"mu": 1.0}},
+    ],
+)
+def test_a_level_with_another_prior_is_refused(changes):
+    with pytest.raises(LawError, match="its prior must be a LogNormal without shift or arguments"):
+        scaling_law(**changes)
+
+
+def test_a_level_under_another_link_is_refused():
+    with pytest.raises(LawError, match="its link must be LOG"):
+        scaling_law(link=IDENTITY)
+
+
+def test_two_levels_are_refused():
+    two = (LAWS["m1"].level, LAWS["chinchilla"].level)
+    with pytest.raises(LawError, match="2 parameters scale its mean"):
+        replace(LAWS["m1"], parameters=two)
 
 
 @pytest.mark.parametrize("law", FALLING, ids=lambda law: law.name)
