@@ -120,7 +120,7 @@ class Compiled:
         features, of = feature_matrix(self._law, basis), self._posterior
         nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
         parts = density.parts(nodes, *features.shape)
-        return LatentDensity(parts, density.joint, features, link_outcome(self._law, runs))
+        return LatentDensity(parts, features, link_outcome(self._law, runs))
 
     @property
     def posterior(self) -> "Posterior":

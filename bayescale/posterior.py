@@ -79,7 +79,9 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
     name = law.link.variable(law.outcome)
     with pm.Model(coords=_coords(law, runs, basis)) as model:
         data = {key: pm.Data(key, values, dims="run") for key, values in run_data(law, runs).items()}
-        data |= {key: pm.Data(key, values) for key, values in _table_data(law, runs, basis).items()}
+        data |= {key: pm.Data(key, values) for key, values in centre_data(law, runs).items()}
+        if basis is not None:
+            data |= {key: pm.Data(key, values, dims=_DIMS[key]) for key, values in _basis_data(law, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in law.input_names}
         sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
         if basis is not None:
@@ -160,6 +162,15 @@ def _table_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Any
     """What the graph reads of the runs together."""
     centre = centre_data(law, runs)
     return centre if basis is None else centre | _basis_data(law, basis)
+
+
+_DIMS = {
+    "features": ("run", "feature"),
+    "of_tau": "feature",
+    "of_drift": "feature",
+    "of_level": "feature",
+    "noise_scale": "run",
+}
 
 
 def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:

@@ -4,6 +4,9 @@ A proposal is grown where the weights say so (incremental mixture importance sam
 doi:10.1111/j.1541-0420.2009.01399.x), starting from the modes. Diagnostics on the draws that built a proposal are
 optimistic and blind to a mode that was missed, so two proposals are adapted independently and then frozen, with a wide
 defensive component each; only fresh draws are weighted, and the two must agree.
+
+Where coefficients are integrated out approximately (:mod:`bayescale.sampling.latent`) proposals are adapted to that
+approximation, which is smooth and has one mode as a rule, and refitted once to exact weights.
 """
 
 from dataclasses import dataclass
@@ -25,12 +28,20 @@ ESS_LIMIT = 1000
 DISAGREEMENT_LIMIT = 4.0
 """Largest difference between the two proposals' estimates of a certified fit, in standard errors."""
 
-_DF = 10.0
+_DF = 5.0
 _COMPONENTS = 8
 _TEMPERED_ESS = 0.05
 _DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
 _LARGEST_POOL = 16
 """Draws weighted at most, per draw wanted."""
+
+_MATCHED_DF, _MATCHED_STRETCH, _MATCHED_ESS = 10.0, 1.5, 20.0
+"""Tails of a proposal that is matched to moments, how much wider than the mode's curvature it starts, and the effective
+draws per coordinate below which weights are flattened."""
+_SEARCHED = 200
+"""Prior draws among which a start is sought where one call of the density costs the most."""
+_LARGEST_LATENT_POOL = 24_000
+"""Draws of a density with coefficients that are weighted at most."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +67,9 @@ class ImportanceResult:
     draws : array, shape (draw, coordinate)
         Unconstrained draws, equally weighted; one repeats where its importance weight asks for it.
     latent : array, shape (draw, feature)
-        Coefficients that were drawn with them, where the density has some.
+        Coefficients that were drawn with them; of no feature where the density has none.
     log_density : array, shape (draw,)
-        Log posterior density of the draws, approximate if there are coefficients.
+        Log posterior density of the draws, as it is approximated where there are coefficients.
     pareto_k : float
         Shape of the upper tail of the weights.
     ess : array, shape (coordinate,)
@@ -108,7 +119,8 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
         If the density is finite at none of the prior draws.
     """
     first, second = np.random.SeedSequence(seed).spawn(2)
-    prior_draws = _with_mode(density, prior_draws)
+    if isinstance(density, LatentDensity):
+        density.settle(_start(density, prior_draws))
     result = _attempt(density, prior_draws, n_draws, first, _QUICK)
     if result.certified:
         return result
@@ -119,22 +131,18 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
 def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
     """Sample a posterior by one proposal, adapted once, for draws that only serve a larger computation.
 
-    Nothing can vouch for them, since there is no second proposal to agree with: the disagreement is infinite.
-    Arguments and errors are those of :func:`sample_importance`.
+    Nothing can vouch for them, since there is no second proposal to agree with: the disagreement is infinite. Where the
+    density has coefficients that are integrated out approximately, so are they here. Arguments and errors are those of
+    :func:`sample_importance`.
     """
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
-    prior_draws = _with_mode(density, prior_draws)
-    pool = _Pool(density, [freeze(*adapt(density, prior_draws, adapting, _QUICK))])
+    if isinstance(density, LatentDensity):
+        proposal, _, _ = _matched(density, _start(density, prior_draws), adapting, rounds=3)
+    else:
+        proposal = freeze(*adapt(density, prior_draws, adapting, _QUICK))
+    pool = _Pool(density, [proposal], exact=False)
     pool.extend(max(ESS_LIMIT, n_draws), [sampling])
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
-
-
-def _with_mode(density: Density, prior_draws: Array) -> Array:
-    """Where searches may start: with coefficients that are integrated out, at a mode too, which settles their trust."""
-    if not isinstance(density, LatentDensity):
-        return prior_draws
-    mode = density.settle(best_starts(density, prior_draws, _QUICK.starts))
-    return np.concatenate([mode[None], prior_draws, mode[None]])
 
 
 def _attempt(
@@ -142,14 +150,65 @@ def _attempt(
 ) -> ImportanceResult:
     rngs = np.random.default_rng(seed).spawn(3)
     halves = np.array_split(prior_draws, 2)
-    proposals = [freeze(*adapt(density, half, rng, effort)) for half, rng in zip(halves, rngs[:2], strict=True)]
+    proposals = [_proposal(density, half, rng, effort) for half, rng in zip(halves, rngs[:2], strict=True)]
     pool = _Pool(density, proposals)
-    wanted = max(ESS_LIMIT, n_draws)
-    for _ in range(_LARGEST_POOL // len(proposals)):
-        pool.extend(wanted, rngs[:2])
+    latent = isinstance(density, LatentDensity)
+    wanted, rounds = max(ESS_LIMIT, n_draws), _LARGEST_POOL // len(proposals)
+    if latent:
+        # A third more than certify a fit: each draw costs ten times as much as one of a density without coefficients.
+        wanted, rounds = ESS_LIMIT * 4 // 3, _LARGEST_LATENT_POOL // ESS_LIMIT // len(proposals)
+    for _ in range(rounds):
+        pool.extend(ESS_LIMIT if latent else wanted, rngs[:2])
         if pool.ess().min() >= wanted:
             break
     return _result(pool, n_draws, rngs[2], pool.disagreement())
+
+
+def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: "_Effort") -> Mixture:
+    """A proposal adapted from some prior draws, and frozen."""
+    if not isinstance(density, LatentDensity):
+        return freeze(*adapt(density, prior_draws, rng, effort))
+    start = best_starts(density, prior_draws[:_SEARCHED], 1)
+    mixture, draws, log_weights = _matched(density, start, rng, rounds=effort.rounds // 4)
+    fresh = freeze(mixture, draws, log_weights).draw(effort.draws_per_round, rng)
+    exact = density.complete(fresh, rng)[1] - freeze(mixture, draws, log_weights).log_density(fresh)
+    weights = _flattened(exact)
+    return freeze(_moment_matched(fresh, weights), fresh, np.log(weights.clip(1e-300)))
+
+
+def _start(density: LatentDensity, prior_draws: Array) -> Array:
+    """The mode of a density with coefficients, where it is settled too, shape (1, coordinate)."""
+    return density.settle(best_starts(density, prior_draws[:_SEARCHED], 2))[None]
+
+
+def _matched(density: Density, start: Array, rng: np.random.Generator, *, rounds: int) -> tuple[Mixture, Array, Array]:
+    """A single component matched to mean and covariance; returns it with the draws that built it and their log weights.
+
+    Of nine coordinates a mixture has hundreds of numbers to estimate. One component needs a fifth of the draws for a
+    proposal that is as good where there is one mode, and the exact weights tell where there is not.
+    """
+    mode = find_modes(density, start)[0]
+    covariance = _MATCHED_STRETCH * mode.covariance
+    mixture = Mixture((StudentT.from_covariance(mode.location, covariance, _MATCHED_DF),), np.ones(1))
+    draws, target, history = np.empty((0, start.shape[1])), np.empty(0), []
+    for _ in range(rounds):
+        fresh = mixture.draw(_QUICK.draws_per_round // 2, rng)
+        history.append(mixture)
+        draws, target = np.concatenate([draws, fresh]), np.append(target, density(fresh))
+        log_weights = target - np.logaddexp.reduce([each.log_density(draws) for each in history])
+        mixture = _moment_matched(draws, _flattened(log_weights))
+    return mixture, draws, log_weights
+
+
+def _moment_matched(draws: Array, weights: Array) -> Mixture:
+    mean, covariance = _weighted_moments(draws, weights)
+    unbiased = covariance / (1 - np.square(weights).sum())
+    return Mixture((StudentT.from_covariance(mean, unbiased, _MATCHED_DF),), np.ones(1))
+
+
+def _flattened(log_weights: Array) -> Array:
+    """Normalised weights, flattened until there are enough effective draws for each coordinate's covariances."""
+    return tempered(log_weights, least=min(0.3, _MATCHED_ESS * 9 / len(log_weights)))
 
 
 def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement: float) -> ImportanceResult:
@@ -209,17 +268,17 @@ def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mix
     return Mixture(components, shares / shares.sum()).with_component(wide, 0.1)
 
 
-def tempered(log_weights: Array) -> Array:
+def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
     """Normalised weights, flattened by the largest power that leaves enough effective draws to refit from.
 
     Early weights rest on a handful of draws; refitting to those would shrink the proposal onto them.
     """
-    if _effective_share(log_weights) >= _TEMPERED_ESS:
+    if _effective_share(log_weights) >= least:
         return _normalised(log_weights)
     low, high = 0.0, 1.0
     while high - low > 1e-3:
         middle = (low + high) / 2
-        low, high = (middle, high) if _effective_share(middle * log_weights) >= _TEMPERED_ESS else (low, middle)
+        low, high = (middle, high) if _effective_share(middle * log_weights) >= least else (low, middle)
     return _normalised(low * log_weights)
 
 
@@ -247,8 +306,8 @@ def systematic_sample(weights: Array, n: int, rng: np.random.Generator) -> NDArr
 class _Pool:
     """Fresh draws from each frozen proposal, weighted by their equal mixture."""
 
-    def __init__(self, density: Density, proposals: list[Mixture]) -> None:
-        self._density, self._proposals = density, proposals
+    def __init__(self, density: Density, proposals: list[Mixture], *, exact: bool = True) -> None:
+        self._density, self._proposals, self._exact = density, proposals, exact
         d = proposals[0].components[0].location.size
         self.draws = [np.empty((0, d)) for _ in proposals]
         n_latent = density.n_coefficients if isinstance(density, LatentDensity) else 0
@@ -269,9 +328,9 @@ class _Pool:
                 self._own[i][j] = np.concatenate([self._own[i][j], other.log_density(fresh)])
 
     def _completed(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-        """Coefficients, log densities to weight by, and log densities of the draws by themselves."""
+        """Coefficients drawn with draws, log densities to weight them by, and those of the draws by themselves."""
         if isinstance(self._density, LatentDensity):
-            return self._density.complete(draws, rng)
+            return self._density.complete(draws, rng, exact=self._exact)
         found = self._density(draws)
         return np.empty((len(draws), 0)), found, found
 

@@ -18,15 +18,15 @@ from bayescale.sampling.modes import find_modes
 
 Array = NDArray[np.float64]
 
-_ELEMENTS = 48_000
-"""Draws times runs that are looked at together: a temporary of so many floats stays in the processor's cache."""
+_ELEMENTS = 128_000
+"""Draws times runs that are looked at together: more and temporaries leave the cache, fewer and calls cost more."""
 _FEWEST_TOGETHER = 16
 _LARGEST_PRODUCTS = 4_000_000
 """Products of features that are held; those of more runs are computed a block of runs at a time."""
 _BLOCK = 4096
-_REPEATS = 512
-"""Draws of the coefficients for each of theta, times runs: a few where runs are few and normal least."""
-_MOST_REPEATS = 4
+_REPEATS = 1024
+"""Draws of the coefficients for each of theta, times runs: several where runs are few and least normal."""
+_MOST_REPEATS = 8
 _PASSES = 2
 
 
@@ -60,20 +60,12 @@ class LatentDensity:
     ----------
     parts : callable
         Gives the :class:`Parts` at draws of theta.
-    joint : callable
-        ``joint(theta, z)``: the model's own log density of both.
     features : array, shape (run, feature)
     observed : array, shape (run,)
     """
 
-    def __init__(
-        self,
-        parts: Callable[[Array], Parts],
-        joint: Callable[[Array, Array], Array],
-        features: Array,
-        observed: Array,
-    ) -> None:
-        self._parts, self._joint, self._observed = parts, joint, observed
+    def __init__(self, parts: Callable[[Array], Parts], features: Array, observed: Array) -> None:
+        self._parts, self._observed = parts, observed
         self._system = System(features)
         self._trust = np.ones(len(observed))
 
@@ -86,8 +78,12 @@ class LatentDensity:
         """Approximate log density at draws of theta of shape (draw, coordinate); minus infinity where undefined."""
         return np.concatenate([self._conditional(chunk).log_marginal for chunk in self._chunks(draws)])
 
-    def complete(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def complete(
+        self, draws: Array, rng: np.random.Generator, *, exact: bool = True
+    ) -> tuple[Array, Array, Array]:
         """Draw the coefficients given draws of theta.
+
+        Without ``exact`` they come from their approximation, and the weights are those of the approximation too.
 
         Returns
         -------
@@ -98,7 +94,7 @@ class LatentDensity:
         log_marginal : array, shape (draw,)
             As this density approximates it.
         """
-        found = [self._completed(chunk, rng) for chunk in self._chunks(draws)]
+        found = [self._completed(chunk, rng, exact) for chunk in self._chunks(draws)]
         latent, weight, marginal = (np.concatenate(column) for column in zip(*found, strict=True))
         return latent, weight, marginal
 
@@ -112,25 +108,31 @@ class LatentDensity:
         mode = find_modes(self, starts)[0].location
         for _ in range(_PASSES):
             found = self._conditional(mode[None])
-            if found.df is None:
+            if found.parts.df is None:
                 break
-            self._trust = (found.df + 1)[0] / (found.df[0] + np.square(found.left / found.scale)[0])
+            self._trust = (found.parts.df + 1)[0] / (found.parts.df[0] + np.square(found.left / found.parts.scale)[0])
             mode = find_modes(self, mode[None])[0].location
         return mode
 
     def _chunks(self, draws: Array) -> Iterator[Array]:
-        size = max(_FEWEST_TOGETHER, _ELEMENTS // len(self._observed))
+        size = max(_FEWEST_TOGETHER, _ELEMENTS // max(len(self._observed), self.n_coefficients**2 // 4))
         return (draws[start : start + size] for start in range(0, max(len(draws), 1), size))
 
-    def _completed(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def _completed(self, draws: Array, rng: np.random.Generator, exact: bool) -> tuple[Array, Array, Array]:
         conditional = self._conditional(draws)
+        if not exact:
+            latent, _ = conditional.at(rng.standard_normal(conditional.mode.shape))
+            return latent, conditional.log_marginal, conditional.log_marginal
         alive = np.isfinite(conditional.log_marginal)
-        repeats = int(np.clip(_REPEATS // len(self._observed), 1, _MOST_REPEATS)) if conditional.df is not None else 1
+        normal_noise = conditional.parts.df is None
+        repeats = 1 if normal_noise else int(np.clip(_REPEATS // len(self._observed), 1, _MOST_REPEATS))
         latent = np.zeros_like(conditional.mode)
         logs = np.full((repeats, len(draws)), -np.inf)
         for k in range(repeats):
-            fresh, log_proposal = conditional.draw(rng)
-            logs[k, alive] = self._joint(draws[alive], fresh[alive]) - log_proposal[alive]
+            # Draws come in pairs mirrored about the mode, whose errors cancel in part.
+            normal = rng.standard_normal(conditional.mode.shape) if k % 2 == 0 else -normal
+            fresh, logs[k] = conditional.at(normal)
+            logs[k, ~alive] = -np.inf
             # Each repeat takes the place of those before with its share of their weight.
             before = np.logaddexp.reduce(logs[: k + 1], axis=0)
             with np.errstate(invalid="ignore"):
@@ -153,9 +155,11 @@ class LatentDensity:
             mode = backward(factor, forward(factor, system.project(weight * residual, amplitudes)))
             left = residual - system.spread(mode, amplitudes)
             if parts.df is not None:
-                ratio = np.square(left) * precision / parts.df
-                slope = precision * (1 + 1 / parts.df) / (1 + ratio)
-                factor, also_good = system.factor(slope * np.maximum((1 - ratio) / (1 + ratio), 0.0), amplitudes)
+                squares = np.square(left) * precision
+                slope = precision * (parts.df + 1) / (parts.df + squares)
+                # Between the curvature at the mode, which tails flatten away from it, and that which is expected.
+                curvature = precision * (parts.df + 1) / (parts.df + 2 + 2 * squares)
+                factor, also_good = system.factor(curvature, amplitudes)
                 gradient = system.project(slope * left, amplitudes) - mode
                 mode = mode + backward(factor, forward(factor, gradient))
                 left, good = residual - system.spread(mode, amplitudes), good & also_good
@@ -163,27 +167,29 @@ class LatentDensity:
             log_joint = _log_likelihood(left, parts.scale, parts.df) - 0.5 * np.square(mode).sum(axis=1)
             marginal = parts.log_prior + log_joint - log_factor
             marginal = np.where(sound & good & np.isfinite(marginal), marginal, -np.inf)
-        return _Conditional(mode, factor, log_factor, left, parts.scale, parts.df, marginal)
+        return _Conditional(system, parts, mode, factor, log_factor, residual, left, marginal)
 
 
 @dataclass(frozen=True)
 class _Conditional:
     """The coefficients given draws of theta: normal around a mode, by the Cholesky factor of their precision."""
 
+    system: "System"
+    parts: Parts
     mode: Array
     factor: Array
     log_factor: Array
+    residual: Array
     left: Array
-    scale: Array
-    df: Array | None
     log_marginal: Array
 
-    def draw(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Coefficients of shape (draw, feature), and the log density that they were drawn from."""
-        normal = rng.standard_normal(self.mode.shape)
-        constant = 0.5 * self.mode.shape[1] * np.log(2 * np.pi)
-        log_density = self.log_factor - 0.5 * np.square(normal).sum(axis=1) - constant
-        return self.mode + backward(self.factor, normal), log_density
+    def at(self, normal: Array) -> tuple[Array, Array]:
+        """Coefficients of shape (draw, feature), and the log of their joint density with theta over their own."""
+        latent = self.mode + backward(self.factor, normal)
+        with np.errstate(all="ignore"):
+            left = self.residual - self.system.spread(latent, self.parts.amplitudes)
+            log_joint = self.parts.log_prior + _log_likelihood(left, self.parts.scale, self.parts.df)
+        return latent, log_joint + 0.5 * (np.square(normal) - np.square(latent)).sum(axis=1) - self.log_factor
 
 
 class System:

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 Data = Mapping[str, Array]
 """What a graph reads of runs, by the names of its data."""
 
-ELEMENTS_PER_CALL = 48_000
+ELEMENTS_PER_CALL = 128_000
 """Draws times runs in one call, of which each intermediate array of floats stays in the processor's cache."""
 
 
@@ -86,8 +86,7 @@ class LogDensity:
             Location and scale of each run, amplitudes of each feature, and degrees of freedom where there are some.
         n_runs, n_features : int
         """
-        prior = self._model.logp(self._scalars, sum=False)
-        compiled = self._function("parts", lambda: self._compile([*self._model.replace_rvs_by_values(nodes), *prior]))
+        compiled = self._function("parts", lambda: self._compile(self._terms_of(nodes)))
 
         def function(draws: Array) -> Parts:
             found = compiled(draws, np.zeros((len(draws), n_features)))
@@ -101,6 +100,10 @@ class LogDensity:
             )
 
         return function
+
+    def _terms_of(self, nodes: Sequence[Any]) -> list[Any]:
+        """Nodes, and the terms of the prior of all parameters, as functions of coordinates."""
+        return [*self._model.replace_rvs_by_values(nodes), *self._model.logp(self._scalars, sum=False)]
 
     def summed(self, blocks: Callable[[], Iterable[Data]], table: Data) -> Callable[[Array], Array]:
         """The log density given runs that come in blocks, whatever runs the model holds.

@@ -119,6 +119,10 @@ def sample_nuts(
         posterior=posterior,
         sample_stats=stats[["lp", "diverging", "energy", "n_steps", "step_size"]],
         r_hat_max=float(az.rhat(free).to_array().max()),
-        ess={str(name): float(min(bulk[name], tail[name])) for name in free.data_vars},
+        ess={
+            str(name): float(min(bulk[name].min(), tail[name].min()))
+            for name, values in free.data_vars.items()
+            if values.ndim == 2  # coefficients are vouched for by their R-hat
+        },
         divergent_share=float(np.mean(stats["diverging"])),
     )
