@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.baselines import BASELINES
 from bayescale.ensembles import ENSEMBLE
-from bayescale.fitting import fit_law
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
@@ -23,7 +22,7 @@ from bayescale.parallel import fingerprint, run_tasks
 from bayescale.predictive import Predicted
 from bayescale.runs import Runs
 from bayescale.splitting import HORIZONS, Split, run_size, splits
-from bayescale.stacking import AnyLaw, chosen_laws, fit, named_laws, several
+from bayescale.stacking import AnyLaw, chosen_laws, fit_to_score, named_laws, several
 
 Array = NDArray[np.float64]
 
@@ -162,11 +161,11 @@ def _score_split(
 ) -> dict[str, list[Any]]:
     """Columns of one split's scores: of its hidden runs under every method."""
     seed = options["seed"]
-    fitted = fit(law, train, **options)
+    fitted = fit_to_score(law, train, **options)
     own, observed = predicted_runs(fitted, test, seed=seed)
     methods = {_name(law): own}
     if baselines:
-        plain = fit_law(PLAIN_LAW, train, **{**options, "discrepancy": False})
+        plain = fit_to_score(PLAIN_LAW, train, **{**options, "discrepancy": False})
         methods["plain"], _ = predicted_runs(plain, test, seed=seed)
         for name, baseline in BASELINES.items():
             found = baseline(train, test, seed)

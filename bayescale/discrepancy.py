@@ -4,7 +4,7 @@ A law is an approximation, and its discrepancy is smooth: neighbouring runs miss
 certainty, and bands on larger runs are several times too narrow. Here outcome = law + local + drift + noise on the
 link's scale (of the logarithm, for a loss):
 
-- the local process (squared exponential, amplitude tau) is what the law misses between neighbours. It shrinks slowly
+- the local process (Matern 5/2, amplitude tau) is what the law misses between neighbours. It shrinks slowly
   with compute, as the loss that it is relative to does;
 - the drift (an integrated Wiener process along log compute and along each log input, from the smallest run on) is what
   the law misses more and more as runs grow. Its variance grows with the cube of the distance, so that it widens
@@ -38,7 +38,7 @@ FEWEST_TOKENS = 0.005
 
 _INDUCING = 256
 """Number of runs above which both processes are represented by so many of them."""
-_LEFT_OUT = 1e-5
+_LEFT_OUT = 1e-3
 """Share of a process's variance over the fitted runs that its features may leave out."""
 _MOST_LOCAL, _MOST_DRIFT = 32, 16
 """Features of either process at the most."""
@@ -220,9 +220,7 @@ class Process:
         return slice(start, start + self.run_effects.shape[1])
 
     def _local_covariance(self, a: Array, b: Array) -> Array:
-        distance = squared_distance(a, b)
-        distance *= -0.5 / self.scales.length**2
-        return np.asarray(np.exp(distance, out=distance) * self.size(a)[:, None] * self.size(b))
+        return matern(a, b, self.scales.length) * self.size(a)[:, None] * self.size(b)
 
     def _drift_covariance(self, a: Array, b: Array) -> Array:
         first, second = self._ahead(a), self._ahead(b)
@@ -363,17 +361,10 @@ def noise_scale(inputs: Any) -> Array:
     return np.ones_like(next(iter(inputs.values())))
 
 
-def squared_distance(a: Array, b: Array) -> Array:
-    """Squared distances between points of shape (point, input)."""
-    found = np.square(np.subtract.outer(a[:, 0], b[:, 0]))
-    for i in range(1, a.shape[1]):
-        found += np.square(np.subtract.outer(a[:, i], b[:, i]))
-    return np.asarray(found)
-
-
 def matern(a: Array, b: Array, length: float) -> Array:
     """Matern 5/2 correlation between points of shape (point, input) (Rasmussen and Williams 2006, equation 4.17)."""
-    r = np.sqrt(5.0 * squared_distance(a, b)) / length
+    squared = np.sum([np.square(np.subtract.outer(x, y)) for x, y in zip(a.T, b.T, strict=True)], axis=0)
+    r = np.sqrt(5.0 * squared) / length
     return np.asarray((1 + r + np.square(r) / 3) * np.exp(-r))
 
 

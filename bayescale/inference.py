@@ -97,7 +97,7 @@ class Compiled:
         from bayescale.large_tables import density_in_blocks, is_large
 
         with self._lock:
-            basis = _basis(self._law, runs) if self._discrepancy else None
+            basis = discrepancy_basis(self._law, runs) if self._discrepancy else None
             density = self._with_runs(runs, basis)
             coordinates, prior = self._checked_prior(runs, density, seed)
             if basis is not None:
@@ -313,7 +313,7 @@ def _shortfall(diagnostics: Diagnostics) -> str:
     return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
 
 
-def _basis(law: Law, runs: Runs) -> Basis[Any]:
+def discrepancy_basis(law: Law, runs: Runs) -> Basis[Any]:
     """Features of the discrepancy, and the noise of runs relative to sigma."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
     shared = runs.clusters.max() + 1 < len(runs)

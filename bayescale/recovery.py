@@ -173,7 +173,7 @@ def recover(
     seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
     source = loaded.name if keep is None else law_source_hashes([law])
     tasks = {
-        fingerprint("recover", source, runs.data_hash, noise.name, noise.df, engine, draws, truth, pair): (
+        fingerprint("recover", source, runs.data_hash, noise.name, engine, draws, truth, pair): (
             *(law, runs, noise, engine, draws),
             *(truth, *pair),
         )
@@ -291,6 +291,6 @@ def _prior_draws(law: Law, runs: Runs, noise: Noise, n: int, seed: int) -> list[
     from bayescale.posterior import build_model
     from bayescale.sampling.logdensity import LogDensity
 
-    density = LogDensity(build_model(law, runs, noise))
+    density = LogDensity(build_model(law, runs, noise).model)
     parameters = density.parameters(density.prior(n, seed))
     return [{name: float(values[i]) for name, values in parameters.items()} for i in range(n)]

@@ -131,6 +131,24 @@ def fit(
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
 
+def fit_to_score(
+    law: AnyLaw | Sequence[AnyLaw], runs: Runs, *, noise: str, discrepancy: bool, engine: Engine, seed: int
+) -> Fit | Ensemble:
+    """Fit as :func:`fit` does, with a thousand draws that nothing vouches for: enough to score a forecast by.
+
+    Chains of NUTS are drawn and certified as ever.
+    """
+    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
+    if engine == "nuts":
+        return fit(law, runs, engine=engine, **options)
+    laws, table = chosen_laws(law, runs)
+    members = [fit_law(each, table, draws=_DRAWS, certify=False, **options) for each in named_laws(law, laws)]
+    if not several(law):
+        return members[0]
+    weights = horizon_weights(laws, table, **options)
+    return Ensemble(members={member.law.name: member for member in members}, weights=weights)
+
+
 def several(law: AnyLaw | Sequence[AnyLaw]) -> TypeIs[Sequence[AnyLaw]]:
     """Whether a choice of laws stands for an ensemble."""
     return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))

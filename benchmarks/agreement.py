@@ -47,7 +47,7 @@ def main() -> None:
 
 def compare(law: str, noise: str, draws: int) -> pd.DataFrame:
     """Differences between the samplers, one row per coordinate."""
-    model = build_model(load_law(law), load_dataset("chinchilla"), NOISES[noise])
+    model = build_model(load_law(law), load_dataset("chinchilla"), NOISES[noise]).model
     density = LogDensity(model)
     ours = sample_importance(density, density.prior(PRIOR_DRAWS, seed=0), EFFECTIVE_DRAWS, seed=0)
     nuts = sample_nuts(model, draws=draws, chains=4, seed=0)

@@ -59,8 +59,8 @@ def _truth(law: str) -> dict[str, float]:
 
 
 def _table(law: str, truth: dict[str, float], seed: int) -> bs.Runs:
-    noise = noise_by_name("student_t", df=NOISE_DF)
-    return simulate(load_law(law), load_runs("chinchilla"), noise, truth, seed)
+    noise = noise_by_name("student_t")
+    return simulate(load_law(law), load_runs("chinchilla"), noise, {**truth, "nu": NOISE_DF}, seed)
 
 
 def _scores(law: str, truth: dict[str, float], seed: int, horizon: float) -> list[dict[str, Any]]:

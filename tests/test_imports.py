@@ -22,11 +22,10 @@ LAYERS = (
     {"baselines", "catalog"},
     {"discrepancy", "parallel"},
     {"noise"},
-    {"posterior"},
-    {"sampling.mixture", "sampling.modes", "sampling.psis", "sampling.logdensity"},
-    {"sampling.bridge", "sampling.importance", "sampling.nuts"},
-    {"robust"},
-    {"gathering"},
+    {"posterior", "sampling.mixture", "sampling.modes", "sampling.psis"},
+    {"sampling.bridge", "sampling.latent", "sampling.nuts"},
+    {"sampling.importance", "sampling.logdensity"},
+    {"large_tables"},
     {"inference"},
     {"fitting"},
     {"ensembles", "recovery", "pooling"},
@@ -82,6 +81,12 @@ def test_every_module_has_its_layer():
 def test_a_module_imports_only_from_below(name):
     above = {other for other in imported(modules()[name]) if HEIGHT[other] >= HEIGHT[name]}
     assert not above
+
+
+@pytest.mark.parametrize("name", sorted(name for name in HEIGHT if name.startswith("sampling.")))
+def test_samplers_know_nothing_of_laws(name):
+    known = {other for other in imported(modules()[name]) if not other.startswith("sampling.")}
+    assert known <= {"errors", "parallel"}
 
 
 def run_python(code):

@@ -163,11 +163,11 @@ def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
     from bayescale.noise import NOISES
 
     coded = Runs.from_frame(runs.frame.assign(group_code=codes))
-    density = LogDensity(build_model(joint, coded, NOISES["normal"]))
+    density = LogDensity(build_model(joint, coded, NOISES["normal"]).model)
     draws = density.prior(5, seed=0)
     pointwise, parameters = density.pointwise(draws), density.parameters(draws)
     for code, group in enumerate(groups):
-        own = LogDensity(build_model(law, runs.take(np.flatnonzero(codes == code)), NOISES["normal"]))
+        own = LogDensity(build_model(law, runs.take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
         values = {name: parameters[f"{name}_{group}"] for name in ("y_centre", "slope")}
         # A group of its own has another centre, so its level there is taken from the pooled law's coefficient.
         centre = np.exp(np.log(runs.column("x")[codes == code]).mean())

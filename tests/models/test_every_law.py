@@ -139,7 +139,7 @@ def test_gradients_of_the_log_density_are_finite(law, simulated):
     import pytensor
     from pytensor.compile.mode import Mode
 
-    model = build_model(law, simulated(law)[1], NOISES["student_t"])
+    model = build_model(law, simulated(law)[1], NOISES["student_t"]).model
     gradient = pytensor.function(
         model.value_vars,
         pytensor.grad(model.logp(), model.value_vars),

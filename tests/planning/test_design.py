@@ -83,7 +83,7 @@ def test_noise_with_heavy_tails_tells_what_its_fisher_information_says(df):
     def information(z):
         return ((df + 1) * z / (df + z**2)) ** 2 * t.pdf(z, df)
 
-    found = noise_by_name("student_t", df=df).effective_variance({"sigma": np.array([0.01])})
+    found = noise_by_name("student_t").effective_variance({"sigma": np.array([0.01]), "nu": np.array([df])})
     assert found[0] == pytest.approx(0.01**2 / quad(information, -np.inf, np.inf)[0])
 
 

@@ -33,7 +33,7 @@ class Case:
     def __init__(self, law, noise):
         self.law, self.noise = catalog.load_law(law), NOISES[noise]
         self.runs = made_up_runs(self.law)
-        self.model = build_model(self.law, self.runs, self.noise)
+        self.model = build_model(self.law, self.runs, self.noise).model
         self.density = LogDensity(self.model)
         self.draws = self.density.prior(2000, seed=1)
         self.parameters = self.density.parameters(self.draws)

@@ -1,0 +1,363 @@
+"""Coefficients that are integrated out and drawn again, against dense Gaussian formulas, quadrature and PyMC's graph."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+
+from bayescale.catalog import load_law
+from bayescale.discrepancy import DRIFT
+from bayescale.inference import discrepancy_basis
+from bayescale.noise import noise_by_name
+from bayescale.observations import link_outcome, link_standard_error
+from bayescale.posterior import build_model, feature_matrix
+from bayescale.runs import Runs, law_inputs
+from bayescale.sampling import latent
+from bayescale.sampling.latent import LatentDensity, Parts, System, backward, forward, leave_one_out
+from bayescale.sampling.logdensity import LogDensity
+
+
+class Model:
+    """A line through noisy runs: theta is its height and the log of the noise, and what it misses is features.
+
+    The last run lies far off, as one does in heavy-tailed noise.
+    """
+
+    def __init__(self, n_runs, n_features, *, df=None, far=3.0, seed=0):
+        rng = np.random.default_rng(seed)
+        self.df = df
+        self.features = rng.standard_normal((n_runs, n_features))
+        self.amplitudes = rng.uniform(0.3, 1.5, n_features)
+        self.relative = rng.uniform(0.8, 2.0, n_runs)
+        self.observed = self.features @ (self.amplitudes * rng.standard_normal(n_features))
+        self.observed += 0.4 * self.relative * rng.standard_normal(n_runs)
+        self.observed[-1] += far
+
+    def parts(self, draws):
+        n = len(draws)
+        return Parts(
+            log_prior=stats.norm.logpdf(draws).sum(axis=1),
+            location=draws[:, :1] + np.zeros(len(self.observed)),
+            scale=np.exp(draws[:, 1:] - 1.0) * self.relative,
+            amplitudes=np.exp(0.3 * draws[:, :1]) * self.amplitudes,
+            df=None if self.df is None else np.full((n, 1), self.df),
+        )
+
+    def density(self):
+        return LatentDensity(self.parts, self.features, self.observed)
+
+    def distribution(self, scale):
+        return stats.norm(0, scale) if self.df is None else stats.t(self.df, 0, scale)
+
+
+THETA = np.random.default_rng(5).normal(0, 0.7, (6, 2))
+GRID = np.linspace(-12, 12, 6001)
+
+
+def repeated(theta, n):
+    return np.tile(theta, (n, 1))
+
+
+# Solves -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_solves_are_those_of_scipy_for_every_matrix(size):
+    rng = np.random.default_rng(size)
+    factor = np.tril(rng.standard_normal((5, size, size))) + 3 * np.eye(size)
+    right = rng.standard_normal((5, size))
+    for found, transposed in ((forward(factor, right), 0), (backward(factor, right), 1)):
+        expected = [solve_triangular(f, r, lower=True, trans=transposed) for f, r in zip(factor, right, strict=True)]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_precision_in_blocks_of_runs_is_that_of_all_at_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    features, weights, amplitudes = rng.normal(size=(50, 4)), rng.uniform(size=(3, 50)), rng.uniform(size=(3, 4))
+    whole = System(features).precision(weights, amplitudes)
+    for i in range(3):
+        scaled = features * amplitudes[i]
+        np.testing.assert_allclose(whole[i], np.eye(4) + (scaled.T * weights[i]) @ scaled, rtol=1e-12)
+    monkeypatch.setattr(latent, "_LARGEST_PRODUCTS", 50)
+    monkeypatch.setattr(latent, "_BLOCK", 7)
+    np.testing.assert_allclose(System(features).precision(weights, amplitudes), whole, rtol=1e-12)
+
+
+def test_a_precision_that_is_none_is_told_and_spoils_no_other():
+    features = np.random.default_rng(0).normal(size=(6, 2))
+    weights = np.ones((4, 6))
+    weights[1], weights[2] = np.nan, -1e3
+    factor, good = System(features).factor(weights, np.ones((4, 2)))
+    assert good.tolist() == [True, False, False, True]
+    np.testing.assert_array_equal(factor[0], factor[3])
+    np.testing.assert_array_equal(factor[1:3], np.tile(np.eye(2), (2, 1, 1)))
+
+
+# Normal noise: everything is known ----------------------------------------------------------------------------------
+
+
+def dense_log_density(model, theta):
+    """Log density of theta and the outcomes, by the covariance of the outcomes."""
+    found = []
+    for log_prior, location, scale, amplitudes in zip(*(vars(model.parts(theta))[k] for k in DENSE), strict=True):
+        scaled = model.features * amplitudes
+        normal = stats.multivariate_normal(location, scaled @ scaled.T + np.diag(scale**2))
+        found.append(log_prior + normal.logpdf(model.observed))
+    return np.array(found)
+
+
+DENSE = ("log_prior", "location", "scale", "amplitudes")
+
+
+@pytest.fixture
+def normal_model():
+    return Model(n_runs=30, n_features=5)
+
+
+def test_integral_over_the_coefficients_is_that_of_the_dense_covariance(normal_model):
+    np.testing.assert_allclose(normal_model.density()(THETA), dense_log_density(normal_model, THETA), rtol=1e-8)
+
+
+def test_exact_weights_of_normal_noise_have_no_variance(normal_model):
+    density = normal_model.density()
+    _, weight, marginal = density.complete(repeated(THETA, 20), np.random.default_rng(0))
+    np.testing.assert_allclose(weight, marginal, rtol=1e-10)
+    np.testing.assert_allclose(weight, np.tile(density(THETA), 20), rtol=1e-10)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_coefficients_have_the_moments_of_gaussian_regression(normal_model, exact):
+    n, theta = 20_000, THETA[:1]
+    drawn, _, _ = normal_model.density().complete(repeated(theta, n), np.random.default_rng(0), exact=exact)
+    parts = normal_model.parts(theta)
+    scaled = normal_model.features * parts.amplitudes[0]
+    covariance = np.linalg.inv(np.eye(5) + (scaled.T / parts.scale[0] ** 2) @ scaled)
+    mean = covariance @ (scaled.T @ ((normal_model.observed - parts.location[0]) / parts.scale[0] ** 2))
+    sd = np.sqrt(np.diag(covariance))
+    assert (np.abs(drawn.mean(axis=0) - mean) < 4.5 * sd / np.sqrt(n)).all()
+    error = np.sqrt((np.outer(sd, sd) ** 2 + covariance**2) / n)
+    assert (np.abs(np.cov(drawn.T) - covariance) < 4.5 * error).all()
+
+
+def test_chunks_change_nothing(normal_model, monkeypatch):
+    whole = normal_model.density()(THETA)
+    monkeypatch.setattr(latent, "_ELEMENTS", 1)
+    monkeypatch.setattr(latent, "_FEWEST_TOGETHER", 4)
+    np.testing.assert_allclose(normal_model.density()(THETA), whole, rtol=1e-12)
+
+
+# Student-t noise: quadrature over one coefficient --------------------------------------------------------------------
+
+
+@pytest.fixture(params=[3.0, 8.0], ids=["heavy tails", "light tails"])
+def t_model(request):
+    return Model(n_runs=4, n_features=1, df=request.param)
+
+
+def on_grid(model, theta):
+    """Log joint density of theta, one coefficient on a grid, and the outcomes of each run, shape (run, point)."""
+    parts = model.parts(theta[None])
+    location = parts.location[0][:, None] + parts.amplitudes[0] * model.features * GRID
+    return model.distribution(parts.scale[0][:, None]).logpdf(model.observed[:, None] - location)
+
+
+def integrated(log_values):
+    return logsumexp(log_values, axis=-1) + np.log(GRID[1] - GRID[0])
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["at once", "settled"])
+def test_exact_weights_average_to_the_integral_over_the_coefficient(t_model, settled):
+    density, n = t_model.density(), 20_000
+    if settled:
+        density.settle(THETA)
+    for seed, theta in enumerate(THETA[:3]):
+        log_joint = on_grid(t_model, theta).sum(axis=0) + stats.norm.logpdf(GRID)
+        expected = stats.norm.logpdf(theta).sum() + integrated(log_joint)
+        drawn, log_weight, marginal = density.complete(repeated(theta, n), np.random.default_rng(seed))
+        assert np.ptp(marginal) < 1e-9
+        assert marginal[0] == pytest.approx(expected, abs=1.0)
+        weights = np.exp(log_weight - expected)
+        assert abs(weights.mean() - 1) < 4.5 * weights.std() / np.sqrt(n)
+        # Weighted by them, coefficients are draws of the posterior.
+        posterior = np.exp(log_joint - logsumexp(log_joint))
+        for power in (1, 2):
+            known = posterior @ GRID**power
+            errors = weights * (drawn[:, 0] ** power - known)
+            assert abs(errors.mean()) < 4.5 * errors.std() / np.sqrt(n)
+
+
+def test_settling_finds_the_mode(t_model):
+    density = t_model.density()
+    mode = density.settle(THETA)
+    around = mode + 0.05 * np.random.default_rng(0).standard_normal((50, 2))
+    assert (density(around) < density(mode[None]) + 0.03).all()
+
+
+# What cannot be computed ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("df", [None, 4.0], ids=["normal", "student_t"])
+@pytest.mark.parametrize("name", ["log_prior", "location", "scale", "amplitudes", "df"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
+def test_draws_where_something_is_undefined_have_no_density_and_spoil_no_others(df, name, value):
+    if (name == "df" and df is None) or (value == 0 and name not in ("scale", "df")):
+        pytest.skip("nothing is undefined")
+    model = Model(n_runs=10, n_features=3, df=df)
+
+    def spoilt(draws):
+        fields = {key: None if field is None else field.copy() for key, field in vars(model.parts(draws)).items()}
+        fields[name][1] = value
+        return Parts(**fields)
+
+    density = LatentDensity(spoilt, model.features, model.observed)
+    draws = THETA[:3]
+    expected = model.density()(draws)
+    expected[1] = -np.inf
+    if name == "df" and value == np.inf:
+        expected[1] = np.nan  # No scale of the gamma function, though it would be normal: either is right.
+    found = density(draws)
+    latents, weight, marginal = density.complete(draws, np.random.default_rng(0))
+    approximate = density.complete(draws, np.random.default_rng(0), exact=False)
+    for each in (found, marginal, approximate[2]):
+        np.testing.assert_allclose(each[[0, 2]], expected[[0, 2]], rtol=1e-9)
+    for each in (found, marginal, weight, approximate[1]):
+        assert each[1] == -np.inf
+        assert np.isfinite(each[[0, 2]]).all()
+    assert np.isfinite(latents[[0, 2]]).all()
+
+
+def test_one_run_of_many_that_is_undefined_is_enough():
+    model = Model(n_runs=10, n_features=3)
+
+    def spoilt(draws):
+        parts = model.parts(draws)
+        parts.location[1, 4] = np.nan
+        parts.scale[2, 7] = np.nan
+        return parts
+
+    found = LatentDensity(spoilt, model.features, model.observed)(THETA[:3])
+    assert np.isfinite(found).tolist() == [True, False, False]
+
+
+def test_of_no_draws_there_is_nothing():
+    density = Model(n_runs=10, n_features=3, df=4.0).density()
+    assert density(np.empty((0, 2))).shape == (0,)
+    assert [each.shape for each in density.complete(np.empty((0, 2)), np.random.default_rng(0))] == [(0, 3), (0,), (0,)]
+
+
+# Leave-one-out --------------------------------------------------------------------------------------------------------
+
+
+def left_out(model, theta, coefficients, seed=0):
+    parts = model.parts(theta)
+    residual = model.observed - parts.location
+    left = residual - (coefficients * parts.amplitudes) @ model.features.T
+    rng = np.random.default_rng(seed)
+    return leave_one_out(System(model.features), residual, parts.scale, parts.amplitudes, parts.df, left, rng)
+
+
+def test_leave_one_out_of_normal_noise_is_all_runs_minus_the_others():
+    model = Model(n_runs=12, n_features=3)
+    found = left_out(model, THETA, np.random.default_rng(0).standard_normal((len(THETA), 3)))
+    parts = model.parts(THETA)
+    for draw in range(len(THETA)):
+        scaled = model.features * parts.amplitudes[draw]
+        residual, covariance = model.observed - parts.location[draw], scaled @ scaled.T + np.diag(parts.scale[draw] ** 2)
+        joint = stats.multivariate_normal(cov=covariance).logpdf(residual)
+        for i in range(12):
+            rest = np.delete(np.arange(12), i)
+            without = stats.multivariate_normal(cov=covariance[np.ix_(rest, rest)]).logpdf(residual[rest])
+            assert found[draw, i] == pytest.approx(joint - without, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", [3.0, 8.0])
+def test_leave_one_out_of_heavy_tailed_noise_is_all_runs_minus_the_others_on_average(df):
+    """Over draws given all runs the mean of one over the density is one over the density given the others."""
+    model, n, theta = Model(n_runs=4, n_features=1, df=df, far=1.0), 20_000, THETA[0]
+    each = on_grid(model, theta)
+    log_joint = each.sum(axis=0) + stats.norm.logpdf(GRID)
+    cumulative = np.cumsum(np.exp(log_joint - logsumexp(log_joint)))
+    drawn = np.interp(np.random.default_rng(1).uniform(size=n), cumulative, GRID)
+    found = left_out(model, repeated(theta[None], n), drawn[:, None])
+    expected = integrated(log_joint) - integrated(log_joint - each)
+    inverse = np.exp(expected - found)
+    error = inverse.std(axis=0) / np.sqrt(n)
+    assert error.max() < 0.02
+    # Quadrature over the precision of the run that is left out takes another half per cent.
+    assert (np.abs(inverse.mean(axis=0) - 1) < 4.5 * error + 0.005).all()
+
+
+@pytest.mark.parametrize("df", [3.0, 7.0])
+def test_leave_one_out_without_coefficients_is_the_noise_however_far_a_run_lies(df):
+    residual = np.array([[0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0]])
+    shape, amplitudes = residual.shape, np.full((1, 1), 1e-9)
+    rng = np.random.default_rng(0)
+    system = System(np.ones((shape[1], 1)))
+    found = leave_one_out(system, residual, np.ones(shape), amplitudes, np.full((1, 1), df), residual, rng)
+    np.testing.assert_allclose(found, stats.t.logpdf(residual, df), atol=0.02)
+
+
+# The graph -------------------------------------------------------------------------------------------------------------
+
+N_RUNS = 40
+
+
+def table(law, *, with_errors):
+    rng = np.random.default_rng(0)
+    columns = {item.name: 10 ** rng.uniform(7, 10, N_RUNS) for item in law.inputs}
+    outcome = rng.uniform(2, 4, N_RUNS)
+    errors = {f"{law.outcome}_se": rng.uniform(0.005, 0.02, N_RUNS) * outcome} if with_errors else {}
+    return Runs.from_frame(pd.DataFrame({**columns, law.outcome: outcome, **errors}), outcome=law.outcome)
+
+
+@pytest.mark.parametrize(
+    ("name", "noise", "with_errors"),
+    [
+        ("chinchilla", "student_t", False),
+        ("chinchilla", "normal", True),
+        ("power_law", "normal", False),
+        ("power_law", "student_t", True),
+    ],
+)
+def test_what_is_sampled_is_the_graph(name, noise, with_errors):
+    law = load_law(name)
+    runs = table(law, with_errors=with_errors)
+    basis = discrepancy_basis(law, runs)
+    of = build_model(law, runs, noise_by_name(noise), basis)
+    density = LogDensity(of.model)
+    features, observed = feature_matrix(law, basis), link_outcome(law, runs)
+    nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
+    read = density.parts(nodes, *features.shape)
+    theta = density.prior(60, seed=0)
+    z = np.random.default_rng(1).standard_normal((len(theta), features.shape[1]))
+
+    parts = read(theta)
+    left = observed - parts.location - (z * parts.amplitudes) @ features.T
+    noise_of = stats.norm(0, parts.scale) if parts.df is None else stats.t(parts.df, 0, parts.scale)
+    log_prior = parts.log_prior + stats.norm.logpdf(z).sum(axis=1)
+    joint = density.joint(theta, z)
+    assert np.isfinite(joint).mean() > 0.9
+    sane = np.isfinite(joint)
+    np.testing.assert_allclose((log_prior + noise_of.logpdf(left).sum(axis=1))[sane], joint[sane], rtol=1e-9, atol=1e-6)
+
+    # The same of the law in NumPy, at the parameters that the coefficients are reported as.
+    p = {key: values[:, None] for key, values in density.parameters(theta, z).items()}
+    mean = law.link.forward(np, law.mean(np, law_inputs(law, runs), p))
+    process = basis.process
+    error = (z[:, : len(process.kinds)] * np.where(process.kinds == DRIFT, p["drift"], p["tau"])) @ process.at_runs.T
+    scale = p["sigma"] * basis.noise_scale
+    if with_errors:
+        scale = np.hypot(scale, link_standard_error(law, runs))
+    noise_of = stats.norm(0, scale) if noise == "normal" else stats.t(p["nu"], 0, scale)
+    expected = log_prior + noise_of.logpdf(observed - mean - error).sum(axis=1)
+    np.testing.assert_allclose(expected[sane], joint[sane], rtol=1e-9, atol=1e-6)
+
+    # And what is summed over the coefficients is this density.
+    if noise == "normal":
+        summed = LatentDensity(read, features, observed)(theta)
+        for i in np.flatnonzero(sane)[:10]:
+            scaled = features * parts.amplitudes[i]
+            normal = stats.multivariate_normal(parts.location[i], scaled @ scaled.T + np.diag(parts.scale[i] ** 2))
+            assert summed[i] == pytest.approx(parts.log_prior[i] + normal.logpdf(observed), rel=1e-6)
