@@ -3,34 +3,24 @@
 Every table with N and D, and every learning curve, is back-tested as ``bayescale backtest`` does it; scores are pooled
 within a table, averaged over the tables of a paper (a family), and then over families, so that no paper counts by its
 number of rows. Learning curves have no plain Chinchilla posterior to stand beside, and are summed up apart. Run it as
-``python benchmarks/calibration.py --law auto``; finished splits are kept in ``--keep`` and not computed again.
+``python benchmarks/calibration.py --law auto``; finished splits are kept in ``--keep`` and not computed again. With
+``--tables FOLDER`` it scores the development tables that do not ship too, and keeps that result apart.
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from development import CURVES, development_tables
 from reporting import add_study_options, keep, machine
 
 from bayescale.backtesting import HORIZONS, LEVELS, Backtest, backtest
 from bayescale.catalog import dataset_groups, load_card, load_runs
 from bayescale.errors import RunsError
 from bayescale.parallel import backend
+from bayescale.runs import Runs
 
-TABLES = (
-    "chinchilla",
-    "porian:kaplan_reproduction",
-    "porian:head_flops_counted",
-    "porian:short_warmup",
-    "porian:matched_cosine",
-    "porian:tuned",
-    "gadre:c4",
-    "gadre:redpajama",
-    "gadre:refinedweb",
-    "gemstones",
-    "datablations",
-)
-CURVES = ("vision_fewshot", "double_descent")
 COVERAGES = [f"cover_{level:g}" for level in LEVELS]
 SCORES = [*COVERAGES, "width", "crps", "log_score", "rmse", "bias"]
 
@@ -42,29 +32,36 @@ def main() -> None:
     add_study_options(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--alone", action="store_true", help="without the baselines, which are the same for all laws")
+    parser.add_argument(
+        "--tables", type=Path, metavar="FOLDER", help="also tables that do not ship: FOLDER/NAME/runs.csv"
+    )
     options = parser.parse_args()
 
     law = options.law[0] if len(options.law) == 1 else options.law
     label = "+".join(options.law)
+    tables = development_tables(options.tables)
+    scored = {**tables, **(curves() if law == "auto" else {})}
     measured = {}
-    for name in (*TABLES, *(curves() if law == "auto" else ())):
+    for name, (family, runs) in scored.items():
         print(f"back-testing {label} on {name}", flush=True)
         try:
             with backend(options.backend):
-                measured[name] = backtest(
+                test = backtest(
                     law,
-                    load_runs(name),
+                    runs,
                     noise=options.noise,
                     seed=options.seed,
                     n_jobs=options.jobs,
                     cache=options.keep,
                     baselines=not options.alone,
                 )
+            measured[name] = per_table(name, family, test)
         except RunsError as error:
             print(f"left out: {error}")
-    by_table = pd.concat([per_table(name, test) for name, test in measured.items()], ignore_index=True)
+    by_table = pd.concat(measured.values(), ignore_index=True)
     by_family = by_table.groupby(["horizon", "method", "family"], sort=False)[[*SCORES, "n_test"]].mean().reset_index()
-    overall = over_families(by_family[by_family["family"].isin(surface_families())], label)
+    surfaces = {family for family, _ in tables.values()}
+    overall = over_families(by_family[by_family["family"].isin(surfaces)], label)
     text = "\n\n".join(
         [
             f"{label} with discrepancy, {options.noise} noise; {machine()}",
@@ -73,29 +70,27 @@ def main() -> None:
             "By family",
             shown(by_family, ("horizon", "family")),
             "By table",
-            shown(by_table[by_table["table"].isin(TABLES)], ("horizon", "table")),
+            shown(by_table[by_table["table"].isin(tables)], ("horizon", "table")),
         ]
     )
-    stem = f"calibration_{label}_{options.noise}"
+    stem = f"calibration_{label}_{options.noise}{'_development' if options.tables else ''}"
     document = {"overall": overall.to_dict("records"), "by_table": by_table.to_dict("records")}
     keep(stem, text, document)
 
 
-def curves() -> list[str]:
-    """Names of the shipped learning curves."""
-    return [f"{name}:{group}" for name in CURVES for group in dataset_groups(name)]
+def curves() -> dict[str, tuple[str, Runs]]:
+    """Family and runs of each shipped learning curve."""
+    return {
+        f"{name}:{group}": (load_card(name).family, load_runs(f"{name}:{group}"))
+        for name in CURVES
+        for group in dataset_groups(name)
+    }
 
 
-def surface_families() -> set[str]:
-    """Families of the tables with N and D."""
-    return {load_card(name.partition(":")[0]).family for name in TABLES}
-
-
-def per_table(name: str, test: Backtest) -> pd.DataFrame:
+def per_table(name: str, family: str, test: Backtest) -> pd.DataFrame:
     """Mean scores of one table by horizon and method; the law under test is called ``bayescale``."""
     summary = test.summary()
     method = summary["method"].where(summary["method"] != test.law, "bayescale")
-    family = load_card(name.partition(":")[0]).family
     return summary.assign(method=method, table=name, family=family)[
         ["horizon", "method", "family", "table", "n_test", *SCORES, "cover_0.9_se"]
     ]

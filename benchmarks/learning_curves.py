@@ -4,7 +4,8 @@ The table has columns domain, group (a curve), x, y and split (fit or extrapolat
 benchmark (Lee et al. 2025, arXiv:2505.23032): per curve, RMSLE of the predictive median, mean log density of y,
 coverage of central intervals and MSCE, the mean squared calibration error over seven levels; then means over curves.
 Beside them stands the last fitted value, repeated. Run it as ``python benchmarks/learning_curves.py TABLE.csv
-[--json]``; without a table it takes the shipped curves.
+[--json]``; without a table it takes the shipped curves, and with ``--curves FOLDER`` the development curves that do not
+ship too, whose result is kept apart.
 """
 
 import argparse
@@ -16,17 +17,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from development import CURVE_COLUMNS, development_curves
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.catalog import root
 from bayescale.forecasting import predicted
 from bayescale.tables import read_table
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 SHOWN = (0.5, 0.8, 0.9)
-SHIPPED = ("vision_fewshot", "double_descent")
-COLUMNS = ("domain", "group", "x", "y", "split")
 
 
 def main() -> None:
@@ -35,14 +34,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--normalise", action="store_true", help="divide y by the largest fitted y of its curve")
     parser.add_argument("--law", nargs="+", default=["auto"], help="laws to mix; by default the ensemble's")
+    parser.add_argument(
+        "--curves", type=Path, metavar="FOLDER", help="also curves that do not ship: FOLDER/NAME/curves.csv"
+    )
     add_study_options(parser)
     options = parser.parse_args()
 
-    frames = [read_table(path) for path in options.tables] or [_shipped(name) for name in SHIPPED]
+    frames = [read_table(path) for path in options.tables] or [development_curves(options.curves)]
     for frame in frames:
-        missing = [name for name in COLUMNS if name not in frame]
+        missing = [name for name in CURVE_COLUMNS if name not in frame]
         if missing:
-            parser.error(f"no column {', '.join(missing)}: a table needs {', '.join(COLUMNS)}")
+            parser.error(f"no column {', '.join(missing)}: a table needs {', '.join(CURVE_COLUMNS)}")
     law = options.law[0] if len(options.law) == 1 else options.law
     curves = [curve for _, curve in pd.concat(frames).groupby(["domain", "group"], sort=False)]
     tasks = [(curve, law, options.normalise) for curve in curves]
@@ -60,7 +62,7 @@ def main() -> None:
     if options.tables or law != "auto":
         print(text)
     else:
-        keep("learning_curves", text, document)
+        keep(f"learning_curves{'_development' if options.curves else ''}", text, document)
 
 
 def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool) -> dict[str, Any]:
@@ -100,14 +102,6 @@ def summary(scores: pd.DataFrame) -> dict[str, Any]:
 
 def _rms(errors: Any) -> float:
     return float(np.sqrt(np.square(errors).mean()))
-
-
-def _shipped(name: str) -> pd.DataFrame:
-    frame = read_table(root("datasets") / name / "runs.csv")
-    if name == "double_descent":
-        # The benchmark's own unit for these curves.
-        frame["y"] /= frame["y"].where(frame["split"] == "fit").groupby(frame["group"]).transform("max")
-    return frame
 
 
 if __name__ == "__main__":

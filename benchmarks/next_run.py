@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from calibration import TABLES
+from development import TABLES
 from numpy.typing import NDArray
 from reporting import add_study_options, keep, machine, study
 

@@ -6,10 +6,12 @@ import sys
 import pytest
 
 from bayescale.catalog import root
+from bayescale.errors import RunsError
 
 BENCHMARK_FOLDER = root("models").parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARK_FOLDER))
 
+import development  # noqa: E402
 from fast import passes  # noqa: E402
 from run_all import BENCHMARKS, RESULTS, refreshed  # noqa: E402
 
@@ -25,10 +27,12 @@ def test_every_large_difference_from_a_published_fit_is_explained():
 def test_every_benchmark_can_be_made_again_and_every_result_has_one():
     commands = {benchmark.command[0] for benchmark in BENCHMARKS.values()}
     scripts = {path.name for path in BENCHMARK_FOLDER.glob("*.py")}
-    assert commands == scripts - {"reporting.py", "run_all.py"}
+    assert commands == scripts - {"development.py", "reporting.py", "run_all.py"}
     for ending in ("txt", "json"):
         kept = {path.stem for path in RESULTS.glob(f"*.{ending}")} - {"run_all"}
-        assert kept == {stem for benchmark in BENCHMARKS.values() for stem in benchmark.results}
+        # Neither scores of an earlier state nor those of tables that do not ship can be made again from a clone.
+        again = {stem for stem in kept if not stem.endswith(("_before", "_development"))}
+        assert again == {stem for benchmark in BENCHMARKS.values() for stem in benchmark.results}
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
@@ -58,3 +62,61 @@ def test_a_page_is_written_anew_from_the_committed_result():
 )
 def test_costs_that_doubled_do_not_pass(name, ratio, fine):
     assert passes(name, ratio) == fine
+
+
+TINY = """corpus,model,N,D,loss
+web,a,1e8,2e9,3.42
+web,a,1e8,4e9,3.31
+web,b,3e8,6e9,2.95
+books,c,3e8,2e9,3.12
+"""
+
+
+def written(folder, name, text):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_development_tables_are_the_shipped_ones_and_those_of_a_folder(tmp_path):
+    for name, table in development.UNSHIPPED_TABLES.items():
+        written(tmp_path, f"{name}/runs.csv", TINY.replace("corpus", table.group or "corpus"))
+    shipped, found = development.development_tables(), development.development_tables(tmp_path)
+    assert tuple(shipped) == development.TABLES
+    assert list(found)[: len(shipped)] == list(shipped)
+    assert set(found) - set(shipped) == {
+        "llama3_isoflops",
+        "marin_isoflops:web",
+        "marin_isoflops:books",
+        "misfitting_isoflops",
+        "xlstm_llama",
+    }
+    assert [len(found[f"marin_isoflops:{corpus}"][1]) for corpus in ("web", "books")] == [3, 1]
+    assert all(found[name][1].source == name for name in found)
+    families = [{family for family, _ in tables.values()} for tables in (shipped, found)]
+    assert len(families[1]) == len(families[0]) + len(development.UNSHIPPED_TABLES)
+
+
+def test_development_tables_take_series_and_independent_units_from_their_columns(tmp_path, monkeypatch):
+    mine = {"mine": development.Unshipped("me_2026", group="corpus", run="model")}
+    monkeypatch.setattr(development, "UNSHIPPED_TABLES", mine)
+    written(tmp_path, "mine/runs.csv", TINY)
+    family, runs = development.development_tables(tmp_path)["mine:web"]
+    assert family == "me_2026"
+    assert runs.clusters.tolist() == [0, 0, 1]
+
+
+def test_a_folder_without_a_development_table_is_refused(tmp_path):
+    with pytest.raises(RunsError, match=r"llama3_isoflops.runs\.csv: no such file"):
+        development.development_tables(tmp_path)
+
+
+def test_development_curves_are_the_shipped_ones_and_those_of_a_folder(tmp_path):
+    curve = "domain,group,x,y,split,model\nLM,LM/1M,1,0.9,fit,a\nLM,LM/1M,2,0.8,fit,a\nLM,LM/1M,4,0.7,extrapolate,a\n"
+    written(tmp_path, "nsl_language/curves.csv", curve)
+    shipped, found = development.development_curves(), development.development_curves(tmp_path)
+    assert set(shipped["domain"]) == {"image_classification", "double_descent"}
+    assert tuple(found.columns) == development.CURVE_COLUMNS
+    assert found.iloc[: len(shipped)].equals(shipped)
+    assert found["y"].tolist()[len(shipped) :] == [0.9, 0.8, 0.7]

@@ -1,0 +1,129 @@
+"""The tables and learning curves that the defaults are judged by: those that ship, and others from a folder.
+
+Tables of one paper are one family. Those that may not be shipped, as nobody has stated a licence, are read from a
+folder of data sets, NAME/runs.csv and NAME/card.toml, and learning curves from a folder of NAME/curves.csv.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bayescale.catalog import load_card, load_runs, root
+from bayescale.runs import Runs
+from bayescale.tables import read_table
+
+TABLES = (
+    "chinchilla",
+    "porian:kaplan_reproduction",
+    "porian:head_flops_counted",
+    "porian:short_warmup",
+    "porian:matched_cosine",
+    "porian:tuned",
+    "gadre:c4",
+    "gadre:redpajama",
+    "gadre:refinedweb",
+    "gemstones",
+    "datablations",
+    "farseer",
+)
+"""Shipped tables with N and D. Their cards name the columns of the series and of the independent unit."""
+
+CURVES = ("vision_fewshot", "double_descent")
+"""Shipped learning curves."""
+
+CURVE_COLUMNS = ("domain", "group", "x", "y", "split")
+
+
+@dataclass(frozen=True)
+class Unshipped:
+    """A table that does not ship.
+
+    Attributes
+    ----------
+    family : str
+        Its paper.
+    group : str or None
+        Column that names the series, each of which is a table of its own.
+    run : str or None
+        Column of the independent unit; each row is one if None.
+    """
+
+    family: str
+    group: str | None = None
+    run: str | None = None
+
+
+UNSHIPPED_TABLES = {
+    "llama3_isoflops": Unshipped("grattafiori_2024"),
+    "marin_isoflops": Unshipped("marin_2026", group="group"),
+    # Each row counts as independent, though those of one N are readings of a few runs: scores kept so far took them so.
+    "misfitting_isoflops": Unshipped("li_2025_misfitting"),
+    "xlstm_llama": Unshipped("beck_2025"),
+}
+
+UNSHIPPED_CURVES = ("nsl_language",)
+
+
+def development_tables(folder: Path | None = None) -> dict[str, tuple[str, Runs]]:
+    """Family and runs of each table with N and D.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the tables that do not ship lie; without one they are left out.
+
+    Raises
+    ------
+    RunsError
+        If the folder lacks one of them, or it cannot be used.
+    """
+    shipped = {name: (load_card(name.partition(":")[0]).family, load_runs(name)) for name in TABLES}
+    if folder is None:
+        return shipped
+    others = {
+        title: (table.family, runs)
+        for name, table in UNSHIPPED_TABLES.items()
+        for title, runs in _series(name, table, folder / name / "runs.csv").items()
+    }
+    return shipped | others
+
+
+def development_curves(folder: Path | None = None) -> pd.DataFrame:
+    """All learning curves, as rows of domain, group (a curve), x, y and split (fit or extrapolate).
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the curves that do not ship lie; without one they are left out.
+
+    Raises
+    ------
+    RunsError
+        If the folder lacks some of them.
+    """
+    frames = [_shipped_curves(name) for name in CURVES]
+    if folder is not None:
+        frames += [read_table(folder / name / "curves.csv") for name in UNSHIPPED_CURVES]
+    return pd.concat(frames, ignore_index=True)[list(CURVE_COLUMNS)]
+
+
+def _series(name: str, table: Unshipped, path: Path) -> dict[str, Runs]:
+    """Runs of each series of a table, by the name that a shipped table's would have."""
+    frame = read_table(path)
+    if table.run is not None:
+        frame = frame.rename(columns={table.run: "run"})
+    if table.group is None:
+        return {name: Runs.from_frame(frame, source=name)}
+    return {
+        f"{name}:{group}": Runs.from_frame(rows.reset_index(drop=True), source=f"{name}:{group}")
+        for group, rows in frame.groupby(table.group, sort=False)
+    }
+
+
+def _shipped_curves(name: str) -> pd.DataFrame:
+    frame = read_table(root("datasets") / name / "runs.csv")
+    if name == "double_descent":
+        # The benchmark's own unit for these curves.
+        frame["y"] /= frame["y"].where(frame["split"] == "fit").groupby(frame["group"]).transform("max")
+    return frame
