@@ -140,8 +140,9 @@ class Compiled:
         """Draws from the prior as coordinates and as parameters, at which the law's mean is seen to work."""
         with self._law.blamed("drawing from its priors"):
             coordinates = self._prior_coordinates(seed)
-        level = 0 if self._law.level is None or not self._discrepancy else 1
-        latent = np.random.default_rng(seed).standard_normal((len(coordinates), level))
+        latent = np.zeros((len(coordinates), len(self.posterior.model.coords.get("feature", ()))))
+        # The last coefficient is the law's level, if it has one; no parameter depends on the others.
+        latent[:, -1:] = np.random.default_rng(seed).standard_normal((len(coordinates), min(1, latent.shape[1])))
         prior = density.parameters(coordinates, latent)
         check_mean(self._law, runs, prior)
         return coordinates, prior

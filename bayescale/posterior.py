@@ -87,12 +87,16 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
         if basis is not None:
             coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")
             if law.level is not None:
-                mu, sigma = _log_normal(law.level)
-                level = pt.exp(mu + sigma * coefficients[-1])
-                sampled[law.level.name] = pm.Deterministic(law.level.name, level)
+                # As a sum, since an index would be looked up draw by draw.
+                level = pt.exp(_log_normal(law.level)[0] + pt.sum(coefficients * data["of_level"]))
+                sampled[law.level.name] = level
+                pm.Deterministic(law.level.name, level)
         with law.blamed("derive"):
             derived = law.derive(pt, sampled, centre)
-            parameters = sampled | {key: pm.Deterministic(key, value) for key, value in derived.items()}
+            # What PyMC returns is a view that the vectorised graph would walk through draw by draw.
+            for key, value in derived.items():
+                pm.Deterministic(key, value)
+            parameters = sampled | derived
         if {*derived} != (described := {item.name for item in law.derived}):
             raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")
         inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
@@ -125,10 +129,11 @@ def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Pa
 
 def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis[Any] | None = None) -> None:
     """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
-    import pymc as pm
-
-    data = run_data(law, runs) | _table_data(law, runs, basis)
-    pm.set_data(data, model=model, coords=_coords(law, runs, basis))
+    # Not by pm.set_data, which compiles a function for every dimension of every variable.
+    for dim, labels in _coords(law, runs, basis).items():
+        model.set_dim(dim, len(labels), labels)
+    for name, values in (run_data(law, runs) | _table_data(law, runs, basis)).items():
+        model[name].set_value(np.asarray(values, dtype=float))
 
 
 def feature_matrix(law: Law, basis: Basis[Any]) -> Array:
