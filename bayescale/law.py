@@ -291,10 +291,6 @@ class Law:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise LawError(f"law {self.name!r} defines {', '.join(twice)} more than once: each name may stand once")
-        if unknown := [name for name in self.in_outcome_unit if name not in self.units]:
-            raise LawError(
-                f"law {self.name!r}: in_outcome_unit names {', '.join(unknown)}, which is no parameter of it"
-            )
 
     def _check_kinds(self) -> None:
         _check_name("a law", self.name)
@@ -317,6 +313,9 @@ class Law:
             raise LawError(f"law {self.name!r}: link is {self.link!r}: give LOG, LOGIT or IDENTITY of bayescale.links")
         if not _is_number(self.scatter) or not 0 < self.scatter < math.inf:
             raise LawError(f"law {self.name!r}: scatter is {self.scatter!r}: give a number above zero")
+        unknown = [name for name in self.in_outcome_unit if name not in self.units]
+        if unknown:
+            raise LawError(f"law {self.name!r}: in_outcome_unit names {', '.join(unknown)}: name parameters of the law")
 
     @property
     def file(self) -> str:

@@ -93,7 +93,7 @@ def test_published_values_in_another_unit_are_left_out():
 
 
 def test_a_law_names_only_parameters_of_its_own():
-    with pytest.raises(LawError, match="in_outcome_unit names flor, which is no parameter of it"):
+    with pytest.raises(LawError, match="in_outcome_unit names flor: name parameters of the law"):
         replace(LAWS["m3"], in_outcome_unit=("flor",))
 
 
