@@ -17,7 +17,7 @@ import pandas as pd
 from bayescale.entries import misfit
 from bayescale.errors import CatalogError, LawError, RunsError, described
 from bayescale.law import Law
-from bayescale.runs import Runs
+from bayescale.runs import UNITS, Runs
 from bayescale.tables import SUFFIXES, nearest, read_table
 
 
@@ -57,6 +57,8 @@ class Card:
     sha256 : str
         Of ``runs.csv``, with line ends as on Unix, so that a table which was damaged or changed is noticed; unchecked
         if empty.
+    unit : str or None
+        Of the outcome.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Card:
     exclude: str | None = None
     exclude_reason: str = ""
     sha256: str = ""
+    unit: str | None = None
 
 
 def root(kind: str) -> Path:
@@ -228,7 +231,11 @@ def load_card(name: str) -> Card:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
         runs, default_rows, outcome = (_table(entries, key) for key in ("runs", "default_rows", "outcome"))
         given: dict[str, Any] = {key: entries[key] for key in _CARD_KEYS if key in entries}
-        given |= {"outcome": outcome["column"], "domain": outcome.get("domain", "positive")}
+        given |= {
+            "outcome": outcome["column"],
+            "domain": outcome.get("domain", "positive"),
+            "unit": outcome.get("unit"),
+        }
         given |= {key: runs[key] for key in ("family", "group", "run") if key in runs}
         given |= {ours: default_rows[key] for key, ours in _DEFAULT_ROWS.items() if key in default_rows}
         wrong = misfit(Card, given)
@@ -242,7 +249,7 @@ def load_card(name: str) -> Card:
         raise _damaged(path, described(error)) from error
 
 
-_CARD_KEYS = frozenset(Card.__dataclass_fields__) - {"outcome", "domain", "family", "group", "run", "exclude"}
+_CARD_KEYS = frozenset(Card.__dataclass_fields__) - {"outcome", "domain", "unit", "family", "group", "run", "exclude"}
 _DEFAULT_ROWS = {"exclude": "exclude", "reason": "exclude_reason"}
 
 
@@ -331,7 +338,10 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     if card.exclude is not None and not everything and not asked_for:
         frame, notes = _default_rows(card, frame)
     source = name if group is None else f"{name}:{group}"
-    runs = Runs.from_frame(frame, source=source, outcome=card.outcome, domain=card.domain)
+    # The usual unit goes without saying, so that a law may call it something else.
+    unit = None if card.unit == UNITS.get(card.outcome) else card.unit
+    asked: dict[str, Any] = {"outcome": card.outcome, "domain": card.domain, "unit": unit}
+    runs = Runs.from_frame(frame, source=source, **asked)
     doubts = () if group is not None else _pooled(card, runs.frame)
     return replace(runs, notes=notes, warnings=(*runs.warnings, *doubts))
 
@@ -342,6 +352,7 @@ def load_runs(
     columns: Mapping[str, str] | None = None,
     outcome: str | None = None,
     domain: str | None = None,
+    unit: str | None = None,
     series_apart: bool = True,
 ) -> Runs:
     """Load a shipped data set by its name, or a table of one's own by the path of its file.
@@ -358,6 +369,8 @@ def load_runs(
         or as :meth:`Runs.read` finds it.
     domain : {"positive", "fraction", "real"}, optional
         Values that the outcome can take; by default those of the card, or positive ones.
+    unit : str, optional
+        What the outcome is measured in; by default as the card says, or what a law takes it for.
     series_apart : bool
         Whether a data set of several series is refused unless one of them is named.
 
@@ -371,6 +384,8 @@ def load_runs(
         If a data set has several series and none of them is named, or one that it has not.
     RunsError
         If there is neither such a data set nor such a file, or the table cannot be used.
+    QuantityError
+        If the unit is not a short printable text.
 
     Examples
     --------
@@ -385,13 +400,16 @@ def load_runs(
     name, _, group = str(name_or_path).partition(":")
     if name in dataset_names():
         runs = _one_series(name, group) if series_apart or group else _every_series(name)
-        if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain):
+        if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain) and unit is None:
             return runs
-        asked = {"outcome": outcome or runs.outcome, "domain": domain or runs.domain}
+        named = outcome or runs.outcome
+        # The card tells the unit of its own outcome, which may go by another name here, and of no other column.
+        own = runs.unit if (columns or {}).get(named, named) == runs.outcome else None
+        asked: dict[str, Any] = {"outcome": named, "domain": domain or runs.domain, "unit": unit or own}
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
         return replace(renamed, notes=runs.notes)
     if path.suffix.lower() in SUFFIXES or os.path.exists(path):
-        return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive")
+        return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive", unit=unit)
     otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
     raise RunsError(_unknown(str(name_or_path), dataset_names(), "data set", otherwise))
 

@@ -32,7 +32,7 @@ from bayescale.forecasting import (
 )
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import Law
-from bayescale.runs import Runs
+from bayescale.runs import Runs, check_unit_read, in_unit_of
 from bayescale.stacking import AnyLaw, fit
 
 Array = NDArray[np.float64]
@@ -181,6 +181,8 @@ def fit_chain(
         As of :func:`bayescale.fit`.
     """
     second = then if isinstance(then, Law) else catalog.load_law(then)
+    if isinstance(runs, Runs):
+        in_unit_of(second, runs)  # refuses before anything is fitted
     first = fit(law, runs, draws=draws, chains=chains, **options)
     return chained(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
 
@@ -191,13 +193,14 @@ def chained(first: Posterior, second: Fit) -> Chain:
     Raises
     ------
     LawError
-        If the second law does not read the outcome of the first, and nothing else.
+        If the second law does not read the outcome of the first, in its unit, and nothing else.
     """
     if second.law.input_names != (first_fit(first).outcome,):
         raise LawError(
             f"law {second.law.name!r} reads {', '.join(second.law.input_names)}: a second step reads "
             f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
         )
+    check_unit_read(second.law.inputs[0], second.law.name, first_fit(first).record.unit)
     if first_fit(first).tree["posterior"].sizes != second.tree["posterior"].sizes:
         raise LawError("both steps need the same number of draws and chains: fit them alike")
     return Chain(first, second)

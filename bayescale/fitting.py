@@ -30,7 +30,7 @@ from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name, noise_of_runs
 from bayescale.observations import link_outcome, link_standard_error, outcome_of
 from bayescale.recipe_risk import RecipeRisk
-from bayescale.runs import Runs, check_runs, law_inputs
+from bayescale.runs import Runs, check_runs, in_unit_of, law_inputs
 from bayescale.sensitivity import Sensitivity, sensitivity
 from bayescale.tables import listed
 
@@ -51,7 +51,8 @@ class Record:
     """Where a fit comes from, so that it can be repeated.
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
-    which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs.
+    which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
+    that of the outcome, where the runs gave one.
     """
 
     law: str
@@ -69,6 +70,7 @@ class Record:
     created_at: str
     versions: Mapping[str, str]
     pool: tuple[str, ...] = ()
+    unit: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ class Fit:
         dim run) and ``constant_data`` (inputs, settings, centres); ``log_likelihood`` and ``posterior_predictive`` once
         asked for.
     law : Law
+        In the unit of the runs.
     record : Record
     diagnostics : Diagnostics
     warnings, notes : tuple of str
@@ -175,7 +178,8 @@ class Fit:
         frame[self.law.outcome] = outcome_of(
             self.law, self.on_link, frame[items].to_numpy() if items in frame else None
         )
-        return Runs(frame.reset_index(drop=True), self.record.dataset, self.law.outcome, self.law.link.domain)
+        law, record = self.law, self.record
+        return Runs(frame.reset_index(drop=True), record.dataset, law.outcome, law.link.domain, unit=record.unit)
 
     @property
     def on_link(self) -> Array:
@@ -291,6 +295,7 @@ def fit_law(
         raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved_law = law if isinstance(law, Law) else catalog.load_law(law)
     table = as_runs(runs, resolved_law)
+    resolved_law = in_unit_of(resolved_law, table)
     checked_noise(resolved_law, noise, discrepancy)
     warnings = [*table.warnings, *check_runs(resolved_law, table)]
     asked: dict[str, Any] = {
@@ -332,7 +337,7 @@ def assembled(
     pool : tuple of str
         Parameters that the draws share with other groups of runs.
     """
-    resolved = law if isinstance(law, Law) else catalog.load_law(law)
+    resolved = in_unit_of(law if isinstance(law, Law) else catalog.load_law(law), runs)
     result = Fit(
         tree=_tree(resolved, _all_parameters(resolved, _noise(noise, discrepancy), discrepancy), runs, sampled),
         law=resolved,
@@ -352,6 +357,7 @@ def assembled(
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
+            unit=runs.unit if runs.outcome == resolved.outcome else None,
         ),
         diagnostics=sampled.diagnostics,
         notes=runs.notes,

@@ -16,7 +16,7 @@ from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.links import LOG
 from bayescale.observations import link_outcome, link_standard_error
 from bayescale.predictive import Predicted
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 from bayescale.runs import Runs, law_inputs
 from bayescale.tables import number_fault
 
@@ -75,7 +75,7 @@ class Forecast:
 
     def __str__(self) -> str:
         table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
-        return "\n".join([f"{self.outcome} ({self.unit}), posterior predictive", table, *self.warnings])
+        return "\n".join([f"{with_unit(self.outcome, self.unit)}, posterior predictive", table, *self.warnings])
 
 
 def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:

@@ -5,11 +5,12 @@ A law is written twice over, but only once each: ``mean`` is the textbook formul
 the posterior is nearly round. The same lines serve the PyMC graph (``xp = pytensor.tensor``) and NumPy forecasts.
 """
 
+import functools
 import math
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from bayescale.errors import BayescaleError, LawError, described
 from bayescale.links import LOG, Link
+from bayescale.quantities import check_unit
 
 Values = Mapping[str, Any]
 """Arrays or tensors by name: inputs (``N``, ``D`` ...) or parameters."""
@@ -211,7 +213,10 @@ class Law:
     settings : tuple of Setting
         Further columns that the mean function reads.
     outcome, outcome_unit : str
-        Column that is predicted.
+        Column that is predicted. A law of a loss, or of an outcome without a unit, takes another unit by
+        :meth:`in_unit`.
+    in_outcome_unit : tuple of str
+        Names of parameters, sampled or derived, that have the outcome's unit, of a law that leaves it to the runs.
     link : Link
         Scale on which noise and the law's own error add to the mean: ``LOG`` for positive outcomes, ``LOGIT`` for
         fractions, ``IDENTITY`` for outcomes without bounds.
@@ -271,6 +276,7 @@ class Law:
     settings: tuple[Setting, ...] = ()
     outcome: str = "loss"
     outcome_unit: str = "nats/token"
+    in_outcome_unit: tuple[str, ...] = ()
     link: Link = LOG
     scatter: float = 0.004
     parameters: tuple[Parameter, ...]
@@ -326,6 +332,9 @@ class Law:
             raise LawError(f"law {self.name!r}: link is {self.link!r}: give LOG, LOGIT or IDENTITY of bayescale.links")
         if not _is_number(self.scatter) or not 0 < self.scatter < math.inf:
             raise LawError(f"law {self.name!r}: scatter is {self.scatter!r}: give a number above zero")
+        unknown = [name for name in self.in_outcome_unit if name not in self.units]
+        if unknown:
+            raise LawError(f"law {self.name!r}: in_outcome_unit names {', '.join(unknown)}: name parameters of the law")
 
     @property
     def file(self) -> str:
@@ -382,6 +391,44 @@ class Law:
         """Unit of every parameter, sampled and derived, by name."""
         return {item.name: item.unit for item in self._described}
 
+    def in_unit(self, unit: str | None) -> "Law":
+        """The law with its outcome, and all that is measured like it, in the unit that the runs have.
+
+        Nothing is converted: the numbers are those of the runs, and this is what they are called.
+
+        Parameters
+        ----------
+        unit : str, optional
+            None for the law's own.
+
+        Returns
+        -------
+        Law
+            The law itself in its own unit; in another one the same object each time, without published values in
+            the law's own unit.
+
+        Raises
+        ------
+        LawError
+            If the law's outcome has a unit of its own, other than nats/token.
+        QuantityError
+            If the unit is not a short printable text.
+
+        Examples
+        --------
+        >>> from bayescale.catalog import load_law
+        >>> load_law("chinchilla").in_unit("bits/character").units["E"]
+        'bits/character'
+        >>> load_law("run_time").in_unit("hours")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        bayescale.errors.LawError: law 'run_time' predicts seconds in s, not in hours: convert the table, ...
+        """
+        if unit is None or unit == self.outcome_unit:
+            return self
+        check_unit(unit)
+        return _in_unit(self, unit)
+
     def located(self, inputs: Values) -> NDArray[np.float64]:
         """Points on the scales on which the law's error is smooth, shape (..., input); the inputs broadcast."""
         return np.stack(np.broadcast_arrays(*(item.coordinate(inputs[item.name]) for item in self.inputs)), axis=-1)
@@ -389,6 +436,39 @@ class Law:
     def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
         """Sampled and derived parameters together, in NumPy."""
         return {**sampled, **self.derive(np, sampled, centre)}
+
+
+_FREE_UNITS = ("nats/token", "")
+"""Units of outcomes that laws take in whatever unit a table has them."""
+
+_LAWS_KEPT = 256
+
+
+@functools.lru_cache(maxsize=_LAWS_KEPT)
+def _in_unit(law: Law, unit: str) -> Law:
+    """A copy of a law in another unit; kept, since what is compiled is kept by the law's identity."""
+    own = law.outcome_unit
+    if own not in _FREE_UNITS:
+        raise LawError(
+            f"law {law.name!r} predicts {law.outcome} in {own}, not in {unit}: convert the table, or leave the unit out"
+        )
+
+    def renamed(item: Any) -> Any:
+        if item.name in law.in_outcome_unit:
+            return replace(item, unit=unit)
+        return replace(item, unit=item.unit.replace(own, unit)) if own and own in item.unit else item
+
+    parameters, derived = (tuple(map(renamed, items)) for items in (law.parameters, law.derived))
+    kept = {item.name for item in (*parameters, *derived) if item.unit == law.units[item.name]}
+    published = tuple(filter(None, (_published(each, kept) for each in law.published)))
+    return replace(law, outcome_unit=unit, parameters=parameters, derived=derived, published=published)
+
+
+def _published(fit: PublishedFit, names: Set[str]) -> PublishedFit | None:
+    """What was published of some parameters."""
+    parts = (fit.values, fit.standard_errors)
+    values, errors = ({name: value for name, value in part.items() if name in names} for part in parts)
+    return replace(fit, values=values, standard_errors=errors) if values else None
 
 
 _DIMENSIONS = frozenset({"chain", "draw", "run"})

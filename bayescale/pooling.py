@@ -25,7 +25,7 @@ from bayescale.inference import Engine, Sampled
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.law import GROUP, Derived, Law, Parameter, Prior, Values
 from bayescale.links import IDENTITY, LOG, LOGIT, Link
-from bayescale.runs import Runs, check_runs
+from bayescale.runs import Runs, check_runs, in_unit_of
 from bayescale.tables import listed, missing_column, refuse
 
 Array = NDArray[np.float64]
@@ -152,6 +152,7 @@ def fit_pooled(
     checked_noise(resolved, noise, discrepancy)
     names = _sampled_names(resolved, pool)
     table = as_runs(runs, resolved, series_apart=False)
+    resolved = in_unit_of(resolved, table)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
     warnings = [*coded.warnings, *check_runs(resolved, coded)]

@@ -10,6 +10,7 @@ _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e1
 _PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKMBGT]?)\s*")
 _ALL_DRAWS = 0.995
 _SMALLEST, _LARGEST = 1e-30, 1e40
+_LONGEST_UNIT = 40
 _PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 
 
@@ -74,6 +75,38 @@ def check_positive(name: str, value: float) -> None:
         raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
     if not _SMALLEST <= value <= _LARGEST:
         raise QuantityError(f"{name} is {value:g}, but must lie between {_SMALLEST:g} and {_LARGEST:g}")
+
+
+def check_unit(unit: object) -> None:
+    """Check that a unit is a text that can stand in a heading.
+
+    Raises
+    ------
+    QuantityError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_unit("")
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.QuantityError: unit '' is not a short printable text: write it as 'bits/character'
+    """
+    if isinstance(unit, str) and unit.isprintable() and unit == unit.strip() and 0 < len(unit) <= _LONGEST_UNIT:
+        return
+    shown = f"{unit[:_LONGEST_UNIT]!r}..." if isinstance(unit, str) and len(unit) > _LONGEST_UNIT else repr(unit)
+    raise QuantityError(f"unit {shown} is not a short printable text: write it as 'bits/character'")
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A name with its unit in brackets, or alone if it has none.
+
+    Examples
+    --------
+    >>> with_unit("loss", "nats/token"), with_unit("y", "")
+    ('loss (nats/token)', 'y')
+    """
+    return f"{text} ({unit})" if unit else text
 
 
 def format_quantity(value: float, digits: int = 3) -> str:

@@ -117,7 +117,8 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     outcome = law.link.inverse(noise.draw(rng, mean, parameters, link_standard_error(law, runs)))
     frame = runs.frame.assign(**{law.outcome: outcome})
     source = f"{runs.source}, simulated"
-    return Runs.from_frame(frame, source=source, outcome=law.outcome, domain=law.link.domain)
+    unit = runs.unit if runs.outcome == law.outcome else None
+    return Runs.from_frame(frame, source=source, outcome=law.outcome, domain=law.link.domain, unit=unit)
 
 
 def recover(

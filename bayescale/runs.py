@@ -6,17 +6,17 @@ for what a law needs when that law is fitted (:func:`check_runs`). All faults of
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.errors import LawError, RunsError
-from bayescale.law import Law, Setting
-from bayescale.quantities import format_quantity
+from bayescale.law import Input, Law, Setting
+from bayescale.quantities import check_unit, format_quantity
 from bayescale.tables import FloatArray, listed, missing_column, numbers_in, positive, read_table, refuse, rename
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
@@ -55,6 +55,9 @@ class Runs:
         What makes the table doubtful, though usable.
     notes : tuple of str
         What a reader should know besides, such as rows left out.
+    unit : str, optional
+        What the outcome is measured in, such as ``"bits/character"``; by default what a law takes it for, nats/token of
+        a loss. All that is printed of a fit to the runs has it.
 
     Examples
     --------
@@ -75,6 +78,11 @@ class Runs:
     domain: str = "positive"
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.unit is not None:
+            check_unit(self.unit)
 
     @classmethod
     def read(
@@ -84,6 +92,7 @@ class Runs:
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
         domain: str = "positive",
+        unit: str | None = None,
     ) -> Self:
         """Read runs from a CSV or Parquet file.
 
@@ -97,6 +106,8 @@ class Runs:
             Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
         domain : {"positive", "fraction", "real"}
             Values that the outcome can take.
+        unit : str, optional
+            What the outcome is measured in, such as ``"bits/character"``.
 
         Returns
         -------
@@ -106,9 +117,12 @@ class Runs:
         ------
         RunsError
             If the file cannot be read, or the table cannot be used; one line per fault.
+        QuantityError
+            If the unit is not a short printable text.
         """
+        asked: dict[str, Any] = {"columns": columns, "outcome": outcome, "domain": domain, "unit": unit}
         # Not by a name of its own, which would keep the columns of the file while they are replaced by floats.
-        return cls.from_frame(read_table(Path(path)), source=str(path), columns=columns, outcome=outcome, domain=domain)
+        return cls.from_frame(read_table(Path(path)), source=str(path), **asked)
 
     @classmethod
     def from_frame(
@@ -119,6 +133,7 @@ class Runs:
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
         domain: str = "positive",
+        unit: str | None = None,
     ) -> Self:
         """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
 
@@ -134,6 +149,8 @@ class Runs:
             Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
         domain : {"positive", "fraction", "real"}
             Values that the outcome can take.
+        unit : str, optional
+            What the outcome is measured in, such as ``"bits/character"``.
 
         Returns
         -------
@@ -143,6 +160,8 @@ class Runs:
         ------
         RunsError
             If the table cannot be used; one line per fault.
+        QuantityError
+            If the unit is not a short printable text.
 
         Examples
         --------
@@ -171,7 +190,7 @@ class Runs:
             with np.errstate(over="ignore", under="ignore"):
                 frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
         refuse(faults)
-        return cls(frame, source, outcome, domain, warnings=tuple(_doubts(frame, outcome, domain)))
+        return cls(frame, source, outcome, domain, tuple(_doubts(frame, outcome, domain, unit)), unit=unit)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -228,7 +247,12 @@ class Runs:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """The runs in some rows, counted from zero; what was said of the whole table is left behind."""
-        return type(self)(self.frame.iloc[rows].reset_index(drop=True), self.source, self.outcome, self.domain)
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+
+    @property
+    def outcome_unit(self) -> str:
+        """What the outcome is measured in; empty where the name of its column alone does not tell."""
+        return UNITS.get(self.outcome, "") if self.unit is None else self.unit
 
     @property
     def clusters(self) -> NDArray[np.int64]:
@@ -265,7 +289,8 @@ class Runs:
         """
         names = _checked_columns(self.frame, self.outcome)
         low, high = self.frame[names].min().to_numpy(), self.frame[names].max().to_numpy()
-        units = [UNITS.get(name.removesuffix("_se"), "") for name in names]
+        known = {**UNITS, self.outcome: self.outcome_unit}
+        units = [known.get(name.removesuffix("_se"), "") for name in names]
         with np.errstate(divide="ignore", invalid="ignore"):
             decades = np.where(low > 0, np.log10(high) - np.log10(low), np.nan)
         return pd.DataFrame({"column": names, "unit": units, "min": low, "max": high, "decades": decades})
@@ -287,6 +312,33 @@ def _setting(setting: Setting, runs: Runs) -> FloatArray:
     if setting.name not in runs.frame and setting.default is not None:
         return np.full(len(runs), setting.default)
     return runs.column(setting.name, setting.domain)
+
+
+def in_unit_of(law: Law, runs: Runs) -> Law:
+    """A law in the unit that runs have of its outcome; the law as it is where they have none, or of another outcome.
+
+    Raises
+    ------
+    LawError
+        If the law has a unit of its own that differs, or reads the runs' outcome in another unit.
+    """
+    for item in (*law.inputs, *law.settings):
+        check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
+    return law.in_unit(runs.unit) if law.outcome == runs.outcome else law
+
+
+def check_unit_read(item: Input, law: str, unit: str | None) -> None:
+    """Check that a law reads a column in the unit that it has; either may be unknown.
+
+    Raises
+    ------
+    LawError
+        If they differ, since the priors on what follows from the column are in the law's own unit.
+    """
+    if unit and item.unit and unit != item.unit:
+        raise LawError(
+            f"law {law!r} reads {item.name} in {item.unit}, not in {unit}: convert the table, and leave the unit out"
+        )
 
 
 def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
@@ -380,17 +432,18 @@ def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[
     ]
 
 
-def _doubts(frame: pd.DataFrame, outcome: str, domain: str) -> Iterator[str]:
+def _doubts(frame: pd.DataFrame, outcome: str, domain: str, unit: str | None) -> Iterator[str]:
     median = float(frame[outcome].median())
-    if outcome == "loss" and median > _LARGEST_LOSS:
+    in_nats = outcome == "loss" and unit in (None, UNITS["loss"])
+    if in_nats and median > _LARGEST_LOSS:
         yield (
             f"column loss has median {median:.3g}: if it is perplexity, take its natural logarithm "
             "to have nats per token"
         )
-    if outcome == "loss" and median < _SMALLEST_LOSS:
+    if in_nats and median < _SMALLEST_LOSS:
         yield (
             f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
-            "over the tokens per byte of your tokenizer"
+            "over the tokens per byte of your tokenizer; or give its unit, by --unit bits/byte"
         )
     for name, (low, high) in _USUAL.items():
         if name in frame and not low <= (middle := float(frame[name].median())) <= high:

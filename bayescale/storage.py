@@ -15,7 +15,7 @@ import xarray as xr
 from bayescale import catalog
 from bayescale.ensembles import Ensemble, Posterior, first_fit
 from bayescale.entries import misfit
-from bayescale.errors import CatalogError, FitFileError, LawError, OutputError, RunsError
+from bayescale.errors import CatalogError, FitFileError, LawError, OutputError, QuantityError, RunsError
 from bayescale.files import replacing
 from bayescale.fitting import Fit, Record
 from bayescale.inference import Diagnostics
@@ -170,9 +170,14 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
         diagnostics = Diagnostics(**header["diagnostics"])
     except TypeError:
         raise _other_version(path) from None
+    found = _law_of(record, law, path)
+    try:
+        found = found.in_unit(record.unit)
+    except (LawError, QuantityError) as error:
+        raise FitFileError(f"{path}: {error}") from None
     fitted = Fit(
         tree=tree,
-        law=_law_of(record, law, path),
+        law=found,
         record=record,
         diagnostics=diagnostics,
         warnings=tuple(header["warnings"]),

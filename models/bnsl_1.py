@@ -37,6 +37,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre",),
     parameters=(curves.Y_CENTRE, curves.broken_exponent(0), curves.broken_exponent(1), PLACE, curves.WIDTH),
     derived=(
         Derived(name="break_1", meaning="x of the break, d1"),

@@ -48,6 +48,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre",),
     parameters=(
         curves.Y_CENTRE,
         curves.broken_exponent(0),

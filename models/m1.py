@@ -25,6 +25,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre",),
     parameters=(curves.Y_CENTRE, curves.SLOPE),
     derived=(Derived(name="log_b", meaning="log of the coefficient of x^-c"),),
     mean=mean,

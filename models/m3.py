@@ -41,6 +41,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre", "b", "floor"),
     parameters=(curves.Y_CENTRE, curves.SLOPE, FALLING_SHARE),
     derived=(
         Derived(name="g", meaning="shift of 1/x, which sets the floor"),

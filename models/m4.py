@@ -73,6 +73,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre", "floor", "ceiling"),
     parameters=(curves.Y_CENTRE, curves.FLOOR_SHARE, HEADROOM, CEILING_POWER, curves.EXPONENT),
     derived=(
         curves.FLOOR,

@@ -32,6 +32,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre", "floor", "A"),
     parameters=(curves.Y_CENTRE, curves.SLOPE, curves.FLOOR_SHARE),
     derived=(curves.FLOOR, Derived(name="A", meaning="coefficient of the power of x"), curves.POWER),
     mean=mean,

@@ -167,7 +167,7 @@ def test_use_is_planned_for(run_cli, saved_fit):
     status, out, _ = run_cli("plan", saved_fit, "--loss", "2.0", "--served", "1T", "--served", "10T")
     assert status == 0
     assert "N* if only trained" in out
-    assert "P(a loss of 2 can be reached) = 1.00" in out
+    assert "P(a loss of 2 nats/token can be reached) = 1.00" in out
     plan = json.loads(run_cli("plan", saved_fit, "--loss", "2.0", "--served", "10T", "--json")[1])
     (demand,) = plan["demands"]
     assert demand["N"]["q50"] < demand["N_alone"]["q50"]

@@ -18,7 +18,7 @@ from bayescale.cli.printing import (
     print_table,
 )
 from bayescale.cli.sources import chain_from, check_second_step, fitted_from, points_from, pooled_from
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
     from bayescale.pooling import Pooled
@@ -120,7 +120,7 @@ def predict(
         rows = [
             {
                 **{name: format_quantity(value) for name, value in point.items() if name in bands.points},
-                f"{bands.outcome} ({bands.unit})": interval_of(point, 4),
+                with_unit(bands.outcome, bands.unit): interval_of(point, 4),
             }
             for point in bands.summary(interval).to_dict("records")
         ]

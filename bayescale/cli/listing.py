@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bayescale.cli.printing import print_lines, print_table
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def laws(name: str | None) -> None:
         print_table([{"law": f.name, "formula": f.formula, "citation": f.citation} for f in found], "Laws")
         return
     law = load_law(name)
-    print_lines(f"{law.title}: {law.outcome} = {law.formula}  ({law.outcome_unit})", law.citation)
+    print_lines(with_unit(f"{law.title}: {law.outcome} = {law.formula} ", law.outcome_unit), law.citation)
     print_lines(*(line for line in (law.decision, law.failure) if line))
     read = [{"input": i.name, "meaning": i.meaning, "unit": i.unit} for i in (*law.inputs, *law.settings)]
     print_table(read, "Inputs")

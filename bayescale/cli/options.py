@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bayescale.errors import QuantityError
-from bayescale.quantities import parse_quantity
+from bayescale.quantities import check_unit, parse_quantity
 
 DEFAULT_LAW = "auto"
 
@@ -70,6 +70,20 @@ class Demand(click.ParamType[tuple[float, float]]):
         return ends[0], ends[-1]
 
 
+class Unit(click.ParamType[str]):
+    """A short printable text."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the text of an option."""
+        try:
+            check_unit(value)
+        except QuantityError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 class Share(click.ParamType[float]):
     """A number between 0 and 1."""
 
@@ -102,6 +116,12 @@ BUDGETS = click.option(
 )
 
 COLUMNS = click.option("--columns", type=Pairs(), help="The table's own names, such as loss=val_loss,N=params.")
+
+UNIT = click.option(
+    "--unit",
+    type=Unit(),
+    help="What the outcome is measured in, such as bits/character. A loss is in nats/token by default.",
+)
 
 SEED = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same numbers."
@@ -141,6 +161,7 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--by", metavar="COLUMN", help="Column that tells the groups apart. Default group."),
         click.option("--group", help="With --pool, the group to answer for."),
         COLUMNS,
+        UNIT,
         SEED,
         INTERVAL,
         JSON,
@@ -173,6 +194,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Whether a law may be wrong.",
         ),
         COLUMNS,
+        UNIT,
         SEED,
         click.option("--jobs", type=click.IntRange(min=1), help="Processes of this machine. Default 1."),
         click.option(

@@ -37,7 +37,7 @@ from bayescale.cli.printing import (
     show_answer,
 )
 from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
     from bayescale.ensembles import Posterior
@@ -62,7 +62,7 @@ _NORMAL_95 = 1.6448536
     multiple=True,
     help="Tokens served in the model's life, or their 90 % interval, 2T..50T; repeat it for more.",
 )
-@click.option("--loss", type=Quantity(), help="With --served, the loss that the model must reach.")
+@click.option("--loss", type=Quantity(), help="With --served, the loss that the model must reach, in its unit.")
 @click.option(
     "--serving-price", type=Quantity(), help="With --served, of a FLOP of serving over one of training. Default 1."
 )
@@ -239,8 +239,8 @@ def _plan_for_use(
     else:
         print_head(fitted)
         rows = rows_at(best.summary(interval), "served", "served (tokens)")
-        print_table(rows, f"Cheapest training and serving at a loss of {loss:g}, {masses(interval)}")
-        print_lines(f"P(a loss of {loss:g} can be reached) = {best.reachable:.2f}")
+        print_table(rows, f"Cheapest training and serving at {best.quality}, {masses(interval)}")
+        print_lines(f"P({best.quality} can be reached) = {best.reachable:.2f}")
         print_remarks(best.warnings, fitted.notes)
     leave(fitted)
 
@@ -339,7 +339,7 @@ def versus(
     else:
         print_head(fitted)
         rows = [
-            {"run": str(name), f"{compared.outcome} ({compared.unit})": interval_of(row, 4)}
+            {"run": str(name), with_unit(compared.outcome, compared.unit): interval_of(row, 4)}
             for name, row in compared.summary(interval).to_dict("index").items()
         ]
         print_table(rows, f"Two runs, {masses(interval)}")

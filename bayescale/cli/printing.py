@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from bayescale.quantities import format_interval, format_quantity, of_draws
+from bayescale.quantities import format_interval, format_quantity, of_draws, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def rows_at(
         row = {heading: value if isinstance(value, str) else write(float(value))}  # type: ignore[arg-type]
         for line in block.to_dict("records"):
             label = labels.get(line["quantity"], line["quantity"])
-            row[f"{label} ({line['unit']})"] = interval_of(line, 4 if line["quantity"] == "loss" else 3)
+            row[with_unit(label, line["unit"])] = interval_of(line, 4 if line["quantity"] == "loss" else 3)
         rows.append(row)
     return rows
 

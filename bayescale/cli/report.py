@@ -105,7 +105,7 @@ def _backtested(runs: str, seed: int, options: dict[str, Any]) -> "Backtest":
     laws = options["laws"] or (DEFAULT_LAW,)
     return backtest(
         laws[0] if len(laws) == 1 else laws,
-        runs_from(runs, options["laws"], options["columns"]),
+        runs_from(runs, options["laws"], options["columns"], options["unit"]),
         progress=True,
         **_sampling(seed, options),
     )
@@ -117,7 +117,7 @@ def _compared(runs: str, seed: int, options: dict[str, Any]) -> "Comparison":
     laws = tuple(law for law in options["laws"] if law != DEFAULT_LAW)
     asked = {name: value for name, value in _sampling(seed, options).items() if name != "engine"}
     laws = laws if len(laws) > 1 else tuple(dict.fromkeys((*laws, *_COMPARED)))
-    return compare(laws, runs_from(runs, laws, options["columns"]), progress=True, **asked)
+    return compare(laws, runs_from(runs, laws, options["columns"], options["unit"]), progress=True, **asked)
 
 
 def _sampling(seed: int, options: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def fitted_from(
     *,
     laws: tuple[str, ...],
     columns: dict[str, str] | None,
+    unit: str | None,
     pool: tuple[str, ...],
     by: str | None,
     group: str | None,
@@ -32,21 +33,20 @@ def fitted_from(
     **sampling: Any,
 ) -> "Posterior":
     """Fit runs, or load a saved fit."""
+    told: dict[str, Any] = {"laws": laws, "columns": columns, "unit": unit, "pool": pool, "by": by, "group": group}
     if risk is not None:
         broken = _risk(risk)
         from bayescale.ensembles import with_risk
 
-        plain = fitted_from(source, seed, laws=laws, columns=columns, pool=pool, by=by, group=group, **sampling)
-        return with_risk(plain, **broken)
+        return with_risk(fitted_from(source, seed, **told, **sampling), **broken)
     if pool:
         if group is None:
             raise click.UsageError("--pool fits several groups: say which by --group")
-        pooled = pooled_from(source, seed, laws=laws, columns=columns, pool=pool, by=by, group=group, **sampling)
-        return pooled.groups[group]
+        return pooled_from(source, seed, **told, **sampling).groups[group]
     if by is not None or group is not None:
         raise click.UsageError("--by and --group go with --pool")
     if Path(source).suffix == ".nc":
-        given = {**sampling, "columns": columns}
+        given = {**sampling, "columns": columns, "unit": unit}
         for option in (name for name, value in given.items() if value is not None):
             raise click.UsageError(f"--{option} has no effect on a saved fit ({source}): fit the runs again")
         from bayescale.storage import load
@@ -56,7 +56,7 @@ def fitted_from(
         return load(source, law=laws[0] if laws else None)
     from bayescale.stacking import fit
 
-    table = runs_from(source, laws, columns)
+    table = runs_from(source, laws, columns, unit)
     law = laws[0] if len(laws) == 1 else laws or DEFAULT_LAW
     asked = asked_of(seed, **sampling)
     naming = "the ensemble of laws" if law == DEFAULT_LAW else ", ".join(laws)
@@ -92,6 +92,7 @@ def pooled_from(
     *,
     laws: tuple[str, ...],
     columns: dict[str, str] | None,
+    unit: str | None,
     pool: tuple[str, ...],
     by: str | None,
     group: str | None,
@@ -105,7 +106,7 @@ def pooled_from(
     from bayescale.pooling import group_codes
     from bayescale.stacking import fit
 
-    table = runs_from(source, laws, columns, series_apart=False)
+    table = runs_from(source, laws, columns, unit, series_apart=False)
     column = by or "group"
     _, groups = group_codes(table, column)
     if group is not None and group not in groups:
@@ -114,27 +115,36 @@ def pooled_from(
         return fit(laws[0], table, pool=pool, by=column, **asked_of(seed, **sampling))
 
 
-def runs_from(source: str, laws: Sequence[str], columns: dict[str, str] | None, *, series_apart: bool = True) -> "Runs":
+def runs_from(
+    source: str,
+    laws: Sequence[str],
+    columns: dict[str, str] | None,
+    unit: str | None = None,
+    *,
+    series_apart: bool = True,
+) -> "Runs":
     """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
     from bayescale.catalog import load_law, load_runs
 
+    asked: dict[str, Any] = {"columns": columns, "unit": unit, "series_apart": series_apart}
     if not laws or laws[0] == DEFAULT_LAW:
-        return load_runs(source, columns=columns, series_apart=series_apart)
+        return load_runs(source, **asked)
     law = load_law(laws[0])
-    asked = {"outcome": law.outcome, "domain": law.link.domain}
-    return load_runs(source, columns=columns, series_apart=series_apart, **asked)
+    return load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked)
 
 
 def check_second_step(then: str, source: str, **options: Any) -> None:
     """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
     from bayescale.catalog import load_law
+    from bayescale.runs import check_unit_read
 
     if options["pool"] or Path(source).suffix == ".nc":
         raise click.UsageError("--then takes a table of runs, and no pooling")
-    second, first = load_law(then), runs_from(source, options["laws"], options["columns"])
+    second, first = load_law(then), runs_from(source, options["laws"], options["columns"], options["unit"])
     if second.input_names != (first.outcome,):
         read = ", ".join(second.input_names)
         raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
+    check_unit_read(second.inputs[0], second.name, first.unit)
     runs_from(source, (then,), options["columns"])
 
 

@@ -42,6 +42,7 @@ def backtest(
     noise: str,
     discrepancy: bool,
     columns: dict[str, str] | None,
+    unit: str | None,
     horizons: tuple[float, ...],
     seed: int,
     jobs: int | None,
@@ -55,7 +56,7 @@ def backtest(
     with on_backend(backend, jobs):
         measured = run_backtest(
             laws[0] if len(laws) == 1 else laws,
-            runs_from(runs, laws, columns),
+            runs_from(runs, laws, columns, unit),
             horizons=horizons,
             noise=noise,
             discrepancy=discrepancy,
@@ -90,6 +91,7 @@ def compare(
     noise: str,
     discrepancy: bool,
     columns: dict[str, str] | None,
+    unit: str | None,
     seed: int,
     jobs: int | None,
     backend: str | None,
@@ -102,7 +104,7 @@ def compare(
     with on_backend(backend, jobs):
         compared = run_compare(
             laws,
-            runs_from(runs, laws, columns),
+            runs_from(runs, laws, columns, unit),
             noise=noise,
             discrepancy=discrepancy,
             seed=seed,

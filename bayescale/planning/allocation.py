@@ -53,13 +53,8 @@ _SIZES = (24, 160)
 _REACH = 4.0
 """E-folds of N beyond the law's own optima within which the optimum of law and discrepancy is sought."""
 
-UNITS = {
-    "loss": "nats/token",
-    "N": "parameters",
-    "D": "tokens",
-    "tokens_per_parameter": "tokens/parameter",
-    "N_law": "parameters",
-}
+SHOWN = ("loss", "N", "D", "tokens_per_parameter", "N_law")
+"""Quantities of an optimum that people read, in their order."""
 
 
 def six_nd(N: Array, D: Array) -> Array:
@@ -101,7 +96,7 @@ class Optimum:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per budget and quantity: median and equal-tailed interval, with the unit."""
-        return quantity_table(self.draws, {name: self.draws[name].attrs["units"] for name in UNITS}, "C", ci_prob)
+        return quantity_table(self.draws, {name: self.draws[name].attrs["units"] for name in SHOWN}, "C", ci_prob)
 
     def __str__(self) -> str:
         table = self.summary()
@@ -160,6 +155,21 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
         draws=joined(fit, each, reach_of(first_fit(fit), {"C": budgets}), seed),
         warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), budgets)),
     )
+
+
+def units_of(law: Law) -> dict[str, str]:
+    """Unit of everything that is said of a compute-optimal run under a law."""
+    return {
+        "C": "FLOP",
+        "N": "parameters",
+        "D": "tokens",
+        "tokens_per_parameter": "tokens/parameter",
+        "latent": law.outcome_unit,
+        "loss": law.outcome_unit,
+        "N_law": "parameters",
+        "D_law": "tokens",
+        "error": law.scale_unit,
+    }
 
 
 def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, question: str = "an optimum") -> None:
@@ -232,9 +242,9 @@ def optimum_draws(
         "D_law": tokens_at(flops, budgets, n_law),
         "error": error,
     }
-    dims = (*SAMPLE_DIMS, "budget")
+    dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
     return xr.Dataset(
-        {name: (dims, fit.in_chains(value), {"units": _unit(fit.law, name)}) for name, value in values.items()},
+        {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()},
         coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})},
     )
 
@@ -363,9 +373,3 @@ def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:
     start = np.log(budget / (6 * n))
     bracket = elementwise.bracket_root(excess, start - 1, start + 1, args=(n, budget))
     return np.asarray(np.exp(elementwise.find_root(excess, bracket.bracket, args=(n, budget)).x))
-
-
-def _unit(law: Law, name: str) -> str:
-    if name == "error":
-        return law.scale_unit
-    return law.outcome_unit if name in {"loss", "latent"} else UNITS[name.removesuffix("_law")]

@@ -14,7 +14,7 @@ from bayescale.chains import Chain
 from bayescale.ensembles import Posterior, first_fit
 from bayescale.forecasting import Forecast
 from bayescale.intervals import DEFAULT_MASS, quantity_table
-from bayescale.planning.allocation import UNITS, two_inputs
+from bayescale.planning.allocation import two_inputs
 from bayescale.planning.limits import Limits
 from bayescale.planning.spending import optimum_at
 
@@ -89,13 +89,15 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     years = compute["year"].to_numpy()
     by_budget = xr.DataArray(compute.to_numpy(), dims=("draw", "budget"), coords={"year": ("budget", years)})
     draws, warnings = optimum_at(posterior, by_budget, [f"in {year:g}" for year in years], seed=seed)
-    units = {**UNITS, "C": "FLOP", "latent": UNITS["loss"]}
     kept = ["C", "loss", "latent", *(["N", "D", "tokens_per_parameter"] if since is None else [])]
-    shown = xr.Dataset({name: draws[name].assign_attrs(units=units[name]) for name in kept})
+    shown = draws[kept]
     if not isinstance(given, Chain):
         return Attainable(shown, warnings)
     bands = Forecast(
-        draws[["latent", "loss"]].rename(budget="point", loss="predictive"), first.outcome, UNITS["loss"], warnings
+        draws[["latent", "loss"]].rename(budget="point", loss="predictive"),
+        first.outcome,
+        first.law.outcome_unit,
+        warnings,
     )
     then = given.following(bands, seed=seed)
     score = then.draws["predictive"].rename(point="budget")

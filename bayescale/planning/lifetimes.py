@@ -68,7 +68,8 @@ class Lifetime:
         least training for that quality; ``saved``, the share of all FLOP that it saves over that size. Dims chain, draw
         and demand, with the coordinate ``served`` (tokens); NaN in draws that never reach the quality.
     loss : float
-        The quality.
+        The quality, in ``unit``.
+    unit : str
     reachable : float
         Probability that the quality can be reached by any compute below 1e33 FLOP.
     warnings : tuple of str
@@ -83,15 +84,21 @@ class Lifetime:
 
     draws: xr.Dataset
     loss: float
+    unit: str
     reachable: float
     warnings: tuple[str, ...] = ()
+
+    @property
+    def quality(self) -> str:
+        """The loss to be reached, in words."""
+        return _quality(self.loss, self.unit)
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per demand and quantity: median and equal-tailed interval of draws that reach the quality."""
         return quantity_table(self.draws, UNITS, "served", ci_prob)
 
     def __str__(self) -> str:
-        head = f"P(a loss of {self.loss:g} can be reached) = {self.reachable:.2f}"
+        head = f"P({self.quality} can be reached) = {self.reachable:.2f}"
         return "\n".join([head, self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])
 
 
@@ -236,7 +243,7 @@ def lifetime_optimum(
     fit : Fit or Ensemble
         Of laws in N and D.
     loss : float
-        Quality to be reached, nats/token.
+        Quality to be reached, in the unit of the runs.
     served : array_like, shape (demand,) or scalar, or Prior
         Tokens that will be served in the model's lifetime; of a distribution every draw has its own demand, so that the
         intervals hold what would be best for each, were it known.
@@ -264,14 +271,23 @@ def lifetime_optimum(
     each = {name: _draws(member, loss, demand, serving_price, seed) for name, member in members(fit).items()}
     reached = {name: _share_reached(draws) for name, draws in each.items()}
     if not any(reached.values()):
-        raise LawError(f"no draw of the posterior reaches a loss of {loss:g} by {_ENDS}: ask for another one")
+        asked = _quality(loss, first.law.outcome_unit)
+        raise LawError(f"no draw of the posterior reaches {asked} by {_ENDS}: ask for another one")
     medians = [draws["training"].isel(demand=0).median().item() for name, draws in each.items() if reached[name]]
     reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), demand.shape[1])
     draws = joined(fit, each, reach, seed)
     reachable = _share_reached(draws)
     return Lifetime(
-        draws=draws, loss=loss, reachable=reachable, warnings=(*fit.warnings, *_doubts(first, draws, loss, reachable))
+        draws=draws,
+        loss=loss,
+        unit=first.law.outcome_unit,
+        reachable=reachable,
+        warnings=(*fit.warnings, *_doubts(first, draws, loss, reachable)),
     )
+
+
+def _quality(loss: float, unit: str) -> str:
+    return f"a loss of {loss:g} {unit}".rstrip()
 
 
 def _share_reached(draws: xr.Dataset) -> float:
@@ -280,7 +296,8 @@ def _share_reached(draws: xr.Dataset) -> float:
 
 def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Iterator[str]:
     if reachable < _SURE:
-        yield f"{1 - reachable:.0%} of draws do not reach a loss of {loss:g} by {_ENDS}: intervals are of the others"
+        asked = _quality(loss, fit.law.outcome_unit)
+        yield f"{1 - reachable:.0%} of draws do not reach {asked} by {_ENDS}: intervals are of the others"
     yield from tokens_warnings(fit, draws["tokens_per_parameter"])
 
 

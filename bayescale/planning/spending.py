@@ -12,7 +12,7 @@ from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean, prior_warnings
 from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
-from bayescale.planning.allocation import UNITS, optimum_draws, two_inputs
+from bayescale.planning.allocation import SHOWN, optimum_draws, two_inputs, units_of
 from bayescale.planning.costs import Cost
 from bayescale.quantities import format_quantity
 
@@ -46,7 +46,7 @@ class Spending:
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """One row per sum and quantity: median and equal-tailed interval, with the unit."""
-        units = {name: self.draws[name].attrs["units"] for name in ("C", *UNITS) if name in self.draws}
+        units = {name: self.draws[name].attrs["units"] for name in ("C", *SHOWN) if name in self.draws}
         return quantity_table(self.draws, units, "dollars", ci_prob)
 
     def __str__(self) -> str:
@@ -134,8 +134,7 @@ def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
         "latent": inverse(latent),
         "loss": inverse(add_noise(fit, best, latent, rng)),
     }
-    units = {**UNITS, "C": "FLOP", "loss": fit.law.outcome_unit, "latent": fit.law.outcome_unit}
-    dims = (*SAMPLE_DIMS, "budget")
+    dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
     variables = {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()}
     return xr.Dataset(variables, coords=fit.sample_coords)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from bayescale.fitting import Fit, with_log_likelihood, with_posterior_predictive
 from bayescale.intervals import DEFAULT_MASS, quantiles, tail_probabilities
-from bayescale.plots.style import COLOURS, GREY, axes_of, finish
-from bayescale.quantities import format_quantity
+from bayescale.plots.style import COLOURS, GREY, axes_of, finish, plain
+from bayescale.quantities import format_quantity, with_unit
 from bayescale.runs import Runs
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     ax = axes_of(ax)
     N, D = runs.column("N"), runs.column("D")
     points = ax.scatter(N, D, c=runs.column(runs.outcome), cmap="cividis", s=22, edgecolor="black", linewidth=0.3)
-    ax.figure.colorbar(points, ax=ax, label=runs.outcome.capitalize())
+    ax.figure.colorbar(points, ax=ax, label=plain(with_unit(runs.outcome.capitalize(), runs.outcome_unit)))
     sizes = np.array([N.min() / 1.5, N.max() * 1.5])
     low, high = np.log10(6 * N * D).min(), np.log10(6 * N * D).max()
     step = max(1, round((high - low) / _BUDGETS))
@@ -78,7 +78,7 @@ def plot_parameters(
         ax.annotate(
             f"{middle:.3g} [{left:.3g}, {right:.3g}]", (1.01, -row), xycoords=("axes fraction", "data"), fontsize=8
         )
-    ax.set_yticks(-np.arange(len(chosen)), [f"{name} ({fit.law.units[name] or '1'})" for name in chosen])
+    ax.set_yticks(-np.arange(len(chosen)), [plain(with_unit(name, fit.law.units[name] or "1")) for name in chosen])
     for k, each in enumerate(published):
         ax.plot([], [], "s", color=COLOURS[(k + 1) % len(COLOURS)], label=each.citation.split(",")[0])
     ax.plot([], [], "o-", color=COLOURS[0], label=f"posterior, {ci_prob:.0%}")
@@ -112,7 +112,9 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
         )  # fmt: skip
     ax.axhline(0, color="black", linewidth=0.8)
     item = next(item for item in fit.law.inputs if item.name == along)
-    finish(ax, f"{item.meaning.capitalize()} {along} ({item.unit})", f"Residual ({fit.law.scale_unit})", "Residuals")
+    finish(
+        ax, f"{item.meaning.capitalize()} {along} ({item.unit})", plain(f"Residual ({fit.law.scale_unit})"), "Residuals"
+    )
     if item.linear is not None:
         ax.set_xscale("linear")
     ax.legend(fontsize=8)

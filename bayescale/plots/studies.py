@@ -8,8 +8,8 @@ from bayescale.backtesting import LEVELS, Backtest
 from bayescale.comparison import Comparison
 from bayescale.intervals import DEFAULT_MASS
 from bayescale.planning.answers import Answer
-from bayescale.plots.style import COLOURS, GREY, axes_of, cycle
-from bayescale.quantities import format_quantity
+from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, plain
+from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,6 +81,7 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     rows = -np.arange(len(labels))
     ax.errorbar(middle, rows, xerr=[middle - low, high - middle], fmt="o", color=COLOURS[0], capsize=3)
     ax.set_yticks(rows, labels)
-    ax.set(xlabel=f"{quantity} ({summary['unit'].iloc[0]}), {ci_prob:.0%} intervals", title=answer.question)
+    label = plain(with_unit(quantity, summary["unit"].iloc[0]))
+    ax.set(xlabel=f"{label}, {ci_prob:.0%} intervals", title=plain(answer.question))
     ax.grid(axis="x", color="0.9", linewidth=0.6)
     return ax

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayescale.ensembles import Posterior, first_fit
 from bayescale.files import FIGURE_ENDINGS, check_output, replacing
 from bayescale.intervals import quantiles, tail_probabilities
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,4 +72,9 @@ def cycle(n: int) -> list[str]:
 
 def outcome_label(fit: Posterior) -> str:
     """The outcome with its unit."""
-    return f"{fit.outcome.capitalize()} ({first_fit(fit).law.outcome_unit})"
+    return plain(with_unit(fit.outcome.capitalize(), first_fit(fit).law.outcome_unit))
+
+
+def plain(text: str) -> str:
+    """Text as it is, whose dollars Matplotlib would take for the ends of a formula."""
+    return text.replace("$", r"\$")

@@ -9,7 +9,7 @@ import pandas as pd
 from bayescale.ensembles import Ensemble, Posterior
 from bayescale.intervals import quantiles, tail_probabilities
 from bayescale.planning.allocation import Optimum, optimum
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 from bayescale.report.content import Figure, Section, Table
 from bayescale.report.figures import intervals, shares_by
 from bayescale.report.sections import interval_of
@@ -128,7 +128,7 @@ def _optima_by_law(fit: Ensemble, budgets: Sequence[float], mass: float, seed: i
         intervals(found, [f"{format_quantity(each)} FLOP" for each in budgets], "N* (parameters)"),
         Table(
             f"What each law says by itself, median and {mass:.0%} interval",
-            ("law", "budget", "N* (parameters)", "D* (tokens)", f"{fit.outcome} ({unit})"),
+            ("law", "budget", "N* (parameters)", "D* (tokens)", with_unit(fit.outcome, unit)),
             tuple(rows),
         ),
     )

@@ -12,7 +12,7 @@ from bayescale import catalog
 from bayescale.ensembles import Ensemble, Posterior, first_fit, members
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.quantities import format_quantity
+from bayescale.quantities import format_quantity, with_unit
 from bayescale.report.content import Table
 from bayescale.tables import nearest
 
@@ -125,8 +125,8 @@ def _hypothesis(fit: Posterior, derivation: tuple[str, str]) -> Iterator[_Item]:
     for name, member in members(fit).items():
         yield "Hypothesis", f"form of {name}", f"{member.law.formula} ({member.law.citation})"
     for each in (*law.inputs, *law.settings):
-        yield "Hypothesis", f"variable {each.name}", _with_unit(each.meaning, each.unit)
-    yield "Hypothesis", "outcome", f"{_with_unit(law.outcome, law.outcome_unit)}, on the scale of its {law.link.name}"
+        yield "Hypothesis", f"variable {each.name}", with_unit(each.meaning, each.unit)
+    yield "Hypothesis", "outcome", f"{with_unit(law.outcome, law.outcome_unit)}, on the scale of its {law.link.name}"
     yield "Hypothesis", *derivation
 
 
@@ -135,7 +135,7 @@ def _training(fit: Posterior) -> Iterator[_Item]:
     yield "Training", "number of runs", str(len(runs))
     for row in runs.summary().to_dict("records"):
         low, high = (format_quantity(row[end]) for end in ("min", "max"))
-        yield "Training", f"range of {row['column']}", _with_unit(f"{low} to {high}", row["unit"])
+        yield "Training", f"range of {row['column']}", with_unit(f"{low} to {high}", row["unit"])
     if {"N", "D"} <= set(runs.frame):
         ratio = runs.column("D") / runs.column("N")
         low, high = format_quantity(ratio.min()), format_quantity(ratio.max())
@@ -221,7 +221,3 @@ def _code(fit: Posterior) -> str:
     record = first_fit(fit).record
     laws = [f"{name} {(member.record.law_hash or 'without a hash')[:12]}" for name, member in members(fit).items()]
     return f"bayescale {record.versions['bayescale']}, Apache-2.0; law files {', '.join(laws)}"
-
-
-def _with_unit(text: str, unit: str) -> str:
-    return f"{text} ({unit})" if unit else text

@@ -13,8 +13,8 @@ from bayescale.fitting import Fit
 from bayescale.forecasting import predicted_runs
 from bayescale.intervals import quantiles, tail_probabilities
 from bayescale.noise import noise_by_name
-from bayescale.planning.allocation import UNITS, Optimum
-from bayescale.quantities import format_interval, format_quantity
+from bayescale.planning.allocation import Optimum, units_of
+from bayescale.quantities import format_interval, format_quantity, with_unit
 from bayescale.report.content import Figure, Section, Table
 from bayescale.report.figures import coverage, densities, misses, scatter_of_runs
 from bayescale.report.planner import spread
@@ -66,12 +66,11 @@ def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float
     said = (f"There is no planner: {refusal}.",) if refusal else ()
     if best is None:
         return Section("plan", "Plan", said)
-    units = {**UNITS, "loss": first_fit(fit).law.outcome_unit}
-    outcome = first_fit(fit).law.outcome
+    units, outcome = units_of(first_fit(fit).law), fit.outcome
     points = [best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"])]
     rows = tuple(
         (
-            f"{label.format(outcome=outcome)} ({units[name]})",
+            with_unit(label.format(outcome=outcome), units[name]),
             *(interval_of(at[name], mass, 4 if name == "loss" else 3) for at in points),
         )
         for name, label in _QUANTITIES.items()
@@ -91,7 +90,7 @@ def data_section(fit: Posterior) -> Section:
     size = _run_size(fit)
     drawn, listed = spread(size, RUNS_DRAWN), spread(size, RUNS_LISTED)
     described = {item.name: _labelled(item.meaning, item.name, item.unit) for item in law.inputs}
-    outcome = f"{law.outcome} ({law.outcome_unit})"
+    outcome = with_unit(law.outcome, law.outcome_unit)
     if {"N", "D"} <= described.keys():
         x, y, colour = (runs.column(name)[drawn] for name in ("N", "D", law.outcome))
         plot = scatter_of_runs(x, y, colour, (described["N"], described["D"], outcome))

@@ -208,7 +208,7 @@ def test_published_examples_are_reproduced(sure_of, size, served, best, tokens, 
 
 
 def test_qualities_that_are_too_easy_are_no_lost_causes(chinchilla_fit):
-    with pytest.raises(LawError, match="reaches a loss of 12 by 1e15 to 1e33 FLOP: ask for another one"):
+    with pytest.raises(LawError, match="reaches a loss of 12 nats/token by 1e15 to 1e33 FLOP: ask for another one"):
         lifetime_optimum(chinchilla_fit, 12.0, 1e12)
 
 

@@ -15,12 +15,18 @@ from bayescale.stacking import fit
 
 BUDGETS = (1e22, 1e23)
 HOSTILE = '</script><script>window.broken = 1</script><img src=x onerror="window.broken=2">\'"&=SUM(A1)%{x}\u2028–名前'
+UNIT = '<img src=x onerror="window.broken=3">/%{'
 COMMAND = f"bayescale report '{HOSTILE}'"
 
 
 @pytest.fixture(scope="session")
 def hostile():
     return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def unit():
+    return UNIT
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +41,7 @@ def reported_fit(few_runs):
     laws = [
         replace(load_law(name), name=f"{name} {allowed}", title=f"{name} {HOSTILE}") for name in ("chinchilla", "tied")
     ]
-    return fit(laws, Runs.from_frame(few_runs, source=f"{HOSTILE}.csv"), draws=400)
+    return fit(laws, Runs.from_frame(few_runs, source=f"{HOSTILE}.csv", unit=UNIT), draws=400)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from markupsafe import escape
 
 from bayescale.backtesting import Backtest
 from bayescale.comparison import Comparison
@@ -62,7 +63,7 @@ def test_the_page_is_small_enough_to_send_around(report):
     assert report.stat().st_size < LARGEST
 
 
-def test_the_answer_comes_first_with_its_intervals(page, best):
+def test_the_answer_comes_first_with_its_intervals(page, best, unit):
     answer = page.index('class="answer"')
     assert answer < min(page.index(f'<section id="{name}"') for name in ("warnings", "plan", "data"))
     (text,) = re.findall(r'<p class="answer">(.*?)</p>', page)
@@ -71,7 +72,7 @@ def test_the_answer_comes_first_with_its_intervals(page, best):
         sizes, tokens, loss = interval_of(at["N"], 3), interval_of(at["D"], 3), interval_of(at["loss"], 4)
         said = f"ith {budget} FLOP the compute-optimal run has {sizes} parameters and {tokens} tokens"
         assert said in text
-        assert f"loss should land at {loss} nats/token" in text
+        assert f"loss should land at {loss} {escape(unit)}" in text
 
 
 def test_every_section_is_there_and_headings_step_down_one_by_one(elements):
@@ -101,6 +102,12 @@ def test_every_input_has_a_label(elements, page):
     assert len(re.findall(r'<label><input type="radio"', page)) == 2
     assert 'aria-live="polite"' in page
     assert '<html lang="en">' in page
+
+
+def test_no_unit_but_that_of_the_runs_is_printed(elements, unit):
+    cells = [*elements.said("td"), *elements.said("th")]
+    assert sum(unit in text for text in cells) >= 10
+    assert not any("nats/token" in text for text in cells)
 
 
 def test_no_name_becomes_markup(elements, page, hostile, command):
