@@ -43,6 +43,7 @@ LAW = Law(
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
+    in_outcome_unit=("y_centre", "floor", "ceiling"),
     parameters=(curves.Y_CENTRE, curves.SLOPE, curves.FLOOR_SHARE, LOST_SHARE),
     derived=(
         curves.FLOOR,
