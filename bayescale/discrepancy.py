@@ -176,7 +176,9 @@ class Process:
     @cached_property
     def local(self) -> Features:
         """Of the local process."""
-        return Features(self._local_covariance, lambda points: np.square(self.size(points)), self.log_inputs, _MOST_LOCAL)
+        return Features(
+            self._local_covariance, lambda points: np.square(self.size(points)), self.log_inputs, _MOST_LOCAL
+        )
 
     @cached_property
     def drift(self) -> Features:

@@ -97,9 +97,7 @@ def simulated(law: Law, noise_name: str, runs: Runs, rng: np.random.Generator) -
     mean = np.log(law.mean(np, law_inputs(law, runs), truth)) + discrepancy(basis, truth, latent[0])
     relative = runs.column(f"{law.outcome}_se") if f"{law.outcome}_se" in runs.frame else None
     columns = {name: np.array([value]) for name, value in truth.items()}
-    shift, scale = noise.draw_moments(
-        rng, columns, mean.shape, relative=basis.noise_scale, standard_error=relative
-    )
+    shift, scale = noise.draw_moments(rng, columns, mean.shape, relative=basis.noise_scale, standard_error=relative)
     outcome = np.exp(mean + shift + scale * rng.standard_normal(mean.shape))
     frame = runs.frame.assign(**{law.outcome: outcome})
     if relative is not None:
@@ -115,7 +113,11 @@ def discrepancy(basis: "Basis[Any]", truth: dict[str, float], latent: "np.ndarra
 
 def report(rows: list[dict[str, Any]]) -> str:
     """A line a case, and every parameter that a test rejects."""
-    rejected = [f"{row['law']}, {row['runs']} runs, {row['design']}: {', '.join(found)}" for row in rows if (found := faults(row))]
+    rejected = [
+        f"{row['law']}, {row['runs']} runs, {row['design']}: {', '.join(found)}"
+        for row in rows
+        if (found := faults(row))
+    ]
     return "\n".join(
         [
             machine(),

@@ -1,7 +1,6 @@
 """The discrepancy: its features against dense Gaussian-process formulas, and what it does to a posterior."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.integrate import quad_vec
 
@@ -275,7 +274,9 @@ def test_only_the_discrepancy_of_a_logarithm_shrinks_with_compute():
     decays = {}
     for name in bs.catalog.law_names():
         law = bs.load_law(name)
-        decays.setdefault(law.link.name, set()).add(error_process(law, np.zeros((1, len(law.inputs))), None).scales.decay)
+        decays.setdefault(law.link.name, set()).add(
+            error_process(law, np.zeros((1, len(law.inputs))), None).scales.decay
+        )
     assert decays.pop("log") == {0.15}
     assert all(found == {0.0} for found in decays.values())
 

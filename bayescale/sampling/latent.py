@@ -78,9 +78,7 @@ class LatentDensity:
         """Approximate log density at draws of theta of shape (draw, coordinate); minus infinity where undefined."""
         return np.concatenate([self._conditional(chunk).log_marginal for chunk in self._chunks(draws)])
 
-    def complete(
-        self, draws: Array, rng: np.random.Generator, *, exact: bool = True
-    ) -> tuple[Array, Array, Array]:
+    def complete(self, draws: Array, rng: np.random.Generator, *, exact: bool = True) -> tuple[Array, Array, Array]:
         """Draw the coefficients given draws of theta.
 
         Without ``exact`` they come from their approximation, and the weights are those of the approximation too.
@@ -275,7 +273,13 @@ def backward(factor: Array, right: Array) -> Array:
 
 
 def leave_one_out(
-    system: System, residual: Array, scale: Array, amplitudes: Array, df: Array | None, left: Array, rng: np.random.Generator
+    system: System,
+    residual: Array,
+    scale: Array,
+    amplitudes: Array,
+    df: Array | None,
+    left: Array,
+    rng: np.random.Generator,
 ) -> Array:
     """Log density of each outcome given all others and theta, with the coefficients integrated out.
 

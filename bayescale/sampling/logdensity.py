@@ -6,7 +6,6 @@ PyTensor's Python linker: no code is generated, and every node is one NumPy call
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +52,9 @@ class LogDensity:
 
         vectors = [rv for rv in model.free_RVs if rv.ndim]
         if len(vectors) > 1:
-            raise SamplingError(f"importance sampling takes scalar parameters, not {', '.join(v.name for v in vectors)}")
+            raise SamplingError(
+                f"importance sampling takes scalar parameters, not {', '.join(v.name for v in vectors)}"
+            )
         self._model = model
         self._scalars = [rv for rv in model.free_RVs if not rv.ndim]
         values = [model.rvs_to_values[rv] for rv in self._scalars]
@@ -227,7 +228,9 @@ class LogDensity:
         given = likelihood.type.clone(shape=(None,))()
         terms = vectorize_graph([*priors, likelihood], {**self._columns, likelihood: given})
         sums = vectorize_graph([likelihood], self._columns)
-        return _Parts(("log likelihood",), self._of_data(sums, [self._draws]), self._of_data(terms, [self._draws, given]))
+        return _Parts(
+            ("log likelihood",), self._of_data(sums, [self._draws]), self._of_data(terms, [self._draws, given])
+        )
 
     def _of_data(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> Callable[..., list[Array]]:
         """A function of the data of runs, by name, and of inputs."""
