@@ -176,9 +176,7 @@ class Process:
     @cached_property
     def local(self) -> Features:
         """Of the local process."""
-        return Features(
-            self._local_covariance, lambda points: np.square(self.size(points)), self.log_inputs, _MOST_LOCAL
-        )
+        return Features(self._local_covariance, self._local_variance, self.log_inputs, _MOST_LOCAL)
 
     @cached_property
     def drift(self) -> Features:
@@ -223,6 +221,9 @@ class Process:
 
     def _local_covariance(self, a: Array, b: Array) -> Array:
         return matern(a, b, self.scales.length) * self.size(a)[:, None] * self.size(b)
+
+    def _local_variance(self, points: Array) -> Array:
+        return np.asarray(np.square(self.size(points)))
 
     def _drift_covariance(self, a: Array, b: Array) -> Array:
         first, second = self._ahead(a), self._ahead(b)

@@ -561,7 +561,8 @@ def _tree(
     }
     if sampled.coefficients is not None:
         coefficients = {"coefficients": ((*SAMPLE_DIMS, "feature"), sampled.coefficients)}
-        groups["discrepancy"] = xr.Dataset(coefficients, coords=posterior.coords)
+        feature = np.arange(sampled.coefficients.shape[-1])
+        groups["discrepancy"] = xr.Dataset(coefficients, coords={**posterior.coords, "feature": feature})
     return xr.DataTree.from_dict(groups)
 
 

@@ -361,10 +361,8 @@ def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> 
         assert coefficients is not None
         process: Separate = basis.process
         code = next(i for i, each in enumerate(process.rows) if np.array_equal(each, rows))
-        basis, coefficients = (
-            Basis(process.parts[code], basis.noise_scale[rows]),
-            coefficients[..., process.columns[code]],
-        )
+        basis = Basis(process.parts[code], basis.noise_scale[rows])
+        coefficients = coefficients[..., process.columns[code]]
     return replace(
         sampled, posterior=own(sampled.posterior), prior=own(sampled.prior), basis=basis, coefficients=coefficients
     )

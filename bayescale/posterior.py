@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 COEFFICIENTS = "coefficients"
-"""Name of the standard normal coefficients of the discrepancy's features, and of the law's level as the last of them."""
+"""Name of the standard normal coefficients of the discrepancy's features; the last may be the law's level."""
 
 
 @dataclass(frozen=True)

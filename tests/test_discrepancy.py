@@ -27,7 +27,7 @@ def design(n=30, seed=0):
     return np.log(np.column_stack([rng.uniform(1e8, 1e10, n), rng.uniform(1e9, 1e11, n)]))
 
 
-ELSEWHERE = np.concatenate([design(4, seed=9) + [0.5, 1.0], design(3, seed=8) + 3.0, design(2, seed=7) - 4.0])
+ELSEWHERE = np.concatenate([design(4, seed=9) + np.array([0.5, 1.0]), design(3, seed=8) + 3.0, design(2, seed=7) - 4.0])
 
 
 def dense_local(process, a, b):

@@ -72,7 +72,7 @@ class LatentDensity:
     @property
     def n_coefficients(self) -> int:
         """Number of coefficients."""
-        return self._system.features.shape[1]
+        return int(self._system.features.shape[1])
 
     def __call__(self, draws: Array) -> Array:
         """Approximate log density at draws of theta of shape (draw, coordinate); minus infinity where undefined."""
@@ -124,7 +124,7 @@ class LatentDensity:
         alive = np.isfinite(conditional.log_marginal)
         normal_noise = conditional.parts.df is None
         repeats = 1 if normal_noise else int(np.clip(_REPEATS // len(self._observed), 1, _MOST_REPEATS))
-        latent = np.zeros_like(conditional.mode)
+        latent, normal = np.zeros_like(conditional.mode), np.empty(0)
         logs = np.full((repeats, len(draws)), -np.inf)
         for k in range(repeats):
             # Draws come in pairs mirrored about the mode, whose errors cancel in part.
@@ -217,7 +217,7 @@ class System:
         else:
             starts = range(0, len(self.features), _BLOCK)
             blocks = [slice(start, start + _BLOCK) for start in starts]
-            found = sum(weights[:, rows] @ self._products_of(self.features[rows]) for rows in blocks)
+            found = np.sum([weights[:, rows] @ self._products_of(self.features[rows]) for rows in blocks], axis=0)
         m = amplitudes.shape[1]
         matrix = found[:, self._place].reshape(-1, m, m)
         matrix *= amplitudes[:, :, None]
