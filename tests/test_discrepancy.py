@@ -1,6 +1,10 @@
 """The discrepancy: its features against dense Gaussian-process formulas, and what it does to a posterior."""
 
+import warnings
+from functools import partial
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad_vec
 
@@ -18,8 +22,14 @@ from bayescale.discrepancy import (
     noise_scale,
     scales_of,
 )
+from bayescale.fitting import fit_law
+from bayescale.forecasting import predicted_runs
 
 LAW = bs.load_law("chinchilla")
+TRUTH = {"E": 1.8, "A": 480.0, "B": 2090.0, "alpha_N": 0.348, "beta_D": 0.366}
+
+fit = partial(fit_law, draws=250)
+"""A thousand draws, as many as a certified fit is worth."""
 
 
 def design(n=30, seed=0):
@@ -287,3 +297,209 @@ def test_amplitudes_are_relative_to_the_scatter_that_a_law_expects():
     for own, other in zip(amplitude_parameters(law), amplitude_parameters(wilder), strict=True):
         assert other.prior.arguments["mu"] == pytest.approx(own.prior.arguments["mu"] + np.log(10))
         assert other.prior.arguments["sigma"] == own.prior.arguments["sigma"]
+
+
+# Largest deviations of a mean and of the 5 % and 95 % quantiles of a normal sample of a thousand, over its standard
+# deviation: four Monte Carlo errors.
+MEAN_ERROR, QUANTILE_ERROR = 4 * 1000**-0.5, 4 * 2.11 * 1000**-0.5
+FAR = {"N": [1e9, 7e10], "D": [2e10, 1.4e12]}
+
+
+@pytest.fixture(scope="module")
+def shipped(chinchilla_runs):
+    return fit("chinchilla", chinchilla_runs)
+
+
+def test_parameters_describe_the_runs(shipped):
+    """The discrepancy is what is left of the law's level, and takes no part of it."""
+    assert shipped.certified
+    assert shipped.warnings == ()
+    typical = {item.name: np.median(shipped.parameters[item.name]) for item in LAW.parameters}
+    p = LAW.all_parameters(typical, shipped.centre)
+    residuals = shipped.on_link - np.log(LAW.mean(np, shipped.inputs, p))
+    assert abs(residuals.mean()) < 0.002
+    left = shipped.residuals() - shipped.conditional.at_runs
+    np.testing.assert_allclose(shipped.conditional.at_runs.mean(axis=1), 0.0, atol=1e-9)
+    assert np.median(np.abs(left)) < 0.8 * np.median(np.abs(shipped.residuals()))
+
+
+def test_log_likelihood_and_predictive_groups(shipped):
+    full = bs.with_posterior_predictive(bs.with_log_likelihood(shipped))
+    log_likelihood = full.tree["log_likelihood"]["log_loss"]
+    assert log_likelihood.dims == ("chain", "draw", "run")
+    assert log_likelihood.shape == (4, 250, 240)
+    assert np.isfinite(log_likelihood).all()
+    replicated = full.tree["posterior_predictive"]["log_loss"].to_numpy().reshape(1000, 240)
+    observed = full.tree["observed_data"]["log_loss"].to_numpy()
+    low, high = np.quantile(replicated, [0.05, 0.95], axis=0)
+    assert 0.84 < np.mean((observed >= low) & (observed <= high)) < 0.97
+
+
+def test_saved_and_loaded_it_forecasts_the_same(shipped, tmp_path):
+    again = bs.load(bs.save(shipped, tmp_path / "fit.nc"))
+    first, second = (bs.forecast(fitted, **FAR).summary() for fitted in (shipped, again))
+    pd.testing.assert_frame_equal(first, second)
+    np.testing.assert_array_equal(again.conditional.at_runs, shipped.conditional.at_runs)
+
+
+def test_a_seed_repeats_its_draws_and_another_gives_others(few_runs):
+    first, again, other = (fit("chinchilla", few_runs, seed=seed, certify=False) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.coefficients, again.coefficients)
+    np.testing.assert_array_equal(first.parameters["tau"], again.parameters["tau"])
+    assert (first.parameters["tau"] != other.parameters["tau"]).all()
+
+
+def test_checkpoints_are_remembered_as_those_of_their_run(few_runs, tmp_path):
+    table = few_runs.assign(run=np.arange(len(few_runs)) // 4)
+    fitted = fit("chinchilla", table, certify=False)
+    again = bs.load(bs.save(fitted, tmp_path / "fit.nc"))
+    for each in (fitted, again):
+        assert each.basis.process.run_effects.shape == (11, 3)
+        assert (each.conditional.run_share > 0).all()
+    pd.testing.assert_frame_equal(bs.forecast(fitted, **FAR).summary(), bs.forecast(again, **FAR).summary())
+
+
+def test_outlying_runs_hardly_move_a_forecast(shipped):
+    everything = fit("chinchilla", bs.load_dataset("chinchilla", everything=True))
+    assert everything.certified
+    assert everything.record.n_runs == 245
+    with_, without = (np.log(bs.forecast(each, **FAR).draws["latent"].to_numpy()) for each in (everything, shipped))
+    for point in range(2):
+        found, expected = with_[..., point], without[..., point]
+        assert abs(np.median(found) - np.median(expected)) < 0.3 * expected.std()
+        assert found.std() < 1.7 * expected.std()
+    # They lie out of the noise, which stays as it is, and heavier in its tails.
+    assert np.median(everything.parameters["sigma"]) == pytest.approx(np.median(shipped.parameters["sigma"]), rel=0.1)
+    assert np.median(everything.parameters["nu"]) < np.median(shipped.parameters["nu"])
+
+
+def simulated(runs, every, misfit=0.0):
+    """Some of the runs in normal noise of 0.4 %, of a law that is wrong by a wave over log compute."""
+    rng = np.random.default_rng(0)
+    frame = runs.frame.iloc[::every]
+    N, D = frame["N"].to_numpy(), frame["D"].to_numpy()
+    log_loss = np.log(LAW.mean(np, {"N": N, "D": D}, TRUTH)) + misfit * np.sin(np.log(N * D))
+    return pd.DataFrame({"N": N, "D": D, "loss": np.exp(log_loss + rng.normal(0, 0.004, len(N)))})
+
+
+@pytest.fixture(scope="module")
+def right(chinchilla_runs):
+    """Of a law that is right."""
+    return fit("chinchilla", simulated(chinchilla_runs, every=3), noise="normal")
+
+
+def test_of_a_law_that_is_right_the_discrepancy_is_small_and_parameters_are_recovered(right):
+    assert right.certified
+    assert np.median(right.parameters["tau"]) < 0.6 * np.median(right.tree["prior"]["tau"])
+    assert np.median(right.parameters["drift"]) < 0.6 * np.median(right.tree["prior"]["drift"])
+    assert np.median(right.parameters["sigma"]) == pytest.approx(0.004, rel=0.25)
+    for name, value in TRUTH.items():
+        low, high = np.quantile(right.parameters[name], [0.005, 0.995])
+        assert low < value < high, name
+
+
+def test_what_a_law_misses_is_found_and_widens_the_bands(right, chinchilla_runs):
+    runs = simulated(chinchilla_runs, every=6, misfit=0.01)
+    wrong, taken_as_true = (fit("chinchilla", runs, discrepancy=each) for each in (True, False))
+    assert np.median(wrong.parameters["tau"]) > 2 * np.median(right.parameters["tau"])
+    assert np.quantile(wrong.parameters["tau"], 0.05) > 0.002
+    assert np.median(wrong.parameters["sigma"]) < 0.6 * np.median(taken_as_true.parameters["sigma"])
+    forecasts = [np.log(bs.forecast(each, **FAR).draws["latent"].to_numpy()[..., 1]) for each in (wrong, taken_as_true)]
+    widths = [np.ptp(np.quantile(draws, [0.05, 0.95])) for draws in forecasts]
+    assert widths[0] > 2 * widths[1]
+    low, high = np.quantile(forecasts[0], [0.05, 0.95])
+    assert low < np.log(LAW.mean(np, {"N": 7e10, "D": 1.4e12}, TRUTH)) < high
+    best = [bs.optimum(each, 5.76e23).draws for each in (wrong, taken_as_true)]
+    assert (best[0]["N"] != best[0]["N_law"]).any()
+    assert (best[1]["N"] == best[1]["N_law"]).all()
+
+
+def curve(seed=0, outlier=None):
+    """25 runs of a power law in normal noise of 0.4 %, one of which may lie 8 of its standard deviations off."""
+    error = 0.004 * np.random.default_rng(seed).standard_normal(25)
+    if outlier is not None:
+        error[outlier] += 8 * 0.004
+    x = np.geomspace(1e6, 1e9, 25)
+    return pd.DataFrame({"x": x, "y": (0.5 + 3 * (x / 1e6) ** -0.3) * np.exp(error)})
+
+
+IN_UNITS = {"E", "A", "B", "level_N", "level_D", "loss_centre", "floor", "y_centre"}
+
+
+@pytest.mark.parametrize("name", ["chinchilla", "power_law"])
+def test_the_unit_of_the_outcome_does_not_matter(name, chinchilla_runs):
+    law = bs.load_law(name)
+    table = curve() if name == "power_law" else chinchilla_runs.frame.iloc[::6][["N", "D", "loss"]]
+    points = {"x": [3e7, 1e12]} if name == "power_law" else FAR
+    told, bands = [], []
+    for unit in (1.0, 0.01, 20.0):
+        fitted = fit(law, table.assign(**{law.outcome: unit * table[law.outcome]}))
+        assert fitted.certified
+        kept = [each for each in fitted.parameters if each not in IN_UNITS]
+        assert {"sigma", "tau", "drift", "slope", "nu"} < set(kept)
+        told.append(np.log([fitted.parameters[each] for each in kept]))
+        bands.append(np.log(bs.forecast(fitted, **points).draws["predictive"].to_numpy().reshape(1000, -1).T / unit))
+    for own, found in ((told[0], told[1:]), (bands[0], bands[1:])):
+        sd = own.std(axis=1)
+        for other in found:
+            assert (np.abs(other.mean(axis=1) - own.mean(axis=1)) < np.sqrt(2) * MEAN_ERROR * sd).all()
+            for q in (0.05, 0.95):
+                difference = np.quantile(other, q, axis=1) - np.quantile(own, q, axis=1)
+                assert (np.abs(difference) < np.sqrt(2) * QUANTILE_ERROR * sd).all()
+
+
+def leave_one_out(fitted):
+    """Log density of each run given the others by PSIS, and the k-hat of each."""
+    import arviz as az
+
+    extended = bs.with_log_likelihood(fitted)
+    with warnings.catch_warnings():
+        # It warns of high k-hats, which are looked at here.
+        warnings.simplefilter("ignore", UserWarning)
+        found = az.loo(extended.tree, pointwise=True)
+    return found.elpd_i.to_numpy(), found.pareto_k.to_numpy()
+
+
+def refitted(table, row):
+    """Log density of a run under a fit to all others."""
+    runs = bs.Runs.from_frame(table, outcome="y")
+    others = fit("power_law", runs.take(np.delete(np.arange(len(runs)), row)))
+    forecast, observed = predicted_runs(others, runs.take(np.array([row])))
+    return forecast.log_density(observed)[0]
+
+
+OUTLIER = 12
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return leave_one_out(fit("power_law", curve()))
+
+
+@pytest.fixture(scope="module")
+def spoilt():
+    return leave_one_out(fit("power_law", curve(outlier=OUTLIER)))
+
+
+def test_leave_one_out_agrees_with_refits(clean):
+    density, k = clean
+    rows = [0, 3, 7, 10, 14, 17, 21, 24]
+    assert k[rows].max() < 0.7
+    exact = [refitted(curve(), row) for row in rows]
+    assert density[rows].sum() == pytest.approx(sum(exact), abs=1.0)
+    assert np.abs(density[rows] - exact).max() < 0.5
+
+
+def test_an_outlier_costs_leave_one_out_density(clean, spoilt):
+    assert spoilt[0][OUTLIER] < clean[0][OUTLIER] - 3
+    others = np.delete(np.arange(25), OUTLIER)
+    assert np.abs(spoilt[0][others] - clean[0][others]).max() < 2
+
+
+@pytest.mark.xfail(
+    reason="quantiles of the precision end before the tails do, so that an outlier counts 7 nats too much"
+)
+def test_an_outlier_costs_as_much_as_in_a_refit(spoilt):
+    density, k = spoilt
+    assert k[OUTLIER] < 0.9
+    assert density[OUTLIER] == pytest.approx(refitted(curve(outlier=OUTLIER), OUTLIER), abs=1.0)

@@ -53,25 +53,26 @@ def runs():
     return simulated(500)
 
 
-@pytest.mark.parametrize("with_errors", [False, True], ids=["", "standard errors"])
-def test_density_in_blocks_is_that_of_all_runs(runs, blocks_of_70, with_errors):
-    if with_errors:
-        errors = np.random.default_rng(1).uniform(0.001, 0.02, len(runs))
-        runs = Runs.from_frame(runs.frame.assign(loss_se=errors))
-    density = density_of(runs)
+@pytest.fixture(scope="module")
+def density(runs):
+    return density_of(runs)
+
+
+def test_density_in_blocks_is_that_of_all_runs(runs, density, blocks_of_70):
     draws = density.prior(300, seed=0)
     np.testing.assert_allclose(density_in_blocks(LAW, runs, density)(draws), density(draws), rtol=1e-7, atol=1e-6)
 
 
 def test_density_in_blocks_is_that_of_its_runs_whatever_the_model_holds(runs, blocks_of_70):
-    density = density_of(runs.take(np.arange(40)))
+    errors = np.random.default_rng(1).uniform(0.001, 0.02, len(runs))
+    wanted = Runs.from_frame(runs.frame.assign(loss_se=errors))
+    density = density_of(wanted.take(np.arange(40)))
     draws = density.prior(100, seed=0)
-    found = density_in_blocks(LAW, runs, density)(draws)
-    np.testing.assert_allclose(found, density_of(runs)(draws), rtol=1e-7, atol=1e-6)
+    found = density_in_blocks(LAW, wanted, density)(draws)
+    np.testing.assert_allclose(found, density_of(wanted)(draws), rtol=1e-7, atol=1e-6)
 
 
-def test_density_in_blocks_is_zero_where_it_is_undefined(runs, blocks_of_70):
-    density = density_of(runs)
+def test_density_in_blocks_is_zero_where_it_is_undefined(runs, density, blocks_of_70):
     draws = density.prior(3, seed=0)
     draws[0], draws[1] = np.nan, 1e4
     assert np.isfinite(density_in_blocks(LAW, runs, density)(draws)).tolist() == [False, False, True]
@@ -85,9 +86,8 @@ def test_blocks_hold_every_row_once_and_are_even(blocks_of_70):
     assert [len(block) for block in split_in_blocks(np.arange(0))] == [0]
 
 
-def test_memory_of_a_density_does_not_grow_with_the_runs(blocks_of_70, monkeypatch):
+def test_memory_of_a_density_does_not_grow_with_the_runs(density, blocks_of_70, monkeypatch):
     monkeypatch.setattr("bayescale.sampling.logdensity.ELEMENTS_PER_CALL", 10_000)
-    density = density_of(simulated(100))
     draws = density.prior(50, seed=0)
     peaks = []
     for n in (1000, 4000):
