@@ -79,15 +79,15 @@ class Scales:
 
 
 @cache
-def learnt_scales(kind: str) -> Scales:
-    """The constants for laws of several inputs, ``"surface"``, or of one, ``"curve"``."""
+def learnt_scales() -> dict[str, Scales]:
+    """The constants for laws of several inputs, ``"surface"``, and of one, ``"curve"``."""
     found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
-    return Scales(**found[kind])
+    return {kind: Scales(**found[kind]) for kind in ("surface", "curve")}
 
 
 def scales_of(law: Law) -> Scales:
     """The constants that suit a law."""
-    return learnt_scales("curve" if len(law.inputs) == 1 else "surface")
+    return learnt_scales()["curve" if len(law.inputs) == 1 else "surface"]
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:

@@ -193,6 +193,11 @@ def _compiled(law: Law, noise: Noise, discrepancy: bool, with_errors: bool, many
     return Compiled(law, noise, discrepancy, many=many)
 
 
+def forget() -> None:
+    """Drop what was compiled for laws before, as where constants of their discrepancy have changed."""
+    _compiled.cache_clear()
+
+
 @dataclass(frozen=True)
 class Sampled:
     """Draws in ArviZ's shape, whichever sampler made them."""

@@ -49,6 +49,8 @@ BENCHMARKS = {
     "numerical_range": Benchmark(("numerical_range.py",), ("numerical_range",), parallel=False),
     "fuzz": Benchmark(("fuzz.py",), ("fuzz",), parallel=False),
     "published_fits": Benchmark(("published_fits.py",), ("published_fits",)),
+    "learn_defaults": Benchmark(("learn_defaults.py",), ("learn_defaults",)),
+    "sbc_default": Benchmark(("sbc_default.py",), ("sbc_default",)),
     "calibration": Benchmark(("calibration.py",), ("calibration_auto_student_t",)),
     "calibration_chinchilla": Benchmark(
         ("calibration.py", "--law", "chinchilla", "--alone"), ("calibration_chinchilla_student_t",)

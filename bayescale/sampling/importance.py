@@ -137,7 +137,7 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     """
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
     if isinstance(density, LatentDensity):
-        proposal, _, _ = _matched(density, _start(density, prior_draws), adapting, rounds=3)
+        proposal, _, _ = _matched(density, _start(density, prior_draws), adapting, 3, _QUICK.draws_per_round // 2)
     else:
         proposal = freeze(*adapt(density, prior_draws, adapting, _QUICK))
     pool = _Pool(density, [proposal], exact=False)
@@ -169,7 +169,7 @@ def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, ef
     if not isinstance(density, LatentDensity):
         return freeze(*adapt(density, prior_draws, rng, effort))
     start = best_starts(density, prior_draws[:_SEARCHED], 1)
-    mixture, draws, log_weights = _matched(density, start, rng, rounds=effort.rounds // 4)
+    mixture, draws, log_weights = _matched(density, start, rng, effort.rounds // 4, effort.draws_per_round // 2)
     fresh = freeze(mixture, draws, log_weights).draw(effort.draws_per_round, rng)
     exact = density.complete(fresh, rng)[1] - freeze(mixture, draws, log_weights).log_density(fresh)
     weights = _flattened(exact)
@@ -181,7 +181,9 @@ def _start(density: LatentDensity, prior_draws: Array) -> Array:
     return density.settle(best_starts(density, prior_draws[:_SEARCHED], 2))[None]
 
 
-def _matched(density: Density, start: Array, rng: np.random.Generator, *, rounds: int) -> tuple[Mixture, Array, Array]:
+def _matched(
+    density: Density, start: Array, rng: np.random.Generator, rounds: int, draws_per_round: int
+) -> tuple[Mixture, Array, Array]:
     """A single component matched to mean and covariance; returns it with the draws that built it and their log weights.
 
     Of nine coordinates a mixture has hundreds of numbers to estimate. One component needs a fifth of the draws for a
@@ -192,7 +194,7 @@ def _matched(density: Density, start: Array, rng: np.random.Generator, *, rounds
     mixture = Mixture((StudentT.from_covariance(mode.location, covariance, _MATCHED_DF),), np.ones(1))
     draws, target, history = np.empty((0, start.shape[1])), np.empty(0), []
     for _ in range(rounds):
-        fresh = mixture.draw(_QUICK.draws_per_round // 2, rng)
+        fresh = mixture.draw(draws_per_round, rng)
         history.append(mixture)
         draws, target = np.concatenate([draws, fresh]), np.append(target, density(fresh))
         log_weights = target - np.logaddexp.reduce([each.log_density(draws) for each in history])
