@@ -269,8 +269,15 @@ def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chai
             log_evidence=result.log_evidence,
             log_evidence_se=result.log_evidence_se,
         ),
+        warnings=() if result.exact or not result.certified else (_APPROXIMATE,),
         coefficients=result.latent.reshape(*shape, -1) if result.latent.shape[1] else None,
     )
+
+
+_APPROXIMATE = (
+    "the discrepancy's coefficients are integrated out approximately (nested Laplace), since their exact weights were too "
+    "uneven"
+)
 
 
 def _sample_nuts(

@@ -120,7 +120,8 @@ def test_losses_without_noise_are_fitted_to_their_precision(fit, noise):
     assert fitted.record.engine == "importance"
     low, _, high = bands(fitted)
     assert low < loss_of(**AHEAD) < high
-    assert high / low - 1 < 1e-4
+    # A law that may be wrong drifts beyond the runs, however well it describes them.
+    assert high / low - 1 < (1e-4 if fit is true else 1e-2)
     assert fitted.parameters["sigma"].min() > 1e-7
     assert "sigma is" in said(fitted, "the runs contradict the priors")[0]
 

@@ -72,7 +72,7 @@ def test_a_group_is_a_fit_of_its_own_runs(pooled, runs):
     assert one.law.name == "m1"
     assert one.record.n_runs == 12
     assert one.record.pool == ("y_centre", "slope")
-    assert set(one.parameters) == {"log_b", "y_centre", "slope", "sigma", "tau"}
+    assert set(one.parameters) == {"log_b", "y_centre", "slope", "sigma", "nu", "tau", "drift"}
     own = runs.frame[runs.frame["group"] == "b"]
     np.testing.assert_allclose(one.runs.column("y"), own["y"])
     bands = forecast(one, x=own["x"]).summary(0.99)

@@ -78,6 +78,8 @@ class ImportanceResult:
         Log marginal likelihood and its Monte Carlo standard error.
     disagreement : float
         Largest difference between the two proposals' means or log evidence, in standard errors.
+    exact : bool
+        Whether coefficients were weighted by their own density, and not by its approximation.
     """
 
     draws: Array
@@ -88,6 +90,7 @@ class ImportanceResult:
     log_evidence: float
     log_evidence_se: float
     disagreement: float
+    exact: bool = True
 
     @property
     def certified(self) -> bool:
@@ -101,7 +104,8 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     """Sample a posterior by two independently adapted, frozen mixtures.
 
     Where the first attempt is not certified, a second one looks for modes from more starts and adapts longer, on other
-    random numbers.
+    random numbers. Where exact weights of coefficients are still too uneven, as with many of them and heavy tails,
+    those of their approximation may be certified instead: the result says so.
 
     Parameters
     ----------
@@ -125,6 +129,10 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     if result.certified:
         return result
     again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
+    if isinstance(density, LatentDensity) and not again.certified:
+        approximate = _attempt(density, prior_draws, n_draws, second, _PATIENT, exact=False)
+        if approximate.certified:
+            return approximate
     return again if again.certified or again.ess.min() > result.ess.min() else result
 
 
@@ -146,12 +154,18 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
 
 
 def _attempt(
-    density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: "_Effort"
+    density: Density,
+    prior_draws: Array,
+    n_draws: int,
+    seed: np.random.SeedSequence,
+    effort: "_Effort",
+    *,
+    exact: bool = True,
 ) -> ImportanceResult:
     rngs = np.random.default_rng(seed).spawn(3)
     halves = np.array_split(prior_draws, 2)
-    proposals = [_proposal(density, half, rng, effort) for half, rng in zip(halves, rngs[:2], strict=True)]
-    pool = _Pool(density, proposals)
+    proposals = [_proposal(density, half, rng, effort, exact) for half, rng in zip(halves, rngs[:2], strict=True)]
+    pool = _Pool(density, proposals, exact=exact)
     latent = isinstance(density, LatentDensity)
     wanted, rounds = max(ESS_LIMIT, n_draws), _LARGEST_POOL // len(proposals)
     if latent:
@@ -164,15 +178,19 @@ def _attempt(
     return _result(pool, n_draws, rngs[2], pool.disagreement())
 
 
-def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: "_Effort") -> Mixture:
+def _proposal(
+    density: Density, prior_draws: Array, rng: np.random.Generator, effort: "_Effort", exact: bool
+) -> Mixture:
     """A proposal adapted from some prior draws, and frozen."""
     if not isinstance(density, LatentDensity):
         return freeze(*adapt(density, prior_draws, rng, effort))
     start = best_starts(density, prior_draws[:_SEARCHED], 1)
     mixture, draws, log_weights = _matched(density, start, rng, effort.rounds // 4, effort.draws_per_round // 2)
-    fresh = freeze(mixture, draws, log_weights).draw(effort.draws_per_round, rng)
-    exact = density.complete(fresh, rng)[1] - freeze(mixture, draws, log_weights).log_density(fresh)
-    weights = _flattened(exact)
+    frozen = freeze(mixture, draws, log_weights)
+    if not exact:
+        return frozen
+    fresh = frozen.draw(effort.draws_per_round, rng)
+    weights = _flattened(density.complete(fresh, rng)[1] - frozen.log_density(fresh))
     return freeze(_moment_matched(fresh, weights), fresh, np.log(weights.clip(1e-300)))
 
 
@@ -226,6 +244,7 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
         log_evidence=log_evidence,
         log_evidence_se=log_evidence_se,
         disagreement=disagreement,
+        exact=pool.exact,
     )
 
 
@@ -309,7 +328,7 @@ class _Pool:
     """Fresh draws from each frozen proposal, weighted by their equal mixture."""
 
     def __init__(self, density: Density, proposals: list[Mixture], *, exact: bool = True) -> None:
-        self._density, self._proposals, self._exact = density, proposals, exact
+        self._density, self._proposals, self.exact = density, proposals, exact
         d = proposals[0].components[0].location.size
         self.draws = [np.empty((0, d)) for _ in proposals]
         n_latent = density.n_coefficients if isinstance(density, LatentDensity) else 0
@@ -332,7 +351,7 @@ class _Pool:
     def _completed(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Coefficients drawn with draws, log densities to weight them by, and those of the draws by themselves."""
         if isinstance(self._density, LatentDensity):
-            return self._density.complete(draws, rng, exact=self._exact)
+            return self._density.complete(draws, rng, exact=self.exact)
         found = self._density(draws)
         return np.empty((len(draws), 0)), found, found
 

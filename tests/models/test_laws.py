@@ -187,7 +187,7 @@ def scaling_law(link=LOG, **changes):
     """A law of one input whose level is as given."""
     asked = {"name": "level", "prior": Prior("LogNormal", mu=0.0, sigma=3.0), "meaning": "level", "scales": True}
     item = Parameter(**(asked | changes))
-    return replace(LAWS["m1"], parameters=(item,), link=link)
+    return replace(LAWS["m1"], parameters=(item,), link=link, in_outcome_unit=())
 
 
 def test_a_level_is_found():
@@ -216,7 +216,7 @@ def test_a_level_under_another_link_is_refused():
 def test_two_levels_are_refused():
     two = (LAWS["m1"].level, LAWS["chinchilla"].level)
     with pytest.raises(LawError, match="2 parameters scale its mean"):
-        replace(LAWS["m1"], parameters=two)
+        replace(LAWS["m1"], parameters=two, in_outcome_unit=())
 
 
 @pytest.mark.parametrize("law", FALLING, ids=lambda law: law.name)

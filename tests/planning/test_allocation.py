@@ -171,7 +171,7 @@ def test_the_laws_error_takes_part_where_more_is_better(unsure_fit):
     draws = optimum(replace(unsure_fit, law=rising), 1e22).draws
     at = {name: draws[f"{name}_law"].to_numpy().reshape(-1, 1) for name in ("N", "D")}
     there = 1 / law.mean(np, at, unsure_fit.columns)
-    assert (draws["latent"].to_numpy().ravel() >= 0.97 * there.ravel()).all()
+    assert (draws["latent"].to_numpy().ravel() >= 0.9 * there.ravel()).all()
     assert draws["latent"].mean() > there.mean()
 
 

@@ -127,10 +127,11 @@ def test_other_runs_need_no_compilation(case):
     np.testing.assert_array_equal(case.density(draws), first)
 
 
-def test_parameters_that_are_vectors_are_refused():
+def test_more_vectors_than_one_are_refused():
     import pymc as pm
 
     with pm.Model(coords={"run": [0, 1]}) as model:
         pm.Normal("offsets", dims="run")
-    with pytest.raises(SamplingError, match="offsets"):
+        pm.Normal("others", dims="run")
+    with pytest.raises(SamplingError, match="offsets, others"):
         LogDensity(model)
