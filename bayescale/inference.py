@@ -275,8 +275,8 @@ def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chai
 
 
 _APPROXIMATE = (
-    "the discrepancy's coefficients are integrated out approximately (nested Laplace), since their exact weights were too "
-    "uneven"
+    "the discrepancy's coefficients are integrated out approximately (nested Laplace), since their exact weights were "
+    "too uneven"
 )
 
 

@@ -73,7 +73,7 @@ def _logit(xp: ModuleType, y: Any) -> Any:
 
 def _expit(z: Any) -> Any:
     with np.errstate(over="ignore", under="ignore"):
-        return 1 / (1 + np.exp(-z))
+        return np.clip(1 / (1 + np.exp(-z)), _NEAREST_TO_END, 1 - _NEAREST_TO_END)
 
 
 def _logit_slope(y: Any) -> Any:

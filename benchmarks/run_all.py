@@ -49,7 +49,6 @@ BENCHMARKS = {
     "numerical_range": Benchmark(("numerical_range.py",), ("numerical_range",), parallel=False),
     "fuzz": Benchmark(("fuzz.py",), ("fuzz",), parallel=False),
     "published_fits": Benchmark(("published_fits.py",), ("published_fits",)),
-    "learn_defaults": Benchmark(("learn_defaults.py",), ("learn_defaults",)),
     "sbc_default": Benchmark(("sbc_default.py",), ("sbc_default",)),
     "calibration": Benchmark(("calibration.py",), ("calibration_auto_student_t",)),
     "calibration_chinchilla": Benchmark(
