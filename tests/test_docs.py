@@ -117,8 +117,8 @@ def test_losses_within_limits_are_what_the_page_says(chinchilla_fit):
     (_, _, first), (_, _, sure), (_, _, true) = table_under("What loss would that be?", LIMITS)
     found = limits(2030)
     for shown, draws, tolerance in (
-        (first, attainable(found, wrong).draws, 0.03),  # of five hundred draws, and a standard deviation of 0.09
-        (sure, optimum(wrong, 1.26e29).draws, 0.03),
+        (first, attainable(found, wrong).draws, 0.12),  # of five hundred draws, and a standard deviation of 0.4
+        (sure, optimum(wrong, 1.26e29).draws, 0.12),
         (true, attainable(found, chinchilla_fit).draws, 0.004),
     ):
         middle, low, high = map(float, re.findall(r"\d\.\d+", shown))

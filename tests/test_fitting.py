@@ -212,7 +212,7 @@ def test_runs_on_one_ray_are_doubted(few_runs, few_fit, importance_uncertified, 
 
 def test_an_irreducible_loss_that_is_the_priors_is_doubted():
     N, D = (np.tile(values.ravel(), 3) for values in np.meshgrid([1e6, 2e6], [1e8, 2e8]))
-    noise = np.random.default_rng(0).normal(scale=0.01, size=12)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=12)
     far_above = pd.DataFrame({"N": N, "D": D, "loss": (1.8 + 480 * N**-0.35 + 2080 * D**-0.366) * np.exp(noise)})
     texts = [text for text in fit("chinchilla", far_above, noise="normal").warnings if "E is not identified" in text]
     assert len(texts) == 1
