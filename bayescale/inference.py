@@ -292,6 +292,8 @@ def _sample_nuts(
     coefficients = posterior.pop(COEFFICIENTS, None)
     shape = next(iter(posterior.values())).shape
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
+    latent = None if coefficients is None else coefficients.reshape(len(coordinates), -1)
+    posterior = {name: values.reshape(shape) for name, values in density.parameters(coordinates, latent).items()}
     # Chains that are not certified do not know the posterior, and so not its constant either.
     bridged = log_evidence(target, coordinates.reshape(*shape, -1), seed) if result.certified else (None, None)
     return Sampled(

@@ -111,7 +111,9 @@ def sample_nuts(
         target_accept=_TARGET_ACCEPT,
     )
     names = [v.name for v in (*model.free_RVs, *model.deterministics)]
-    posterior = tree["posterior"].to_dataset()[names]
+    # Of parameters that are the same expression the sampler keeps one.
+    posterior = tree["posterior"].to_dataset()
+    posterior = posterior[[name for name in names if name in posterior]]
     stats = tree["sample_stats"].to_dataset().rename(logp="lp")
     free = posterior[[rv.name for rv in model.free_RVs]]
     bulk, tail = (az.ess(free, method=method) for method in ("bulk", "tail"))
