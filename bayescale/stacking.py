@@ -116,7 +116,7 @@ def fit(
     >>> bool(1.5 < posterior.parameters["E"].mean() < 1.9)
     True
     >>> list(fit("auto", "chinchilla").members)
-    ['chinchilla', 'tied']
+    ['skaling', 'tied']
     """
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     if pool:

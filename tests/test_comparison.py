@@ -29,7 +29,7 @@ def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
         raise AssertionError("a fit that is kept was made again")
 
     monkeypatch.setattr("bayescale.comparison.fit_law", refuse)
-    monkeypatch.setattr("bayescale.backtesting.fit", refuse)
+    monkeypatch.setattr("bayescale.backtesting.fit_to_score", refuse)
     again = bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
     pd.testing.assert_frame_equal(again.table, compared.table, check_exact=True)
     pd.testing.assert_frame_equal(again.pointwise, compared.pointwise, check_exact=True)

@@ -6,7 +6,7 @@ import pytest
 from scipy.linalg import block_diag
 
 from bayescale.catalog import load_dataset, load_law
-from bayescale.discrepancy import Basis, Process, Separate
+from bayescale.discrepancy import Conditional, Process, Separate, learnt_scales
 from bayescale.errors import LawError, RunsError
 from bayescale.fitting import fit_law
 from bayescale.forecasting import forecast
@@ -92,7 +92,7 @@ def test_summary_shows_groups_and_what_they_share(pooled):
 
 
 def test_pooling_repeats_exactly(runs):
-    first, again = (fit_pooled("m1", runs, ["slope"], draws=50, seed=5) for _ in range(2))
+    first, again = (fit_pooled("m1", runs, ["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
     assert first.between.equals(again.between)
 
 
@@ -106,13 +106,13 @@ def test_groups_that_are_alike_pool_closely():
     assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
 
 
-@pytest.mark.parametrize("pool", [["reducible"], ["E"], ["pace", "a_opt"], ["E", "alpha_N"]])
+@pytest.mark.parametrize("pool", [["ratio"], ["E"], ["slope", "a_opt"], ["E", "alpha_N"]])
 def test_a_pooled_law_of_equal_groups_is_the_law(pool):
     law, table = load_law("chinchilla"), load_dataset("gadre")
     sources = fit_sources(law, pool)
     joint = pooled_law(law, sources, ["c4", "redpajama", "refinedweb"])
     codes, groups = pd.factorize(table.frame["group"])
-    point = {"share_N": 0.6, "reducible": 1.1, "loss_centre": 2.9, "a_opt": 0.5, "pace": 0.3}
+    point = {"share_N": 0.6, "ratio": 0.6, "loss_centre": 2.9, "a_opt": 0.5, "slope": 0.3}
     sampled = {name: np.array([[value]]) for name, value in point.items()}
     for name in sources:
         sampled[f"{name}_spread"] = np.array([[0.1]])
@@ -133,10 +133,10 @@ def fit_sources(law, pool):
 @pytest.mark.parametrize(
     ("asked", "sampled"),
     [
-        (["E"], ("loss_centre",)),
-        (["alpha_N"], ("share_N", "a_opt", "pace")),
-        (["A"], ("share_N", "reducible", "a_opt", "pace")),
-        (["a_opt", "reducible"], ("reducible", "a_opt")),
+        (["E"], ("ratio", "loss_centre")),
+        (["alpha_N"], ("share_N", "ratio", "a_opt", "slope")),
+        (["A"], ("share_N", "ratio", "loss_centre", "a_opt", "slope")),
+        (["a_opt", "ratio"], ("ratio", "a_opt")),
     ],
 )
 def test_derived_names_stand_for_what_they_come_from(asked, sampled):
@@ -144,13 +144,13 @@ def test_derived_names_stand_for_what_they_come_from(asked, sampled):
 
 
 def test_what_is_not_pooled_keeps_its_meaning():
-    """The floor stays the same in all groups where only a level above it differs."""
+    """The floor stays the same in all groups where only the share of a term above it differs."""
     law = load_law("chinchilla")
-    joint = pooled_law(law, ["reducible"], ["a", "b"])
-    sampled = {"share_N": 0.6, "reducible": 1.1, "loss_centre": 2.9, "a_opt": 0.5, "pace": 0.3}
-    sampled |= {"reducible_spread": 0.1, "reducible_a": 1.5, "reducible_b": 0.5}
+    joint = pooled_law(law, ["share_N"], ["a", "b"])
+    sampled = {"share_N": 0.6, "ratio": 0.6, "loss_centre": 2.9, "a_opt": 0.5, "slope": 0.3}
+    sampled |= {"share_N_spread": 0.1, "share_N_a": 0.75, "share_N_b": 0.25}
     found = joint.all_parameters(sampled, {"N": 1e8, "D": 1e10})
-    assert found["E_a"] == pytest.approx(found["E_b"]) == pytest.approx(1.8)
+    assert found["E_a"] == pytest.approx(found["E_b"]) == pytest.approx(2.9 / 1.6)
     assert found["A_a"] == pytest.approx(3 * found["A_b"])
 
 
@@ -177,21 +177,20 @@ def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
 
 
 def test_the_law_may_be_wrong_in_each_group_by_itself():
-    x = np.log(np.geomspace(1e2, 1e5, 4))[:, None]
-    parts = (Process(x), Process(x[:3], np.array([0, 0, 1])))
+    x, scales = np.log(np.geomspace(1e2, 1e5, 4))[:, None], learnt_scales()["curve"]
+    parts = (Process(x, scales), Process(x[:3], scales, np.array([0, 0, 1])))
     separate = Separate(parts, (np.array([0, 2, 4, 6]), np.array([1, 3, 5])))
-    features = np.hstack([separate.smooth_at_runs, separate.run_effects])
     order = np.array([0, 2, 4, 6, 1, 3, 5])
-    dense = [np.hstack([p.smooth_at_runs, p.run_effects]) for p in parts]
-    expected = block_diag(*(d @ d.T for d in dense))
-    np.testing.assert_allclose((features @ features.T)[np.ix_(order, order)], expected, atol=1e-12)
+    expected = block_diag(*(part.at_runs @ part.at_runs.T for part in parts))
+    found = separate.at_runs @ separate.at_runs.T
+    np.testing.assert_allclose(found[np.ix_(order, order)], expected, atol=1e-12)
 
 
 def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
     x, rng = np.log(np.geomspace(1e2, 1e5, 6))[:, None], np.random.default_rng(0)
-    basis = Basis(Process(x), np.ones(6))
-    given = basis.condition(basis.rotate(rng.normal(size=(3, 6))), np.full(3, 0.01), np.full(3, 0.02))
-    np.testing.assert_allclose(given.mean_at_runs, given.moments(x)[0], atol=1e-12)
+    process, amplitudes = Process(x, learnt_scales()["curve"]), np.full((3, 1), 0.01)
+    given = Conditional(process, 0.01 * rng.normal(size=(3, len(process.kinds))), amplitudes, amplitudes)
+    np.testing.assert_allclose(given.at_runs, given.moments(x)[0], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -223,5 +222,5 @@ def test_pooling_takes_one_law(runs):
 def test_odd_names_of_groups_are_taken(runs):
     names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "spread", "e": "GPT_Neo_J_"}
     odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
-    found = fit_pooled("m1", odd, ["slope"], draws=50)
+    found = fit_pooled("m1", odd, ["slope"], discrepancy=False, draws=50)
     assert list(found.groups) == list(names.values())

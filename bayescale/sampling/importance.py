@@ -41,7 +41,9 @@ draws per coordinate below which weights are flattened."""
 _SEARCHED = 200
 """Prior draws among which a start is sought where one call of the density costs the most."""
 _LARGEST_LATENT_POOL = 24_000
-"""Draws of a density with coefficients that are weighted at most."""
+"""Draws of a density with coefficients that are weighted at most; of its approximation, twice that."""
+_HOPELESS_ESS = 100.0
+"""Effective size of a quick attempt's exact weights below which a patient one does not reach a thousand."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,14 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     if isinstance(density, LatentDensity):
         density.settle(_start(density, prior_draws))
     result = _attempt(density, prior_draws, n_draws, first, _QUICK)
-    if result.certified:
-        return result
-    again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
-    if isinstance(density, LatentDensity) and not again.certified:
+    latent = isinstance(density, LatentDensity)
+    if not result.certified and (not latent or result.ess.min() > _HOPELESS_ESS):
+        again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
+        result = again if again.certified or again.ess.min() > result.ess.min() else result
+    if latent and not result.certified:
         approximate = _attempt(density, prior_draws, n_draws, second, _PATIENT, exact=False)
-        if approximate.certified:
-            return approximate
-    return again if again.certified or again.ess.min() > result.ess.min() else result
+        result = approximate if approximate.certified else result
+    return result
 
 
 def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
@@ -170,7 +172,8 @@ def _attempt(
     wanted, rounds = max(ESS_LIMIT, n_draws), _LARGEST_POOL // len(proposals)
     if latent:
         # A third more than certify a fit: each draw costs ten times as much as one of a density without coefficients.
-        wanted, rounds = ESS_LIMIT * 4 // 3, _LARGEST_LATENT_POOL // ESS_LIMIT // len(proposals)
+        largest = _LARGEST_LATENT_POOL * (1 if exact else 2)
+        wanted, rounds = ESS_LIMIT * 4 // 3, largest // ESS_LIMIT // len(proposals)
     for _ in range(rounds):
         pool.extend(ESS_LIMIT if latent else wanted, rngs[:2])
         if pool.ess().min() >= wanted:

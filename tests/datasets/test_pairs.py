@@ -23,6 +23,7 @@ UNCERTIFIED = {
     ("bnsl_1", "double_descent"),
     ("bnsl_2", "double_descent"),
     ("downstream_error", "gadre"),
+    ("shape", "gemstones"),
     ("sigmoid_accuracy", "gadre"),
 }
 """Pairs that importance sampling certifies only with the law taken as true: too many coefficients, or several modes."""
