@@ -92,7 +92,8 @@ def test_summary_shows_groups_and_what_they_share(pooled):
 
 
 def test_pooling_repeats_exactly(runs):
-    first, again = (fit_pooled("m1", runs, ["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
+    two = runs.take(np.flatnonzero(runs.frame["group"].isin(["a", "b"])))
+    first, again = (fit_pooled("m1", two, ["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
     assert first.between.equals(again.between)
 
 
