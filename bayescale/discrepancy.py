@@ -396,17 +396,17 @@ def _low_rank_root(covariance: Array) -> Array:
 
     What features leave out of smooth processes has few directions, which an eigendecomposition would not profit from.
     """
-    left, rows = np.diag(covariance).clip(0.0).copy(), np.arange(len(covariance))
+    left = np.diag(covariance).clip(0.0).copy()
     least = 1e-8 * max(left.max(initial=0.0), 1e-300)
-    columns: list[Array] = []
-    while len(columns) < len(covariance) and left.max(initial=0.0) > least:
+    root, rank = np.zeros(covariance.shape, order="F"), 0
+    while rank < len(covariance) and left.max(initial=0.0) > least:
         pivot = int(left.argmax())
-        known = sum((column[pivot] * column for column in columns), np.zeros(len(rows)))
-        column = (covariance[:, pivot] - known) / np.sqrt(left[pivot])
-        columns.append(column)
-        left = np.maximum(left - np.square(column), 0.0)
+        known = root[:, :rank] @ root[pivot, :rank]
+        root[:, rank] = (covariance[:, pivot] - known) / np.sqrt(left[pivot])
+        left = np.maximum(left - np.square(root[:, rank]), 0.0)
         left[pivot] = 0.0
-    return np.column_stack(columns) if columns else np.zeros((len(rows), 0))
+        rank += 1
+    return root[:, :rank]
 
 
 def _spread(points: Array, n: int) -> Array:

@@ -160,8 +160,7 @@ def test_answers_to_questions_are_what_the_commands_print(capsys, page):
         assert not left.value.code
         printed = capsys.readouterr().out.splitlines()
         for line in shown.splitlines():
-            # Four standard errors of the difference of two shares of a thousand draws, each at most (0.25 / 1000)^(1/2).
-            assert is_shown(line, printed, slack=0.09 if line.startswith("P(") else 0.0), line
+            assert is_shown(line, printed), line
 
 
 @pytest.mark.parametrize(("page", "result"), [("versus", "gopher"), ("robust", "regret")])
