@@ -396,17 +396,13 @@ def _low_rank_root(covariance: Array) -> Array:
 
     What features leave out of smooth processes has few directions, which an eigendecomposition would not profit from.
     """
-    left = np.diag(covariance).clip(0.0).copy()
-    least = 1e-8 * max(left.max(initial=0.0), 1e-300)
-    root, rank = np.zeros(covariance.shape, order="F"), 0
-    while rank < len(covariance) and left.max(initial=0.0) > least:
-        pivot = int(left.argmax())
-        known = root[:, :rank] @ root[pivot, :rank]
-        root[:, rank] = (covariance[:, pivot] - known) / np.sqrt(left[pivot])
-        left = np.maximum(left - np.square(root[:, rank]), 0.0)
-        left[pivot] = 0.0
-        rank += 1
-    return root[:, :rank]
+    from scipy.linalg.lapack import dpstrf
+
+    least = 1e-8 * max(np.diag(covariance).max(initial=0.0), 1e-300)
+    factor, order, rank, _ = dpstrf(covariance, tol=least, lower=1)
+    root = np.zeros((len(covariance), rank))
+    root[order - 1] = np.tril(factor)[:, :rank]
+    return root
 
 
 def _spread(points: Array, n: int) -> Array:

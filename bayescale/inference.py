@@ -288,10 +288,10 @@ def _sample_nuts(
     from bayescale.sampling.nuts import sample_nuts
 
     result = sample_nuts(compiled.posterior.model, draws=draws, chains=chains, seed=seed, compiled=compiled.nuts())
-    posterior = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
-    coefficients = posterior.pop(COEFFICIENTS, None)
-    shape = next(iter(posterior.values())).shape
-    coordinates = density.unconstrain({name: values.reshape(-1) for name, values in posterior.items()})
+    sampled = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
+    coefficients = sampled.pop(COEFFICIENTS, None)
+    shape = next(iter(sampled.values())).shape
+    coordinates = density.unconstrain({name: values.reshape(-1) for name, values in sampled.items()})
     latent = None if coefficients is None else coefficients.reshape(len(coordinates), -1)
     posterior = {name: values.reshape(shape) for name, values in density.parameters(coordinates, latent).items()}
     # Chains that are not certified do not know the posterior, and so not its constant either.

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-_NUMBER = r"(-?\d[\d.]*(?:e[+-]?\d+)?)([kKMBT](?![a-z])|%)?"
+_NUMBER = r"(-?\d[\d.]*(?:e[+-]?\d+)?)([kKMBT](?![a-z])|%(?= of draws))?"
 NUMBER = re.compile(_NUMBER)
 INTERVAL = re.compile(rf"\[{_NUMBER}, {_NUMBER}\]")
 _SUFFIXES = {"": 1.0, "%": 0.01, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
@@ -20,41 +20,37 @@ SHARE = 0.09
 """Four standard errors of the difference of two shares of a thousand draws, each at most (0.25 / 1000)^(1/2)."""
 
 
-def told(line):
-    """A line with its numbers masked, the numbers, and how wide the interval is that each is of (nan: of none).
-
-    Widths are of numbers and of their logarithms, since intervals of sizes are even in these. Percentages are shares.
-    """
-    text = " ".join(line.split())
-    numbers = list(NUMBER.finditer(text))
-    values = np.array([_value(*match.groups()) for match in numbers])
-    widths = np.full((2, len(values)), np.nan)
-    for interval in INTERVAL.finditer(text):
-        first = next(i for i, match in enumerate(numbers) if match.start() > interval.start())
-        low, high = values[first : first + 2]
-        for i in (first - 1, first, first + 1):
-            if i >= 0:
-                widths[:, i] = high - low, np.log(high / low) if low > 0 else np.nan
-    return NUMBER.sub("#", text), values, widths
-
-
 def is_shown(row, printed, *, slack=0.0):
     """Whether a row of a page is one of the printed lines, but for Monte Carlo error and, absolute, some slack."""
-    words, expected, widths = told(row)
+    words, expected = told(row)
+    found = [given for other, given in map(told, printed) if other == words]
     shares = [row.startswith("P(") or match[2] == "%" for match in NUMBER.finditer(row)]
-    allowed = np.maximum(slack, np.where(shares, SHARE, 0.0))
-    found = [given for other, given, _ in map(told, printed) if other == words]
-    return any(_agree(expected, given, widths, allowed) for given in found)
+    allowed = np.maximum(np.where(shares, max(slack, SHARE), slack), ROUNDING * np.abs(expected))
+    return any(_agree(expected, given, allowed, *_widths(row, expected)) for given in found)
 
 
-def _agree(expected, given, widths, allowed):
-    if expected.shape != given.shape:
-        return False
+def told(line):
+    """A line with its numbers masked, and the numbers; of percentages only shares of draws are read as such."""
+    text = " ".join(line.split())
+    return NUMBER.sub("#", text), np.array([_value(*match.groups()) for match in NUMBER.finditer(text)])
+
+
+def _widths(row, values):
+    """How wide the interval is that each number is of, and that of its logarithms; nan where it is of none."""
+    starts = np.array([match.start() for match in NUMBER.finditer(row)])
+    widths = np.full((2, len(values)), np.nan)
+    for interval in INTERVAL.finditer(row):
+        first = int(np.searchsorted(starts, interval.start()))
+        low, high = values[first : first + 2]
+        widths[:, max(first - 1, 0) : first + 2] = [[high - low], [np.log(high / low) if low > 0 else np.nan]]
+    return widths
+
+
+def _agree(expected, given, allowed, width, log_width):
     difference = np.abs(given - expected)
     with np.errstate(all="ignore"):
-        near = difference <= np.maximum(ROUNDING * np.abs(expected), allowed)
-        near |= difference <= MONTE_CARLO * widths[0]
-        near |= np.abs(np.log(given / expected)) <= MONTE_CARLO * widths[1]
+        log_difference = np.abs(np.log(given / expected))
+    near = (difference <= allowed) | (difference <= MONTE_CARLO * width) | (log_difference <= MONTE_CARLO * log_width)
     return bool(near.all())
 
 

@@ -129,7 +129,6 @@ def test_losses_within_limits_are_what_the_page_says(chinchilla_fit):
 
 QUESTIONS = sorted((ROOT / "docs/questions").glob("*.md"))
 ASKED = re.compile(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)```", flags=re.DOTALL)
-SUFFIXES = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 @pytest.fixture(scope="module")

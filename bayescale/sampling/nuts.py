@@ -28,7 +28,7 @@ class NutsResult:
     Attributes
     ----------
     posterior : xarray.Dataset
-        Sampled and derived parameters, dims chain and draw.
+        Sampled parameters, dims chain and draw.
     sample_stats : xarray.Dataset
         ``diverging``, ``energy``, ``n_steps``, ``step_size`` and ``lp``, dims chain and draw.
     r_hat_max : float
@@ -110,20 +110,16 @@ def sample_nuts(
         progress_bar=False,
         target_accept=_TARGET_ACCEPT,
     )
-    names = [v.name for v in (*model.free_RVs, *model.deterministics)]
-    # Of parameters that are the same expression the sampler keeps one.
-    posterior = tree["posterior"].to_dataset()
-    posterior = posterior[[name for name in names if name in posterior]]
+    posterior = tree["posterior"].to_dataset()[[rv.name for rv in model.free_RVs]]
     stats = tree["sample_stats"].to_dataset().rename(logp="lp")
-    free = posterior[[rv.name for rv in model.free_RVs]]
-    bulk, tail = (az.ess(free, method=method) for method in ("bulk", "tail"))
+    bulk, tail = (az.ess(posterior, method=method) for method in ("bulk", "tail"))
     return NutsResult(
         posterior=posterior,
         sample_stats=stats[["lp", "diverging", "energy", "n_steps", "step_size"]],
-        r_hat_max=float(az.rhat(free).to_array().max()),
+        r_hat_max=float(az.rhat(posterior).to_array().max()),
         ess={
             str(name): float(min(bulk[name].min(), tail[name].min()))
-            for name, values in free.data_vars.items()
+            for name, values in posterior.data_vars.items()
             if values.ndim == 2  # coefficients are vouched for by their R-hat
         },
         divergent_share=float(np.mean(stats["diverging"])),
