@@ -1,28 +1,32 @@
 """Learn the constants of laws' discrepancy from the development tables, and write them where the package reads them.
 
-For every choice of constants on a grid, each law of the default mixture is fitted to the training runs of every split
-of every table with N and D, and an equal mixture of the laws is scored on the hidden runs. Scores are averaged over the
-runs of a table, the tables of a paper (a family) and then over families. The choice with the least geometric mean of
-the CRPS over families and horizons is written to ``bayescale/error_defaults.json``, with its scores; beside them stand
-those of each family with the constants that all other families would have chosen.
+There are constants for laws of several inputs, learnt from every split of every table with N and D, and for laws of
+one, learnt from learning curves. For every choice of constants on a grid each law of the default mixture is fitted to
+what is to be trained on, and an equal mixture of the laws is scored on the hidden runs. Scores are averaged over the
+runs of a table, the tables of a family (a paper, or the domain of a curve) and then over families. The choice with the
+least sum of two means over families and horizons, of the logarithm of the CRPS and of minus the log score, is written
+to ``bayescale/error_defaults.json``, with its scores; beside them stand those of each family with the constants that
+all other families would have chosen.
 
-Run it as ``python benchmarks/learn_defaults.py --tables FOLDER [--jobs N]``, where FOLDER holds the development tables
-that do not ship; without it only the shipped ones teach, and nothing is written. Finished splits are kept.
+Run it as ``python benchmarks/learn_defaults.py --tables FOLDER --curves FOLDER [--jobs N]``, where the folders hold the
+development tables and curves that do not ship; without either only the shipped ones teach, and nothing is written.
+Finished splits are kept.
 """
 
 import argparse
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from development import development_tables
+from development import development_curves, development_tables
 from reporting import add_study_options, keep, machine, study
 
-from bayescale import discrepancy, inference
+from bayescale import catalog, discrepancy, inference
 from bayescale.backtesting import scores_of
 from bayescale.fitting import fit_law
 from bayescale.forecasting import predicted_runs
@@ -31,71 +35,129 @@ from bayescale.runs import Runs
 from bayescale.splitting import splits
 
 FILE = Path(discrepancy.__file__).with_name("error_defaults.json")
-GRID: dict[str, tuple[float, ...]] = {"drift": (0.0025, 0.004), "along_inputs": (1.0,)}
+GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
+    "surface": {"decay": (0.15, 0.25), "local": (0.01, 0.015), "drift": (0.0015, 0.0025)},
+    "curve": {"length": (0.5, 1.0), "drift": (0.01, 0.02)},
+}
 """Values that are tried; the other constants stay as they are."""
-LAWS = ("skaling", "tied")
+CANDIDATES = {
+    "surface": ("skaling", "tied", "chinchilla"),
+    "curve": ("power_law", "m3", "saturating", "double_saturating"),
+}
+"""Laws whose mixtures are scored; the constants are those that suit the mixture of the default."""
 DRAWS = 250
 COVERAGES = ("cover_0.5", "cover_0.8", "cover_0.9")
 SCORES = (*COVERAGES, "width", "crps", "log_score")
+
+type Case = tuple[str, str, float, Runs, Runs]
+"""Family, table, horizon, runs to train on, and hidden ones."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, help="folder of the development tables that do not ship")
+    parser.add_argument("--curves", type=Path, help="folder of the development curves that do not ship")
     add_study_options(parser)
     options = parser.parse_args()
-    tables = development_tables(options.tables)
-    base = discrepancy.learnt_scales()["surface"]
-    choices = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
-    tasks = [
-        (asdict(replace(base, **choice)), family, name, runs, place)
-        for choice in choices
-        for name, (family, runs) in tables.items()
-        for place in range(len(splits(runs)))
+    cases = {"surface": list(hidden_runs(options.tables)), "curve": list(hidden_points(options.curves))}
+    learnt = {kind: learn(options, kind, cases[kind]) for kind in GRIDS}
+    keep("learn_defaults", "\n\n".join(each.pop("text") for each in learnt.values()), learnt)
+    if options.tables is not None and options.curves is not None:
+        write(learnt)
+
+
+def hidden_runs(folder: Path | None) -> Iterator[Case]:
+    """Every split of every table with N and D."""
+    for name, (family, runs) in development_tables(folder).items():
+        for split in splits(runs):
+            yield family, name, split.horizon, runs.take(split.train), runs.take(split.test)
+
+
+def hidden_points(folder: Path | None) -> Iterator[Case]:
+    """Every learning curve, whose horizon is how many times farther than the points seen the hidden ones reach."""
+    for (domain, name), curve in development_curves(folder).groupby(["domain", "group"], sort=False):
+        seen, hidden = (curve[curve["split"] == part] for part in ("fit", "extrapolate"))
+        train, test = (Runs.from_frame(part[["x", "y"]].reset_index(drop=True), outcome="y") for part in (seen, hidden))
+        yield domain, name, 1.0, train, test
+
+
+def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str, Any]:
+    """What each choice of constants of one kind scores, the best one, and each family's without it."""
+    grid = GRIDS[kind]
+    base = discrepancy.learnt_scales()[kind]
+    choices = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    tasks = [(kind, asdict(replace(base, **choice)), *case) for choice in choices for case in cases]
+    found = [row for rows in study(options, f"learn_defaults_{kind}", score, tasks) for row in rows]
+    by_mixture = {name: averaged(rows, list(grid)) for name, rows in pd.DataFrame(found).groupby("laws")}
+    by_family = by_mixture[" + ".join(default_members(kind))]
+    best = chosen(by_family, list(grid))
+    apart = []
+    for family in by_family["family"].unique():
+        others = chosen(by_family[by_family["family"] != family], list(grid))
+        own = of_choice(by_family, others)
+        apart.append(own[own["family"] == family])
+    left_out, means = pd.concat(apart), over_families(by_family, list(grid))
+    mixtures = pd.concat({name: over_families(of_choice(rows, best), []) for name, rows in by_mixture.items()})
+    text = [
+        f"Constants of the discrepancy, {kind}: equal mixture of {', '.join(default_members(kind))}; {machine()}",
+        "Mean over families (crps: geometric; worst: least share in the 90 % band of any family)",
+        means.round(4).to_string(),
+        f"Chosen: {', '.join(f'{name} {value:g}' for name, value in best.items())}",
+        "Each family with the constants that the others choose",
+        left_out[["horizon", "family", *SCORES, *grid]]
+        .sort_values(["horizon", "family"])
+        .round(4)
+        .to_string(index=False),
+        "Mean over families, each with the constants that the others choose",
+        over_families(left_out, []).round(4).to_string(),
+        "Other equal mixtures with the constants chosen",
+        mixtures.round(4).to_string(),
     ]
-    found = [row for rows in study(options, "learn_defaults", score, tasks) for row in rows]
-    by_family = averaged(pd.DataFrame(found), list(GRID))
-    best = chosen(by_family)
-    apart = [
-        {**row, "constants": " ".join(f"{value:g}" for value in chosen(by_family[by_family["family"] != family]))}
-        for family in by_family["family"].unique()
-        for row in of_choice(by_family, chosen(by_family[by_family["family"] != family]))
-        .query("family == @family")
-        .to_dict("records")
-    ]
-    document = {
-        "chosen": dict(zip(GRID, best, strict=True)),
-        "by_choice": over_families(by_family).reset_index().to_dict("records"),
+    return {
+        "text": "\n\n".join(text),
+        "chosen": best,
+        "by_choice": means.reset_index().to_dict("records"),
         "by_family": of_choice(by_family, best).to_dict("records"),
-        "left_out": apart,
+        "left_out": left_out.to_dict("records"),
+        "mixtures": mixtures.reset_index(names=["laws", "horizon"]).to_dict("records"),
+        "scores": of_choice(means.reset_index(), best).to_dict("records"),
     }
-    keep("learn_defaults", report(by_family, best, pd.DataFrame(apart)), document)
-    if options.tables is not None:
-        write(best, over_families(by_family).loc[best].reset_index())
 
 
-def score(scales: dict[str, float], family: str, name: str, runs: Runs, place: int) -> list[dict[str, Any]]:
-    """Scores of an equal mixture of the laws on the hidden runs of one split, with the given constants."""
-    surface = discrepancy.Scales(**scales)
-    if discrepancy.learnt_scales()["surface"] != surface:
-        discrepancy.learnt_scales()["surface"] = surface
+def default_members(kind: str) -> list[str]:
+    """The candidates that are in the default mixture."""
+    return [name for name in CANDIDATES[kind] if catalog.load_law(name).in_ensemble]
+
+
+def mixtures_of(kind: str) -> list[list[str]]:
+    """Each law by itself, those of the default, and all."""
+    laws = list(CANDIDATES[kind])
+    return [*([law] for law in laws), default_members(kind), laws]
+
+
+def score(
+    kind: str, scales: dict[str, float], family: str, name: str, horizon: float, train: Runs, hidden: Runs
+) -> list[dict[str, Any]]:
+    """Scores of equal mixtures of laws on some hidden runs, with the given constants."""
+    constants = discrepancy.Scales(**scales)
+    if discrepancy.learnt_scales()[kind] != constants:
+        discrepancy.learnt_scales()[kind] = constants
         inference.forget()
-    split = splits(runs)[place]
-    train, hidden = runs.take(split.train), runs.take(split.test)
-    forecasts = []
-    for law in LAWS:
-        forecast, observed = predicted_runs(fit_law(law, train, certify=False, draws=DRAWS), hidden)
-        forecasts.append(forecast)
-    mixed = Predicted(
-        np.concatenate([each.location for each in forecasts]),
-        np.concatenate([np.broadcast_to(each.scale, each.location.shape) for each in forecasts]),
-    )
-    table = scores_of(mixed, observed, np.random.default_rng(0))[list(SCORES)]
-    varied = {key: scales[key] for key in GRID}
-    rows: list[dict[str, Any]] = table.assign(family=family, table=name, horizon=split.horizon, **varied).to_dict(
-        "records"
-    )
-    return rows
+    forecasts = {}
+    for law in CANDIDATES[kind]:
+        forecasts[law], observed = predicted_runs(fit_law(law, train, certify=False, draws=DRAWS), hidden)
+    case = {"family": family, "table": name, "horizon": horizon, **{key: scales[key] for key in GRIDS[kind]}}
+    found = []
+    for laws in mixtures_of(kind):
+        table = scores_of(mixed([forecasts[law] for law in laws]), observed, np.random.default_rng(0))
+        found += [{**case, "laws": " + ".join(laws), **row} for row in table[list(SCORES)].to_dict("records")]
+    return found
+
+
+def mixed(forecasts: list[Predicted]) -> Predicted:
+    """An equal mixture of forecasts of as many draws."""
+    scales = [np.broadcast_to(each.scale, each.location.shape) for each in forecasts]
+    return Predicted(np.concatenate([each.location for each in forecasts]), np.concatenate(scales))
 
 
 def averaged(scores: pd.DataFrame, constants: list[str]) -> pd.DataFrame:
@@ -104,45 +166,31 @@ def averaged(scores: pd.DataFrame, constants: list[str]) -> pd.DataFrame:
     return by_table.groupby([*constants, "horizon", "family"]).mean().reset_index()
 
 
-def over_families(by_family: pd.DataFrame) -> pd.DataFrame:
+def over_families(by_family: pd.DataFrame, constants: list[str]) -> pd.DataFrame:
     """Means over families by constants and horizon, the geometric one of the CRPS."""
-    grouped = by_family.assign(crps=np.log(by_family["crps"])).groupby([*GRID, "horizon"])
+    grouped = by_family.assign(crps=np.log(by_family["crps"])).groupby([*constants, "horizon"])
     means = grouped[list(SCORES)].mean()
     return means.assign(crps=np.exp(means["crps"]), worst=grouped["cover_0.9"].min())
 
 
-def chosen(by_family: pd.DataFrame) -> tuple[float, ...]:
-    """Constants of the least geometric mean of the CRPS over families and horizons."""
-    return tuple(over_families(by_family)["crps"].apply(np.log).groupby(list(GRID)).mean().idxmin())
+def chosen(by_family: pd.DataFrame, constants: list[str]) -> dict[str, float]:
+    """Constants of the best mean over families and horizons of CRPS and log score."""
+    means = over_families(by_family, constants)
+    cost = (np.log(means["crps"]) - means["log_score"]).groupby(constants).mean()
+    return dict(zip(constants, cost.idxmin(), strict=True))
 
 
-def of_choice(by_family: pd.DataFrame, choice: tuple[float, ...]) -> pd.DataFrame:
+def of_choice(table: pd.DataFrame, choice: dict[str, float]) -> pd.DataFrame:
     """Rows of one choice of constants."""
-    same = np.all([by_family[name] == value for name, value in zip(GRID, choice, strict=True)], axis=0)
-    return by_family[same]
+    return table[np.all([table[name] == value for name, value in choice.items()], axis=0)]
 
 
-def report(by_family: pd.DataFrame, best: tuple[float, ...], apart: pd.DataFrame) -> str:
-    return "\n\n".join(
-        [
-            f"Constants of the discrepancy, equal mixture of {' and '.join(LAWS)}; {machine()}",
-            "Mean over families (crps: geometric; worst: least share in the 90 % band of any family)",
-            over_families(by_family).round(4).to_string(),
-            f"Chosen: {', '.join(f'{name} {value:g}' for name, value in zip(GRID, best, strict=True))}",
-            "Each family with the constants that the others choose",
-            apart[["horizon", "family", *SCORES, "constants"]]
-            .sort_values(["horizon", "family"])
-            .round(4)
-            .to_string(index=False),
-        ]
-    )
-
-
-def write(best: tuple[float, ...], scores: pd.DataFrame) -> None:
+def write(learnt: dict[str, dict[str, Any]]) -> None:
     """Write the constants, with what they scored, to the file that the package reads."""
     found = json.loads(FILE.read_text(encoding="utf-8"))
-    found["surface"] |= dict(zip(GRID, best, strict=True))
-    found["scores"] = scores.round(4).to_dict("records")
+    for kind, result in learnt.items():
+        found[kind] |= result["chosen"]
+    found["scores"] = {kind: result["scores"] for kind, result in learnt.items()}
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
