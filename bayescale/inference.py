@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import Basis, Separate, error_process, noise_scale
+from bayescale.discrepancy import Basis, Separate, amplitude_parameters, error_process, noise_scale
 from bayescale.intervals import SAMPLE_DIMS
 from bayescale.law import GROUP, Law
 from bayescale.noise import Noise
@@ -120,7 +120,8 @@ class Compiled:
         features, of = feature_matrix(self._law, basis), self._posterior
         nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
         parts = density.parts(nodes, *features.shape)
-        return LatentDensity(parts, features, link_outcome(self._law, runs))
+        amplitudes = [density.parameter_names.index(each.name) for each in amplitude_parameters(self._law)]
+        return LatentDensity(parts, features, link_outcome(self._law, runs), amplitudes)
 
     @property
     def posterior(self) -> "Posterior":

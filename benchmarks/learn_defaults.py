@@ -8,9 +8,9 @@ least sum of two means over families and horizons, of the logarithm of the CRPS 
 to ``bayescale/error_defaults.json``, with its scores; beside them stand those of each family with the constants that
 all other families would have chosen.
 
-Run it as ``python benchmarks/learn_defaults.py --tables FOLDER --curves FOLDER [--jobs N]``, where the folders hold the
-development tables and curves that do not ship; without either only the shipped ones teach, and nothing is written.
-Finished splits are kept.
+Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve} --others FOLDER [--jobs N]``, where the folder
+holds the development tables, or curves, that do not ship; without one only the shipped ones teach, and nothing is
+written. Finished splits are kept, and the result of the other kind stays as it is.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from development import development_curves, development_tables
-from reporting import add_study_options, keep, machine, study
+from reporting import RESULTS, add_study_options, keep, machine, study
 
 from bayescale import catalog, discrepancy, inference
 from bayescale.backtesting import scores_of
@@ -55,15 +55,17 @@ type Case = tuple[str, str, float, Runs, Runs]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=Path, help="folder of the development tables that do not ship")
-    parser.add_argument("--curves", type=Path, help="folder of the development curves that do not ship")
+    parser.add_argument("--kind", choices=list(GRIDS), required=True)
+    parser.add_argument("--others", type=Path, help="folder of the development tables, or curves, that do not ship")
     add_study_options(parser)
     options = parser.parse_args()
-    cases = {"surface": list(hidden_runs(options.tables)), "curve": list(hidden_points(options.curves))}
-    learnt = {kind: learn(options, kind, cases[kind]) for kind in GRIDS}
-    keep("learn_defaults", "\n\n".join(each.pop("text") for each in learnt.values()), learnt)
-    if options.tables is not None and options.curves is not None:
-        write(learnt)
+    cases = {"surface": hidden_runs, "curve": hidden_points}[options.kind](options.others)
+    found = learn(options, options.kind, list(cases))
+    path = RESULTS / "learn_defaults.json"
+    document = (json.loads(path.read_text()) if path.exists() else {}) | {options.kind: found}
+    keep("learn_defaults", "\n\n\n".join(document[kind]["text"] for kind in GRIDS if kind in document), document)
+    if options.others is not None:
+        write(options.kind, found)
 
 
 def hidden_runs(folder: Path | None) -> Iterator[Case]:
@@ -185,12 +187,11 @@ def of_choice(table: pd.DataFrame, choice: dict[str, float]) -> pd.DataFrame:
     return table[np.all([table[name] == value for name, value in choice.items()], axis=0)]
 
 
-def write(learnt: dict[str, dict[str, Any]]) -> None:
+def write(kind: str, learnt: dict[str, Any]) -> None:
     """Write the constants, with what they scored, to the file that the package reads."""
     found = json.loads(FILE.read_text(encoding="utf-8"))
-    for kind, result in learnt.items():
-        found[kind] |= result["chosen"]
-    found["scores"] = {kind: result["scores"] for kind, result in learnt.items()}
+    found[kind] |= learnt["chosen"]
+    found["scores"] = found.get("scores", {}) | {kind: learnt["scores"]}
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ optimistic and blind to a mode that was missed, so two proposals are adapted ind
 defensive component each; only fresh draws are weighted, and the two must agree.
 
 Where coefficients are integrated out approximately (:mod:`bayescale.sampling.latent`) proposals are adapted to that
-approximation, which is smooth and has one mode as a rule, and refitted once to exact weights.
+approximation, from its one or few modes, and refitted once to exact weights.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayescale.sampling.latent import LatentDensity
 from bayescale.sampling.mixture import Mixture, StudentT, refit
-from bayescale.sampling.modes import Density, best_starts, find_modes
+from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
 
 Array = NDArray[np.float64]
@@ -35,15 +35,16 @@ _DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
 _LARGEST_POOL = 16
 """Draws weighted at most, per draw wanted."""
 
-_MATCHED_DF, _MATCHED_STRETCH, _MATCHED_ESS = 10.0, 1.5, 20.0
-"""Tails of a proposal that is matched to moments, how much wider than the mode's curvature it starts, and the effective
-draws per coordinate below which weights are flattened."""
+_MATCHED_STRETCH, _MATCHED_ESS = 1.5, 20.0
+"""How much wider than the modes' curvature a proposal starts that is matched to weighted draws, and the effective draws
+per coordinate below which weights are flattened."""
 _SEARCHED = 200
 """Prior draws among which a start is sought where one call of the density costs the most."""
 _LARGEST_LATENT_POOL = 24_000
 """Draws of a density with coefficients that are weighted at most; of its approximation, twice that."""
-_HOPELESS_ESS = 100.0
-"""Effective size of a quick attempt's exact weights below which a patient one does not reach a thousand."""
+_LEAST_EVEN_SHARE = 0.2
+"""Effective share of the weights from the approximation to the density itself below which exact draws are out of reach,
+whatever the proposal."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ class ImportanceResult:
         Largest difference between the two proposals' means or log evidence, in standard errors.
     exact : bool
         Whether coefficients were weighted by their own density, and not by its approximation.
+    even_share : float
+        Effective share of the weights that turn draws of the approximation into draws of the density; one if they are
+        the same.
     """
 
     draws: Array
@@ -93,6 +97,7 @@ class ImportanceResult:
     log_evidence_se: float
     disagreement: float
     exact: bool = True
+    even_share: float = 1.0
 
     @property
     def certified(self) -> bool:
@@ -128,11 +133,10 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     if isinstance(density, LatentDensity):
         density.settle(_start(density, prior_draws))
     result = _attempt(density, prior_draws, n_draws, first, _QUICK)
-    latent = isinstance(density, LatentDensity)
-    if not result.certified and (not latent or result.ess.min() > _HOPELESS_ESS):
+    if not result.certified and result.even_share > _LEAST_EVEN_SHARE:
         again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
         result = again if again.certified or again.ess.min() > result.ess.min() else result
-    if latent and not result.certified:
+    if isinstance(density, LatentDensity) and not result.certified:
         approximate = _attempt(density, prior_draws, n_draws, second, _PATIENT, exact=False)
         result = approximate if approximate.certified else result
     return result
@@ -147,7 +151,8 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     """
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
     if isinstance(density, LatentDensity):
-        proposal, _, _ = _matched(density, _start(density, prior_draws), adapting, 3, _QUICK.draws_per_round // 2)
+        mode = density.settle(_start(density, prior_draws))
+        proposal, _, _ = _matched(density, mode, adapting, 3, _QUICK.draws_per_round // 2)
     else:
         proposal = freeze(*adapt(density, prior_draws, adapting, _QUICK))
     pool = _Pool(density, [proposal], exact=False)
@@ -187,46 +192,56 @@ def _proposal(
     """A proposal adapted from some prior draws, and frozen."""
     if not isinstance(density, LatentDensity):
         return freeze(*adapt(density, prior_draws, rng, effort))
-    start = best_starts(density, prior_draws[:_SEARCHED], 1)
+    start = best_starts(density, prior_draws[:_SEARCHED], 1)[0]
     mixture, draws, log_weights = _matched(density, start, rng, effort.rounds // 4, effort.draws_per_round // 2)
     frozen = freeze(mixture, draws, log_weights)
     if not exact:
         return frozen
     fresh = frozen.draw(effort.draws_per_round, rng)
     weights = _flattened(density.complete(fresh, rng)[1] - frozen.log_density(fresh))
-    return freeze(_moment_matched(fresh, weights), fresh, np.log(weights.clip(1e-300)))
+    return freeze(_refitted(mixture, fresh, weights), fresh, np.log(weights.clip(1e-300)))
 
 
 def _start(density: LatentDensity, prior_draws: Array) -> Array:
-    """The mode of a density with coefficients, where it is settled too, shape (1, coordinate)."""
-    return density.settle(best_starts(density, prior_draws[:_SEARCHED], 2))[None]
+    """Where to look for the mode of a density with coefficients, shape (start, coordinate)."""
+    return best_starts(density, prior_draws[:_SEARCHED], 2)
 
 
 def _matched(
-    density: Density, start: Array, rng: np.random.Generator, rounds: int, draws_per_round: int
+    density: LatentDensity, start: Array, rng: np.random.Generator, rounds: int, draws_per_round: int
 ) -> tuple[Mixture, Array, Array]:
-    """A single component matched to mean and covariance; returns it with the draws that built it and their log weights.
+    """A component a mode, fitted to weighted draws; returns them with the draws that built them and their log weights.
 
-    Of nine coordinates a mixture has hundreds of numbers to estimate. One component needs a fifth of the draws for a
-    proposal that is as good where there is one mode, and the exact weights tell where there is not.
+    Of nine coordinates a mixture of eight has hundreds of numbers to estimate. One component needs a fifth of the draws
+    for a proposal that is as good where there is one mode, and the exact weights tell where there are more than were
+    found.
     """
-    mode = find_modes(density, start)[0]
-    covariance = _MATCHED_STRETCH * mode.covariance
-    mixture = Mixture((StudentT.from_covariance(mode.location, covariance, _MATCHED_DF),), np.ones(1))
-    draws, target, history = np.empty((0, start.shape[1])), np.empty(0), []
+    mixture = _around_modes(find_modes(density, density.alternatives(start)), _MATCHED_STRETCH)
+    draws, target, history = np.empty((0, len(start))), np.empty(0), []
     for _ in range(rounds):
         fresh = mixture.draw(draws_per_round, rng)
         history.append(mixture)
         draws, target = np.concatenate([draws, fresh]), np.append(target, density(fresh))
         log_weights = target - np.logaddexp.reduce([each.log_density(draws) for each in history])
-        mixture = _moment_matched(draws, _flattened(log_weights))
+        mixture = _refitted(mixture, draws, _flattened(log_weights))
     return mixture, draws, log_weights
 
 
-def _moment_matched(draws: Array, weights: Array) -> Mixture:
+def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
+    """Components fitted to weighted draws; a single one has their mean and covariance."""
+    if len(mixture.components) > 1:
+        return refit(mixture, draws, weights)
     mean, covariance = _weighted_moments(draws, weights)
     unbiased = covariance / (1 - np.square(weights).sum())
-    return Mixture((StudentT.from_covariance(mean, unbiased, _MATCHED_DF),), np.ones(1))
+    return Mixture((StudentT.from_covariance(mean, unbiased, _DF),), np.ones(1))
+
+
+def _around_modes(modes: list[Mode], stretch: float = 1.0) -> Mixture:
+    """Laplace approximations at the modes, in proportion to what they hold but each with a share of its own."""
+    held = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
+    shares = np.exp(held - held.max()) + 0.05
+    components = tuple(StudentT.from_covariance(m.location, stretch * m.covariance, _DF) for m in modes)
+    return Mixture(components, shares / shares.sum())
 
 
 def _flattened(log_weights: Array) -> Array:
@@ -248,6 +263,7 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
         log_evidence_se=log_evidence_se,
         disagreement=disagreement,
         exact=pool.exact,
+        even_share=pool.even_share(),
     )
 
 
@@ -284,12 +300,8 @@ def adapt(
 
 def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mixture:
     """Laplace approximations at the modes, and the prior's own spread."""
-    modes = find_modes(density, best_starts(density, prior_draws, n_starts))
-    laplace = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
-    shares = np.exp(laplace - laplace.max()) + 0.05
-    components = tuple(StudentT.from_covariance(m.location, m.covariance, _DF) for m in modes)
     wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.cov(prior_draws.T), _DF)
-    return Mixture(components, shares / shares.sum()).with_component(wide, 0.1)
+    return _around_modes(find_modes(density, best_starts(density, prior_draws, n_starts))).with_component(wide, 0.1)
 
 
 def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
@@ -359,12 +371,25 @@ class _Pool:
         return np.empty((len(draws), 0)), found, found
 
     def log_weights(self) -> Array:
+        return np.asarray(np.concatenate(self._target) - self._mixed())
+
+    def _mixed(self) -> Array:
+        """Log density of each draw under the equal mixture of the proposals."""
         mixed = [np.logaddexp.reduce(np.stack(logs)) - np.log(len(logs)) for logs in self._own]
-        return np.asarray(np.concatenate(self._target) - np.concatenate(mixed))
+        return np.concatenate(mixed)
 
     def ess(self) -> Array:
         draws, weights = np.concatenate(self.draws), _normalised(self.log_weights())
         return _effective_sizes(draws, weights)
+
+    def even_share(self) -> float:
+        """Effective share of the weights of the target over its approximation, where the approximation puts draws."""
+        marginal = np.concatenate(self.marginal)
+        alive = np.isfinite(marginal)
+        approximate = (marginal - self._mixed())[alive]
+        over = np.concatenate(self._target)[alive] - marginal[alive]
+        squared = np.logaddexp.reduce(approximate) + np.logaddexp.reduce(approximate + 2 * over)
+        return float(np.exp(2 * np.logaddexp.reduce(approximate + over) - squared))
 
     def disagreement(self) -> float:
         """Largest z-score between what the two proposals say of the log evidence and of each mean."""

@@ -8,8 +8,9 @@ of theta and z together, weighted by the density of the model itself, so that th
 are needed, and never what they are draws of.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ _REPEATS = 1024
 """Draws of the coefficients for each of theta, times runs: several where runs are few and least normal."""
 _MOST_REPEATS = 8
 _PASSES = 2
+_WIDENED = 1.1
+"""How much wider than approximated coefficients are drawn under heavy tails, so that no exact weight is far above the
+rest."""
+_ALTERNATIVE = 2.0
+"""By how much, on the log scale, one amplitude is raised and another lowered to look for a second mode."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,14 @@ class LatentDensity:
         Gives the :class:`Parts` at draws of theta.
     features : array, shape (run, feature)
     observed : array, shape (run,)
+    amplitudes : sequence of int
+        Coordinates that are logarithms of the coefficients' amplitudes.
     """
 
-    def __init__(self, parts: Callable[[Array], Parts], features: Array, observed: Array) -> None:
-        self._parts, self._observed = parts, observed
+    def __init__(
+        self, parts: Callable[[Array], Parts], features: Array, observed: Array, amplitudes: Sequence[int] = ()
+    ) -> None:
+        self._parts, self._observed, self._amplitudes = parts, observed, tuple(amplitudes)
         self._system = System(features)
         self._trust = np.ones(len(observed))
 
@@ -112,6 +122,19 @@ class LatentDensity:
             mode = find_modes(self, mode[None])[0].location
         return mode
 
+    def alternatives(self, mode: Array) -> Array:
+        """A mode, and starts from which another is reached where one amplitude can do what another does.
+
+        Returns
+        -------
+        array, shape (start, coordinate)
+        """
+        swaps = list(permutations(self._amplitudes, 2))
+        starts = np.tile(mode, (1 + len(swaps), 1))
+        for start, (raised, lowered) in zip(starts[1:], swaps, strict=True):
+            start[[raised, lowered]] += (_ALTERNATIVE, -_ALTERNATIVE)
+        return starts
+
     def _chunks(self, draws: Array) -> Iterator[Array]:
         size = max(_FEWEST_TOGETHER, _ELEMENTS // max(len(self._observed), self.n_coefficients**2 // 4))
         return (draws[start : start + size] for start in range(0, max(len(draws), 1), size))
@@ -129,7 +152,7 @@ class LatentDensity:
         for k in range(repeats):
             # Draws come in pairs mirrored about the mode, whose errors cancel in part.
             normal = rng.standard_normal(conditional.mode.shape) if k % 2 == 0 else -normal
-            fresh, logs[k] = conditional.at(normal)
+            fresh, logs[k] = conditional.at(normal, widened=1.0 if normal_noise else _WIDENED)
             logs[k, ~alive] = -np.inf
             # Each repeat takes the place of those before with its share of their weight.
             before = np.logaddexp.reduce(logs[: k + 1], axis=0)
@@ -181,13 +204,14 @@ class _Conditional:
     left: Array
     log_marginal: Array
 
-    def at(self, normal: Array) -> tuple[Array, Array]:
+    def at(self, normal: Array, widened: float = 1.0) -> tuple[Array, Array]:
         """Coefficients of shape (draw, feature), and the log of their joint density with theta over their own."""
-        latent = self.mode + backward(self.factor, normal)
+        latent = self.mode + widened * backward(self.factor, normal)
         with np.errstate(all="ignore"):
             left = self.residual - self.system.spread(latent, self.parts.amplitudes)
             log_joint = self.parts.log_prior + _log_likelihood(left, self.parts.scale, self.parts.df)
-        return latent, log_joint + 0.5 * (np.square(normal) - np.square(latent)).sum(axis=1) - self.log_factor
+        log_own = self.log_factor - 0.5 * np.square(normal).sum(axis=1) - normal.shape[1] * np.log(widened)
+        return latent, log_joint - 0.5 * np.square(latent).sum(axis=1) - log_own
 
 
 class System:
