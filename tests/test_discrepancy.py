@@ -500,3 +500,17 @@ def test_an_outlier_costs_as_much_as_in_a_refit(spoilt):
     density, k = spoilt
     assert k[OUTLIER] < 0.9
     assert density[OUTLIER] == pytest.approx(refitted(curve(outlier=OUTLIER), OUTLIER), abs=1.0)
+
+
+@pytest.mark.parametrize("law", ["m3", "saturating"])
+def test_a_curve_that_a_drift_and_a_local_error_explain_alike_needs_no_chains(law):
+    """Its posterior has two modes, one for either explanation."""
+    curve = bs.load_dataset("double_descent", group="cifar10_mcnn_p20_sgd_rep4").frame
+    seen = curve[curve["split"] == "fit"]
+    fitted = fit_law(law, bs.Runs.from_frame(seen[["x", "y"]].reset_index(drop=True)), draws=250)
+    assert fitted.certified
+    assert fitted.record.engine == "importance"
+    assert not fitted.warnings
+    # Either explanation has a share of the draws.
+    explained_by_drift = (fitted.parameters["drift"] > 0.05).mean()
+    assert 0.02 < explained_by_drift < 0.98

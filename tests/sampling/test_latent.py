@@ -347,3 +347,11 @@ def test_what_is_sampled_is_the_graph(name, noise, with_errors):
             scaled = features * parts.amplitudes[i]
             normal = stats.multivariate_normal(parts.location[i], scaled @ scaled.T + np.diag(parts.scale[i] ** 2))
             assert summed[i] == pytest.approx(parts.log_prior[i] + normal.logpdf(observed), rel=1e-6)
+
+
+def test_alternatives_raise_one_amplitude_and_lower_another():
+    model = Model(n_runs=10, n_features=3)
+    density = LatentDensity(model.parts, model.features, model.observed, amplitudes=(1, 2))
+    starts = density.alternatives(np.array([5.0, -4.0, -3.0]))
+    assert starts.tolist() == [[5, -4, -3], [5, -2, -5], [5, -6, -1]]
+    assert model.density().alternatives(THETA[0]).tolist() == [THETA[0].tolist()]
