@@ -42,9 +42,9 @@ _SEARCHED = 200
 """Prior draws among which a start is sought where one call of the density costs the most."""
 _LARGEST_LATENT_POOL = 24_000
 """Draws of a density with coefficients that are weighted at most; of its approximation, twice that."""
-_LEAST_EVEN_SHARE = 0.2
+_LEAST_EVEN_SHARE, _EVEN_SHARE = 0.2, 0.5
 """Effective share of the weights from the approximation to the density itself below which exact draws are out of reach,
-whatever the proposal."""
+whatever the proposal; and above which they are as easy as approximate ones."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     """Sample a posterior by two independently adapted, frozen mixtures.
 
     Where the first attempt is not certified, a second one looks for modes from more starts and adapts longer, on other
-    random numbers. Where exact weights of coefficients are still too uneven, as with many of them and heavy tails,
-    those of their approximation may be certified instead: the result says so.
+    random numbers. Where exact weights of coefficients are too uneven, as with many of them and heavy tails, those of
+    their approximation may be certified instead: the result says so.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     if not result.certified and result.even_share > _LEAST_EVEN_SHARE:
         again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
         result = again if again.certified or again.ess.min() > result.ess.min() else result
-    if isinstance(density, LatentDensity) and not result.certified:
+    if not result.certified and result.even_share < _EVEN_SHARE:
         approximate = _attempt(density, prior_draws, n_draws, second, _PATIENT, exact=False)
         result = approximate if approximate.certified else result
     return result
