@@ -30,7 +30,7 @@ _REPEATS = 1024
 _MOST_REPEATS = 8
 _PASSES = 2
 _WIDENED = 1.1
-"""How much wider than approximated coefficients are drawn under heavy tails, so that no exact weight is far above the
+"""How much wider than approximated coefficients are drawn where runs are few, so that no exact weight is far above the
 rest."""
 _ALTERNATIVE = 2.0
 """By how much, on the log scale, one amplitude is raised and another lowered to look for a second mode."""
@@ -152,7 +152,7 @@ class LatentDensity:
         for k in range(repeats):
             # Draws come in pairs mirrored about the mode, whose errors cancel in part.
             normal = rng.standard_normal(conditional.mode.shape) if k % 2 == 0 else -normal
-            fresh, logs[k] = conditional.at(normal, widened=1.0 if normal_noise else _WIDENED)
+            fresh, logs[k] = conditional.at(normal, widened=_WIDENED if repeats > 1 else 1.0)
             logs[k, ~alive] = -np.inf
             # Each repeat takes the place of those before with its share of their weight.
             before = np.logaddexp.reduce(logs[: k + 1], axis=0)
