@@ -1,8 +1,8 @@
 """Learn the constants of laws' discrepancy from the development tables, and write them where the package reads them.
 
 There are constants for laws of several inputs, learnt from every split of every table with N and D, and for laws of
-one, learnt from learning curves. For every choice of constants on a grid each law of the default mixture is fitted to
-what is to be trained on, and an equal mixture of the laws is scored on the hidden runs. Scores are averaged over the
+one, learnt from learning curves. For every choice of constants on a grid each candidate law is fitted to what is to be
+trained on, and equal mixtures of the laws are scored on the hidden runs. Scores are averaged over the
 runs of a table, the tables of a family (a paper, or the domain of a curve) and then over families. The choice with the
 least sum of two means over families and horizons, of the logarithm of the CRPS and of minus the log score, is written
 to ``bayescale/error_defaults.json``, with its scores; beside them stand those of each family with the constants that
@@ -76,7 +76,7 @@ def hidden_runs(folder: Path | None) -> Iterator[Case]:
 
 
 def hidden_points(folder: Path | None) -> Iterator[Case]:
-    """Every learning curve, whose horizon is how many times farther than the points seen the hidden ones reach."""
+    """Every learning curve, all of one horizon: each has its own split into points seen and hidden."""
     for (domain, name), curve in development_curves(folder).groupby(["domain", "group"], sort=False):
         seen, hidden = (curve[curve["split"] == part] for part in ("fit", "extrapolate"))
         train, test = (Runs.from_frame(part[["x", "y"]].reset_index(drop=True), outcome="y") for part in (seen, hidden))
@@ -122,7 +122,7 @@ def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str
         "by_family": of_choice(by_family, best).to_dict("records"),
         "left_out": left_out.to_dict("records"),
         "mixtures": mixtures.reset_index(names=["laws", "horizon"]).to_dict("records"),
-        "scores": of_choice(means.reset_index(), best).to_dict("records"),
+        "scores": of_choice(means.reset_index(), best).round(4).to_dict("records"),
     }
 
 

@@ -25,9 +25,8 @@ CASES = re.findall(r"<!-- fit: (.*?) -->\n(.*?)\n\n", IDENTIFIABILITY, flags=re.
 
 
 def test_the_table_of_calibration_is_the_committed_result():
-    results = json.loads((ROOT / "benchmarks/results/calibration_auto_student_t_development.json").read_text())[
-        "overall"
-    ]
+    path = ROOT / "benchmarks/results/calibration_auto_student_t_development.json"
+    results = json.loads(path.read_text())["overall"]
     by_name = {(f"{row['horizon']:g}", row["method"]): row for row in results}
     lines = [line for line in (ROOT / "docs/calibration.md").read_text().splitlines() if line.startswith("| ")]
     shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line[2].isdigit()]
