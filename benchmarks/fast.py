@@ -1,7 +1,8 @@
 """What continuous integration watches: the cost of the main steps, in units of plain NumPy work of the same run.
 
 The unit is the CPU time of evaluating Chinchilla's law at 4,000 draws of its parameters and 240 runs, a hundred times.
-Costs are the lowest of a few repetitions after one that compiles, and are compared as ratios with the committed ones,
+Costs are the lowest of a few repetitions after one that compiles, with one BLAS thread (the CPU time of a thread that
+waits for another counts too, and depends on how many there are), and are compared as ratios with the committed ones,
 since machines differ; effective draws do not depend on the machine at all. Run it as ``python benchmarks/fast.py``;
 ``--check`` compares with the committed result, and keeps nothing.
 """
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from reporting import RESULTS, keep, machine
+from threadpoolctl import threadpool_limits
 
 import bayescale as bs
 
@@ -30,7 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with the committed result")
     options = parser.parse_args()
-    measured = measure()
+    with threadpool_limits(limits=1, user_api="blas"):
+        measured = measure()
     table = pd.DataFrame({"measured": measured})
     if not options.check:
         text = f"{machine()}\ncosts in units of NumPy work\n\n{table.to_string(float_format='%.3g')}"
