@@ -1,11 +1,9 @@
 """Finds laws and data sets: those that ship, and the user's own."""
 
-import ast
 import functools
 import hashlib
 import os
 import tomllib
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from bayescale.entries import misfit
 from bayescale.errors import CatalogError, LawError, RunsError, described
 from bayescale.law import Law
 from bayescale.runs import UNITS, Runs
+from bayescale.sources import failed, read_source, source_hash
 from bayescale.tables import SUFFIXES, nearest, read_table
 
 
@@ -159,7 +158,7 @@ def load_law(name_or_path: str | Path) -> Law:
     'E + A N^-alpha + B D^-beta'
     """
     path = law_path(name_or_path)
-    return _run_law_file(path, _source(path))
+    return _run_law_file(path, read_source(path))
 
 
 def law_source_hashes(laws: Sequence[str | Path | Law]) -> list[str]:
@@ -177,20 +176,17 @@ def law_source_hashes(laws: Sequence[str | Path | Law]) -> list[str]:
 
 
 def law_source_hash(name_or_path: str | Path) -> str:
-    """SHA-256 of a law's code, as hexadecimal digits; comments and layout do not count.
+    """SHA-256 of a law's code and of the modules that it uses, as hexadecimal digits.
+
+    They are the modules of bayescale and those beside the law's file that it imports, and they in turn. Comments,
+    docstrings and layout do not count.
 
     Raises
     ------
     CatalogError
         If there is no such law or file, or it is not Python.
     """
-    path = law_path(name_or_path)
-    try:
-        # Not ast.dump, whose text differs between Python versions.
-        code = ast.unparse(ast.parse(_source(path)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _failed(path, error) from error
-    return hashlib.sha256(code.encode()).hexdigest()
+    return source_hash(law_path(name_or_path))
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -466,13 +462,6 @@ def _unknown(name: str, names: tuple[str, ...], kind: str, otherwise: str) -> st
     return f"no {kind} {name!r}{hint} {kind.capitalize()}s: {', '.join(names)}{otherwise and f'; or {otherwise}'}"
 
 
-def _source(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CatalogError(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
-
-
 @functools.cache
 def _run_law_file(path: Path, source: bytes) -> Law:
     # Not importlib: only the functions of a module outside sys.modules are sent whole to joblib's workers.
@@ -481,16 +470,9 @@ def _run_law_file(path: Path, source: bytes) -> Law:
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit, GeneratorExit) as error:
-        raise _failed(path, error) from error
+        raise failed(path, error) from error
     law: Any = module.__dict__.get("LAW")
     if not isinstance(law, Law):
         found = "no LAW" if law is None else f"LAW as {type(law).__name__}"
         raise CatalogError(f"{path}: defines {found}: write LAW = Law(...), as the files in {root('models')} do")
     return law
-
-
-def _failed(path: Path, error: BaseException) -> CatalogError:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    place = "" if line is None else f", line {line}"
-    return CatalogError(f"{path}{place}: {described(error)}: correct the law file")

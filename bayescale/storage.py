@@ -354,8 +354,9 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
         raise FitFileError(f"{path}: needs its law, but {error}") from error
     if found != record.law_hash:
         raise FitFileError(
-            f"{path}: was fitted with another version of law {record.law!r} (hash {str(record.law_hash)[:12]}, now "
-            f"{found[:12]}): fit again, or give the law file of that time by --law"
+            f"{path}: was fitted with another version of law {record.law!r} or of what it imports (hash "
+            f"{str(record.law_hash)[:12]}, now {found[:12]}): fit again, or load it with the bayescale and "
+            "the law file (--law) of that time"
         )
     return law
 

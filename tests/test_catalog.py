@@ -1,16 +1,47 @@
 """Laws and data sets: found by name or path, refused with a hint."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
-from bayescale import catalog
+from bayescale import catalog, sources
 from bayescale.errors import CatalogError, RunsError
 
 
 @pytest.fixture
 def law_file(tmp_path):
     return shutil.copy(catalog.law_path("tied"), tmp_path / "my_law.py")
+
+
+@pytest.fixture
+def change_module(tmp_path_factory, monkeypatch):
+    """Read the package's source as if some code in one of its modules were other code."""
+    package = Path(sources.__file__).parent
+
+    def change_module(name, old, new):
+        copy = shutil.copytree(package, tmp_path_factory.mktemp("changed") / "bayescale")
+        source = (copy / name).read_text()
+        assert old in source
+        (copy / name).write_text(source.replace(old, new))
+        monkeypatch.setattr(sources, "__file__", str(copy / "sources.py"))
+
+    return change_module
+
+
+@pytest.fixture
+def hash_beside(tmp_path_factory):
+    """Hash of a law file with a line of its own, among other files."""
+
+    def hash_beside(line, files):
+        folder = tmp_path_factory.mktemp("beside")
+        (folder / "package").mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        (folder / "my_law.py").write_text(f"{line}\n{catalog.law_path('tied').read_text()}")
+        return catalog.law_source_hash(folder / "my_law.py")
+
+    return hash_beside
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets"])
@@ -41,6 +72,105 @@ def test_source_hash_ignores_comments_and_layout_but_not_code(law_file):
     assert catalog.law_source_hash(law_file) == shipped
     law_file.write_text(law_file.read_text().replace('p["E"] +', '2 * p["E"] +'))
     assert catalog.law_source_hash(law_file) != shipped
+
+
+def hashes(*laws):
+    return [catalog.law_source_hash(law) for law in laws]
+
+
+SHARED_PRIOR = ("curves.py", "mu=0.0", "mu=0.1")
+
+
+def test_source_hash_depends_on_shared_modules_that_the_law_uses(change_module):
+    curve, plane = hashes("bnsl_1", "tied")
+    change_module(*SHARED_PRIOR)
+    changed, same = hashes("bnsl_1", "tied")
+    assert changed != curve
+    assert same == plane
+    # The law's file says nothing of links, but bayescale.law imports them.
+    change_module("links.py", "xp.log(", "1 * xp.log(")
+    assert hashes("tied") != [plane]
+
+
+@pytest.mark.parametrize("other", ["mu = 0.0,", "mu=0.0,  # at the centre\n"])
+def test_source_hash_ignores_comments_and_layout_of_shared_modules(change_module, other):
+    before = hashes("bnsl_1")
+    change_module("curves.py", "mu=0.0,", other)
+    assert hashes("bnsl_1") == before
+
+
+def test_source_hash_ignores_docstrings(change_module):
+    before = hashes("bnsl_1")
+    change_module("curves.py", "import numpy as np\n", 'import numpy as np\n\n"""Said."""\n')
+    assert hashes("bnsl_1") == before
+
+
+def test_source_hash_does_not_depend_on_where_files_are_nor_on_order(tmp_path, monkeypatch, change_module):
+    laws = catalog.law_names()
+    before = hashes(*laws)
+    assert len(set(before)) == len(laws)
+    (tmp_path / "curves.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    change_module("curves.py", "", "")
+    assert hashes(*reversed(laws)) == before[::-1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from bayescale import curves",
+        "from bayescale.curves import X",
+        "import bayescale.curves",
+        "import bayescale as bs; place = lambda: bs.curves.X",
+        "def place():\n    from bayescale import curves",
+    ],
+)
+def test_source_hash_sees_a_shared_module_however_it_is_imported(law_file, line, change_module):
+    law_file.write_text(f"{line}\n{law_file.read_text()}")
+    before = hashes(law_file)
+    change_module(*SHARED_PRIOR)
+    assert hashes(law_file) != before
+
+
+@pytest.mark.parametrize(
+    "line", ["from bayescale import Runs", "import bayescale as bs; runs = bs.Runs", "from bayescale import *"]
+)
+def test_source_hash_follows_public_names_to_their_modules(law_file, line, change_module):
+    law_file.write_text(f"{line}\n{law_file.read_text()}")
+    own, shipped = hashes(law_file, "tied")
+    change_module("runs.py", "import hashlib", "import hashlib as _")
+    changed, same = hashes(law_file, "tied")
+    assert changed != own
+    assert same == shipped
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("import helper", "helper.py"),
+        ("from helper import RATE", "helper.py"),
+        ("import first", "helper.py"),
+        ("from package import helper", "package/helper.py"),
+        ("import package.helper", "package/__init__.py"),
+        ("import package.first", "package/helper.py"),
+    ],
+)
+def test_source_hash_depends_on_modules_beside_the_law_file(line, name, hash_beside):
+    files = {
+        "first.py": "from helper import RATE",
+        "helper.py": "RATE = 0",
+        "package/__init__.py": "",
+        "package/first.py": "from .helper import RATE",
+        "package/helper.py": "import my_law",
+    }
+    before = hash_beside(line, files)
+    assert hash_beside(line, {**files, "unused.py": "RATE = 1"}) == before
+    assert hash_beside(line, {**files, name: "RATE = 1"}) != before
+
+
+def test_a_module_beside_the_law_file_that_is_not_python_is_named(hash_beside):
+    with pytest.raises(CatalogError, match=r"helper\.py, line 2: SyntaxError"):
+        hash_beside("import helper", {"helper.py": "\nRATE = ("})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ PACKAGE = root("models").parent / "bayescale"
 
 LAYERS = (
     {"errors"},
-    {"entries", "quantities", "intervals", "files", "links", "predictive", "recipe_risk", "sensitivity"},
+    {"entries", "quantities", "intervals", "files", "links", "predictive", "recipe_risk", "sensitivity", "sources"},
     {"law", "tables"},
     {"accuracies", "additive", "planning.costs", "planning.outlook", "curves", "designs", "growth", "runs"},
     {"splitting", "observations", "planning.limits"},

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from bayescale import storage
+from bayescale import sources, storage
 from bayescale.catalog import load_law
 from bayescale.errors import FitFileError, OutputError
 from bayescale.fitting import fit_law, with_log_likelihood
@@ -199,7 +200,18 @@ def test_a_law_that_has_changed_or_is_another_is_refused(own_fit, own_law, tmp_p
 
 def test_a_shipped_law_that_has_changed_is_refused(copy, monkeypatch):
     rewrite_header(copy, record={"law_hash": "0" * 64})
-    assert "another version of law 'chinchilla' (hash 000000000000, now" in refusal(copy)
+    assert "another version of law 'chinchilla' or of what it imports (hash 000000000000, now" in refusal(copy)
+
+
+def test_a_law_whose_shared_module_has_changed_is_refused(copy, tmp_path, monkeypatch):
+    package = shutil.copytree(Path(sources.__file__).parent, tmp_path / "bayescale")
+    monkeypatch.setattr(sources, "__file__", str(package / "sources.py"))
+    load(copy)
+    package = shutil.copytree(package, tmp_path / "changed")
+    shared = package / "additive.py"
+    shared.write_text(shared.read_text().replace("mu=", "mu=0.1 + "))
+    monkeypatch.setattr(sources, "__file__", str(package / "sources.py"))
+    assert "another version of law 'chinchilla' or of what it imports" in refusal(copy)
 
 
 def test_a_law_made_in_python_is_given_as_an_object(few_runs, tmp_path):
