@@ -1,6 +1,7 @@
 """Back-tests: hide the larger runs of a table, predict them, and measure whether the bands held.
 
-The splits are those of :mod:`bayescale.splitting`, their ceilings pooled. Scores are on the log outcome.
+The splits are those of :mod:`bayescale.splitting`, their ceilings pooled. Log scores are densities of the outcome,
+which laws of different links share; errors, widths and CRPS are on the scale of the noise, such as the log of a loss.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from bayescale.ensembles import ENSEMBLE
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
+from bayescale.links import Link
 from bayescale.parallel import fingerprint, run_tasks
-from bayescale.predictive import Predicted
+from bayescale.predictive import Predictive, on_link
 from bayescale.runs import Runs
 from bayescale.splitting import HORIZONS, Split, run_size, splits
 from bayescale.stacking import AnyLaw, chosen_laws, fit_to_score, named_laws, several
@@ -42,9 +44,10 @@ class Backtest:
     ----------
     scores : pandas.DataFrame
         One row per method, horizon and hidden run: whether each interval held it (``cover_0.9`` ...), ``crps``,
-        ``log_score`` (nats, larger is better), ``error`` (predicted minus observed log outcome) and ``observed``,
+        ``log_score`` (log density of the outcome itself, nats, larger is better), ``error`` (predicted minus observed
+        outcome, on the scale of the law's noise) and ``observed``,
         ``interval_score`` and ``width`` of the 90 % interval, its distance outside the training range in e-folds
-        (``outside_N`` ...), and the ``cluster`` it belongs to.
+        (``outside_N`` ...), and the ``cluster`` it belongs to: the ceiling of its split, by compute (FLOP).
     law : str
         Name of the method under test in the column ``method``.
     n_train : mapping
@@ -56,7 +59,10 @@ class Backtest:
     n_train: dict[float, float]
 
     def summary(self) -> pd.DataFrame:
-        """Mean scores by horizon and method, with run-clustered standard errors of coverage and CRPS."""
+        """Mean scores by horizon and method, with standard errors of coverage and CRPS clustered by split.
+
+        Runs that one split hides share a training set. Where a horizon has a single split, no standard error is known.
+        """
         rows = [
             {"horizon": horizon, "method": method, "n_test": len(block), **_means(block)}
             for (horizon, method), block in self.scores.groupby(["horizon", "method"], sort=False)
@@ -84,7 +90,9 @@ def backtest(
     """Measure how a law's bands would have done on the larger runs of a table.
 
     Beside the law stand, on the same splits, ``plain`` (the Chinchilla posterior that takes its law as true),
-    ``bootstrap``, ``isoflop`` and ``last_value``, where the law is one of N and D.
+    ``bootstrap``, ``conformal``, ``isoflop`` and ``last_value``, where the law is one of loss in N and D. Beside a law
+    of accuracy or error stands ``two_step``, where the runs have N, D and loss; it predicts the loss of hidden runs,
+    which a law of loss is told. A baseline is left out of splits where it is not defined.
 
     Parameters
     ----------
@@ -115,7 +123,7 @@ def backtest(
     laws, table = chosen_laws(law, runs)
     found = splits(table, horizons, run_size(laws[0], table))
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
-    beside = baselines and set(laws[0].input_names) == {"N", "D"}
+    beside = _compared_with(laws[0]) if baselines else None
     hashes = None if cache is None else catalog.law_source_hashes(named_laws(law, laws))
     identity = None if hashes is None else (_name(law), hashes, table.data_hash, options, beside)
     keys = [_key(identity, place, split) for place, split in enumerate(found)]
@@ -137,12 +145,18 @@ def backtest(
     for split in found:
         sizes.setdefault(split.horizon, []).append(len(split.train))
     scores = pd.concat(blocks, ignore_index=True)
-    cluster = table.clusters
     return Backtest(
-        scores=scores.assign(cluster=cluster[scores["row"].to_numpy()]),
+        scores=scores.assign(cluster=scores["ceiling"]),
         law=_name(law),
         n_train={h: float(np.mean(n)) for h, n in sizes.items()},
     )
+
+
+def _compared_with(law: Law) -> str | None:
+    """The outcome whose baselines stand beside a law, if any do."""
+    if law.outcome == "loss" and set(law.input_names) != {"N", "D"}:
+        return None
+    return law.outcome if law.outcome in BASELINES else None
 
 
 def _key(identity: tuple[Any, ...] | None, place: int, split: Split) -> str:
@@ -157,31 +171,34 @@ def _score_split(
     train: Runs,
     test: Runs,
     options: dict[str, Any],
-    baselines: bool,
+    beside: str | None,
 ) -> dict[str, list[Any]]:
     """Columns of one split's scores: of its hidden runs under every method."""
     seed = options["seed"]
     fitted = fit_to_score(law, train, **options)
     own, observed = predicted_runs(fitted, test, seed=seed)
     methods = {_name(law): own}
-    if baselines:
+    if beside == "loss":
         plain = fit_to_score(PLAIN_LAW, train, **{**options, "discrepancy": False})
         methods["plain"], _ = predicted_runs(plain, test, seed=seed)
-        for name, baseline in BASELINES.items():
-            found = baseline(train, test, seed)
-            if found is not None:
-                methods[name] = found
+    if beside is not None:
+        found = {name: baseline(train, test, seed) for name, baseline in BASELINES[beside].items()}
+        methods |= {name: forecast for name, forecast in found.items() if forecast is not None}
     rng = np.random.default_rng(seed)
     outside = {f"outside_{name}": _outside(train, test, name) for name in _DISTANCES if name in test.frame}
-    tables = [scores_of(p, observed, rng).assign(method=name, **outside) for name, p in methods.items()]
+    tables = [scores_of(p, observed, rng, own.link).assign(method=name, **outside) for name, p in methods.items()]
     return {str(name): column.tolist() for name, column in pd.concat(tables, ignore_index=True).items()}
 
 
-def scores_of(forecast: Predicted, observed: Array, rng: np.random.Generator) -> pd.DataFrame:
-    """Scores of each outcome on the link's scale, shape (point,), under a predictive distribution."""
+def scores_of(forecast: Predictive, outcome: Array, rng: np.random.Generator, link: Link | None = None) -> pd.DataFrame:
+    """Scores of each outcome, shape (point,), under a predictive distribution; errors on its link's scale, or another.
+
+    The log score is the log density of the outcome itself.
+    """
     import scoringrules
 
-    draws = forecast.draws(rng)
+    scale = forecast.link if link is None else link
+    draws, observed = on_link(forecast, scale, rng), scale.forward(np, outcome)
     columns: dict[str, Array] = {}
     for level in LEVELS:
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -190,7 +207,7 @@ def scores_of(forecast: Predicted, observed: Array, rng: np.random.Generator) ->
             columns["interval_score"] = scoringrules.interval_score(observed, low, high, 0.1)
             columns["width"] = high - low
     columns["crps"] = scoringrules.crps_ensemble(observed, draws.T)
-    columns["log_score"] = forecast.log_density(observed)
+    columns["log_score"] = forecast.log_density(outcome)
     columns["error"] = draws.mean(axis=0) - observed
     columns["observed"] = observed
     return pd.DataFrame(columns)

@@ -1,18 +1,25 @@
-"""What people do instead: a point fit with a bootstrap, isoFLOP parabolas, and the last run repeated.
+"""What people do instead: point fits with a bootstrap or conformal intervals, isoFLOP parabolas, the last run repeated.
 
-They are run beside the posterior in every back-test, on the same runs. Each predicts log loss by draws; point forecasts
-get the scatter of their own training residuals.
+They are run beside the posterior in every back-test of a law of loss, on the same runs; beside a law of accuracy or
+error stands a fit in two steps, through loss. Each predicts by draws on a link's scale; point forecasts get the scatter
+of their own training residuals, or of hidden runs.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.errors import RunsError
+from bayescale.links import LOGIT
 from bayescale.predictive import Predicted
 from bayescale.runs import Runs
+from bayescale.splitting import HORIZONS, splits
 
 Array = NDArray[np.float64]
+Baseline = Callable[[Runs, Runs, int], Predicted | None]
+Curve = Callable[[Array, Array], Array]
 
 HUBER_DELTA = 1e-3
 """Log residual beyond which the loss is linear (Hoffmann et al. 2022, arXiv:2203.15556, approach 3)."""
@@ -20,6 +27,9 @@ REPLICATES = 1000
 
 _STARTS = 64
 _ITERATIONS = 60
+_CURVE_STARTS = 16
+_HIDDEN_WITHIN = 3.0
+"""Ratio of the largest run that a split hides to its ceiling."""
 
 
 def bootstrap(train: Runs, test: Runs, seed: int) -> Predicted | None:
@@ -34,6 +44,36 @@ def bootstrap(train: Runs, test: Runs, seed: int) -> Predicted | None:
     residuals = y - _log_loss(best[None], x - centre)[0]
     location = _log_loss(replicates, _log_inputs(test) - centre)
     return Predicted(location, np.full((1, 1), max(float(residuals.std()), 1e-6)))
+
+
+class _Smoothed(Predicted):
+    """A mixture whose draws are its locations: the scale only smooths the density."""
+
+    def draws(self, rng: np.random.Generator) -> Array:
+        """The locations, shape (draw, point)."""
+        return self.location
+
+
+def conformal(train: Runs, test: Runs, seed: int) -> Predicted | None:
+    """Split-conformal intervals around the bootstrap's point fit (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173).
+
+    Residuals are those of the larger training runs, each predicted by a fit to smaller ones, as far ahead as the runs
+    to be predicted lie. An interval of mass m reaches to both sides as far as the ceil((n + 1) m)-th smallest of n
+    absolute residuals, or the largest if there are too few. It would hold a new run with probability m if all residuals
+    were exchangeable. The draws have these quantiles. Conformal intervals have no density: for a log score the draws
+    are smoothed by normals with Scott's bandwidth. None where no runs can be hidden so far ahead in training.
+    """
+    try:
+        inner = splits(train, (_horizon(train, test),))
+    except RunsError:
+        return None
+    rng = np.random.default_rng(seed)
+    sizes = np.sort(np.concatenate([_misses(train.take(s.train), train.take(s.test), rng) for s in inner]))
+    n, mass = len(sizes), np.linspace(-1.0, 1.0, REPLICATES + 1)
+    rank = np.clip(np.ceil((n + 1) * np.abs(mass) - 1e-9), 1, n).astype(int)  # rounding must not raise it by one
+    location = _point_fit(train, rng)(test) + (np.sign(mass) * sizes[rank - 1])[:, None]
+    bandwidth = max(float(np.sqrt(np.square(sizes).mean()) * n**-0.2), 1e-6)
+    return _Smoothed(location, np.full((1, 1), bandwidth))
 
 
 def isoflop(train: Runs, test: Runs, seed: int) -> Predicted | None:
@@ -68,11 +108,95 @@ def last_value(train: Runs, test: Runs, seed: int) -> Predicted | None:
     return Predicted(np.full((REPLICATES, len(test)), y[-1]), np.full((1, 1), scale))
 
 
-BASELINES: dict[str, Callable[[Runs, Runs, int], Predicted | None]] = {
-    "bootstrap": bootstrap,
-    "isoflop": isoflop,
-    "last_value": last_value,
+def two_step(train: Runs, test: Runs, seed: int, *, outcome: str) -> Predicted | None:
+    """Loss by a point fit of the Chinchilla law, and the outcome by least squares as a curve of loss.
+
+    Accuracy is a sigmoid with a floor and a ceiling (Bhagia et al. 2024, arXiv:2412.04403), whose authors' code adds a
+    point at no loss where all is right; error is an exponential (Gadre et al. 2024, arXiv:2403.08540). The loss of the
+    runs to be predicted is not read. Scatter is that of the training residuals of both steps together, in log-odds.
+    None where a run has no loss, N or D, or the outcome is not a fraction.
+    """
+    rng = np.random.default_rng(seed)
+    try:
+        loss, observed = train.column("loss", "positive"), _fraction(train, outcome)
+        predicted_loss = _point_fit(train, rng)
+        seen, ahead = np.exp(predicted_loss(train)), np.exp(predicted_loss(test))
+    except RunsError:
+        return None
+    curve = _fitted_curve(outcome, loss, observed, rng)
+    residuals = LOGIT.forward(np, observed) - LOGIT.forward(np, curve(seen))
+    scale = max(float(np.sqrt(np.square(residuals).mean())), 1e-6)
+    return Predicted(np.tile(LOGIT.forward(np, curve(ahead)), (REPLICATES, 1)), np.full((1, 1), scale), LOGIT)
+
+
+BASELINES: dict[str, dict[str, Baseline]] = {
+    "loss": {"bootstrap": bootstrap, "conformal": conformal, "isoflop": isoflop, "last_value": last_value},
+    "accuracy": {"two_step": partial(two_step, outcome="accuracy")},
+    "error": {"two_step": partial(two_step, outcome="error")},
 }
+"""Baselines by the outcome that they predict."""
+
+
+def _horizon(train: Runs, test: Runs) -> float:
+    """The horizon of the split that these runs are of, as far as their compute tells."""
+    reach = test.column("C").max() / _HIDDEN_WITHIN / train.column("C").max()
+    return min(HORIZONS, key=lambda horizon: abs(np.log(reach / horizon)))
+
+
+def _point_fit(train: Runs, rng: np.random.Generator) -> Callable[[Runs], Array]:
+    """Predictor of log loss by the best Huber fit of the Chinchilla law."""
+    x = _log_inputs(train)
+    centre = x.mean(axis=0)
+    best = _best_huber_fit(x - centre, np.log(train.column("loss")), rng)
+    return lambda runs: _log_loss(best[None], _log_inputs(runs) - centre)[0]
+
+
+def _misses(train: Runs, hidden: Runs, rng: np.random.Generator) -> Array:
+    """Absolute residual of each hidden run's log loss."""
+    return np.abs(np.log(hidden.column("loss")) - _point_fit(train, rng)(hidden))
+
+
+def _fraction(runs: Runs, outcome: str) -> Array:
+    """Fractions, off their ends where the number of items is known (Haldane 1955, as in fits)."""
+    values = runs.column(outcome, "fraction")
+    if f"{outcome}_n" not in runs.frame:
+        return values
+    items = runs.column(f"{outcome}_n")
+    return (values * items + 0.5) / (items + 1)
+
+
+def _fitted_curve(outcome: str, loss: Array, observed: Array, rng: np.random.Generator) -> Callable[[Array], Array]:
+    """Least-squares curve of an outcome against loss, the best of several starts."""
+    from scipy.optimize import least_squares
+
+    curve, low, high = _CURVES[outcome]
+    centre, spread = loss.mean(), max(float(loss.std()), 1e-6)
+    if outcome == "accuracy":
+        loss, observed = np.append(loss, 0.0), np.append(observed, 1.0)
+    z = (loss - centre) / spread
+    starts = rng.uniform(low, high, (_CURVE_STARTS, len(low)))
+    fits = [least_squares(lambda theta: curve(theta, z) - observed, start, bounds=(low, high)) for start in starts]
+    best = min(fits, key=lambda found: found.cost).x
+    return lambda values: curve(best, (values - centre) / spread)
+
+
+def _sigmoid(theta: Array, z: Array) -> Array:
+    """Accuracy at standardised losses, from floor, share of the way up, log rate and place of the middle."""
+    floor, share, log_rate, middle = theta
+    return np.asarray(floor + (1 - floor) * share / (1 + np.exp(np.exp(log_rate) * (z - middle))))
+
+
+def _exponential(theta: Array, z: Array) -> Array:
+    """Error at standardised losses, from that of guessing, the gain at mean loss and log rate."""
+    guessing, gain, log_rate = theta
+    return np.asarray(guessing - gain * np.exp(-np.exp(log_rate) * z))
+
+
+_CURVES: dict[str, tuple[Curve, Array, Array]] = {
+    "accuracy": (_sigmoid, np.array([0.0, 0.0, -3.0, -10.0]), np.array([1.0, 1.0, 3.0, 3.0])),
+    "error": (_exponential, np.array([0.0, 0.0, -3.0]), np.array([1.0, 1.0, 2.0])),
+}
+"""Curve of loss, and the least and largest values of its parameters, by outcome."""
 
 
 def _log_inputs(runs: Runs) -> Array:

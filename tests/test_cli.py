@@ -109,6 +109,15 @@ def test_a_law_of_ones_own_is_fitted_saved_and_asked_for(run_cli, own_law, tmp_p
     assert "give it by --law" in err
 
 
+def test_a_back_test_is_printed_and_drawn(elsewhere):
+    arguments = ["backtest", "gadre:c4", "--law", "kaplan_nd", "--horizon", "30", "--plot", "coverage.png"]
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=True)
+    assert "last_value" in done.stdout
+    assert "clustered by split" in done.stdout
+    assert [path.name for path in elsewhere.iterdir()] == ["coverage.png"]
+    assert (elsewhere / "coverage.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_a_plan_is_drawn(run_cli, saved_fit, elsewhere, ending):
     assert run_cli("plan", saved_fit, "--plot", f"plan.{ending}", "--budget", "1e22")[0] == 0
@@ -224,6 +233,7 @@ BAD_INPUT = {
     "columns of a shipped data set": (["plan", "--columns", "loss=nosuch"], "no column 'nosuch'"),
     "a figure's ending": (["plan", "--plot", "plan.gif"], "ends in .png, .svg, .pdf"),
     "a figure's folder": (["plan", "--plot", "absent/plan.png"], "create it first"),
+    "a back-test's figure": (["backtest", "--plot", "coverage.gif"], "ends in .png, .svg, .pdf"),
     "a fit's folder": (["fit", "-o", "absent/fit.nc"], "create it first"),
     "no points": (["predict", "chinchilla"], "--at N=70B,D=1.4T"),
     "points twice": (["predict", "chinchilla", "--at", "N=1B,D=1B", "--points", "p.csv"], "--points FILE"),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
 )
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the coverage by horizon (.png, .svg or .pdf).")
 @study_options
 def backtest(
     runs: str,
@@ -44,6 +45,7 @@ def backtest(
     columns: dict[str, str] | None,
     unit: str | None,
     horizons: tuple[float, ...],
+    plot: Path | None,
     seed: int,
     jobs: int | None,
     backend: str | None,
@@ -52,7 +54,10 @@ def backtest(
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
     from bayescale.backtesting import backtest as run_backtest
+    from bayescale.files import FIGURE_ENDINGS, check_output
 
+    if plot is not None:
+        check_output(plot, FIGURE_ENDINGS)
     with on_backend(backend, jobs):
         measured = run_backtest(
             laws[0] if len(laws) == 1 else laws,
@@ -65,13 +70,19 @@ def backtest(
             cache=cache,
             progress=True,
         )
+    if plot is not None:
+        from bayescale.plots import plot_coverage, save_figure
+
+        figure = plot_coverage(measured).get_figure(root=True)
+        assert figure is not None
+        save_figure(figure, plot)
     if as_json:
         from bayescale.documents import backtest_document
 
         print_json(backtest_document(measured))
     else:
         print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the scale of the noise")
-        print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by run.")
+        print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by split.")
 
 
 @click.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
