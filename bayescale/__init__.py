@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayescale.fitting import Fit as Fit
     from bayescale.fitting import with_log_likelihood as with_log_likelihood
     from bayescale.fitting import with_posterior_predictive as with_posterior_predictive
+    from bayescale.fitting import with_prior_predictive as with_prior_predictive
     from bayescale.forecasting import Forecast as Forecast
     from bayescale.forecasting import forecast as forecast
     from bayescale.law import Law as Law
@@ -131,6 +132,7 @@ _HOME = {
     "versus": "planning.versus",
     "with_log_likelihood": "fitting",
     "with_posterior_predictive": "fitting",
+    "with_prior_predictive": "fitting",
     "with_risk": "ensembles",
     "write_report": "report.page",
 }

@@ -47,7 +47,7 @@ class Backtest:
         ``log_score`` (log density of the outcome itself, nats, larger is better), ``error`` (predicted minus observed
         outcome, on the scale of the law's noise) and ``observed``,
         ``interval_score`` and ``width`` of the 90 % interval, its distance outside the training range in e-folds
-        (``outside_N`` ...), and the ``cluster`` it belongs to: the ceiling of its split, by compute (FLOP).
+        (``outside_N`` ...), the ``ceiling`` of its split (FLOP) and the training ``run`` it belongs to.
     law : str
         Name of the method under test in the column ``method``.
     n_train : mapping
@@ -146,7 +146,7 @@ def backtest(
         sizes.setdefault(split.horizon, []).append(len(split.train))
     scores = pd.concat(blocks, ignore_index=True)
     return Backtest(
-        scores=scores.assign(cluster=scores["ceiling"]),
+        scores=scores.assign(run=table.clusters[scores["row"].to_numpy()]),
         law=_name(law),
         n_train={h: float(np.mean(n)) for h, n in sizes.items()},
     )
@@ -221,7 +221,7 @@ def clustered_error(values: Array, cluster: NDArray[Any]) -> float:
 
 
 def _means(block: pd.DataFrame) -> dict[str, float]:
-    cluster = block["cluster"].to_numpy()
+    cluster = block["ceiling"].to_numpy()
     means = {name: float(block[name].mean()) for name in (*(f"cover_{level:g}" for level in LEVELS), *_MEANS)}
     errors = {f"{name}_se": clustered_error(block[name].to_numpy(), cluster) for name in _WITH_ERRORS}
     error = block["error"].to_numpy()

@@ -201,7 +201,7 @@ def chained(first: Posterior, second: Fit) -> Chain:
             f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
         )
     check_unit_read(second.law.inputs[0], second.law.name, first_fit(first).record.unit)
-    if first_fit(first).tree["posterior"].sizes != second.tree["posterior"].sizes:
+    if first_fit(first).groups["posterior"].sizes != second.groups["posterior"].sizes:
         raise LawError("both steps need the same number of draws and chains: fit them alike")
     return Chain(first, second)
 

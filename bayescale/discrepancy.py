@@ -327,6 +327,14 @@ class Conditional:
         local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
         return np.asarray(np.square(self.tau).mean() * local + np.square(self.drift).mean() * drift)
 
+    def joint_covariance(self, log_inputs: Array) -> Array:
+        """Covariance between rows of a new run, its own effect included, shape (draw, point, point)."""
+        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
+        size = self.process.size(log_inputs)
+        tau, amplitude = (np.square(each)[:, :, None] for each in (self.tau, self.drift))
+        own = np.broadcast_to(self.run_share, self.tau.shape)[:, :, None] * np.multiply.outer(size, size)
+        return np.asarray(tau * local + amplitude * drift + own)
+
     def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the discrepancy at points, one function per draw, shape (draw, point)."""
         found = self.coefficients @ self.process.features(log_inputs).T
@@ -396,6 +404,8 @@ def _low_rank_root(covariance: Array) -> Array:
 
     What features leave out of smooth processes has few directions, which an eigendecomposition would not profit from.
     """
+    if len(covariance) == 1:
+        return np.sqrt(covariance[:, covariance[0] > 0])  # without SciPy, whose import takes longer than a forecast
     from scipy.linalg.lapack import dpstrf
 
     least = 1e-8 * max(np.diag(covariance).max(initial=0.0), 1e-300)

@@ -263,7 +263,16 @@ def compare_document(compared: "Comparison") -> dict[str, Any]:
         {**row, "horizon_elpd": {f"{h:g}": v for h, v in compared.horizon_elpd.get(row["law"], {}).items()} or None}
         for row in compared.table.to_dict("records")
     ]
-    document: dict[str, Any] = finite({"laws": laws, "warnings": list(compared.warnings)})
+    document: dict[str, Any] = finite(
+        {
+            "laws": laws,
+            "verdict": compared.verdict,
+            "hidden_runs": compared.hidden_runs,
+            "splits": compared.splits,
+            "left_out": dict(compared.left_out),
+            "warnings": list(compared.warnings),
+        }
+    )
     return document
 
 
@@ -278,7 +287,7 @@ def _diagnostics(fit: Fit) -> dict[str, Any]:
 def _parameters(fit: Fit) -> dict[str, Any]:
     return {
         str(name): {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _TAILS)}
-        for name, draws in fit.tree["posterior"].data_vars.items()
+        for name, draws in fit.groups["posterior"].data_vars.items()
     }
 
 

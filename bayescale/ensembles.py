@@ -139,7 +139,7 @@ def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     points : mapping of array, shape (point,)
         The law's inputs by name, or the compute ``C``.
     """
-    compute, constant = compute_of(points), fit.tree["constant_data"]
+    compute, constant = compute_of(points), fit.groups["constant_data"]
     if compute is not None and "C" in constant:
         return np.asarray(compute / constant["C"].to_numpy().max())
     ahead, fitted = (np.prod([side[name] for name in fit.law.input_names], axis=0) for side in (points, fit.inputs))

@@ -25,12 +25,12 @@ from bayescale.discrepancy import (
 )
 from bayescale.errors import LawError, SamplingError
 from bayescale.inference import Diagnostics, Engine, Sampled, infer
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.law import Derived, Law, Parameter
 from bayescale.noise import Noise, noise_by_name, noise_of_runs
-from bayescale.observations import link_outcome, link_standard_error, outcome_of
+from bayescale.observations import link_outcome, link_standard_error
 from bayescale.recipe_risk import RecipeRisk
-from bayescale.runs import Runs, check_runs, in_unit_of, law_inputs
+from bayescale.runs import Runs, check_runs, in_unit_of, law_inputs, rows_of
 from bayescale.sensitivity import Sensitivity, sensitivity
 from bayescale.tables import listed
 
@@ -38,6 +38,9 @@ Array = NDArray[np.float64]
 
 _ELEMENTS = 20_000
 """Draws times runs, or features, whose leave-one-out densities are computed together."""
+
+_POINTWISE_RUNS = 1000
+"""Most runs whose pointwise log likelihood stands in a fit's tree without being asked for."""
 
 _E_UNINFORMED = 0.8
 """Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
@@ -79,10 +82,9 @@ class Fit:
 
     Attributes
     ----------
-    tree : xarray.DataTree
-        ArviZ's groups: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (outcome on the link's scale,
-        dim run) and ``constant_data`` (inputs, settings, centres); ``log_likelihood`` and ``posterior_predictive`` once
-        asked for.
+    groups : xarray.DataTree
+        What :attr:`tree` shows: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (outcomes, dim run) and
+        ``constant_data`` (inputs, settings, centres), and groups that were asked for.
     law : Law
         In the unit of the runs.
     record : Record
@@ -101,13 +103,31 @@ class Fit:
     True
     """
 
-    tree: xr.DataTree
+    groups: xr.DataTree
     law: Law
     record: Record
     diagnostics: Diagnostics
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     risk: RecipeRisk | None = None
+
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """The posterior as ArviZ takes it, such as ``az.loo(fit.tree)``.
+
+        With the pointwise ``log_likelihood`` of tables of up to a thousand runs; that of larger ones, and the groups
+        ``posterior_predictive`` and ``prior_predictive``, are there once asked for, as by :func:`with_log_likelihood`.
+        """
+        small = self.record.n_runs <= _POINTWISE_RUNS and "log_likelihood" not in self.groups
+        found = with_log_likelihood(self).groups if small else self.groups
+        attrs = {
+            "created_at": self.record.created_at,
+            "inference_library": "bayescale",
+            "inference_library_version": self.record.versions["bayescale"],
+            **{f"{name}_version": each for name, each in self.record.versions.items() if name != "bayescale"},
+        }
+        described = {path: node.to_dataset().assign_attrs(attrs) for path, node in found.children.items()}
+        return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **described})
 
     @property
     def noise(self) -> Noise:
@@ -144,47 +164,44 @@ class Fit:
         """Features of the law's discrepancy; None if the law was taken as true."""
         if not self.record.discrepancy:
             return None
-        constant = self.tree["constant_data"].to_dataset()
-        cluster = constant["cluster"].to_numpy() if "cluster" in constant else None
-        process = error_process(self.law, self.law.located(self.inputs), cluster)
-        return Basis(process, constant["noise_scale"].to_numpy())
+        process = error_process(self.law, self.law.located(self.inputs), self.cluster)
+        return Basis(process, self.groups["constant_data"]["noise_scale"].to_numpy())
 
     @property
-    def outcome_name(self) -> str:
-        """Name of the observed variable."""
-        return self.law.link.variable(self.law.outcome)
+    def cluster(self) -> NDArray[np.int64] | None:
+        """Code of the training run that each row belongs to, shape (run,); None if every row is a run of its own."""
+        constant = self.groups["constant_data"]
+        return constant["cluster"].to_numpy() if "cluster" in constant else None
 
     @cached_property
     def parameters(self) -> dict[str, Array]:
         """Every parameter, sampled and derived, as an array of shape (chain * draw,)."""
-        return {str(name): values.to_numpy().reshape(-1) for name, values in self.tree["posterior"].data_vars.items()}
+        return {str(name): values.to_numpy().reshape(-1) for name, values in self.groups["posterior"].data_vars.items()}
 
     @property
     def sample_coords(self) -> dict[str, Any]:
         """Coordinates of the draws: chain and draw."""
-        return {dim: self.tree["posterior"][dim].to_numpy() for dim in SAMPLE_DIMS}
+        return {dim: self.groups["posterior"][dim].to_numpy() for dim in SAMPLE_DIMS}
 
     def in_chains(self, values: Array) -> Array:
         """Reshape values of shape (chain * draw, ...) to (chain, draw, ...)."""
-        sizes = self.tree["posterior"].sizes
+        sizes = self.groups["posterior"].sizes
         return values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
 
     @property
     def runs(self) -> Runs:
         """The runs that were fitted: inputs, settings, compute and outcome."""
-        constant = self.tree["constant_data"].to_dataset()
+        constant = self.groups["constant_data"].to_dataset()
         frame = constant[[name for name in constant if constant[name].dims == ("run",)]].to_dataframe()
-        items = f"{self.law.outcome}_n"
-        frame[self.law.outcome] = outcome_of(
-            self.law, self.on_link, frame[items].to_numpy() if items in frame else None
-        )
+        frame = frame.rename(columns={"cluster": "run"})
         law, record = self.law, self.record
+        frame[law.outcome] = self.groups["observed_data"][law.outcome].to_numpy()
         return Runs(frame.reset_index(drop=True), record.dataset, law.outcome, law.link.domain, unit=record.unit)
 
-    @property
+    @cached_property
     def on_link(self) -> Array:
         """Outcome of each fitted run on the link's scale, shape (run,)."""
-        return np.asarray(self.tree["observed_data"][self.outcome_name])
+        return link_outcome(self.law, self.runs)
 
     @property
     def columns(self) -> dict[str, Array]:
@@ -195,12 +212,12 @@ class Fit:
     def inputs(self) -> dict[str, Array]:
         """The law's inputs and settings at the fitted runs, each of shape (run,)."""
         read = (*self.law.inputs, *self.law.settings)
-        return {item.name: self.tree["constant_data"][item.name].to_numpy() for item in read}
+        return {item.name: self.groups["constant_data"][item.name].to_numpy() for item in read}
 
     @property
     def centre(self) -> dict[str, float]:
         """Geometric mean of each input over the fitted runs, where the sizes of a law's terms are sampled."""
-        return {name: float(self.tree["constant_data"][f"centre_{name}"]) for name in self.law.input_names}
+        return {name: float(self.groups["constant_data"][f"centre_{name}"]) for name in self.law.input_names}
 
     def residuals(self, draws: slice = slice(None), rows: slice = slice(None)) -> Array:
         """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some of either if asked."""
@@ -222,13 +239,13 @@ class Fit:
     @property
     def coefficients(self) -> Array:
         """Standard normal coefficients of the discrepancy's features, shape (chain * draw, feature)."""
-        drawn = self.tree["discrepancy"]["coefficients"].to_numpy()
+        drawn = self.groups["discrepancy"]["coefficients"].to_numpy()
         return np.asarray(drawn.reshape(-1, drawn.shape[-1]))
 
     def sensitivity(self, draws: Array) -> Sensitivity:
         """Sensitivity to prior and runs of quantities, draws of shape (chain * draw, quantity)."""
-        stats = self.tree["sample_stats"]
-        return sensitivity(draws, *(stats[name].to_numpy().reshape(-1) for name in ("log_prior", "log_likelihood")))
+        stats, parts = self.groups["sample_stats"], ("log_prior", "total_log_likelihood")
+        return sensitivity(draws, *(stats[name].to_numpy().reshape(-1) for name in parts))
 
     @cached_property
     def parameter_sensitivity(self) -> dict[str, tuple[float, float]]:
@@ -244,7 +261,7 @@ class Fit:
         what the runs say, is made a little stronger; above 0.05 it does.
         """
         described = _described(self.described)
-        posterior = self.tree["posterior"].to_dataset()
+        posterior = self.groups["posterior"].to_dataset()
         rows = [summary_table(posterior[name], ci_prob) for name in described]
         table = pd.concat(rows).set_axis(list(described))
         sensitivities = [self.parameter_sensitivity[name] for name in described]
@@ -339,7 +356,7 @@ def assembled(
     """
     resolved = in_unit_of(law if isinstance(law, Law) else catalog.load_law(law), runs)
     result = Fit(
-        tree=_tree(resolved, _all_parameters(resolved, _noise(noise, discrepancy), discrepancy), runs, sampled),
+        groups=_groups(resolved, _all_parameters(resolved, _noise(noise, discrepancy), discrepancy), runs, sampled),
         law=resolved,
         record=Record(
             law=resolved.name,
@@ -391,11 +408,11 @@ def sampled_runs(
 
 
 def with_log_likelihood(fitted: Fit) -> Fit:
-    """The fit with the group ``log_likelihood``: of each run under each draw, dims chain, draw and run.
+    """The fit with the group ``log_likelihood``: of each training run under each draw, on the outcome's own scale.
 
     With a discrepancy it is the log density of each run given all the others, since the runs are not independent given
-    the parameters. For 100,000 runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked
-    for.
+    the parameters. Rows of one training run are left out together, along the dimension ``training_run``. For 100,000
+    runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked for.
 
     Parameters
     ----------
@@ -408,24 +425,38 @@ def with_log_likelihood(fitted: Fit) -> Fit:
     Examples
     --------
     >>> extended = with_log_likelihood(fit_law("chinchilla", "chinchilla", draws=50))
-    >>> dict(extended.tree["log_likelihood"].sizes)
+    >>> dict(extended.groups["log_likelihood"].sizes)
     {'chain': 4, 'draw': 50, 'run': 240}
     """
     from bayescale.posterior import build_model
     from bayescale.sampling.logdensity import LogDensity
 
+    cluster, runs = fitted.cluster, fitted.runs
     if fitted.basis is not None:
-        values = _leave_one_out(fitted)
+        values = _leave_run_out(fitted)
     else:
-        density = LogDensity(build_model(fitted.law, fitted.runs, fitted.noise).model)
-        values = density.pointwise(density.unconstrain(fitted.parameters))
-    return _with_run_group(fitted, "log_likelihood", values)
+        density = LogDensity(build_model(fitted.law, runs, fitted.noise).model)
+        values = _by_run(density.pointwise(density.unconstrain(fitted.parameters)), cluster)
+    # A density on the link's scale times the link's slope is one of the outcome.
+    link = fitted.law.link
+    slope = np.abs(link.slope(link.inverse(fitted.on_link)))
+    values = values + _by_run(np.log(slope)[None], cluster)
+    if cluster is None:
+        return _with_group(fitted, "log_likelihood", values, numbered("run", len(runs)))
+    return _with_group(fitted, "log_likelihood", values, {"training_run": np.unique(cluster)})
 
 
-def _leave_one_out(fitted: Fit) -> Array:
-    """Log density of each run given all others and the parameters, shape (chain * draw, run)."""
+def _by_run(values: Array, cluster: NDArray[np.int64] | None) -> Array:
+    """Sums over the rows of each training run, shape (draw, training run), of values of shape (draw, row)."""
+    if cluster is None:
+        return values
+    return np.column_stack([values[:, rows].sum(axis=1) for rows in rows_of(cluster)])
+
+
+def _leave_run_out(fitted: Fit) -> Array:
+    """Log density of each training run given all others and the parameters, on the link's scale, by draw."""
     from bayescale.posterior import level_deviation
-    from bayescale.sampling.latent import System, leave_one_out
+    from bayescale.sampling.latent import System, leave_one_out, leave_rows_out
 
     assert fitted.basis is not None
     kinds, columns, drawn = fitted.basis.process.kinds, fitted.columns, fitted.coefficients
@@ -435,6 +466,7 @@ def _leave_one_out(fitted: Fit) -> Array:
     features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
     system, rng = System(features), np.random.default_rng(fitted.record.seed)
     standard_error = link_standard_error(fitted.law, fitted.runs)
+    blocks = None if fitted.cluster is None else rows_of(fitted.cluster)
     size, found = max(16, _ELEMENTS // max(features.shape)), []
     for start in range(0, len(amplitudes), size):
         rows = slice(start, start + size)
@@ -443,12 +475,13 @@ def _leave_one_out(fitted: Fit) -> Array:
         left = residual - fitted.conditional.coefficients[rows] @ fitted.basis.process.at_runs.T
         level = (drawn[rows, len(kinds) :] * deviation[rows]).sum(axis=1, keepdims=True)
         df = columns["nu"][rows] if "nu" in columns else None
-        found.append(leave_one_out(system, residual + level, scale, amplitudes[rows], df, left, rng))
+        given = (system, residual + level, scale, amplitudes[rows], df, left, rng)
+        found.append(leave_one_out(*given) if blocks is None else leave_rows_out(*given, blocks))
     return np.concatenate(found)
 
 
 def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
-    """The fit with the group ``posterior_predictive``: outcomes replicated on the link's scale, by chain, draw and run.
+    """The fit with the group ``posterior_predictive``: outcomes of the same runs made again, by chain, draw and run.
 
     Parameters
     ----------
@@ -463,20 +496,54 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
     Examples
     --------
     >>> extended = with_posterior_predictive(fit_law("chinchilla", "chinchilla", draws=50))
-    >>> extended.tree["posterior_predictive"]["log_loss"].shape
+    >>> extended.groups["posterior_predictive"]["loss"].shape
     (4, 50, 240)
     """
-    rng = np.random.default_rng(seed)
     mean = fitted.on_link - fitted.residuals()
-    standard_error = link_standard_error(fitted.law, fitted.runs)
-    relative = None if fitted.basis is None else fitted.basis.noise_scale
     if fitted.basis is not None:
         mean = mean + fitted.conditional.at_runs
-    shift, scale = fitted.noise.draw_moments(
-        rng, fitted.columns, mean.shape, relative=relative, standard_error=standard_error
-    )
-    values = mean + shift + scale * rng.standard_normal(mean.shape)
-    return _with_run_group(fitted, "posterior_predictive", values)
+    values = _replicated(fitted, mean, fitted.columns, np.random.default_rng(seed))
+    return _with_group(fitted, "posterior_predictive", values, numbered("run", fitted.record.n_runs))
+
+
+def with_prior_predictive(fitted: Fit, seed: int = 0) -> Fit:
+    """The fit with the group ``prior_predictive``: outcomes of the same inputs as the priors alone expect them.
+
+    Parameters
+    ----------
+    fitted : Fit
+    seed : int
+        Of the law's error and the noise; the same seed gives the same outcomes.
+
+    Returns
+    -------
+    Fit
+
+    Examples
+    --------
+    >>> extended = with_prior_predictive(fit_law("chinchilla", "chinchilla", draws=50))
+    >>> extended.groups["prior_predictive"]["loss"].dims
+    ('chain', 'draw', 'run')
+    """
+    rng, law, prior = np.random.default_rng(seed), fitted.law, fitted.groups["prior"].to_dataset()
+    columns = {str(name): values.to_numpy().reshape(-1, 1) for name, values in prior.data_vars.items()}
+    with np.errstate(all="ignore"):
+        mean = np.asarray(law.link.forward(np, law.mean(np, fitted.inputs, columns)))
+    if fitted.basis is not None:
+        process = fitted.basis.process
+        amplitudes = np.where(process.kinds == DRIFT, columns["drift"], columns["tau"])
+        mean = mean + (amplitudes * rng.standard_normal(amplitudes.shape)) @ process.at_runs.T
+    values = _replicated(fitted, mean, columns, rng)
+    return _with_group(fitted, "prior_predictive", values, numbered("run", fitted.record.n_runs))
+
+
+def _replicated(fitted: Fit, mean: Array, columns: dict[str, Array], rng: np.random.Generator) -> Array:
+    """Outcomes of the fitted runs around means on the link's scale, measured as they were, shape (sample, run)."""
+    relative = None if fitted.basis is None else fitted.basis.noise_scale
+    standard_error = link_standard_error(fitted.law, fitted.runs)
+    asked: dict[str, Any] = {"relative": relative, "standard_error": standard_error}
+    shift, scale = fitted.noise.draw_moments(rng, columns, mean.shape, **asked)
+    return np.asarray(fitted.law.link.inverse(mean + shift + scale * rng.standard_normal(mean.shape)))
 
 
 def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, series_apart: bool = True) -> Runs:
@@ -532,7 +599,7 @@ def _all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Paramete
     return (*law.derived, *law.parameters, *noise.parameters(law), *amplitudes)
 
 
-def _tree(
+def _groups(
     law: Law,
     parameters: tuple[Parameter | Derived, ...],
     runs: Runs,
@@ -550,14 +617,14 @@ def _tree(
         return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
 
     posterior = dataset(sampled.posterior)
-    observed = {law.link.variable(law.outcome): ("run", link_outcome(law, runs))}
-    run = np.arange(1, len(runs) + 1)
+    observed = {law.outcome: ("run", runs.column(law.outcome, law.link.domain), {"units": law.outcome_unit})}
+    labels = numbered("run", len(runs))
     groups = {
         "posterior": posterior,
         "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
         "prior": dataset(sampled.prior),
-        "observed_data": xr.Dataset(observed, coords={"run": run}),
-        "constant_data": _constant_data(law, runs, sampled.basis).assign_coords(run=run),
+        "observed_data": xr.Dataset(observed, coords=labels),
+        "constant_data": _constant_data(law, runs, sampled.basis).assign_coords(labels),
     }
     if sampled.coefficients is not None:
         coefficients = {"coefficients": ((*SAMPLE_DIMS, "feature"), sampled.coefficients)}
@@ -578,17 +645,21 @@ def _constant_data(law: Law, runs: Runs, basis: Basis[Process] | None) -> xr.Dat
         data[f"centre_{name}"] = ((), value, {"units": units[name]})
     if basis is not None:
         data["noise_scale"] = ("run", basis.noise_scale, {"units": "sigma"})
-        if basis.process.cluster is not None:
-            data["cluster"] = ("run", basis.process.cluster)
+    if runs.shared:
+        data["cluster"] = ("run", runs.clusters)
     return xr.Dataset(data)
 
 
-def _with_run_group(fitted: Fit, group: str, values: Array) -> Fit:
-    coords = {**fitted.sample_coords, "run": fitted.tree["observed_data"]["run"].to_numpy()}
-    variable = ((*SAMPLE_DIMS, "run"), fitted.in_chains(values))
-    tree = fitted.tree.copy()
-    tree[group] = xr.DataTree(xr.Dataset({fitted.outcome_name: variable}, coords=coords))
-    return replace(fitted, tree=tree)
+def _with_group(fitted: Fit, group: str, values: Array, coords: Mapping[str, NDArray[np.int64]]) -> Fit:
+    """The fit with one more group, of values of the outcome by draw and by one dimension more."""
+    (dim,) = coords
+    sampled = fitted.groups["prior" if group == "prior_predictive" else "posterior"]
+    shaped = values.reshape(sampled.sizes["chain"], sampled.sizes["draw"], -1)
+    variable = ((*SAMPLE_DIMS, dim), shaped, {"units": fitted.law.outcome_unit})
+    groups = fitted.groups.copy()
+    draws = {name: sampled[name].to_numpy() for name in SAMPLE_DIMS}
+    groups[group] = xr.DataTree(xr.Dataset({fitted.law.outcome: variable}, coords={**draws, **coords}))
+    return replace(fitted, groups=groups)
 
 
 def _scarce_tokens(fitted: Fit) -> list[str]:
@@ -608,7 +679,7 @@ def _scarce_tokens(fitted: Fit) -> list[str]:
 
 def _prior_conflicts(fitted: Fit) -> list[str]:
     """Warn where the runs contradict what was believed before them, most often by another unit than the law's."""
-    prior, far = fitted.tree["prior"].to_dataset(), []
+    prior, far = fitted.groups["prior"].to_dataset(), []
     for item in _all_parameters(fitted.law, fitted.noise, fitted.record.discrepancy):
         if isinstance(item, Derived) and item.name != "E":
             continue
@@ -635,7 +706,7 @@ def _identification_warnings(fitted: Fit) -> list[str]:
     prior, posterior = (
         (values["E"] if level is None else values["E"] / values[level.name]).std()
         for values in (
-            {str(k): v.to_numpy().reshape(-1) for k, v in fitted.tree["prior"].data_vars.items()},
+            {str(k): v.to_numpy().reshape(-1) for k, v in fitted.groups["prior"].data_vars.items()},
             fitted.parameters,
         )
     )

@@ -12,10 +12,10 @@ from bayescale.discrepancy import noise_scale
 from bayescale.ensembles import Ensemble, Posterior, compute_of, first_fit, joined, members, reach_of, told_apart
 from bayescale.errors import LawError
 from bayescale.fitting import Fit
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.links import LOG
 from bayescale.observations import link_outcome, link_standard_error
-from bayescale.predictive import Predicted
+from bayescale.predictive import Mixed, Predicted, Predictive
 from bayescale.quantities import format_quantity, with_unit
 from bayescale.runs import Runs, law_inputs
 from bayescale.tables import number_fault
@@ -57,7 +57,11 @@ class Forecast:
     def points(self) -> pd.DataFrame:
         """The inputs of each point."""
         return pd.DataFrame(
-            {str(name): self.draws[name].to_numpy() for name in self.draws.coords if name not in SAMPLE_DIMS}
+            {
+                str(name): self.draws[name].to_numpy()
+                for name in self.draws.coords
+                if name not in (*SAMPLE_DIMS, "point")
+            }
         )
 
     def summary(self, ci_prob: float = DEFAULT_MASS, *, latent: bool = False) -> pd.DataFrame:
@@ -127,7 +131,8 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
 def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     latent = link_mean(fit, points) + draw_error(fit, points, rng)
-    coords = {**fit.sample_coords, **{name: ("point", values) for name, values in points.items()}}
+    coords = {**fit.sample_coords, **numbered("point", latent.shape[1])}
+    coords |= {name: ("point", values) for name, values in points.items()}
     attrs = {"units": fit.law.outcome_unit}
     dims = (*SAMPLE_DIMS, "point")
     on_link = {"latent": latent, "predictive": add_noise(fit, points, latent, rng)}
@@ -135,8 +140,8 @@ def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Data
     return xr.Dataset({name: (dims, fit.in_chains(values), attrs) for name, values in variables.items()}, coords=coords)
 
 
-def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predicted, Array]:
-    """The predictive distribution of each run's outcome, and what it came out as, both on the link's scale.
+def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predictive, Array]:
+    """The predictive distribution of each run's outcome, and what it came out as, on the outcome's own scale.
 
     Where the table tells how well an outcome was measured, the distribution is of such a measurement.
 
@@ -149,42 +154,78 @@ def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predic
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
     law = first_fit(fit).law
-    standard_error = link_standard_error(law, runs)
-    return predicted(fit, law_inputs(law, runs), standard_error, seed=seed), link_outcome(law, runs)
+    observed = law.link.inverse(link_outcome(law, runs))
+    return _predicted(fit, law_inputs(law, runs), runs, seed), np.asarray(observed)
 
 
-def predicted(
-    fit: Posterior, inputs: Mapping[str, ArrayLike], standard_error: Array | None = None, *, seed: int = 0
-) -> Predicted:
-    """The predictive distribution of each new run by itself on the link's scale, a mixture of normals over the draws.
+def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0) -> Predictive:
+    """The predictive distribution of each new run by itself.
 
     Parameters
     ----------
     fit : Fit or Ensemble
     inputs : mapping of array, shape (point,)
         The law's inputs by name.
-    standard_error : array, shape (point,), optional
-        With which the outcome will be measured, on the link's scale.
     seed : int
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
+    return _predicted(fit, inputs, None, seed)
+
+
+def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs | None, seed: int) -> Predictive:
     points = checked_points(first_fit(fit), inputs)
+    each = [_of_one_law(member, points, measured, seed) for member in members(fit).values()]
     if not isinstance(fit, Ensemble):
-        return _predicted(fit, points, standard_error, seed)
-    each = [_predicted(member, points, standard_error, seed) for member in fit.members.values()]
-    chosen = fit.choose(reach_of(fit.first, points), seed)[None]
-    location = np.stack([p.location for p in each])
-    scale = np.stack([np.broadcast_to(p.scale, p.location.shape) for p in each])
-    return Predicted(np.take_along_axis(location, chosen, 0)[0], np.take_along_axis(scale, chosen, 0)[0])
+        return each[0]
+    reach = reach_of(fit.first, points)
+    return Mixed(each, fit.weights_at(reach), fit.choose(reach, seed))
 
 
-def _predicted(fit: Fit, points: Mapping[str, Array], standard_error: Array | None, seed: int) -> Predicted:
+def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Runs | None, seed: int) -> Predicted:
+    """A mixture of normals over the draws, as wide as the measurement of the runs, if they are some that were made."""
     mean, variance = error_moments(fit, points)
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed))
+    standard_error = None if measured is None else link_standard_error(fit.law, measured)
+    total = variance + np.square(scale) + (0.0 if standard_error is None else np.square(standard_error))
+    return Predicted(link_mean(fit, points) + mean + shift + broken(fit, points), np.sqrt(total), fit.law.link)
+
+
+def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
+    """Log density of all rows of one training run together, on the outcome's own scale (nats).
+
+    Parameters
+    ----------
+    fit : Fit
+    run : Runs
+        Rows of one training run that was not fitted: they share the law's error and the run's own effect.
+    seed : int
+        Of the scales of heavy-tailed noise.
+    """
+    points, link = law_inputs(fit.law, run), fit.law.link
+    rng, on_scale = np.random.default_rng(seed), link_outcome(fit.law, run)
+    location = link_mean(fit, points)
+    covariance = np.zeros((1, len(run), len(run)))
+    if fit.basis is not None:
+        located = fit.law.located(points)
+        location = location + fit.conditional.moments(located)[0]
+        covariance = fit.conditional.joint_covariance(located)
+    standard_error = link_standard_error(fit.law, run)
     measured = 0.0 if standard_error is None else np.square(standard_error)
-    return Predicted(
-        link_mean(fit, points) + mean + shift + broken(fit, points), np.sqrt(variance + np.square(scale) + measured)
-    )
+    found = []
+    for _ in range(_SCALES_PER_DRAW):
+        shift, scale = noise_moments(fit, points, rng)
+        total = covariance + (np.square(scale) + measured)[:, :, None] * np.eye(len(run))
+        factor = np.linalg.cholesky(total)
+        left = np.linalg.solve(factor, (on_scale - location - shift)[..., None])[..., 0]
+        log_scales = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
+        found.append(-0.5 * np.square(left).sum(axis=1) - log_scales - 0.5 * len(run) * np.log(2 * np.pi))
+    logs = np.concatenate(found)
+    slopes = np.log(np.abs(link.slope(link.inverse(on_scale)))).sum()
+    return float(np.logaddexp.reduce(logs) - np.log(len(logs)) + slopes)
+
+
+_SCALES_PER_DRAW = 8
+"""Of heavy-tailed noise: rows that are predicted together need more of them than rows by themselves."""
 
 
 def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
@@ -279,7 +320,7 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
 
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
     """Warn of compute beyond what any back-test on published runs has measured."""
-    constant = fit.tree["constant_data"]
+    constant = fit.groups["constant_data"]
     if "C" not in constant:
         return ()
     largest = float(constant["C"].max())

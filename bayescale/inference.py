@@ -319,7 +319,7 @@ def _sample_nuts(
 def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
     """Log posterior density of draws, and the log prior and log likelihood that power scaling reweights by."""
     unconstrained, own_scale = density.log_prior(coordinates)
-    values = {"lp": total, "log_prior": own_scale, "log_likelihood": total - unconstrained}
+    values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
 
 
@@ -332,11 +332,10 @@ def _shortfall(diagnostics: Diagnostics) -> str:
 def discrepancy_basis(law: Law, runs: Runs) -> Basis[Any]:
     """Features of the discrepancy, and the noise of runs relative to sigma."""
     scale = noise_scale({name: runs.column(name) for name in law.input_names})
-    shared = runs.clusters.max() + 1 < len(runs)
     located = law.located(law_inputs(law, runs))
     if GROUP not in law.settings:
-        return Basis(error_process(law, located, runs.clusters if shared else None), scale)
+        return Basis(error_process(law, located, runs.clusters if runs.shared else None), scale)
     codes = law_inputs(law, runs)[GROUP.name]
     rows = tuple(np.flatnonzero(codes == code) for code in np.unique(codes))
-    parts = tuple(error_process(law, located[each], runs.take(each).clusters if shared else None) for each in rows)
+    parts = tuple(error_process(law, located[each], runs.take(each).clusters if runs.shared else None) for each in rows)
     return Basis(Separate(parts, rows), scale)

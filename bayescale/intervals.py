@@ -6,9 +6,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 SAMPLE_DIMS = ("chain", "draw")
 DEFAULT_MASS = 0.9
+
+
+def numbered(dim: str, n: int) -> dict[str, NDArray[np.int64]]:
+    """Labels of the elements of a dimension, counted from one as people do.
+
+    Examples
+    --------
+    >>> {dim: labels.tolist() for dim, labels in numbered("point", 2).items()}
+    {'point': [1, 2]}
+    """
+    return {dim: np.arange(1, n + 1)}
 
 
 def tail_probabilities(mass: float) -> tuple[float, float]:

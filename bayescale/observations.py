@@ -34,12 +34,6 @@ def link_standard_error(law: Law, runs: Runs) -> Array | None:
     return np.asarray(runs.column(column) * law.link.slope(outcome)) if column in runs.frame else None
 
 
-def outcome_of(law: Law, on_link: Array, items: Array | None = None) -> Array:
-    """Outcomes as they were observed, from the link scale; the inverse of :func:`link_outcome`."""
-    outcome = law.link.inverse(on_link)
-    return np.asarray(outcome if items is None else np.clip((outcome * (items + 1) - 0.5) / items, 0.0, 1.0))
-
-
 def _items(law: Law, runs: Runs) -> Array | None:
     column = f"{law.outcome}_n"
     return runs.column(column) if law.link.domain == "fraction" and column in runs.frame else None

@@ -262,6 +262,11 @@ class Runs:
         return np.asarray(pd.factorize(self.frame["run"])[0])
 
     @property
+    def shared(self) -> bool:
+        """Whether some rows belong to one training run."""
+        return len(self) > 0 and int(self.clusters.max()) + 1 < len(self)
+
+    @property
     def compute_decades(self) -> float:
         """Largest over smallest training compute, as a power of ten."""
         return float(np.ptp(np.log10(self.column("C"))))
@@ -294,6 +299,17 @@ class Runs:
         with np.errstate(divide="ignore", invalid="ignore"):
             decades = np.where(low > 0, np.log10(high) - np.log10(low), np.nan)
         return pd.DataFrame({"column": names, "unit": units, "min": low, "max": high, "decades": decades})
+
+
+def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    """Rows of each training run, by the codes of :attr:`Runs.clusters`.
+
+    Examples
+    --------
+    >>> [rows.tolist() for rows in rows_of(np.array([0, 1, 0]))]
+    [[0, 2], [1]]
+    """
+    return [np.flatnonzero(cluster == code) for code in np.unique(cluster)]
 
 
 def law_inputs(law: Law, runs: Runs) -> dict[str, FloatArray]:

@@ -1,6 +1,6 @@
 """Fitting one law, or several that are weighted by how well each predicts hidden larger runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeIs, Unpack, overload
 
@@ -206,17 +206,38 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy:
     except RunsError:
         return equal_weights(names)
     options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
-    rows = []
-    for horizon in HORIZONS:
-        split = _teaching(found, horizon)
-        densities = None if split is None else _hidden_log_densities(laws, runs, split, options)
+    taught = {}
+    for horizon, split in teaching_splits(found).items():
+        densities = _hidden_log_densities(laws, runs, split, options)
         if densities is not None:
-            rows.append((horizon, len(densities), stacking_weights(densities, prior_runs=_PRIOR_RUNS)))
-    if not rows:
+            taught[horizon] = by_run(densities, runs.clusters[split.test])
+    return weights_from(taught, names)
+
+
+def weights_from(taught: Mapping[float, Array], names: Sequence[str]) -> xr.DataArray:
+    """Weights of laws, dims horizon and law, by log densities of hidden runs at each horizon, of shape (run, law)."""
+    if not taught:
         return equal_weights(names)
-    horizons, hidden, weights = zip(*rows, strict=True)
-    coords = {"horizon": list(horizons), "law": names, "hidden_runs": ("horizon", list(hidden))}
-    return xr.DataArray(np.stack(weights), dims=("horizon", "law"), coords=coords)
+    weights = np.stack([stacking_weights(each, prior_runs=_PRIOR_RUNS) for each in taught.values()])
+    hidden = [len(each) for each in taught.values()]
+    coords = {"horizon": list(taught), "law": list(names), "hidden_runs": ("horizon", hidden)}
+    return xr.DataArray(weights, dims=("horizon", "law"), coords=coords)
+
+
+def by_run(densities: Array, cluster: NDArray[np.int64]) -> Array:
+    """Mean log density of the rows of each training run, which are not independent, shape (run, law)."""
+    return np.asarray(pd.DataFrame(densities).groupby(cluster, sort=False).mean())
+
+
+def teaching_splits(found: Sequence[Split]) -> dict[float, Split]:
+    """The split of each horizon that is to teach the weights: of the largest runs, if enough of them can be hidden."""
+    chosen = {}
+    for horizon in HORIZONS:
+        suited = [each for each in found if each.horizon == horizon]
+        enough = [each for each in suited if len(each.test) >= _ENOUGH_HIDDEN_RUNS]
+        if suited:
+            chosen[horizon] = enough[0] if enough else max(suited, key=lambda each: len(each.test))
+    return chosen
 
 
 def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
@@ -265,13 +286,6 @@ def _log_density(fitted: Fit, hidden: Runs) -> Array:
     """Log density of each hidden run, a block of them at a time, since every draw predicts each."""
     found = [predicted_runs(fitted, hidden.take(rows)) for rows in split_in_blocks(np.arange(len(hidden)))]
     return np.concatenate([forecast.log_density(observed) for forecast, observed in found])
-
-
-def _teaching(found: Sequence[Split], horizon: float) -> Split | None:
-    """The split of a horizon that is to teach the weights: of the largest runs, if enough of them can be hidden."""
-    suited = [each for each in found if each.horizon == horizon]
-    enough = [each for each in suited if len(each.test) >= _ENOUGH_HIDDEN_RUNS]
-    return enough[0] if enough else max(suited, key=lambda each: len(each.test), default=None)
 
 
 def _default_members(table: Runs) -> list[Law]:

@@ -24,7 +24,7 @@ from bayescale.law import Law
 
 _ATTRS = ("bayescale", "digest")
 
-FORMAT = 3
+FORMAT = 4
 """Version of the file format; a file of a higher one is refused."""
 
 
@@ -72,7 +72,7 @@ def save(fit: Posterior, path: str | Path) -> Path:
         members = {name: _header_of(each) for name, each in fit.members.items()}
         text = json.dumps({"format": FORMAT, "weights": fit.weights.to_dict(), "members": members})
     else:
-        tree = fit.tree.copy()
+        tree = fit.groups.copy()
         text = json.dumps({"format": FORMAT, **_header_of(fit)})
     tree.attrs = {"bayescale": text, "digest": _digest(tree, text)}
     path = Path(path)
@@ -131,7 +131,7 @@ def _ensemble(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law |
     weights = xr.DataArray.from_dict(header["weights"])
     if weights.dims != ("horizon", "law") or weights["law"].to_numpy().tolist() != list(members):
         raise _other_version(path)
-    if len({tuple(member.tree["posterior"].sizes.items()) for member in members.values()}) != 1:
+    if len({tuple(member.groups["posterior"].sizes.items()) for member in members.values()}) != 1:
         raise _other_version(path)
     if not (np.isfinite(weights.to_numpy()).all() and (weights["horizon"].to_numpy() > 0).all()):
         raise _other_version(path)
@@ -176,7 +176,7 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
     except (LawError, QuantityError) as error:
         raise FitFileError(f"{path}: {error}") from None
     fitted = Fit(
-        tree=tree,
+        groups=tree,
         law=found,
         record=record,
         diagnostics=diagnostics,
@@ -198,12 +198,12 @@ def _whole(fitted: Fit) -> bool:
     law, record = fitted.law, fitted.record
     try:
         described = {item.name for item in fitted.described}
-        samples = [fitted.tree[group].to_dataset() for group in ("posterior", "prior", "sample_stats")]
+        samples = [fitted.groups[group].to_dataset() for group in ("posterior", "prior", "sample_stats")]
         posterior, _, stats = samples
         runs = fitted.runs
         numbers = [*fitted.inputs.values(), *fitted.centre.values(), fitted.on_link, *fitted.parameters.values()]
         if record.discrepancy:
-            numbers.append(fitted.tree["constant_data"]["noise_scale"].to_numpy())
+            numbers.append(fitted.groups["constant_data"]["noise_scale"].to_numpy())
             numbers.append(_coefficients(fitted))
     except (KeyError, ValueError, TypeError, AttributeError, LawError, RunsError, LookupError):
         return False
@@ -211,7 +211,7 @@ def _whole(fitted: Fit) -> bool:
     return (
         shaped
         and set(map(str, posterior.data_vars)) == described == set(map(str, samples[1].data_vars))
-        and {"log_prior", "log_likelihood"} <= set(stats.data_vars)
+        and {"log_prior", "total_log_likelihood"} <= set(stats.data_vars)
         and stats.sizes == posterior.sizes
         and bool(fitted.diagnostics.ess)
         and len(runs) == record.n_runs > 0

@@ -30,7 +30,7 @@ from bayescale import catalog, discrepancy, inference
 from bayescale.backtesting import scores_of
 from bayescale.fitting import fit_law
 from bayescale.forecasting import predicted_runs
-from bayescale.predictive import Predicted
+from bayescale.predictive import Mixed, Predictive
 from bayescale.runs import Runs
 from bayescale.splitting import splits
 
@@ -156,10 +156,11 @@ def score(
     return found
 
 
-def mixed(forecasts: list[Predicted]) -> Predicted:
-    """An equal mixture of forecasts of as many draws."""
-    scales = [np.broadcast_to(each.scale, each.location.shape) for each in forecasts]
-    return Predicted(np.concatenate([each.location for each in forecasts]), np.concatenate(scales))
+def mixed(forecasts: list[Predictive]) -> Mixed:
+    """An equal mixture of forecasts of as many draws, taken in turns."""
+    n, k = forecasts[0].draws(np.random.default_rng(0)).shape, len(forecasts)
+    turns = np.broadcast_to(np.arange(n[0])[:, None] % k, n)
+    return Mixed(forecasts, np.full((n[1], k), 1 / k), turns)
 
 
 def averaged(scores: pd.DataFrame, constants: list[str]) -> pd.DataFrame:

@@ -84,8 +84,7 @@ def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool) -> di
     return {
         "domain": curve["domain"].iloc[0],
         "rmsle": _rms(np.median(draws, axis=0) - target),
-        # A density of y is that of log y over y.
-        "log_likelihood": float((forecast.log_density(target) - target).mean()),
+        "log_likelihood": float(forecast.log_density(np.exp(target)).mean()),
         "msce": float(np.mean([(share - level) ** 2 for level, share in covered.items()])),
         **{f"coverage {level:g}": float(covered[level]) for level in SHOWN},
         "last_value_rmsle": _rms(y[seen][-1] - target),

@@ -111,7 +111,7 @@ def sensitivities(fit: Fit, runs: Runs) -> tuple[Array, Array]:
     """Slopes of the law's log mean in its sampled parameters at the posterior mean, and the parameters' covariance."""
     names = [parameter.name for parameter in fit.law.parameters]
     draws = np.column_stack([fit.parameters[name] for name in names])
-    centre = {name: fit.tree["constant_data"][f"centre_{name}"].to_numpy() for name in fit.law.input_names}
+    centre = {name: fit.groups["constant_data"][f"centre_{name}"].to_numpy() for name in fit.law.input_names}
     inputs = {name: runs.column(name) for name in fit.law.input_names}
     step = 1e-4 * draws.std(axis=0)
 

@@ -15,7 +15,7 @@ from bayescale.backtesting import scores_of
 from bayescale.baselines import bootstrap
 from bayescale.catalog import load_runs
 from bayescale.forecasting import predicted
-from bayescale.predictive import Predicted
+from bayescale.predictive import Predictive
 
 PERCENTILES = (40, 50, 60, 70, 80)
 
@@ -35,7 +35,7 @@ def main() -> None:
             "plain": predicted(bs.fit("chinchilla", train, discrepancy=False), inputs),
             "bootstrap": replicated,
         }
-        observed = np.log(test.column("loss"))
+        observed = test.column("loss")
         rows += [
             {"cut": f"{percentile} %", "train": len(train), "hidden": len(test), "method": name, **_scores(p, observed)}
             for name, p in methods.items()
@@ -45,7 +45,7 @@ def main() -> None:
     keep("rolling_cuts", text, table.to_dict("records"))
 
 
-def _scores(forecast: Predicted, observed: Any) -> dict[str, float]:
+def _scores(forecast: Predictive, observed: Any) -> dict[str, float]:
     scores = scores_of(forecast, observed, np.random.default_rng(0))
     means = scores[["cover_0.5", "cover_0.8", "cover_0.9", "width", "crps", "log_score"]].mean()
     return {**{str(k): float(v) for k, v in means.items()}, "rmse": float(np.sqrt(np.square(scores["error"]).mean()))}

@@ -69,7 +69,7 @@ def _scores(law: str, truth: dict[str, float], seed: int, horizon: float) -> lis
     ceiling = compute.max() / 10**HIDDEN_DECADES
     train, test = runs.take(np.flatnonzero(compute <= ceiling / horizon)), runs.take(np.flatnonzero(compute > ceiling))
     forecast = predicted(bs.fit("auto", train, seed=seed), {name: test.column(name) for name in ("N", "D")})
-    scores = scores_of(forecast, np.log(test.column("loss")), np.random.default_rng(seed))
+    scores = scores_of(forecast, test.column("loss"), np.random.default_rng(seed))
     rows: list[dict[str, Any]] = scores.assign(law=law, horizon=horizon).to_dict("records")
     return rows
 

@@ -5,11 +5,16 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from bayescale.catalog import load_dataset
 from bayescale.cli import main
 from bayescale.fitting import fit_law
 from bayescale.storage import save
+
+settings.register_profile("bayescale", deadline=None)
+settings.load_profile("bayescale")
+"""A busy machine is no fault of the code."""
 
 fit = partial(fit_law, discrepancy=False)
 """Takes the law as true."""

@@ -71,7 +71,7 @@ def test_clustered_error_is_the_plain_one_without_clusters():
 
 def test_standard_errors_are_clustered_by_split(measured, chinchilla_runs):
     ceilings = {split.ceiling for split in splits(chinchilla_runs, (10,))}
-    assert set(measured.scores["cluster"]) == ceilings
+    assert set(measured.scores["ceiling"]) == ceilings
     own = measured.scores.query("method == 'tied'")
     row = measured.summary().set_index("method").loc["tied"]
     assert row["cover_0.9_se"] == clustered_error(own["cover_0.9"].to_numpy(), own["ceiling"].to_numpy())
@@ -79,7 +79,7 @@ def test_standard_errors_are_clustered_by_split(measured, chinchilla_runs):
 
 def test_a_single_split_has_no_standard_error():
     scores = dict.fromkeys((*(f"cover_{level:g}" for level in LEVELS), "crps", "log_score"), 0.5)
-    frame = pd.DataFrame({"cluster": [1e21] * 4, "error": 0.1, "interval_score": 0.1, "width": 0.1, **scores})
+    frame = pd.DataFrame({"ceiling": [1e21] * 4, "error": 0.1, "interval_score": 0.1, "width": 0.1, **scores})
     summary = Backtest(frame.assign(method="tied", horizon=3.0), "tied", {3.0: 20.0}).summary()
     assert np.isnan(summary["cover_0.9_se"].item())
     assert np.isnan(summary["crps_se"].item())

@@ -325,12 +325,12 @@ def test_parameters_describe_the_runs(shipped):
 
 def test_log_likelihood_and_predictive_groups(shipped):
     full = bs.with_posterior_predictive(bs.with_log_likelihood(shipped))
-    log_likelihood = full.tree["log_likelihood"]["log_loss"]
+    log_likelihood = full.tree["log_likelihood"]["loss"]
     assert log_likelihood.dims == ("chain", "draw", "run")
     assert log_likelihood.shape == (4, 250, 240)
     assert np.isfinite(log_likelihood).all()
-    replicated = full.tree["posterior_predictive"]["log_loss"].to_numpy().reshape(1000, 240)
-    observed = full.tree["observed_data"]["log_loss"].to_numpy()
+    replicated = full.tree["posterior_predictive"]["loss"].to_numpy().reshape(1000, 240)
+    observed = full.tree["observed_data"]["loss"].to_numpy()
     low, high = np.quantile(replicated, [0.05, 0.95], axis=0)
     assert 0.84 < np.mean((observed >= low) & (observed <= high)) < 0.97
 
@@ -453,11 +453,10 @@ def leave_one_out(fitted):
     """Log density of each run given the others by PSIS, and the k-hat of each."""
     import arviz as az
 
-    extended = bs.with_log_likelihood(fitted)
     with warnings.catch_warnings():
         # It warns of high k-hats, which are looked at here.
         warnings.simplefilter("ignore", UserWarning)
-        found = az.loo(extended.tree, pointwise=True)
+        found = az.loo(fitted.tree, pointwise=True)
     return found.elpd_i.to_numpy(), found.pareto_k.to_numpy()
 
 

@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_ensemble(ensemble, chinchilla_runs):
     np.testing.assert_array_equal(again.weights, ensemble.weights)
     first, second = (bs.forecast(each, N=7e9, D=1.4e11).draws["predictive"] for each in (ensemble, again))
     np.testing.assert_array_equal(first, second)
-    np.testing.assert_array_equal(predicted(again, {"N": 7e9, "D": 1e11}).location.shape, (4000, 1))
+    assert predicted(again, {"N": 7e9, "D": 1e11}).draws(np.random.default_rng(0)).shape == (4000, 1)
 
 
 def test_a_table_too_small_to_hide_runs_gives_equal_weights_and_says_so(few_runs):

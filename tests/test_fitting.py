@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import bayescale as bs
 from bayescale import fitting
 from bayescale.catalog import load_law
 from bayescale.errors import CatalogError, LawError, RunsError, SamplingError
-from bayescale.fitting import fit_law, with_log_likelihood, with_posterior_predictive
-from bayescale.forecasting import forecast
+from bayescale.fitting import fit_law, with_log_likelihood, with_posterior_predictive, with_prior_predictive
+from bayescale.forecasting import forecast, joint_log_density
 from bayescale.law import Prior
 from bayescale.planning.allocation import optimum
 from bayescale.sampling import importance, nuts
@@ -147,23 +148,88 @@ def test_arviz_takes_the_tree_as_it_is(chinchilla_fit):
 def test_log_likelihood_serves_leave_one_out(chinchilla_fit):
     import arviz as az
 
-    extended = with_log_likelihood(chinchilla_fit)
-    assert "log_likelihood" not in chinchilla_fit.tree
-    assert dict(extended.tree["log_likelihood"].sizes) == {"chain": 4, "draw": 1000, "run": 240}
-    loo = az.loo(extended.tree)
+    tree = chinchilla_fit.tree
+    assert dict(tree["log_likelihood"].sizes) == {"chain": 4, "draw": 1000, "run": 240}
+    assert "log_likelihood" not in tree["sample_stats"]
+    loo = az.loo(tree)
     assert loo.good_k > loo.pareto_k.max()
     assert 3 < loo.p < 12
 
 
+def test_the_tree_is_what_arviz_expects(chinchilla_fit):
+    import arviz as az
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    record = chinchilla_fit.record
+    for group in ("posterior", "log_likelihood", "observed_data"):
+        attrs = chinchilla_fit.tree[group].attrs
+        assert attrs["inference_library"] == "bayescale"
+        assert attrs["created_at"] == record.created_at
+        assert attrs["pymc_version"] == record.versions["pymc"]
+    full = with_prior_predictive(with_posterior_predictive(chinchilla_fit)).tree
+    variables = ("observed_data", "posterior_predictive", "prior_predictive", "log_likelihood")
+    assert all(list(full[group].data_vars) == ["loss"] for group in variables)
+    np.testing.assert_array_equal(full["observed_data"]["loss"], chinchilla_fit.runs.column("loss"))
+    az.plot_ppc_dist(full, num_samples=20)
+    az.plot_loo_pit(full)
+    az.plot_khat(az.loo(full, pointwise=True))
+    az.plot_ess(full, var_names=["E"])
+    mpl.pyplot.close("all")
+
+
+def test_outcomes_that_the_priors_expect_are_far_wider_than_the_runs(chinchilla_fit):
+    expected = with_prior_predictive(chinchilla_fit, seed=1).tree["prior_predictive"]["loss"]
+    assert (expected > 0).all()
+    low, high = expected.quantile([0.05, 0.95], dim=("chain", "draw")).to_numpy()
+    observed = chinchilla_fit.runs.column("loss")
+    assert ((low < observed) & (observed < high)).mean() > 0.95
+    again = with_prior_predictive(chinchilla_fit, seed=1).tree["prior_predictive"]["loss"]
+    assert again.equals(expected)
+
+
+def test_large_tables_have_their_log_likelihood_on_request(few_fit, monkeypatch):
+    monkeypatch.setattr("bayescale.fitting._POINTWISE_RUNS", 3)
+    fresh = replace(few_fit)
+    assert "log_likelihood" not in fresh.tree
+    assert "log_likelihood" in with_log_likelihood(fresh).tree
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")
+@pytest.mark.parametrize("discrepancy", [True, False])
+def test_checkpoints_of_a_run_are_left_out_together(discrepancy):
+    """The score of runs left out whole is that of fits without them (measured: .1 nat a run)."""
+    import arviz as az
+
+    rng, n = np.random.default_rng(0), 16
+    size = np.repeat(10 ** rng.uniform(7, 9, n), 5)
+    tokens = 20 * size * np.tile(2.0 ** np.arange(-2, 3), n)
+    loss = 1.8 + 480 / size**0.34 + 2085 / tokens**0.366
+    loss *= np.exp(np.repeat(rng.normal(0, 0.01, n), 5) + rng.normal(0, 0.003, 5 * n))
+    runs = bs.Runs.from_frame(pd.DataFrame({"run": np.repeat(np.arange(n), 5), "N": size, "D": tokens, "loss": loss}))
+    options = {"discrepancy": discrepancy, "noise": "normal"}
+    whole = az.loo(fit("chinchilla", runs, **options).tree, pointwise=True)
+    assert whole.elpd_i.sizes == {"training_run": n}
+    left = [0, 7, 12]
+    alone = [
+        joint_log_density(fit_law("chinchilla", runs.take(np.flatnonzero(runs.clusters != code)), **options), hidden)
+        for code in left
+        for hidden in [runs.take(np.flatnonzero(runs.clusters == code))]
+    ]
+    good = whole.pareto_k.to_numpy()[left] < 0.7
+    assert good.sum() >= 2
+    np.testing.assert_allclose(whole.elpd_i.to_numpy()[left][good], np.array(alone)[good], atol=0.3)
+
+
 def test_replicated_runs_scatter_like_the_observed_ones(chinchilla_fit):
     extended = with_posterior_predictive(chinchilla_fit, seed=3)
-    replicated = extended.tree["posterior_predictive"]["log_loss"]
+    replicated = extended.tree["posterior_predictive"]["loss"]
     assert replicated.dims == ("chain", "draw", "run")
     assert replicated.shape == (4, 1000, 240)
-    observed = chinchilla_fit.tree["observed_data"]["log_loss"]
+    observed = chinchilla_fit.tree["observed_data"]["loss"]
     low, high = replicated.quantile([0.05, 0.95], dim=("chain", "draw"))
     assert 0.84 < ((observed > low) & (observed < high)).mean() < 0.96
-    again = with_posterior_predictive(chinchilla_fit, seed=3).tree["posterior_predictive"]["log_loss"]
+    again = with_posterior_predictive(chinchilla_fit, seed=3).tree["posterior_predictive"]["loss"]
     assert replicated.equals(again)
 
 

@@ -15,12 +15,12 @@ PACKAGE = root("models").parent / "bayescale"
 
 LAYERS = (
     {"errors"},
-    {"entries", "quantities", "intervals", "files", "links", "predictive", "recipe_risk", "sensitivity", "sources"},
-    {"law", "tables"},
+    {"entries", "quantities", "intervals", "files", "links", "ranking", "recipe_risk", "sensitivity", "sources"},
+    {"law", "predictive", "tables"},
     {"accuracies", "additive", "planning.costs", "planning.outlook", "curves", "designs", "growth", "runs"},
     {"splitting", "observations", "planning.limits"},
     {"baselines", "catalog"},
-    {"discrepancy", "parallel"},
+    {"candidates", "discrepancy", "parallel"},
     {"noise"},
     {"posterior", "sampling.mixture", "sampling.modes", "sampling.psis"},
     {"sampling.bridge", "sampling.latent", "sampling.nuts"},

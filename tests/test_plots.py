@@ -208,7 +208,7 @@ def measured():
         {
             **{f"cover_{level:g}": float(run < 4 * level) for level in LEVELS},
             **dict.fromkeys(("crps", "log_score", "interval_score", "width", "outside_N", "outside_D"), 0.1),
-            **{"error": 0.01 * run, "observed": 1.0 - 0.1 * run, "cluster": run},
+            **{"error": 0.01 * run, "observed": 1.0 - 0.1 * run, "ceiling": run},
             **{"method": method, "horizon": horizon},
         }
         for method in ("chinchilla", "plain")

@@ -13,7 +13,8 @@ def test_agrees_with_arviz(few_fit, component):
     import arviz as az
 
     stats = few_fit.tree["sample_stats"].to_dataset()
-    groups = {"posterior": few_fit.tree["posterior"].to_dataset(), f"log_{component}": stats[[f"log_{component}"]]}
+    name = "total_log_likelihood" if component == "likelihood" else "log_prior"
+    groups = {"posterior": few_fit.tree["posterior"].to_dataset(), f"log_{component}": stats[[name]]}
     theirs = az.psense(xr.DataTree.from_dict(groups), group=component)
     ours = few_fit.parameter_sensitivity
     for name in ("E", "a_opt", "alpha_N", "sigma"):
@@ -24,8 +25,10 @@ def test_agrees_with_arviz(few_fit, component):
 def test_log_prior_and_log_likelihood_are_of_the_model(few_fit):
     """Their sum is the log posterior density but for the Jacobian, and runs decide the likelihood alone."""
     stats = few_fit.tree["sample_stats"].to_dataset()
-    pointwise = bs.with_log_likelihood(few_fit).tree["log_likelihood"]["log_loss"].sum("run")
-    np.testing.assert_allclose(stats["log_likelihood"], pointwise, rtol=1e-8, atol=1e-8)
+    pointwise = few_fit.tree["log_likelihood"]["loss"].sum("run")
+    # That of the outcomes is that of their logs over the outcomes.
+    on_log = pointwise + np.log(few_fit.runs.column("loss")).sum()
+    np.testing.assert_allclose(stats["total_log_likelihood"], on_log, rtol=1e-8, atol=1e-8)
     assert np.isfinite(stats["log_prior"]).all()
 
 
@@ -47,11 +50,11 @@ def test_a_conclusion_of_the_prior_is_marked_and_one_of_the_runs_is_not(chinchil
     assert not any("follows the prior" in text for text in bs.optimum(chinchilla_fit, [1e22, 1e26]).warnings)
     stats = chinchilla_fit.tree["sample_stats"].to_dataset()
     # As if the runs had said nothing and the prior everything.
-    swapped = stats.assign(log_prior=stats["log_likelihood"], log_likelihood=0.0 * stats["log_prior"])
-    tree = chinchilla_fit.tree.copy()
-    tree["sample_stats"] = xr.DataTree(swapped)
+    swapped = stats.assign(log_prior=stats["total_log_likelihood"], total_log_likelihood=0.0 * stats["log_prior"])
+    groups = chinchilla_fit.groups.copy()
+    groups["sample_stats"] = xr.DataTree(swapped)
     blind = bs.Fit(
-        tree=tree, law=chinchilla_fit.law, record=chinchilla_fit.record, diagnostics=chinchilla_fit.diagnostics
+        groups=groups, law=chinchilla_fit.law, record=chinchilla_fit.record, diagnostics=chinchilla_fit.diagnostics
     )
     told = bs.optimum(blind, [1e22, 1e26]).warnings
     assert any(text.startswith("loss at 1e+26 FLOP follows the prior more than the runs") for text in told)

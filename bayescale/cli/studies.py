@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.cli.options import DEFAULT_LAW, Quantity, study_options
-from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
+from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table, progress
 from bayescale.cli.sources import runs_from
 from bayescale.quantities import format_quantity
 
@@ -73,9 +73,7 @@ def backtest(
     if plot is not None:
         from bayescale.plots import plot_coverage, save_figure
 
-        figure = plot_coverage(measured).get_figure(root=True)
-        assert figure is not None
-        save_figure(figure, plot)
+        save_figure(plot_coverage(measured), plot)
     if as_json:
         from bayescale.documents import backtest_document
 
@@ -91,14 +89,14 @@ def backtest(
     "--law",
     "laws",
     multiple=True,
-    default=("chinchilla", "tied", "skaling"),
-    show_default=True,
-    help="A shipped law's name or a law file (.py); repeat it.",
+    help="A shipped law's name or a law file (.py); repeat it. By default every shipped law that suits the columns.",
 )
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the ranking (.png, .svg or .pdf).")
 @study_options
 def compare(
     runs: str,
     laws: tuple[str, ...],
+    plot: Path | None,
     noise: str,
     discrepancy: bool,
     columns: dict[str, str] | None,
@@ -109,13 +107,20 @@ def compare(
     cache: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare laws: by the log score of hidden larger runs, leave-one-out density and evidence."""
+    """Which law: how well each predicts larger runs that are hidden, and how sure that is."""
     from bayescale.comparison import compare as run_compare
+    from bayescale.comparison import laws_to_compare
+    from bayescale.files import FIGURE_ENDINGS, check_output
 
-    with on_backend(backend, jobs):
+    if plot is not None:
+        check_output(plot, FIGURE_ENDINGS)
+    table, chosen = runs_from(runs, laws, columns, unit), laws or None
+    names, fits = laws_to_compare(chosen, table)
+    said = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
+    with on_backend(backend, jobs), progress(said):
         compared = run_compare(
-            laws,
-            runs_from(runs, laws, columns, unit),
+            chosen,
+            table,
             noise=noise,
             discrepancy=discrepancy,
             seed=seed,
@@ -123,14 +128,21 @@ def compare(
             cache=cache,
             progress=True,
         )
+    if plot is not None:
+        from bayescale.plots import plot_comparison, save_figure
+
+        save_figure(plot_comparison(compared), plot)
     if as_json:
         from bayescale.documents import compare_document
 
         print_json(compare_document(compared))
-    else:
-        rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
-        print_table(rows, "Laws, the best forecaster first (log scores in nats; larger is better)")
-        print_remarks(compared.warnings, ())
+        return
+    rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
+    print_table(rows, "Laws, the best forecaster first (log densities of outcomes in nats; larger is better)")
+    hidden = f" ({compared.hidden_runs} larger runs hidden by {compared.splits} splits of the table)"
+    print_lines(f"{compared.verdict}{hidden if compared.hidden_runs else ''}.", "+- is one standard error.")
+    left_out = [f"not compared: {name}, which {reason}" for name, reason in compared.left_out.items()]
+    print_remarks(compared.warnings, left_out)
 
 
 def on_backend(address: str | None, jobs: int | None) -> AbstractContextManager[None]:
@@ -150,9 +162,11 @@ def _comparison_row(row: Any) -> dict[str, str]:
         "rank": str(row["rank"]),
         "law": row["law"],
         "score of hidden larger runs": "" if pd.isna(score) else f"{score:.3f}",
+        "minus the first's": "" if pd.isna(score) else f"{row['score_diff']:+.3f} +- {row['score_diff_se']:.3f}",
+        "probability of being best": f"{row['probability']:.2f}",
         "ELPD (leave one out)": f"{row['elpd_loo']:.1f} +- {row['se']:.1f}",
-        "difference from first": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
-        "largest k-hat": f"{row['max_pareto_k']:.2f}",
+        "ELPD minus the first's": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
+        "largest k-hat": f"{row['max_pareto_k']:.2f}" + (f" ({row['refits']} refitted)" if row["refits"] else ""),
         "log evidence": "" if pd.isna(evidence) else f"{evidence:.1f}",
         "stacking weight": f"{row['weight_stacking']:.2f}",
     }

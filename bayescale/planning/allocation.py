@@ -22,7 +22,7 @@ from bayescale.forecasting import (
     link_mean,
     prior_warnings,
 )
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
 from bayescale.law import Law
 from bayescale.quantities import format_quantity
 
@@ -245,7 +245,7 @@ def optimum_draws(
     dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
     return xr.Dataset(
         {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()},
-        coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})},
+        coords={**fit.sample_coords, **numbered("budget", len(budgets)), "C": ("budget", budgets, {"units": "FLOP"})},
     )
 
 

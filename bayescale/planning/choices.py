@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import forecast, interpolated
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum, two_inputs
 from bayescale.quantities import format_quantity
 
@@ -107,7 +107,7 @@ def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Choice:
         _at_budget(fit, float(budget), best.draws["N"].isel(budget=i).to_numpy(), seed)
         for i, budget in enumerate(budgets)
     ]
-    coords = {"C": ("budget", budgets, {"units": "FLOP"})}
+    coords = {**numbered("budget", len(budgets)), "C": ("budget", budgets, {"units": "FLOP"})}
     sizes = {
         name: ("budget", np.array([size[name] for size, _ in each]), {"units": _unit(name)}) for name in each[0][0]
     }

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import compute_warnings, draw_error, link_mean, tokens_warnings
-from bayescale.intervals import SAMPLE_DIMS
+from bayescale.intervals import SAMPLE_DIMS, numbered
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
@@ -146,7 +146,8 @@ def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) ->
     }
     dims = (*SAMPLE_DIMS, "budget")
     variables = {name: (dims, fit.in_chains(value), {"units": unit}) for name, (value, unit) in values.items()}
-    return xr.Dataset(variables, coords={**fit.sample_coords, "C": ("budget", budgets, {"units": "FLOP"})})
+    coords = {**fit.sample_coords, **numbered("budget", len(budgets)), "C": ("budget", budgets, {"units": "FLOP"})}
+    return xr.Dataset(variables, coords=coords)
 
 
 def _columns(fixed: dict[str, float], budgets: Array) -> dict[str, Array]:

@@ -524,7 +524,7 @@ def _moments(draws: Array) -> tuple[Array, Array]:
 
 
 def _warnings(fit: Fit, asked: _Asked, left: float, budget: float) -> tuple[str, ...]:
-    warnings = list(compute_warnings(fit, asked.reach * fit.tree["constant_data"]["C"].to_numpy().max(keepdims=True)))
+    warnings = list(compute_warnings(fit, asked.reach * fit.groups["constant_data"]["C"].to_numpy().max(keepdims=True)))
     if fit.basis is None:
         warnings.append(
             "the law is taken as true, so that a few runs are expected to tell all about it: fit it with its "

@@ -131,7 +131,7 @@ def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -
             f"one recipe's outcome is {one.outcome} ({one.law.outcome_unit}), the other's {other.outcome} "
             f"({other.law.outcome_unit}): recipes are compared by the same outcome"
         )
-    if one.tree["posterior"].sizes != other.tree["posterior"].sizes:
+    if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
     # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their
     # parameters unless they are groups of one pooled fit.

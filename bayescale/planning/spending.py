@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.fitting import Fit
 from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean, prior_warnings
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
 from bayescale.planning.allocation import SHOWN, optimum_draws, two_inputs, units_of
 from bayescale.planning.costs import Cost
 from bayescale.quantities import format_quantity
@@ -136,7 +136,7 @@ def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
     }
     dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
     variables = {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()}
-    return xr.Dataset(variables, coords=fit.sample_coords)
+    return xr.Dataset(variables, coords={**fit.sample_coords, **numbered("budget", compute.shape[1])})
 
 
 def _best_at(fit: Fit, compute: Array, seed: int) -> tuple[Array, Array]:

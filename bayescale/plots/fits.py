@@ -63,7 +63,7 @@ def plot_parameters(
     known = [name for name in fit.parameters if any(name in each.values for each in published)]
     chosen = names or tuple(known) or tuple(parameter.name for parameter in fit.law.parameters)
     ax = axes_of(ax, height=1.2 + 0.5 * len(chosen))
-    posterior = fit.tree["posterior"].to_dataset()
+    posterior = fit.groups["posterior"].to_dataset()
     low, high = tail_probabilities(ci_prob)
     for row, name in enumerate(chosen):
         left, middle, right = (float(q) for q in quantiles(posterior[name], [low, 0.5, high]).values())
@@ -126,7 +126,7 @@ def plot_pairs(fit: Fit, names: tuple[str, ...] = ()) -> Any:
     import arviz_plots
 
     chosen = list(names or (parameter.name for parameter in fit.law.parameters))
-    return arviz_plots.plot_pair(fit.tree, var_names=chosen, backend="matplotlib")
+    return arviz_plots.plot_pair(fit.groups, var_names=chosen, backend="matplotlib")
 
 
 def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> Any:
@@ -134,14 +134,14 @@ def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> Any:
     import arviz_plots
 
     chosen = list(names or (parameter.name for parameter in fit.law.parameters))
-    return arviz_plots.plot_prior_posterior(fit.tree, var_names=chosen, backend="matplotlib")
+    return arviz_plots.plot_prior_posterior(fit.groups, var_names=chosen, backend="matplotlib")
 
 
 def plot_predictive_check(fit: Fit, *, seed: int = 0) -> Any:
     """Replicated outcomes beside the observed ones, drawn by ArviZ."""
     import arviz_plots
 
-    tree = with_posterior_predictive(fit, seed).tree
+    tree = with_posterior_predictive(fit, seed).groups
     return arviz_plots.plot_ppc_dist(tree, num_samples=_FEW_DRAWS, backend="matplotlib")
 
 
@@ -149,5 +149,5 @@ def plot_loo_pit(fit: Fit, *, seed: int = 0) -> Any:
     """Where each run lies in its prediction from the others, which is uniform of a calibrated fit, drawn by ArviZ."""
     import arviz_plots
 
-    tree = with_log_likelihood(with_posterior_predictive(fit, seed)).tree
+    tree = with_log_likelihood(with_posterior_predictive(fit, seed)).groups
     return arviz_plots.plot_loo_pit(tree, backend="matplotlib")

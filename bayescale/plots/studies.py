@@ -49,14 +49,22 @@ def plot_predicted(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def plot_comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
-    """Leave-one-out density of each law under the best one's, with the standard error of the difference."""
+    """Score of hidden larger runs of each law under the best one's, with the standard error of the difference.
+
+    Where no larger run could be hidden it is the leave-one-out density.
+    """
     table = compared.table
     ax = axes_of(ax, height=1.4 + 0.45 * len(table))
     rows = -np.arange(len(table))
-    ax.errorbar(table["elpd_diff"].to_numpy(), rows, xerr=table["dse"].to_numpy(), fmt="o", color=COLOURS[0], capsize=3)
+    hidden = bool(table["horizon_score"].notna().all())
+    difference, error = ("score_diff", "score_diff_se") if hidden else ("elpd_diff", "dse")
+    middle, bars = table[difference].to_numpy(float), table[error].to_numpy(float)
+    ax.errorbar(middle, rows, xerr=bars, fmt="o", color=COLOURS[0], capsize=3)
     ax.axvline(0, color=GREY, linewidth=0.8)
-    ax.set_yticks(rows, table["law"])
-    ax.set(xlabel="ELPD minus that of the first (nats, +- one standard error)", title="Laws, the best forecaster first")
+    labels = [f"{row['law']}, best with probability {row['probability']:.2f}" for row in table.to_dict("records")]
+    ax.set_yticks(rows, labels)
+    what = "Log score of hidden larger runs (nats per run)" if hidden else "Leave-one-out density (nats)"
+    ax.set(xlabel=f"{what}, minus the first law's, +- one standard error", title="Laws, the best first")
     ax.grid(axis="x", color="0.9", linewidth=0.6)
     return ax
 

@@ -29,8 +29,8 @@ def axes_of(ax: "Axes | None", *, width: float = 6.4, height: float = 4.4) -> "A
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
-def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure to a PNG, SVG or PDF file, whole or not at all.
+def save_figure(drawn: "Figure | Axes", path: Path) -> None:
+    """Write a figure, or the one that axes are of, to a PNG, SVG or PDF file, whole or not at all.
 
     Raises
     ------
@@ -38,6 +38,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
         If the ending is none of those, or the file cannot be written.
     """
     check_output(path, FIGURE_ENDINGS)
+    figure = drawn.get_figure(root=True)
+    assert figure is not None
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=160)
 

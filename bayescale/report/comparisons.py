@@ -1,5 +1,6 @@
 """The sections on how laws compare and on whether bands held hidden runs, each as far as it was asked for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def comparison_section(
         )
     else:
         tables = (_compared(compared),)
-        paragraphs += compared.warnings
+        paragraphs += [compared.verdict, *compared.warnings]
     return Section("comparison", "Comparison of laws", tuple(paragraphs), tuple(found), tables)
 
 
@@ -77,7 +78,7 @@ def backtest_section(measured: "Backtest | None") -> Section:
             "bias",
         ),
         tuple(_scores(row) for row in summary.to_dict("records")),
-        "In brackets one standard error, clustered by training run.",
+        "In brackets one standard error, clustered by split.",
     )
     figure = Figure(
         "backtest-coverage",
@@ -142,6 +143,8 @@ def _compared(compared: "Comparison") -> Table:
             (
                 str(row["law"]),
                 "" if pd.isna(score) else f"{score:.3f}",
+                "" if pd.isna(score) else f"{row['score_diff']:+.3f} ({row['score_diff_se']:.3f})",
+                f"{row['probability']:.2f}",
                 f"{row['elpd_loo']:.1f} ({row['se']:.1f})",
                 f"{row['elpd_diff']:+.1f} ({row['dse']:.1f})",
                 f"{row['max_pareto_k']:.2f}",
@@ -154,6 +157,8 @@ def _compared(compared: "Comparison") -> Table:
         (
             "law",
             "score of hidden larger runs",
+            "from the first",
+            "probability of being best",
             "ELPD, leave one out",
             "from the first",
             "largest k-hat",
@@ -171,9 +176,13 @@ def _scores(row: Mapping[Any, Any]) -> tuple[str, ...]:
         str(row["method"]),
         str(row["n_test"]),
         f"{row['cover_0.5']:.0%}",
-        f"{row['cover_0.8']:.0%} ({row['cover_0.8_se']:.0%})",
-        f"{row['cover_0.9']:.0%} ({row['cover_0.9_se']:.0%})",
+        *(f"{row[name]:.0%}{_in_brackets(row[f'{name}_se'])}" for name in ("cover_0.8", "cover_0.9")),
         f"{row['crps']:.4f}",
         f"{row['rmse']:.4f}",
         f"{row['bias']:+.4f}",
     )
+
+
+def _in_brackets(error: float) -> str:
+    """A standard error, which a single split does not have."""
+    return "" if math.isnan(error) else f" ({error:.0%})"

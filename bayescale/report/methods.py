@@ -186,7 +186,7 @@ def _diagnosed(member: Fit) -> str:
 def _uncertainty(fit: Posterior) -> Iterator[_Item]:
     record = first_fit(fit).record
     yield "Uncertainty", "method", f"posterior draws ({record.draws * record.chains} a law); equal-tailed intervals"
-    clustered = "cluster" in first_fit(fit).tree["constant_data"]
+    clustered = "cluster" in first_fit(fit).groups["constant_data"]
     unit = "a training run, whose checkpoints share an effect of their own" if clustered else "a row of the table"
     yield "Uncertainty", "independent unit", unit
     yield "Uncertainty", "share of replicates that converged", "no replicates: see the evidence of convergence"

@@ -141,12 +141,12 @@ def posterior_section(fit: Posterior, mass: float) -> Section:
     each = members(fit)
     first = first_fit(fit)
     names = [name for name in _SHOWN if name in first.parameters] or [item.name for item in first.law.parameters[:4]]
-    prior = {name: first.tree["prior"][name].to_numpy().ravel() for name in names}
+    prior = {name: first.groups["prior"][name].to_numpy().ravel() for name in names}
     drawn = {
         law: {name: member.parameters[name] for name in names if name in member.parameters}
         for law, member in each.items()
     }
-    units = {name: first.tree["posterior"][name].attrs["units"] for name in names}
+    units = {name: first.groups["posterior"][name].attrs["units"] for name in names}
     rows = []
     for name in names:
         for label, values in {"prior": prior[name], **{k: v[name] for k, v in drawn.items() if name in v}}.items():
@@ -170,7 +170,7 @@ def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
     size = _run_size(fit)
     rows = spread(size, RUNS_CHECKED)
     forecast, observed = predicted_runs(fit, fit.runs.take(rows), seed=seed)
-    draws = forecast.draws(np.random.default_rng(seed))
+    draws, observed = forecast.draws(np.random.default_rng(seed)), forecast.link.forward(np, observed)
     low, middle, high = np.quantile(draws, [tail_probabilities(mass)[0], 0.5, tail_probabilities(mass)[1]], axis=0)
     place = (draws < observed).mean(axis=0)
     held = [float((np.abs(2 * place - 1) <= each).mean()) for each in _MASSES]
@@ -241,7 +241,7 @@ def _as_draws(values: Array) -> xr.DataArray:
 
 def _headline(fit: Fit) -> dict[str, xr.DataArray]:
     names = [name for name in _SHOWN if name in fit.parameters] or [item.name for item in fit.law.parameters[:3]]
-    return {name: fit.tree["posterior"].to_dataset()[name] for name in names}
+    return {name: fit.groups["posterior"].to_dataset()[name] for name in names}
 
 
 def _run_size(fit: Posterior) -> Array:
@@ -254,7 +254,7 @@ def _run_size(fit: Posterior) -> Array:
 
 def _size_name(fit: Posterior) -> str:
     first = first_fit(fit)
-    return "compute C (FLOP)" if "C" in first.tree["constant_data"] else " ".join(first.law.input_names)
+    return "compute C (FLOP)" if "C" in first.groups["constant_data"] else " ".join(first.law.input_names)
 
 
 def _labelled(meaning: str, name: str, unit: str) -> str:

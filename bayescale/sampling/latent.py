@@ -326,18 +326,10 @@ def leave_one_out(
     -------
     array, shape (draw, run)
     """
-    variance = np.square(scale)
-    if df is not None:
-        shape = 0.5 * (df + 1)
-        variance = variance / (rng.standard_gamma(shape, left.shape) / (0.5 * (df + np.square(left / scale))))
-    factor, _ = system.factor(1 / variance, amplitudes)
-    mode = backward(factor, forward(factor, system.project(residual / variance, amplitudes)))
-    m = amplitudes.shape[1]
-    inverse = np.stack([backward(factor, forward(factor, np.tile(row, (len(mode), 1)))) for row in np.eye(m)], axis=1)
-    spread = amplitudes[:, :, None] * inverse * amplitudes[:, None]
+    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
     explained = np.einsum("nk,dkn->dn", system.features, spread @ system.features.T)
     kept = np.maximum(1 - explained / variance, 1e-9)
-    deviation = (residual - system.spread(mode, amplitudes)) / kept
+    deviation = miss / kept
     error = explained / kept
     if df is None:
         return _normal(deviation, error + np.square(scale))
@@ -353,6 +345,60 @@ def leave_one_out(
         log_weight = half * (np.log(half) + log_precision - precision) - gammaln(half) + np.log(step)
         total = np.logaddexp(total, _normal(deviation, error + np.square(scale) / precision) + log_weight)
     return np.asarray(total)
+
+
+def leave_rows_out(
+    system: System,
+    residual: Array,
+    scale: Array,
+    amplitudes: Array,
+    df: Array | None,
+    left: Array,
+    rng: np.random.Generator,
+    blocks: Sequence[NDArray[np.intp]],
+) -> Array:
+    """Joint log density of the outcomes in each block of rows given all others and theta, shape (draw, block).
+
+    As :func:`leave_one_out`, but given the drawn precisions of the block's own rows too: weights by the inverse of such
+    a density lead from all draws, precisions among them, to those without the block.
+    """
+    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
+    found = []
+    for rows in blocks:
+        features, precision = system.features[rows], 1 / variance[:, rows]
+        explained = features @ spread @ features.T
+        inverse = -precision[:, :, None] * explained * precision[:, None]
+        np.einsum("dkk->dk", inverse)[...] += precision
+        projected = precision * miss[:, rows]
+        _, log_determinant = np.linalg.slogdet(inverse)
+        squares = (projected * np.linalg.solve(inverse, projected[..., None])[..., 0]).sum(axis=1)
+        found.append(0.5 * (log_determinant - squares - len(rows) * np.log(2 * np.pi)))
+    return np.column_stack(found)
+
+
+def _given_all(
+    system: System,
+    residual: Array,
+    scale: Array,
+    amplitudes: Array,
+    df: Array | None,
+    left: Array,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array]:
+    """Variance of each run's noise, normal given a drawn precision; what the coefficients' mean leaves; their spread.
+
+    Shapes (draw, run), (draw, run) and (draw, feature, feature).
+    """
+    variance = np.square(scale)
+    if df is not None:
+        shape = 0.5 * (df + 1)
+        variance = variance / (rng.standard_gamma(shape, left.shape) / (0.5 * (df + np.square(left / scale))))
+    factor, _ = system.factor(1 / variance, amplitudes)
+    mode = backward(factor, forward(factor, system.project(residual / variance, amplitudes)))
+    m = amplitudes.shape[1]
+    inverse = np.stack([backward(factor, forward(factor, np.tile(row, (len(mode), 1)))) for row in np.eye(m)], axis=1)
+    spread = amplitudes[:, :, None] * inverse * amplitudes[:, None]
+    return variance, residual - system.spread(mode, amplitudes), spread
 
 
 _QUADRATURE = 32

@@ -15,9 +15,9 @@ def sure_of(chinchilla_fit):
     def sure(**coefficients):
         posterior = chinchilla_fit.tree["posterior"].to_dataset()
         known = {name: xr.full_like(posterior[name], value) for name, value in {**KNOWN, **coefficients}.items()}
-        tree = chinchilla_fit.tree.copy()
+        tree = chinchilla_fit.groups.copy()
         tree["posterior"] = xr.DataTree(posterior.assign(known))
-        return replace(chinchilla_fit, tree=tree)
+        return replace(chinchilla_fit, groups=tree)
 
     return sure
 

@@ -232,10 +232,10 @@ def test_the_same_seed_gives_the_same_design(doubted_fit, target):
 
 
 def test_noisier_fits_expect_less(few_fit):
-    tree = few_fit.tree.copy()
+    tree = few_fit.groups.copy()
     noisy = tree["posterior"].to_dataset().assign(sigma=5 * tree["posterior"]["sigma"])
     tree["posterior"] = tree["posterior"].assign(noisy.data_vars)
-    louder = replace(few_fit, tree=tree)
+    louder = replace(few_fit, groups=tree)
     quiet, loud = (next_runs(fit, target=TARGET, budget=BUDGET) for fit in (few_fit, louder))
     assert bool((loud.candidates["reduction"] < quiet.candidates["reduction"]).all())
 

@@ -219,11 +219,11 @@ def test_draws_that_are_not_certified_are_told_first(chinchilla_fit, tmp_path):
 def many(chinchilla_fit):
     """A fit whose table holds 100,000 runs."""
     rows = np.arange(100_000) % 240
-    tree = chinchilla_fit.tree.copy()
+    tree = chinchilla_fit.groups.copy()
     for group in ("observed_data", "constant_data"):
         repeated = tree[group].to_dataset().isel(run=rows).assign_coords(run=np.arange(1, len(rows) + 1))
         tree[group] = xr.DataTree(repeated)
-    return replace(chinchilla_fit, tree=tree)
+    return replace(chinchilla_fit, groups=tree)
 
 
 def test_a_hundred_thousand_runs_are_thinned_and_the_page_says_so(many, tmp_path):
@@ -268,18 +268,25 @@ def measured():
         "cover_0.9": [1, 0, 1, 1],
         "cover_0.95": [1, 1, 1, 1],
     }
-    frame = pd.DataFrame({**covered, "cluster": range(4)}, dtype=float).assign(method="chinchilla", **scores)
+    frame = pd.DataFrame({**covered, "ceiling": range(4)}, dtype=float).assign(method="chinchilla", **scores)
     return Backtest(scores=frame, law="chinchilla", n_train={3.0: 20.0})
 
 
 @pytest.fixture(scope="module")
 def compared():
     row = {"elpd_loo": -10.0, "se": 2.0, "elpd_diff": 0.0, "dse": 0.0, "p_loo": 4.0, "max_pareto_k": 0.3}
+    row |= {"score_diff": 0.0, "score_diff_se": 0.1, "probability": 0.5, "refits": 0}
     rows = [
         {"law": law, **row, "log_evidence": None, "weight_stacking": weight, "horizon_score": 1.25, "rank": rank}
         for rank, (law, weight) in enumerate((("tied", 0.75), ("chinchilla", 0.25)), start=1)
     ]
-    return Comparison(table=pd.DataFrame(rows), horizon_elpd={}, pointwise=pd.DataFrame(), warnings=("a doubt",))
+    return Comparison(
+        table=pd.DataFrame(rows),
+        horizon_elpd={},
+        pointwise=pd.DataFrame(),
+        verdict="one is ahead",
+        warnings=("a doubt",),
+    )
 
 
 def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chinchilla_fit, measured, compared):
@@ -290,7 +297,7 @@ def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chin
     assert figure.table.rows[0][:6] == ("3", "chinchilla", "4", "50%", "75% (25%)", "75% (25%)")
     (table,) = part["comparison"].tables
     assert [row[0] for row in table.rows] == ["tied", "chinchilla"]
-    assert "a doubt" in part["comparison"].paragraphs
+    assert {"one is ahead", "a doubt"} <= set(part["comparison"].paragraphs)
     assert part["backtest"].command == part["comparison"].command == ""
     rows = dict(row for table in part["methods"].tables for row in table.rows)
     assert rows["hidden runs up to 3 times the compute trained on"].startswith("4 runs: the 90 % interval held 75%")
