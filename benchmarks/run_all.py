@@ -58,6 +58,8 @@ BENCHMARKS = {
     "rolling_cuts": Benchmark(("rolling_cuts.py",), ("rolling_cuts",), parallel=False),
     "learning_curves": Benchmark(("learning_curves.py",), ("learning_curves",)),
     "simulated": Benchmark(("simulated.py",), ("simulated",)),
+    "which_law": Benchmark(("which_law.py",), ("which_law",)),
+    "left_out": Benchmark(("left_out.py",), ("left_out",)),
     "optimum_coverage": Benchmark(("optimum_coverage.py",), ("optimum_coverage",)),
     "held_out_optimum": Benchmark(("held_out_optimum.py",), ("held_out_optimum",), parallel=False),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),

@@ -118,6 +118,23 @@ def test_a_back_test_is_printed_and_drawn(elsewhere):
     assert (elsewhere / "coverage.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere):
+    frame = pd.DataFrame({"N": np.geomspace(1e7, 1e9, 8)}).assign(loss=lambda f: 1.7 + 60 / f["N"] ** 0.25)
+    frame["loss"] *= np.exp([0.003, -0.004, 0.001, 0.002, -0.001, -0.003, 0.004, -0.002])
+    frame.to_csv("sizes.csv", index=False)
+    status, out, err = run_cli("compare", "sizes.csv", "--no-discrepancy", "--plot", "laws.svg")
+    assert status == 0
+    assert "comparing floor_n, kaplan_n on 8 runs: 2 fits at least" in err
+    assert "describes the runs better than" in out
+    assert "with probability" in out
+    assert "probability of being best" in out
+    assert "note: not compared: chinchilla, which reads D, which the table has not" in out
+    assert (elsewhere / "laws.svg").read_text().startswith("<?xml")
+    document = json.loads(run_cli("compare", "sizes.csv", "--no-discrepancy", "--json")[1])
+    assert document["verdict"] in out
+    assert document["left_out"]["kaplan_d"] == "reads D, which the table has not"
+
+
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_a_plan_is_drawn(run_cli, saved_fit, elsewhere, ending):
     assert run_cli("plan", saved_fit, "--plot", f"plan.{ending}", "--budget", "1e22")[0] == 0
@@ -234,6 +251,7 @@ BAD_INPUT = {
     "a figure's ending": (["plan", "--plot", "plan.gif"], "ends in .png, .svg, .pdf"),
     "a figure's folder": (["plan", "--plot", "absent/plan.png"], "create it first"),
     "a back-test's figure": (["backtest", "--plot", "coverage.gif"], "ends in .png, .svg, .pdf"),
+    "a comparison's figure": (["compare", "--plot", "laws.gif"], "ends in .png, .svg, .pdf"),
     "a fit's folder": (["fit", "-o", "absent/fit.nc"], "create it first"),
     "no points": (["predict", "chinchilla"], "--at N=70B,D=1.4T"),
     "points twice": (["predict", "chinchilla", "--at", "N=1B,D=1B", "--points", "p.csv"], "--points FILE"),

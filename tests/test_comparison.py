@@ -1,6 +1,7 @@
 """Comparing laws: the ranking, leave-one-out densities and stacking weights."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from bayescale.candidates import suited_laws
 from bayescale.comparison import laws_to_compare
 from bayescale.documents import compare_document
 from bayescale.errors import LawError
+from bayescale.links import LOGIT, Link
 from bayescale.stacking import stacking_weights
 
 COMPARED = ["tied", "kaplan_nd"]
@@ -121,6 +123,31 @@ def test_another_unit_shifts_every_density_alike(few_runs):
         assert difference.mean() == pytest.approx(-np.log(3), abs=0.02)
     assert own.table["law"].tolist() == thrice.table["law"].tolist()
     np.testing.assert_allclose(own.table["probability"], thrice.table["probability"], atol=0.03)
+
+
+def test_another_unit_keeps_the_weights():
+    runs = bs.load_dataset("gadre", group="c4")
+    frame = runs.frame.assign(loss=2.5 * runs.frame["loss"])
+    own, other = (bs.fit(COMPARED, table, draws=50, discrepancy=False).weights for table in (runs, frame))
+    np.testing.assert_allclose(own, other, atol=0.06)  # Monte Carlo error of a thousand draws
+
+
+def test_an_equivalent_link_keeps_every_density():
+    own = bs.load_law("downstream_error")
+    twice = Link(
+        "twice",
+        "fraction",
+        lambda xp, y: 2 * LOGIT.forward(xp, y),
+        lambda z: LOGIT.inverse(z / 2),
+        lambda y: 2 * LOGIT.slope(y),
+    )
+    doubled = replace(own, name="doubled", link=twice, scatter=2 * own.scatter)
+    runs = bs.load_dataset("gadre", group="c4")
+    compared = bs.compare([own, doubled], runs.take(np.arange(0, len(runs), 3)), discrepancy=False)
+    np.testing.assert_allclose(compared.pointwise["downstream_error"], compared.pointwise["doubled"], atol=0.1)
+    evidence = compared.table.set_index("law")["log_evidence"]
+    assert evidence["downstream_error"] == pytest.approx(evidence["doubled"], abs=0.1)
+    assert 0.4 < compared.table["probability"].iloc[0] < 0.6
 
 
 def test_every_law_that_suits_is_compared_where_none_is_named(few_runs):

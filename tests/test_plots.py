@@ -231,11 +231,16 @@ def test_hidden_runs_are_drawn_predicted_against_observed(measured):
     np.testing.assert_allclose(first.get_ydata() - first.get_xdata(), [0.0, 0.01, 0.02, 0.03])
 
 
-def test_laws_are_drawn_by_their_difference_from_the_first():
-    table = pd.DataFrame({"law": ["tied", "chinchilla"], "elpd_diff": [0.0, -3.0], "dse": [0.0, 1.5]})
+@pytest.mark.parametrize("hidden", [True, False])
+def test_laws_are_drawn_by_their_difference_from_the_first(hidden):
+    inside = {"elpd_diff": [0.0, -3.0], "dse": [0.0, 1.5]}
+    beyond = {"score_diff": [0.0, -0.5], "score_diff_se": [0.0, 0.2]} if hidden else {}
+    score = {"horizon_score": [2.0, 1.5] if hidden else [None, None], "probability": [0.9, 0.1]}
+    table = pd.DataFrame({"law": ["tied", "chinchilla"], **inside, **beyond, **score})
     ax = plot_comparison(Comparison(table, {}, pd.DataFrame()))
-    np.testing.assert_allclose(ax.get_lines()[0].get_xdata(), [0.0, -3.0])
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["tied", "chinchilla"]
+    np.testing.assert_allclose(ax.get_lines()[0].get_xdata(), [0.0, -0.5 if hidden else -3.0])
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["tied, best with probability 0.90", "chinchilla, best with probability 0.10"]
 
 
 @pytest.mark.parametrize("draw", [plot_pairs, plot_prior_posterior, plot_predictive_check, plot_loo_pit])
