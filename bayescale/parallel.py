@@ -274,16 +274,27 @@ def _bar(label: str, total: int, progress: bool) -> Iterator[Callable[[int], Non
         yield lambda done: shown.update(task, completed=done)
 
 
+_KEEP_MEMORY = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,  # the most that glibc takes
+}
+"""Of workers that are started here: freed memory stays with the process for the next array.
+
+Dask gives it back from 64 KiB on, and a fit's arrays of some megabytes then wait for the kernel half of the time.
+"""
+
+
 @contextmanager
 def _dask(place: str) -> Iterator[None]:
     try:
+        import dask
         from distributed import Client, LocalCluster
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise BackendError("a Dask backend needs dask: pip install 'bayescale[dask]'") from None
     from joblib import parallel_config
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, dask.config.set(_KEEP_MEMORY):
         try:
             where = f"tcp://{place}" if place else stack.enter_context(LocalCluster(threads_per_worker=1))
             client = stack.enter_context(Client(where, timeout=_DASK_TIMEOUT, set_as_default=False))
