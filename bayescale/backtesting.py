@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from bayescale import catalog
 from bayescale.baselines import BASELINES
 from bayescale.ensembles import ENSEMBLE
+from bayescale.errors import LawError, RunsError
 from bayescale.forecasting import predicted_runs
 from bayescale.inference import Engine
 from bayescale.law import Law
 from bayescale.links import Link
 from bayescale.parallel import fingerprint, run_tasks
 from bayescale.predictive import Predictive, on_link
-from bayescale.runs import Runs
+from bayescale.runs import Runs, check_runs
 from bayescale.splitting import HORIZONS, Split, run_size, splits
 from bayescale.stacking import AnyLaw, chosen_laws, fit_to_score, named_laws, several
 
@@ -118,10 +119,15 @@ def backtest(
     Raises
     ------
     RunsError, LawError, CatalogError
-        As for :func:`bayescale.fit`, and if no split leaves enough runs.
+        As for :func:`bayescale.fit`, and if no split leaves enough runs; splits whose training runs a law cannot use,
+        such as of one size, are left out.
     """
     laws, table = chosen_laws(law, runs)
-    found = splits(table, horizons, run_size(laws[0], table))
+    found = [each for each in splits(table, horizons, run_size(laws[0], table)) if _teaches(laws, table, each)]
+    if not found:
+        raise RunsError(
+            f"{table.source}: no split leaves runs that {' and '.join(law.name for law in laws)} can learn from"
+        )
     options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     beside = _compared_with(laws[0]) if baselines else None
     hashes = None if cache is None else catalog.law_source_hashes(named_laws(law, laws))
@@ -157,6 +163,16 @@ def _compared_with(law: Law) -> str | None:
     if law.outcome == "loss" and set(law.input_names) != {"N", "D"}:
         return None
     return law.outcome if law.outcome in BASELINES else None
+
+
+def _teaches(laws: Sequence[Law], runs: Runs, split: Split) -> bool:
+    """Whether every law can be fitted to the training runs of a split, which may have one size only."""
+    try:
+        for law in laws:
+            check_runs(law, runs.take(split.train))
+    except LawError:
+        return False
+    return True
 
 
 def _key(identity: tuple[Any, ...] | None, place: int, split: Split) -> str:

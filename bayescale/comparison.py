@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale import catalog
 from bayescale.backtesting import backtest
 from bayescale.candidates import suited_laws
-from bayescale.errors import LawError, RunsError
+from bayescale.errors import LawError, RunsError, SamplingError
 from bayescale.fitting import as_runs, fit_law, with_log_likelihood
 from bayescale.forecasting import joint_log_density
 from bayescale.law import Law
 from bayescale.parallel import fingerprint, run_tasks
-from bayescale.ranking import Ranking, ranked_by_hidden_runs, ranked_by_inside_runs
+from bayescale.ranking import INSIDE_DOUBT, Ranking, ranked_by_hidden_runs, ranked_by_inside_runs
 from bayescale.runs import Runs, rows_of
 from bayescale.splitting import HORIZONS, run_size, splits
 from bayescale.stacking import AnyLaw, by_run, teaching_splits, weights_from
@@ -43,7 +42,7 @@ _UNITS = ["horizon", "ceiling", "run"]
 """What a score of hidden runs is of: a training run that a split hides at a horizon."""
 
 _TOLD_APART = 2.0
-"""Standard errors of a difference above which the inside of a table tells two laws apart."""
+"""Standard errors of a difference above which the inside of a table tells two laws apart, its doubt included."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +53,14 @@ class Comparison:
     ----------
     table : pandas.DataFrame
         One row per law, the best first: ``horizon_score`` (mean log density of hidden larger runs over the horizons,
-        nats per run), its difference from the first law's with a standard error that takes the runs of a split as one
-        (``score_diff``, ``score_diff_se``), and the ``probability`` that the law is the best of all; ``elpd_loo``
-        (nats) with ``se``, its difference from the first law's (``elpd_diff``, ``dse``), ``p_loo``, ``max_pareto_k``
-        and ``refits``, the runs that were left out by a refit; ``log_evidence``; ``weight_stacking``, the mean over
-        horizons of the weights that a mixture of these laws would have; ``rank``.
+        nats; of each row by itself, averaged within a run first), its difference from the first law's with a standard
+        error that takes the runs of a split as one (``score_diff``, ``score_diff_se``), and the ``probability`` that
+        the law is the best of all; ``elpd_loo`` (nats; of all rows of a run together) with ``se``, its difference from
+        the first law's (``elpd_diff``, ``dse``), ``p_loo`` and ``max_pareto_k`` of the closed form, and ``refits``, the
+        runs that were left out by a refit; ``log_evidence``; ``weight_stacking``, the mean over horizons of the weights
+        that a mixture of these laws would have, None where the horizons asked for do not teach any; ``rank``.
     horizon_elpd : dict
-        Mean log score of hidden larger runs, nats per run, by law and horizon; empty where the table is too small.
+        Mean log score of hidden larger runs (nats), by law and horizon; empty where the table is too small.
     pointwise : pandas.DataFrame
         Leave-one-out log density of each training run (nats), a column per law: which runs decide.
     verdict : str
@@ -68,7 +68,8 @@ class Comparison:
     hidden_runs, splits : int
         How many runs were hidden, by how many splits of the table.
     left_out : dict of str
-        Laws of the same outcome that were not compared, and why; where none were named.
+        Laws that were not compared, and why: those of the same outcome that do not suit the table, where none were
+        named, and those that could not be fitted.
     warnings : tuple of str
     """
 
@@ -117,7 +118,8 @@ def compare(
     Raises
     ------
     LawError
-        If fewer than two laws are given or suit the table, two share a name, or they predict different outcomes.
+        If fewer than two laws are given, suit the table or can be fitted to it, two share a name, or they predict
+        different outcomes.
     RunsError, CatalogError
         If the runs or a law cannot be used.
     """
@@ -137,23 +139,28 @@ def compare(
     keep = None if cache is None else Path(cache) / "comparisons.jsonl"
     each = run_tasks(_inside, tasks, jobs=n_jobs, keep=keep, label="laws", progress=progress)
     inside = dict(zip(names, each.values(), strict=True))
+    left_out |= {name: f"failed: {found['failed']}" for name, found in inside.items() if "failed" in found}
+    inside = {name: found for name, found in inside.items() if name not in left_out}
+    if len(inside) < 2:
+        raise LawError("; ".join(f"law {name!r} {why}" for name, why in left_out.items()))
+    compared = {law.name: each for law, each in zip(resolved, given, strict=True) if law.name in inside}
     doubts = [f"{name}: {text}" for name, found in inside.items() for text in found["warnings"]]
     pointwise = pd.DataFrame({name: found["leave_one_out"] for name, found in inside.items()})
     study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress, **options}
     try:
-        hidden = _hidden_scores(dict(zip(names, given, strict=True)), table, study)
+        hidden = _hidden_scores(compared, table, study)
     except RunsError as error:
         doubts.append(f"ranked by leave-one-out density only: {error}")
-        hidden = pd.DataFrame(columns=names, index=pd.MultiIndex.from_tuples([], names=_UNITS))
+        hidden = pd.DataFrame(columns=list(inside), index=pd.MultiIndex.from_tuples([], names=_UNITS))
     by_unit = hidden.groupby(_UNITS).mean()
     ranking = ranked_by_hidden_runs(by_unit, seed) if len(hidden) else ranked_by_inside_runs(pointwise, seed)
-    weights = dict(zip(names, _weights(resolved[0], table, hidden).mean("horizon").to_numpy().tolist(), strict=True))
+    weights = _weights(resolved[0], table, hidden)
     if len(hidden):
         doubts += _disagreements(ranking, weights)
     rows = [_row(law, inside[law["law"]], len(hidden) > 0, weights) for law in _records(ranking)]
     means = by_unit.groupby("horizon").mean()
     by_horizon = {
-        name: dict(zip(means.index.astype(float).tolist(), means[name].tolist(), strict=True)) for name in names
+        name: dict(zip(means.index.astype(float).tolist(), means[name].tolist(), strict=True)) for name in inside
     }
     return Comparison(
         table=_with_differences(pd.DataFrame(rows), pointwise),
@@ -218,10 +225,15 @@ def _resolved(law: AnyLaw) -> Law:
 
 
 def _inside(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
-    """What a law's fit to all runs tells: their leave-one-out log density, evidence and doubts.
+    """What a law's fit to all runs tells: their leave-one-out log density, evidence and doubts; or why it failed."""
+    try:
+        return _left_one_out(law, runs, options)
+    except (LawError, SamplingError) as error:
+        return {"failed": str(error)}
 
-    The density is that of PSIS or, where that is unreliable, of an exact refit.
-    """
+
+def _left_one_out(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
+    """The density is that of PSIS or, where that is unreliable, of an exact refit."""
     import arviz as az
 
     fitted = with_log_likelihood(fit_law(law, runs, **options))
@@ -254,21 +266,25 @@ def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, study: dict[str, Any]
     for name, law in laws.items():
         scores = backtest(law, runs, baselines=False, **study).scores
         found[name] = scores.set_index([*_UNITS, "row"])["log_score"]
-    table = pd.DataFrame(found)
+    # Laws of other inputs may hide other runs, where the table does not tell their compute.
+    table = pd.DataFrame(found).dropna()
     hidden = table.index.get_level_values("run").nunique()
     if hidden < LEAST_HIDDEN_RUNS:
-        raise RunsError(f"{runs.source}: only {hidden} of its runs can be hidden in a back-test")
+        raise RunsError(f"{runs.source}: only {hidden} of its runs can be hidden in a back-test of every law")
     return table
 
 
-def _weights(law: Law, runs: Runs, hidden: pd.DataFrame) -> xr.DataArray:
-    """Weights that a mixture of the laws would have, from the same hidden runs, dims horizon and law."""
-    taught, at = {}, hidden.index.get_level_values
-    for horizon, split in teaching_splits(splits(runs, size=run_size(law, runs)) if len(hidden) else []).items():
+def _weights(law: Law, runs: Runs, hidden: pd.DataFrame) -> dict[str, float | None]:
+    """Weights that a mixture of the laws would have, from the same hidden runs, averaged over horizons, by law."""
+    laws, taught, at = list(hidden.columns), {}, hidden.index.get_level_values
+    found = splits(runs, size=run_size(law, runs)) if len(hidden) else []
+    for horizon, split in teaching_splits(found, runs).items():
         scores = hidden[(at("horizon") == horizon) & (at("ceiling") == split.ceiling)]
         if len(scores):
             taught[horizon] = by_run(scores.to_numpy(), scores.index.get_level_values("run").to_numpy())
-    return weights_from(taught, list(hidden.columns))
+    if len(hidden) and not taught:
+        return dict.fromkeys(laws)
+    return dict(zip(laws, weights_from(taught, laws).mean("horizon").to_numpy().tolist(), strict=True))
 
 
 def _in_words(ranking: Ranking, pointwise: pd.DataFrame, hidden: bool) -> str:
@@ -277,27 +293,30 @@ def _in_words(ranking: Ranking, pointwise: pd.DataFrame, hidden: bool) -> str:
     sure = f"better than {second} with probability {ranking.against_first[second]:.2f}"
     if not hidden:
         return f"{first} describes the runs {sure}; no larger runs could be hidden to test how it predicts them"
-    said = f"{first} predicts larger runs {sure}"
+    ahead = -float(ranking.scores.loc[second, "difference"])
+    said = f"{first} predicts larger runs {sure} (by {ahead:.2g} nats a run)"
     difference = pointwise[first] - pointwise[second]
-    gap, error = float(difference.sum()), float(np.sqrt(len(difference)) * difference.std(ddof=0))
-    if abs(gap) < _TOLD_APART * error:
+    gap, spread = float(difference.sum()), float(np.sqrt(len(difference)) * difference.std(ddof=0))
+    error = float(np.hypot(spread, INSIDE_DOUBT))
+    if abs(gap) <= _TOLD_APART * error:
         return f"{said}; from inside the table they cannot be told apart"
     if gap > 0:
-        return f"{said}; inside the table it is ahead too, by {gap:.1f} +- {error:.1f} nats"
+        return f"{said}; inside the table it is ahead too, by {gap:.1f} +- {spread:.1f} nats"
     return (
-        f"{said}, though inside the table {second} is ahead by {-gap:.1f} +- {error:.1f} nats: hidden larger runs "
+        f"{said}, though inside the table {second} is ahead by {-gap:.1f} +- {spread:.1f} nats: hidden larger runs "
         "decide, since plans are about larger runs, and a law that fits inside the table may still fail beyond it"
     )
 
 
-def _disagreements(ranking: Ranking, weights: Mapping[str, float]) -> list[str]:
+def _disagreements(ranking: Ranking, weights: Mapping[str, float | None]) -> list[str]:
     """Say where a mixture would lean on another law than the first, and why that may be."""
-    first, heaviest = str(ranking.scores.index[0]), max(weights, key=weights.__getitem__)
-    if heaviest == first:
+    taught = {name: weight for name, weight in weights.items() if weight is not None}
+    first, heaviest = str(ranking.scores.index[0]), max(taught, key=taught.__getitem__, default="")
+    if not taught or taught[heaviest] <= taught[first]:
         return []
     return [
-        f"a mixture of these laws would give {heaviest} the most weight ({weights[heaviest]:.2f}) and {first} "
-        f"{weights[first]:.2f}: weights are learnt from the largest hidden runs alone, and from how laws complement "
+        f"a mixture of these laws would give {heaviest} the most weight ({taught[heaviest]:.2f}) and {first} "
+        f"{taught[first]:.2f}: weights are learnt from the largest hidden runs alone, and from how laws complement "
         "each other"
     ]
 
@@ -309,7 +328,9 @@ def _records(ranking: Ranking) -> list[dict[str, Any]]:
     ]
 
 
-def _row(law: dict[str, Any], inside: dict[str, Any], hidden: bool, weights: Mapping[str, float]) -> dict[str, Any]:
+def _row(
+    law: dict[str, Any], inside: dict[str, Any], hidden: bool, weights: Mapping[str, float | None]
+) -> dict[str, Any]:
     values = np.array(inside["leave_one_out"])
     return {
         "law": law["law"],

@@ -184,10 +184,10 @@ def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs |
 def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Runs | None, seed: int) -> Predicted:
     """A mixture of normals over the draws, as wide as the measurement of the runs, if they are some that were made."""
     mean, variance = error_moments(fit, points)
-    shift, scale = noise_moments(fit, points, np.random.default_rng(seed))
     standard_error = None if measured is None else link_standard_error(fit.law, measured)
-    total = variance + np.square(scale) + (0.0 if standard_error is None else np.square(standard_error))
-    return Predicted(link_mean(fit, points) + mean + shift + broken(fit, points), np.sqrt(total), fit.law.link)
+    shift, scale = noise_moments(fit, points, np.random.default_rng(seed), standard_error)
+    location = link_mean(fit, points) + mean + shift + broken(fit, points)
+    return Predicted(location, np.sqrt(variance + np.square(scale)), fit.law.link)
 
 
 def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
@@ -209,12 +209,10 @@ def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
         located = fit.law.located(points)
         location = location + fit.conditional.moments(located)[0]
         covariance = fit.conditional.joint_covariance(located)
-    standard_error = link_standard_error(fit.law, run)
-    measured = 0.0 if standard_error is None else np.square(standard_error)
-    found = []
+    standard_error, found = link_standard_error(fit.law, run), []
     for _ in range(_SCALES_PER_DRAW):
-        shift, scale = noise_moments(fit, points, rng)
-        total = covariance + (np.square(scale) + measured)[:, :, None] * np.eye(len(run))
+        shift, scale = noise_moments(fit, points, rng, standard_error)
+        total = covariance + np.square(scale)[:, :, None] * np.eye(len(run))
         factor = np.linalg.cholesky(total)
         left = np.linalg.solve(factor, (on_scale - location - shift)[..., None])[..., 0]
         log_scales = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
@@ -276,11 +274,16 @@ def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
     return mean, variance + fit.conditional.run_variance(located)
 
 
-def noise_moments(fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draws of mean and standard deviation of a new run's noise, each of shape (sample, point)."""
+def noise_moments(
+    fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator, standard_error: Array | None = None
+) -> tuple[Array, Array]:
+    """Draws of mean and standard deviation of a new run's noise, each of shape (sample, point).
+
+    The standard error is that with which its outcome is measured, on the link's scale, as the fit takes it.
+    """
     shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
     relative = None if fit.basis is None else noise_scale(inputs)
-    return fit.noise.draw_moments(rng, fit.columns, shape, relative=relative)
+    return fit.noise.draw_moments(rng, fit.columns, shape, relative=relative, standard_error=standard_error)
 
 
 def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:

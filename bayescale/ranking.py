@@ -1,10 +1,10 @@
 """How sure a ranking of laws is: differences of their scores, with what runs and splits that share a fate leave of it.
 
 All runs that one split hides are predicted from the same training runs, so that a law's luck is theirs together, and
-rows of one training run share that run's. A mean score over horizons is taken as normal around the one of splits never
-seen, with a covariance that is not known: that between the splits at hand, of which there are few, and, as a prior
-worth :data:`_PRIOR_SPLITS` of them, the one that would follow if the luck of a split were as large as the spread of its
-runs.
+rows of one training run share that run's, in whatever split they are hidden. A mean score over horizons is taken as
+normal around the one of splits and runs never seen, with a covariance that is not known: that between the splits or
+runs at hand, and, as a prior worth :data:`_PRIOR_SPLITS` splits, the one that would follow if the luck of a split were
+as large as the spread of its runs. That spread is pooled over horizons, since some hide a run or two.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _PRIOR_SPLITS = 3.0
 _DRAWS = 20_000
 
-_INSIDE_DOUBT = 2.0
+INSIDE_DOUBT = 2.0
 """Standard deviation of what the inside of a table leaves open of a difference (nats): four are then two of them."""
 
 
@@ -61,25 +61,26 @@ def ranked_by_hidden_runs(scores: pd.DataFrame, seed: int = 0) -> Ranking:
     by_horizon = scores.groupby("horizon")
     mean = by_horizon.mean().mean()
     weights = 1 / (by_horizon.ngroups * by_horizon.transform("size"))
-    influence = (scores - by_horizon.transform("mean")).mul(weights, axis=0)
-    runs, splits = (influence.groupby(by).sum().to_numpy() for by in (["ceiling", "run"], "ceiling"))
-    n, n_splits = len(runs), len(splits)
-    # Of luck as large as the spread of runs: the variance of a mean of n runs times one plus n over the splits.
-    prior = _outer(runs) * (1 + n / n_splits)
+    centred = scores - by_horizon.transform("mean")
+    influence = centred.mul(weights, axis=0)
+    spread = (centred.T @ centred).to_numpy() / max(len(centred) - by_horizon.ngroups, 1)
+    units = ["run", "ceiling"]
+    prior = spread * sum(float(np.square(weights.groupby(by).sum()).sum()) for by in units)
+    between = max((_outer(influence.groupby(by).sum().to_numpy()) for by in units), key=np.trace)
+    n_splits = scores.index.get_level_values("ceiling").nunique()
     df = _PRIOR_SPLITS + n_splits - 1
-    between = _outer(splits) * (n_splits - 1)
-    return _ranked(mean, (_PRIOR_SPLITS * prior + between) / df, df, seed)
+    return _ranked(mean, (_PRIOR_SPLITS * prior + (n_splits - 1) * between) / df, df, seed)
 
 
 def ranked_by_inside_runs(pointwise: pd.DataFrame, seed: int = 0) -> Ranking:
     """Rank laws by the leave-one-out log density of the runs of a table; a row a run, a column a law.
 
     Differences of a few nats are no evidence, however small their standard error, which is too small where two laws
-    predict alike (Sivula et al. 2020, arXiv:2008.10296): each has :data:`_INSIDE_DOUBT` of doubt beside it.
+    predict alike (Sivula et al. 2020, arXiv:2008.10296): each has :data:`INSIDE_DOUBT` of doubt beside it.
     """
     n = len(pointwise)
     spread = n**2 * _outer(((pointwise - pointwise.mean()) / n).to_numpy())
-    doubt = 0.5 * _INSIDE_DOUBT**2 * np.eye(pointwise.shape[1])
+    doubt = 0.5 * INSIDE_DOUBT**2 * np.eye(pointwise.shape[1])
     return _ranked(pointwise.sum(), spread + doubt, n - 1, seed)
 
 
@@ -102,9 +103,15 @@ def _ranked(mean: "pd.Series[float]", covariance: Array, df: float, seed: int) -
             "score": mean,
             "difference": mean - mean.iloc[first],
             "se": np.sqrt(np.maximum(variance, 0.0)),
-            "probability": np.bincount(draws.argmax(axis=1), minlength=len(laws)) / _DRAWS,
+            "probability": _shares(draws == draws.max(axis=1, keepdims=True)),
         },
         index=laws,
     )
-    better = pd.Series((draws[:, [first]] > draws).mean(axis=0), index=laws)
-    return Ranking(table.iloc[order], better.iloc[order])
+    # Laws that cannot be told apart at all are each the better one in half of the draws.
+    better = (draws[:, [first]] > draws).mean(axis=0) + 0.5 * (draws[:, [first]] == draws).mean(axis=0)
+    return Ranking(table.iloc[order], pd.Series(better, index=laws).iloc[order])
+
+
+def _shares(best: NDArray[np.bool_]) -> Array:
+    """Share of draws in which each law is the best, those of ties divided among them."""
+    return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))

@@ -207,7 +207,7 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy:
         return equal_weights(names)
     options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
     taught = {}
-    for horizon, split in teaching_splits(found).items():
+    for horizon, split in teaching_splits(found, runs).items():
         densities = _hidden_log_densities(laws, runs, split, options)
         if densities is not None:
             taught[horizon] = by_run(densities, runs.clusters[split.test])
@@ -225,18 +225,23 @@ def weights_from(taught: Mapping[float, Array], names: Sequence[str]) -> xr.Data
 
 
 def by_run(densities: Array, cluster: NDArray[np.int64]) -> Array:
-    """Mean log density of the rows of each training run, which are not independent, shape (run, law)."""
+    """Mean log density of the rows of each training run, which are not independent, shape (run, law).
+
+    So each run counts as one row, by the geometric mean of its rows' densities.
+    """
     return np.asarray(pd.DataFrame(densities).groupby(cluster, sort=False).mean())
 
 
-def teaching_splits(found: Sequence[Split]) -> dict[float, Split]:
+def teaching_splits(found: Sequence[Split], runs: Runs) -> dict[float, Split]:
     """The split of each horizon that is to teach the weights: of the largest runs, if enough of them can be hidden."""
+    cluster = runs.clusters
+    hidden = {id(each): len(np.unique(cluster[each.test])) for each in found}
     chosen = {}
     for horizon in HORIZONS:
         suited = [each for each in found if each.horizon == horizon]
-        enough = [each for each in suited if len(each.test) >= _ENOUGH_HIDDEN_RUNS]
+        enough = [each for each in suited if hidden[id(each)] >= _ENOUGH_HIDDEN_RUNS]
         if suited:
-            chosen[horizon] = enough[0] if enough else max(suited, key=lambda each: len(each.test))
+            chosen[horizon] = enough[0] if enough else max(suited, key=lambda each: hidden[id(each)])
     return chosen
 
 

@@ -11,7 +11,8 @@ import bayescale as bs
 from bayescale.candidates import suited_laws
 from bayescale.comparison import laws_to_compare
 from bayescale.documents import compare_document
-from bayescale.errors import LawError
+from bayescale.errors import LawError, SamplingError
+from bayescale.fitting import fit_law
 from bayescale.links import LOGIT, Link
 from bayescale.stacking import stacking_weights
 
@@ -167,6 +168,20 @@ def test_a_table_that_one_law_suits_says_what_the_others_miss():
         LawError, match=r"bradley_terry suits its columns, and a comparison needs two.*board_elo reads C"
     ):
         bs.compare(None, runs)
+
+
+def test_a_law_that_fails_is_left_out_with_the_reason(few_runs, monkeypatch):
+    def failing(law, runs, **options):
+        if law == "kaplan_nd":
+            raise SamplingError("its posterior is nowhere finite")
+        return fit_law(law, runs, **options)
+
+    monkeypatch.setattr("bayescale.comparison.fit_law", failing)
+    found = bs.compare(["chinchilla", "tied", "kaplan_nd"], few_runs, discrepancy=False)
+    assert set(found.table["law"]) == {"chinchilla", "tied"}
+    assert found.left_out == {"kaplan_nd": "failed: its posterior is nowhere finite"}
+    with pytest.raises(LawError, match="law 'kaplan_nd' failed: its posterior is nowhere finite"):
+        bs.compare(["chinchilla", "kaplan_nd"], few_runs, discrepancy=False)
 
 
 def test_checkpoints_of_a_run_count_as_one_hidden_run():

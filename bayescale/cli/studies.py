@@ -168,7 +168,7 @@ def _comparison_row(row: Any) -> dict[str, str]:
         "ELPD minus the first's": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
         "largest k-hat": f"{row['max_pareto_k']:.2f}" + (f" ({row['refits']} refitted)" if row["refits"] else ""),
         "log evidence": "" if pd.isna(evidence) else f"{evidence:.1f}",
-        "stacking weight": f"{row['weight_stacking']:.2f}",
+        "stacking weight": "" if pd.isna(row["weight_stacking"]) else f"{row['weight_stacking']:.2f}",
     }
 
 

@@ -149,7 +149,7 @@ def _compared(compared: "Comparison") -> Table:
                 f"{row['elpd_diff']:+.1f} ({row['dse']:.1f})",
                 f"{row['max_pareto_k']:.2f}",
                 "" if pd.isna(evidence) else f"{evidence:.1f}",
-                f"{row['weight_stacking']:.2f}",
+                "" if pd.isna(row["weight_stacking"]) else f"{row['weight_stacking']:.2f}",
             )
         )
     return Table(
