@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.linalg  # noqa: F401 - its threads can be limited only once it is there
 from reporting import RESULTS, keep, machine
 from threadpoolctl import threadpool_limits
 
