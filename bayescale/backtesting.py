@@ -167,9 +167,10 @@ def _compared_with(law: Law) -> str | None:
 
 def _teaches(laws: Sequence[Law], runs: Runs, split: Split) -> bool:
     """Whether every law can be fitted to the training runs of a split, which may have one size only."""
+    train = runs.take(split.train)
     try:
         for law in laws:
-            check_runs(law, runs.take(split.train))
+            check_runs(law, train)
     except LawError:
         return False
     return True

@@ -161,6 +161,11 @@ def load_law(name_or_path: str | Path) -> Law:
     return _run_law_file(path, read_source(path))
 
 
+def law_of(law: str | Path | Law) -> Law:
+    """A law by its name, by its file, or as it is."""
+    return law if isinstance(law, Law) else load_law(law)
+
+
 def law_source_hashes(laws: Sequence[str | Path | Law]) -> list[str]:
     """What the code of laws amounts to, so that what other code found is not taken for theirs.
 

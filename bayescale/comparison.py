@@ -124,7 +124,7 @@ def compare(
         If the runs or a law cannot be used.
     """
     given, table, left_out = _chosen(laws, runs)
-    resolved = [_resolved(law) for law in given]
+    resolved = [catalog.law_of(law) for law in given]
     names = [law.name for law in resolved]
     options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
     hashes = None if cache is None else catalog.law_source_hashes(given)
@@ -183,7 +183,7 @@ def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFra
         As :func:`compare`.
     """
     given, table, _ = _chosen(laws, runs)
-    resolved = [_resolved(law) for law in given]
+    resolved = [catalog.law_of(law) for law in given]
     try:
         n_splits = len(splits(table, size=run_size(resolved[0], table)))
     except RunsError:
@@ -210,7 +210,7 @@ def _chosen(
             )
         return given, table, left_out
     given = list(laws)
-    resolved = [_resolved(law) for law in given]
+    resolved = [catalog.law_of(law) for law in given]
     names = [law.name for law in resolved]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise LawError(f"a comparison needs two or more different laws, not {', '.join(names) or 'none'}")
@@ -218,10 +218,6 @@ def _chosen(
     if len(outcomes) > 1:
         raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
     return given, as_runs(runs, resolved[0]), left_out
-
-
-def _resolved(law: AnyLaw) -> Law:
-    return law if isinstance(law, Law) else catalog.load_law(law)
 
 
 def _inside(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:

@@ -310,7 +310,7 @@ def fit_law(
     # Names are resolved and checked before the imports of PyMC, so that a mistake is reported at once.
     if engine not in get_args(Engine):
         raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
-    resolved_law = law if isinstance(law, Law) else catalog.load_law(law)
+    resolved_law = catalog.law_of(law)
     table = as_runs(runs, resolved_law)
     resolved_law = in_unit_of(resolved_law, table)
     checked_noise(resolved_law, noise, discrepancy)
@@ -354,7 +354,7 @@ def assembled(
     pool : tuple of str
         Parameters that the draws share with other groups of runs.
     """
-    resolved = in_unit_of(law if isinstance(law, Law) else catalog.load_law(law), runs)
+    resolved = in_unit_of(catalog.law_of(law), runs)
     result = Fit(
         groups=_groups(resolved, _all_parameters(resolved, _noise(noise, discrepancy), discrepancy), runs, sampled),
         law=resolved,

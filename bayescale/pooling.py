@@ -148,7 +148,7 @@ def fit_pooled(
     """
     if engine not in get_args(Engine):
         raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
-    resolved = law if isinstance(law, Law) else catalog.load_law(law)
+    resolved = catalog.law_of(law)
     checked_noise(resolved, noise, discrepancy)
     names = _sampled_names(resolved, pool)
     table = as_runs(runs, resolved, series_apart=False)

@@ -172,7 +172,7 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
     if law == AUTO:
         table = as_runs(runs)
         return _default_members(table), table
-    laws = [_resolved(each) for each in (law if several(law) else [law])]
+    laws = [catalog.law_of(each) for each in (law if several(law) else [law])]
     names = [each.name for each in laws]
     if not laws or len(set(names)) < len(names):
         raise LawError(f"an ensemble needs different laws, not {', '.join(names) or 'none'}")
@@ -304,10 +304,6 @@ def _default_members(table: Runs) -> list[Law]:
             f"{', '.join(map(str, table.frame.columns))}: it predicts {' or '.join(sorted(needs))}; or name a law"
         )
     return suited
-
-
-def _resolved(law: AnyLaw) -> Law:
-    return law if isinstance(law, Law) else catalog.load_law(law)
 
 
 def _columns(law: Law) -> tuple[set[str], str]:

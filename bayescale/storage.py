@@ -153,7 +153,7 @@ def _header_of(fit: Fit) -> dict[str, Any]:
 
 def _member(tree: xr.DataTree, name: str, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
     """A member of an ensemble; a law that is given stands for the member of its name."""
-    given = law if law is not None and (law if isinstance(law, Law) else catalog.load_law(law)).name == name else None
+    given = law if law is not None and catalog.law_of(law).name == name else None
     groups = {group: node.to_dataset() for group, node in tree.children.items()}
     return _fit(xr.DataTree.from_dict(groups), header, given, path)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.cli.options import DEFAULT_LAW, Quantity, study_options
-from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table, progress
+from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
 from bayescale.cli.sources import runs_from
 from bayescale.quantities import format_quantity
 
@@ -116,8 +116,10 @@ def compare(
         check_output(plot, FIGURE_ENDINGS)
     table, chosen = runs_from(runs, laws, columns, unit), laws or None
     names, fits = laws_to_compare(chosen, table)
+    # A line and no spinner, which would stand in the way of the bars and leave with its message.
     said = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
-    with on_backend(backend, jobs), progress(said):
+    click.echo(said, err=True)
+    with on_backend(backend, jobs):
         compared = run_compare(
             chosen,
             table,
