@@ -4,136 +4,83 @@ Import it as ``import bayescale as bs``; everything public is a name of this mod
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from bayescale.backtesting import Backtest as Backtest
-    from bayescale.backtesting import backtest as backtest
-    from bayescale.catalog import dataset_names as dataset_names
-    from bayescale.catalog import law_names as law_names
-    from bayescale.catalog import load_card as load_card
-    from bayescale.catalog import load_dataset as load_dataset
-    from bayescale.catalog import load_law as load_law
-    from bayescale.chains import Chain as Chain
-    from bayescale.chains import fit_chain as fit_chain
-    from bayescale.comparison import Comparison as Comparison
-    from bayescale.comparison import compare as compare
-    from bayescale.ensembles import Ensemble as Ensemble
-    from bayescale.ensembles import with_risk as with_risk
-    from bayescale.errors import BayescaleError as BayescaleError
-    from bayescale.fitting import Fit as Fit
-    from bayescale.fitting import with_log_likelihood as with_log_likelihood
-    from bayescale.fitting import with_posterior_predictive as with_posterior_predictive
-    from bayescale.fitting import with_prior_predictive as with_prior_predictive
-    from bayescale.forecasting import Forecast as Forecast
-    from bayescale.forecasting import forecast as forecast
-    from bayescale.law import Law as Law
-    from bayescale.law import Parameter as Parameter
-    from bayescale.law import Prior as Prior
-    from bayescale.links import IDENTITY as IDENTITY
-    from bayescale.links import LOG as LOG
-    from bayescale.links import LOGIT as LOGIT
-    from bayescale.parallel import backend as backend
-    from bayescale.planning.allocation import Optimum as Optimum
-    from bayescale.planning.allocation import optimum as optimum
-    from bayescale.planning.answers import Answer as Answer
-    from bayescale.planning.attainable import Attainable as Attainable
-    from bayescale.planning.attainable import attainable as attainable
-    from bayescale.planning.choices import Choice as Choice
-    from bayescale.planning.choices import robust_choice as robust_choice
-    from bayescale.planning.costs import Cost as Cost
-    from bayescale.planning.data_wall import data_limited as data_limited
-    from bayescale.planning.design import Design as Design
-    from bayescale.planning.design import LossAt as LossAt
-    from bayescale.planning.design import OptimumAt as OptimumAt
-    from bayescale.planning.design import WhichLaw as WhichLaw
-    from bayescale.planning.design import candidate_grid as candidate_grid
-    from bayescale.planning.design import next_runs as next_runs
-    from bayescale.planning.lifetimes import Lifetime as Lifetime
-    from bayescale.planning.lifetimes import lifetime_budget as lifetime_budget
-    from bayescale.planning.lifetimes import lifetime_optimum as lifetime_optimum
-    from bayescale.planning.limits import Limits as Limits
-    from bayescale.planning.limits import limits as limits
-    from bayescale.planning.outlook import Outlook as Outlook
-    from bayescale.planning.outlook import read_outlook as read_outlook
-    from bayescale.planning.purchases import next_dollar as next_dollar
-    from bayescale.planning.recipes import compare_recipes as compare_recipes
-    from bayescale.planning.recipes import crossing as crossing
-    from bayescale.planning.spending import optimum_for as optimum_for
-    from bayescale.planning.tradeoffs import diminishing_returns as diminishing_returns
-    from bayescale.planning.tradeoffs import scale_up as scale_up
-    from bayescale.planning.tradeoffs import size_overhead as size_overhead
-    from bayescale.planning.versus import versus as versus
-    from bayescale.pooling import Pooled as Pooled
-    from bayescale.report.page import write_report as write_report
-    from bayescale.runs import Runs as Runs
-    from bayescale.stacking import fit as fit
-    from bayescale.storage import load as load
-    from bayescale.storage import save as save
+from typing import Any
 
 _HOME = {
     "Answer": "planning.answers",
     "Attainable": "planning.attainable",
-    "Backtest": "backtesting",
-    "BayescaleError": "errors",
-    "Chain": "chains",
+    "Backtest": "validation.backtesting",
+    "BayescaleError": "basics.errors",
+    "Chain": "posterior.chains",
     "Choice": "planning.choices",
-    "Comparison": "comparison",
+    "Comparison": "validation.comparison",
     "Cost": "planning.costs",
+    "Derived": "laws.parameters",
     "Design": "planning.design",
-    "Ensemble": "ensembles",
-    "Fit": "fitting",
-    "Forecast": "forecasting",
-    "IDENTITY": "links",
-    "LOG": "links",
-    "LOGIT": "links",
-    "Law": "law",
+    "Ensemble": "posterior.ensembles",
+    "Fit": "posterior.fit",
+    "Forecast": "posterior.forecasting",
+    "IDENTITY": "laws.links",
+    "Input": "laws.parameters",
+    "LOG": "laws.links",
+    "LOGIT": "laws.links",
+    "Law": "laws.law",
     "Lifetime": "planning.lifetimes",
     "Limits": "planning.limits",
-    "LossAt": "planning.design",
+    "LossAt": "planning.targets",
     "Optimum": "planning.allocation",
-    "OptimumAt": "planning.design",
+    "OptimumAt": "planning.targets",
     "Outlook": "planning.outlook",
-    "Parameter": "law",
-    "Pooled": "pooling",
-    "Prior": "law",
-    "Runs": "runs",
-    "WhichLaw": "planning.design",
+    "PARAMETERS": "laws.parameters",
+    "Parameter": "laws.parameters",
+    "Pooled": "posterior.pooling",
+    "Prior": "laws.parameters",
+    "PublishedFit": "laws.parameters",
+    "Runs": "data.runs",
+    "Setting": "laws.parameters",
+    "TOKENS": "laws.parameters",
+    "Values": "laws.parameters",
+    "WhichLaw": "planning.targets",
+    "accuracies": "laws.accuracies",
+    "additive": "laws.additive",
     "attainable": "planning.attainable",
-    "backend": "parallel",
-    "backtest": "backtesting",
+    "backend": "basics.parallel",
+    "backtest": "validation.backtesting",
     "candidate_grid": "planning.design",
-    "compare": "comparison",
+    "compare": "validation.comparison",
     "compare_recipes": "planning.recipes",
     "crossing": "planning.recipes",
+    "curves": "laws.curves",
     "data_limited": "planning.data_wall",
-    "dataset_names": "catalog",
+    "dataset_names": "data.datasets",
     "diminishing_returns": "planning.tradeoffs",
-    "fit": "stacking",
-    "fit_chain": "chains",
-    "forecast": "forecasting",
-    "law_names": "catalog",
+    "fit": "posterior.fitting",
+    "fit_chain": "posterior.chains",
+    "forecast": "posterior.forecasting",
+    "growth": "laws.growth",
+    "law_names": "laws.catalog",
     "lifetime_budget": "planning.lifetimes",
     "lifetime_optimum": "planning.lifetimes",
     "limits": "planning.limits",
-    "load": "storage",
-    "load_card": "catalog",
-    "load_dataset": "catalog",
-    "load_law": "catalog",
+    "load": "posterior.storage",
+    "load_card": "data.datasets",
+    "load_dataset": "data.datasets",
+    "load_law": "laws.catalog",
     "next_dollar": "planning.purchases",
     "next_runs": "planning.design",
     "optimum": "planning.allocation",
     "optimum_for": "planning.spending",
+    "power": "laws.law",
     "read_outlook": "planning.outlook",
     "robust_choice": "planning.choices",
-    "save": "storage",
+    "save": "posterior.storage",
     "scale_up": "planning.tradeoffs",
     "size_overhead": "planning.tradeoffs",
     "versus": "planning.versus",
-    "with_log_likelihood": "fitting",
-    "with_posterior_predictive": "fitting",
-    "with_prior_predictive": "fitting",
-    "with_risk": "ensembles",
+    "with_log_likelihood": "posterior.fit",
+    "with_posterior_predictive": "posterior.replicates",
+    "with_prior_predictive": "posterior.replicates",
+    "with_risk": "posterior.ensembles",
     "write_report": "report.page",
 }
 
@@ -143,7 +90,9 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'bayescale' has no attribute {name!r}")
-    value = getattr(import_module(f"bayescale.{_HOME[name]}"), name)
+    home = import_module(f"bayescale.{_HOME[name]}")
+    # A family of laws is a module itself.
+    value = home if _HOME[name].endswith(f".{name}") and not hasattr(home, name) else getattr(home, name)
     globals()[name] = value
     return value
 

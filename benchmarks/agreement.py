@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.catalog import law_names, load_card, load_dataset, load_law
-from bayescale.noise import NOISES
-from bayescale.posterior import build_model
+from bayescale.data.datasets import load_card, load_dataset
+from bayescale.inference.model import build_model
+from bayescale.laws.catalog import law_names, load_law
+from bayescale.laws.noise import NOISES
 from bayescale.sampling.importance import sample_importance
 from bayescale.sampling.logdensity import LogDensity
 from bayescale.sampling.nuts import sample_nuts

@@ -15,11 +15,11 @@ import pandas as pd
 from development import CURVES, development_tables
 from reporting import add_study_options, keep, machine
 
-from bayescale.backtesting import HORIZONS, LEVELS, Backtest, backtest
-from bayescale.catalog import dataset_groups, load_card, load_runs
-from bayescale.errors import RunsError
-from bayescale.parallel import backend
-from bayescale.runs import Runs
+from bayescale.basics.errors import RunsError
+from bayescale.basics.parallel import backend
+from bayescale.data.datasets import dataset_groups, load_card, load_runs
+from bayescale.data.runs import Runs
+from bayescale.validation.backtesting import HORIZONS, LEVELS, Backtest, backtest
 
 COVERAGES = [f"cover_{level:g}" for level in LEVELS]
 SCORES = [*COVERAGES, "width", "crps", "log_score", "rmse", "bias"]

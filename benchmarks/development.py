@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayescale.catalog import load_card, load_runs, root
-from bayescale.runs import Runs
-from bayescale.tables import read_table
+from bayescale.basics.files import root
+from bayescale.data.datasets import load_card, load_runs
+from bayescale.data.runs import Runs
+from bayescale.data.tables import read_table
 
 TABLES = (
     "chinchilla",

@@ -30,9 +30,11 @@ import pandas as pd
 from reporting import RESULTS, keep, machine
 from speed import cpu_seconds
 
-from bayescale.catalog import dataset_groups, dataset_names, law_names, load_card, load_law, load_runs
-from bayescale.fitting import Fit, fit_law
-from bayescale.runs import Runs
+from bayescale.data.datasets import dataset_groups, dataset_names, load_card, load_runs
+from bayescale.data.runs import Runs
+from bayescale.laws.catalog import law_names, load_law
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.single import fit_law
 
 STEM = "engines"
 COSTS = {"law_as_true": "law taken as true", "with_discrepancy": "with a discrepancy"}

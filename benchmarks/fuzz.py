@@ -67,9 +67,9 @@ def main() -> None:
 
 
 def _saved_fit(folder: Path) -> Path:
-    from bayescale.catalog import load_dataset
-    from bayescale.fitting import fit_law
-    from bayescale.storage import save
+    from bayescale.data.datasets import load_dataset
+    from bayescale.posterior.single import fit_law
+    from bayescale.posterior.storage import save
 
     return save(fit_law("chinchilla", load_dataset("chinchilla"), discrepancy=False), folder / "saved.nc")
 

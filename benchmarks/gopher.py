@@ -8,7 +8,7 @@ import pandas as pd
 from reporting import keep, machine
 
 import bayescale as bs
-from bayescale.catalog import law_names, load_law
+from bayescale.laws.catalog import law_names, load_law
 
 CHINCHILLA, GOPHER = {"N": 70e9, "D": 1.4e12}, {"N": 280e9, "D": 300e9}
 TABLE = "chinchilla"

@@ -14,7 +14,7 @@ import pandas as pd
 from reporting import keep, machine
 
 import bayescale as bs
-from bayescale.catalog import dataset_groups, load_dataset, load_runs
+from bayescale.data.datasets import dataset_groups, load_dataset, load_runs
 
 FRACTIONS = (10.0, 30.0)
 LARGEST = 3

@@ -5,8 +5,8 @@ one, learnt from learning curves. For every choice of constants on a grid each c
 trained on, and equal mixtures of the laws are scored on the hidden runs. Scores are averaged over the
 runs of a table, the tables of a family (a paper, or the domain of a curve) and then over families. The choice with the
 least sum of two means over families and horizons, of the logarithm of the CRPS and of minus the log score, is written
-to ``bayescale/error_defaults.json``, with its scores; beside them stand those of each family with the constants that
-all other families would have chosen.
+to ``bayescale/inference/error_defaults.json``, with its scores; beside them stand those of each family with the
+constants that all other families would have chosen.
 
 Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve} --others FOLDER [--jobs N]``, where the folder
 holds the development tables, or curves, that do not ship; without one only the shipped ones teach, and nothing is
@@ -26,15 +26,17 @@ import pandas as pd
 from development import development_curves, development_tables
 from reporting import RESULTS, add_study_options, keep, machine, study
 
-from bayescale import catalog, discrepancy, inference
-from bayescale.backtesting import scores_of
-from bayescale.fitting import fit_law
-from bayescale.forecasting import predicted_runs
-from bayescale.predictive import Mixed, Predictive
-from bayescale.runs import Runs
-from bayescale.splitting import splits
+from bayescale.data.runs import Runs
+from bayescale.data.splitting import splits
+from bayescale.inference import engine as inference
+from bayescale.inference import scales as learnt
+from bayescale.laws import catalog
+from bayescale.posterior.forecasting import predicted_runs
+from bayescale.posterior.predictive import Mixed, Predictive
+from bayescale.posterior.single import fit_law
+from bayescale.validation.backtesting import scores_of
 
-FILE = Path(discrepancy.__file__).with_name("error_defaults.json")
+FILE = Path(learnt.__file__).with_name("error_defaults.json")
 GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "surface": {"decay": (0.15, 0.25), "local": (0.01, 0.015), "drift": (0.0015, 0.0025)},
     "curve": {"length": (0.5, 1.0), "drift": (0.01, 0.02)},
@@ -86,7 +88,7 @@ def hidden_points(folder: Path | None) -> Iterator[Case]:
 def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str, Any]:
     """What each choice of constants of one kind scores, the best one, and each family's without it."""
     grid = GRIDS[kind]
-    base = discrepancy.learnt_scales()[kind]
+    base = learnt.learnt_scales()[kind]
     choices = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     tasks = [(kind, asdict(replace(base, **choice)), *case) for choice in choices for case in cases]
     found = [row for rows in study(options, f"learn_defaults_{kind}", score, tasks) for row in rows]
@@ -141,9 +143,9 @@ def score(
     kind: str, scales: dict[str, float], family: str, name: str, horizon: float, train: Runs, hidden: Runs
 ) -> list[dict[str, Any]]:
     """Scores of equal mixtures of laws on some hidden runs, with the given constants."""
-    constants = discrepancy.Scales(**scales)
-    if discrepancy.learnt_scales()[kind] != constants:
-        discrepancy.learnt_scales()[kind] = constants
+    constants = learnt.Scales(**scales)
+    if learnt.learnt_scales()[kind] != constants:
+        learnt.learnt_scales()[kind] = constants
         inference.forget()
     forecasts = {}
     for law in CANDIDATES[kind]:

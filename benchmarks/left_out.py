@@ -14,11 +14,11 @@ import pandas as pd
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.catalog import load_runs
-from bayescale.comparison import GOOD_K
-from bayescale.fitting import fit_law
-from bayescale.forecasting import joint_log_density
-from bayescale.runs import Runs, rows_of
+from bayescale.data.datasets import load_runs
+from bayescale.data.runs import Runs, rows_of
+from bayescale.posterior.forecasting import joint_log_density
+from bayescale.posterior.single import fit_law
+from bayescale.validation.comparison import GOOD_K
 
 
 def checkpoints() -> Runs:

@@ -31,12 +31,14 @@ from development import TABLES
 from numpy.typing import NDArray
 from reporting import add_study_options, keep, machine, study
 
-from bayescale.backtesting import scores_of
-from bayescale.catalog import load_runs
-from bayescale.fitting import Fit, fit_law
-from bayescale.forecasting import forecast, predicted, predicted_runs
-from bayescale.planning.design import LossAt, next_runs
-from bayescale.runs import Runs
+from bayescale.data.datasets import load_runs
+from bayescale.data.runs import Runs
+from bayescale.planning.design import next_runs
+from bayescale.planning.targets import LossAt
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import forecast, predicted, predicted_runs
+from bayescale.posterior.single import fit_law
+from bayescale.validation.backtesting import scores_of
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]

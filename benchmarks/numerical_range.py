@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from reporting import keep, machine
 
 import bayescale as bs
-from bayescale.catalog import load_law
-from bayescale.errors import BayescaleError
-from bayescale.law import Law
+from bayescale.basics.errors import BayescaleError
+from bayescale.laws.catalog import load_law
+from bayescale.laws.law import Law
 from bayescale.planning.allocation import law_optimum
 
 Array = NDArray[np.float64]

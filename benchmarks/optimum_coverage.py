@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.catalog import load_runs
+from bayescale.data.datasets import load_runs
 
 Array = NDArray[np.float64]
 

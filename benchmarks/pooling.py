@@ -23,12 +23,13 @@ from published_fits import on_card
 from reporting import keep, machine
 from speed import cpu_seconds
 
-from bayescale.backtesting import clustered_error, scores_of
-from bayescale.catalog import load_runs
-from bayescale.fitting import Fit, fit_law
-from bayescale.forecasting import predicted_runs
-from bayescale.pooling import fit_pooled
-from bayescale.runs import Runs
+from bayescale.data.datasets import load_runs
+from bayescale.data.runs import Runs
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import predicted_runs
+from bayescale.posterior.pooling import fit_pooled
+from bayescale.posterior.single import fit_law
+from bayescale.validation.backtesting import clustered_error, scores_of
 
 LAW = "chinchilla"
 POOL = ("E", "a_opt")

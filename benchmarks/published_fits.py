@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 from reporting import keep, machine
 from scipy.optimize import least_squares
 
-from bayescale.catalog import dataset_groups, load_dataset, load_law, load_runs, root
-from bayescale.fitting import Fit, fit_law
-from bayescale.law import Parameter, Prior, PublishedFit
-from bayescale.links import IDENTITY, LOG, Link
-from bayescale.parallel import run_tasks
-from bayescale.runs import Runs
+from bayescale.basics.files import root
+from bayescale.basics.parallel import run_tasks
+from bayescale.data.datasets import dataset_groups, load_dataset, load_runs
+from bayescale.data.runs import Runs
+from bayescale.laws.catalog import load_law
+from bayescale.laws.links import IDENTITY, LOG, Link
+from bayescale.laws.parameters import Parameter, Prior, PublishedFit
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.single import fit_law
 
 Array = NDArray[np.float64]
 Point = dict[str, float]

@@ -66,7 +66,7 @@ def write(path: Path, n: int, columns: int) -> None:
 
 
 def measure(small: Path, path: Path) -> dict[str, float]:
-    from bayescale.runs import Runs
+    from bayescale.data.runs import Runs
 
     Runs.read(small)
     stages: dict[str, dict[str, float]] = {}

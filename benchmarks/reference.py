@@ -18,10 +18,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from reporting import add_study_options, keep, machine, study
 
-from bayescale.catalog import load_law, load_runs
-from bayescale.fitting import sampled_runs
-from bayescale.inference import Engine, Sampled
-from bayescale.intervals import SAMPLE_DIMS
+from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.data.datasets import load_runs
+from bayescale.inference.engine import Engine, Sampled
+from bayescale.laws.catalog import load_law
+from bayescale.posterior.single import sampled_runs
 
 PAIRS = (
     ("chinchilla", "chinchilla", False),

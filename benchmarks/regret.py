@@ -15,9 +15,9 @@ import pandas as pd
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.catalog import load_runs
-from bayescale.fitting import fit_law
+from bayescale.data.datasets import load_runs
 from bayescale.planning.choices import robust_choice
+from bayescale.posterior.single import fit_law
 
 RUNS = 40
 LARGEST = 1e21

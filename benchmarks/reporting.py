@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bayescale.documents import finite
-from bayescale.parallel import backend, fingerprint, run_tasks
+from bayescale.basics.parallel import backend, fingerprint, run_tasks
+from bayescale.cli.documents import finite
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -11,11 +11,11 @@ import pandas as pd
 from reporting import keep, machine
 
 import bayescale as bs
-from bayescale.backtesting import scores_of
-from bayescale.baselines import bootstrap
-from bayescale.catalog import load_runs
-from bayescale.forecasting import predicted
-from bayescale.predictive import Predictive
+from bayescale.data.datasets import load_runs
+from bayescale.posterior.forecasting import predicted
+from bayescale.posterior.predictive import Predictive
+from bayescale.validation.backtesting import scores_of
+from bayescale.validation.baselines import bootstrap
 
 PERCENTILES = (40, 50, 60, 70, 80)
 

@@ -26,12 +26,13 @@ import pandas as pd
 from engines import runs_of
 from reporting import RESULTS, add_study_options, keep, machine
 
-from bayescale.catalog import dataset_names, law_names, load_card, load_law, load_runs
-from bayescale.designs import example_inputs
-from bayescale.noise import noise_by_name
-from bayescale.parallel import backend
-from bayescale.recovery import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
-from bayescale.runs import Runs
+from bayescale.basics.parallel import backend
+from bayescale.data.datasets import dataset_names, load_card, load_runs
+from bayescale.data.runs import Runs
+from bayescale.laws.catalog import law_names, load_law
+from bayescale.laws.designs import example_inputs
+from bayescale.laws.noise import noise_by_name
+from bayescale.validation.recovery import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
 
 STEM = "sbc"
 MAIN_LAWS = ("chinchilla", "tied", "kaplan_nd", "skaling", "power_law")

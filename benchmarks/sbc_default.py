@@ -18,16 +18,17 @@ import pandas as pd
 from reporting import RESULTS, add_study_options, keep, machine, study
 from sbc import faults, line, summary
 
-from bayescale.catalog import load_dataset, load_law
-from bayescale.discrepancy import DRIFT, Basis
-from bayescale.fitting import fit_law
-from bayescale.inference import discrepancy_basis
-from bayescale.law import Law
-from bayescale.noise import noise_by_name
-from bayescale.posterior import COEFFICIENTS, build_model
-from bayescale.recovery import Replicate, rank
-from bayescale.runs import Runs, law_inputs
+from bayescale.data.datasets import load_dataset
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.inference.discrepancy import DRIFT, Basis
+from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.model import COEFFICIENTS, build_model
+from bayescale.laws.catalog import load_law
+from bayescale.laws.law import Law
+from bayescale.laws.noise import noise_by_name
+from bayescale.posterior.single import fit_law
 from bayescale.sampling.logdensity import LogDensity
+from bayescale.validation.recovery import Replicate, rank
 
 STEM = "sbc_default"
 DRAWS = 250

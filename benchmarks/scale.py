@@ -68,7 +68,7 @@ def main() -> None:
 def true_values() -> dict[str, float]:
     """The published law, and the noise of the shipped runs around it."""
     import bayescale as bs
-    from bayescale.catalog import load_law
+    from bayescale.laws.catalog import load_law
 
     noise = bs.fit("chinchilla", "chinchilla", discrepancy=False).parameters
     published = load_law("chinchilla").published[0].values  # noqa: PD011
@@ -77,7 +77,7 @@ def true_values() -> dict[str, float]:
 
 def simulated(n: int, truth: dict[str, float]) -> pd.DataFrame:
     """A table of n runs, as the head of this file says."""
-    from bayescale.catalog import load_dataset
+    from bayescale.data.datasets import load_dataset
 
     rng = np.random.default_rng(0)
     shipped = load_dataset("chinchilla").frame.iloc[np.arange(n) % 240]

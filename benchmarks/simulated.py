@@ -13,12 +13,13 @@ import pandas as pd
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.backtesting import scores_of
-from bayescale.catalog import load_law, load_runs
-from bayescale.forecasting import predicted
-from bayescale.noise import noise_by_name
-from bayescale.recovery import simulate
-from bayescale.splitting import HORIZONS
+from bayescale.data.datasets import load_runs
+from bayescale.data.splitting import HORIZONS
+from bayescale.laws.catalog import load_law
+from bayescale.laws.noise import noise_by_name
+from bayescale.posterior.forecasting import predicted
+from bayescale.validation.backtesting import scores_of
+from bayescale.validation.recovery import simulate
 
 LAWS = ("chinchilla", "tied", "skaling", "kaplan_nd")
 MIXED = ("chinchilla", "tied", "kaplan_nd")

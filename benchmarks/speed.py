@@ -84,7 +84,7 @@ def typical(costs: list[Cost]) -> Cost:
 def warm_fit(quick: bool) -> Cost:
     import pymc  # noqa: F401
 
-    from bayescale.fitting import fit
+    from bayescale.posterior.single import fit
 
     fit()
     costs = []
@@ -115,7 +115,7 @@ def our_nuts(quick: bool) -> Cost:
     import nutpie  # noqa: F401
     import pymc  # noqa: F401
 
-    from bayescale.fitting import fit
+    from bayescale.posterior.single import fit
 
     clock = Clock()
     fitted = fit(engine="nuts", draws=200 if quick else 1000)
@@ -226,7 +226,7 @@ def simple_scaling_laws(quick: bool) -> Cost:
 
 
 def chinchilla_runs() -> tuple[Array, Array, Array]:
-    from bayescale.catalog import load_dataset
+    from bayescale.data.datasets import load_dataset
 
     runs = load_dataset("chinchilla")
     return runs.column("N"), runs.column("D"), runs.column("loss")

@@ -17,13 +17,14 @@ from development import development_tables
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.catalog import load_law, load_runs
-from bayescale.forecasting import predicted_runs
-from bayescale.noise import noise_by_name
-from bayescale.ranking import ranked_by_hidden_runs
-from bayescale.recovery import simulate
-from bayescale.splitting import HORIZONS, splits
-from bayescale.stacking import fit_to_score
+from bayescale.data.datasets import load_runs
+from bayescale.data.splitting import HORIZONS, splits
+from bayescale.laws.catalog import load_law
+from bayescale.laws.noise import noise_by_name
+from bayescale.posterior.fitting import fit_to_score
+from bayescale.posterior.forecasting import predicted_runs
+from bayescale.validation.ranking import ranked_by_hidden_runs
+from bayescale.validation.recovery import simulate
 
 LAWS = ("chinchilla", "tied", "skaling", "kaplan_nd", "farseer", "q_family")
 NESTED_IN = {"chinchilla": {"skaling", "q_family"}, "tied": {"chinchilla", "skaling", "q_family"}}

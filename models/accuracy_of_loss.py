@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import accuracies
-from bayescale.law import Derived, Law, Parameter, Prior, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, Derived, Law, Parameter, Prior, Values, accuracies
 
 RISE = Parameter(
     name="rise",

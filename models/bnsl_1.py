@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import curves
-from bayescale.law import Derived, Law, Parameter, Prior, Values
+from bayescale import Derived, Law, Parameter, Prior, Values, curves
 
 PLACE = Parameter(
     name="place",

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import accuracies
-from bayescale.law import Derived, Input, Law, Parameter, Prior, Values
-from bayescale.links import IDENTITY
+from bayescale import IDENTITY, Derived, Input, Law, Parameter, Prior, Values, accuracies
 
 BOARD = Input(name="board_size", meaning="side of the board", unit="cells", linear=3.0)
 PER_DECADE = Parameter(

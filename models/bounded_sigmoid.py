@@ -3,9 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import accuracies
-from bayescale.law import Law, Parameter, Prior, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, Law, Parameter, Prior, Values, accuracies
 
 FLOOR = Parameter(
     name="floor",

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale.law import PARAMETERS, Derived, Law, Parameter, Prior, Values
-from bayescale.links import IDENTITY
+from bayescale import IDENTITY, PARAMETERS, Derived, Law, Parameter, Prior, Values
 
 ELO_PER_DECADE_OF_STRENGTH = 400.0
 """Definition of Elo: a player ten times as strong in the sense of Bradley and Terry stands 400 higher."""

@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Law, PublishedFit, Values, power
+from bayescale import PARAMETERS, TOKENS, Law, PublishedFit, Values, additive, power
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:

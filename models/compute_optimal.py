@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
-from bayescale.law import Derived, Law, Parameter, Prior, Values
+from bayescale import Derived, Law, Parameter, Prior, Values, curves
 
 SIZE_CENTRE = Parameter(
     name="N_centre",

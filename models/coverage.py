@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import accuracies
-from bayescale.law import Input, Law, Parameter, Prior, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, Input, Law, Parameter, Prior, Values, accuracies
 
 SURPRISE_OF_ONE = Parameter(
     name="surprise_of_one",

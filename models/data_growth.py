@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from bayescale import growth
-from bayescale.law import Law, Parameter, Prior, PublishedFit
+from bayescale import Law, Parameter, Prior, PublishedFit, growth
 
 Y_CENTRE = Parameter(
     name="y_centre",

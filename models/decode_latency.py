@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale.law import PARAMETERS, Input, Law, Parameter, Prior, Values
+from bayescale import PARAMETERS, Input, Law, Parameter, Prior, Values
 
 BYTES_PER_PARAMETER = 2.0
 

@@ -3,9 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import accuracies
-from bayescale.law import Derived, Law, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, Derived, Law, Values, accuracies
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import accuracies
-from bayescale.law import Derived, Law, Parameter, Prior, PublishedFit, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, Derived, Law, Parameter, Prior, PublishedFit, Values, accuracies
 
 EPSILON = Parameter(
     name="epsilon",

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import TOKENS, Input, Law, Parameter, Prior, Values, power
+from bayescale import TOKENS, Input, Law, Parameter, Prior, Values, additive, power
 
 EMBEDDINGS = Parameter(
     name="omega",

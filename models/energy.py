@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
-from bayescale.law import Law, Parameter, Prior, Values
+from bayescale import Law, Parameter, Prior, Values, curves
 
 FLOP_PER_JOULE = Parameter(
     name="flop_per_joule",

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import accuracies
-from bayescale.law import PARAMETERS, Derived, Law, Parameter, Prior, Setting, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, PARAMETERS, Derived, Law, Parameter, Prior, Setting, Values, accuracies
 
 LENGTH = Setting(
     name="answer_tokens",

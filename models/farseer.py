@@ -9,8 +9,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, additive, power
 
 KAPPA = Parameter(
     name="kappa",

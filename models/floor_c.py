@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import additive, curves
-from bayescale.law import Derived, Law, Parameter, Prior, Values, power
+from bayescale import Derived, Law, Parameter, Prior, Values, additive, curves, power
 
 EXPONENT = Parameter(
     name="gamma_C",

@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import additive, curves
-from bayescale.law import TOKENS, Derived, Law, Parameter, Prior, Values, power
+from bayescale import TOKENS, Derived, Law, Parameter, Prior, Values, additive, curves, power
 
 EXPONENT = Parameter(
     name="beta_D",

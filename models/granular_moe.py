@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, Values, additive, power
 
 GRANULAR_SHARE = Parameter(
     name="granular_share",

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves, growth
-from bayescale.law import Derived, Law, Parameter, Prior, Values
+from bayescale import Derived, Law, Parameter, Prior, Values, curves, growth
 
 Y_CENTRE = Parameter(
     name="y_centre",

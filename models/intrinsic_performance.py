@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale.law import PARAMETERS, Derived, Input, Law, Parameter, Prior, Values
+from bayescale import PARAMETERS, Derived, Input, Law, Parameter, Prior, Values
 
 INTERACTIONS = Input(name="interactions", meaning="interactions with the environment", unit="interactions")
 AT_CENTRE = Parameter(

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive, curves
-from bayescale.law import Derived, Law, Parameter, Prior, Values
+from bayescale import Derived, Law, Parameter, Prior, Values, additive, curves
 
 ALPHA = Parameter(
     name="alpha_C",

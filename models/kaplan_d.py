@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import TOKENS, Derived, Law, Parameter, Prior, Values
+from bayescale import TOKENS, Derived, Law, Parameter, Prior, Values, additive
 
 ALPHA = Parameter(
     name="alpha_D",

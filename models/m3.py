@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import curves
-from bayescale.law import Derived, Law, Parameter, Prior, Values, power
+from bayescale import Derived, Law, Parameter, Prior, Values, curves, power
 
 FALLING_SHARE = Parameter(
     name="falling_share",

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import curves
-from bayescale.law import Derived, Law, Parameter, Prior, Values
+from bayescale import Derived, Law, Parameter, Prior, Values, curves
 
 NEWTON_STEPS = 6
 """Enough for 1e-9 wherever alpha is between 1/50 and 50."""

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, Values, additive, power
 
 LOSS_CENTRE = replace(
     additive.LOSS_CENTRE,

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, additive, power
 
 ETA = Derived(name="eta", meaning="exponent of compute; those of parameters and data are twice it")
 

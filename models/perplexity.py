@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, power
+from bayescale import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, additive, power
 
 LARGEST_LOSS = 700.0
 """Nats/token whose exponential is still a float; no model comes near it."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale.law import PARAMETERS, Derived, Law, Parameter, Prior, Values
+from bayescale import PARAMETERS, Derived, Law, Parameter, Prior, Values
 
 PERPLEXITY_CENTRE = Parameter(
     name="y_centre",

@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import curves
-from bayescale.law import Derived, Law, Values, power
+from bayescale import Derived, Law, Values, curves, power
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:

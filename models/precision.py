@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, additive, power
 
 BITS_SCALE = Parameter(
     name="bits_scale",

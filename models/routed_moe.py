@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, Derived, Input, Law, Parameter, Prior, Values
+from bayescale import PARAMETERS, Derived, Input, Law, Parameter, Prior, Values, additive
 
 LN_10 = float(np.log(10.0))
 

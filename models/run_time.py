@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import curves
-from bayescale.law import Input, Law, Parameter, Prior, Values
+from bayescale import Input, Law, Parameter, Prior, Values, curves
 
 MFU = Parameter(
     name="mfu",

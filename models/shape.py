@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, additive, power
 
 RATIO_WIDTH = Parameter(
     name="ratio_width",

@@ -3,9 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import accuracies
-from bayescale.law import Law, Values
-from bayescale.links import LOGIT
+from bayescale import LOGIT, Law, Values, accuracies
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values, additive, power
 
 OUTER_EXPONENT = Parameter(
     name="k",

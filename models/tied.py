@@ -3,8 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from bayescale import additive
-from bayescale.law import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, power
+from bayescale import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, additive, power
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from bayescale.catalog import load_dataset
 from bayescale.cli import main
-from bayescale.fitting import fit_law
-from bayescale.storage import save
+from bayescale.data.datasets import load_dataset
+from bayescale.posterior.single import fit_law
+from bayescale.posterior.storage import save
 
 settings.register_profile("bayescale", deadline=None)
 settings.load_profile("bayescale")
@@ -20,7 +20,7 @@ fit = partial(fit_law, discrepancy=False)
 """Takes the law as true."""
 
 OWN_LAW = """
-from bayescale.law import Input, Law, Parameter, Prior, power
+from bayescale import Input, Law, Parameter, Prior, power
 
 
 def mean(xp, x, p):

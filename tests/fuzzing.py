@@ -19,13 +19,24 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from bayescale import catalog, storage
-from bayescale.catalog import load_law, load_runs
+from bayescale.basics import files
+from bayescale.basics.errors import (
+    BayescaleError,
+    CatalogError,
+    FitFileError,
+    LawError,
+    LimitsError,
+    RunsError,
+    SamplingError,
+)
 from bayescale.cli import main
-from bayescale.errors import BayescaleError, CatalogError, FitFileError, LawError, LimitsError, RunsError, SamplingError
-from bayescale.fitting import fit_law
+from bayescale.data import datasets
+from bayescale.data.datasets import load_runs
+from bayescale.laws.catalog import load_law
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import read_outlook
+from bayescale.posterior import storage
+from bayescale.posterior.single import fit_law
 
 MARKER = "ran"
 """Name of a file that only code from a data file could make."""
@@ -213,8 +224,7 @@ def read_table(case: tuple[str, bytes], folder: Path, saved: Path) -> bool:
 # ------------------------------------------------------------------------------------------------------------ laws
 
 LAW = """
-from bayescale.law import Derived, Input, Law, Parameter, Prior, power
-from bayescale.links import IDENTITY, LOG, LOGIT
+from bayescale import IDENTITY, LOG, LOGIT, Derived, Input, Law, Parameter, Prior, power
 
 
 def mean(xp, x, p):
@@ -568,7 +578,7 @@ SHIPPED_LIMITS = Path(str(read_outlook.__defaults__[0]))  # type: ignore[index]
 documents = st.one_of(
     st.tuples(st.sampled_from(["card", "limits"]), st.binary(max_size=60)),
     st.tuples(st.sampled_from(["card", "limits"]), st.just(b"a = " + b"[" * 20_000)),
-    st.tuples(st.just("card"), spoilt_toml(catalog.root("datasets") / "chinchilla" / "card.toml")),
+    st.tuples(st.just("card"), spoilt_toml(files.root("datasets") / "chinchilla" / "card.toml")),
     st.tuples(st.just("limits"), spoilt_toml(SHIPPED_LIMITS)),
     st.tuples(st.just("limits"), damaged(st.just(SHIPPED_LIMITS.read_bytes()))),
 )
@@ -583,14 +593,14 @@ def read_document(case: tuple[str, bytes], folder: Path, saved: Path) -> bool:
         return accepted((LimitsError,), lambda: str(limits(2030, read_outlook(path), draws=50)))
     place = folder / "datasets" / "mine"
     place.mkdir(parents=True)
-    shutil.copy(catalog.root("datasets") / "chinchilla" / "runs.csv", place)
+    shutil.copy(files.root("datasets") / "chinchilla" / "runs.csv", place)
     (place / "card.toml").write_bytes(content)
-    shipped = catalog.root
-    catalog.root = lambda kind: folder / "datasets" if kind == "datasets" else shipped(kind)
+    shipped = files.root
+    files.root = lambda kind: folder / "datasets" if kind == "datasets" else shipped(kind)
     try:
-        return accepted((CatalogError, RunsError), lambda: str(catalog.load_runs("mine")))
+        return accepted((CatalogError, RunsError), lambda: str(datasets.load_runs("mine")))
     finally:
-        catalog.root = shipped
+        files.root = shipped
 
 
 # --------------------------------------------------------------------------------------------------- command line

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from bayescale.catalog import root
-from bayescale.errors import RunsError
+from bayescale.basics.errors import RunsError
+from bayescale.basics.files import root
 
 BENCHMARK_FOLDER = root("models").parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARK_FOLDER))

@@ -3,60 +3,43 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 import pytest
 
 import bayescale
-from bayescale.catalog import root
+from bayescale.basics.files import root
 
 HEAVY = ("arviz", "matplotlib", "nutpie", "plotly", "pymc", "pytensor")
 PACKAGE = root("models").parent / "bayescale"
 
-LAYERS = (
-    {"errors"},
-    {"entries", "quantities", "intervals", "files", "links", "ranking", "recipe_risk", "sensitivity", "sources"},
-    {"law", "predictive", "tables"},
-    {"accuracies", "additive", "planning.costs", "planning.outlook", "curves", "designs", "growth", "runs"},
-    {"splitting", "observations", "planning.limits"},
-    {"baselines", "catalog"},
-    {"candidates", "discrepancy", "parallel"},
-    {"noise"},
-    {"posterior", "sampling.mixture", "sampling.modes", "sampling.psis"},
-    {"sampling.bridge", "sampling.latent", "sampling.nuts"},
-    {"sampling.importance", "sampling.logdensity"},
-    {"large_tables"},
-    {"inference"},
-    {"fitting"},
-    {"ensembles", "recovery", "pooling"},
-    {"forecasting", "storage"},
-    {"stacking", "planning.allocation", "planning.answers", "planning.versus"},
-    {"backtesting", "chains", "planning.choices", "planning.design", "planning.lifetimes", "planning.spending"},
-    {"planning.data_wall", "planning.purchases", "planning.tradeoffs"},
-    {"planning.recipes"},
-    {"comparison", "planning.attainable"},
-    {"documents", "plots.style"},
-    {"plots.fits", "plots.limits", "plots.plans", "plots.studies"},
-    {"plots", "report.content", "report.figures", "report.planner"},
-    {"report.methods", "report.sections"},
-    {"report.comparisons"},
-    {"report.page"},
-    {"cli.options", "cli.printing"},
-    {"cli.sources"},
-    {"cli.design", "cli.fitting", "cli.limits", "cli.planning", "cli.studies", "cli.listing", "cli.tradeoffs"},
-    {"cli.report"},
-    {"cli.app"},
-)
-"""Modules of the package, the lowest first: each imports only from layers below its own."""
+FOLDERS = {
+    "basics": set(),
+    "laws": {"basics"},
+    "sampling": {"basics"},
+    "data": {"basics", "laws"},
+    "inference": {"basics", "laws", "data", "sampling"},
+    "posterior": {"basics", "laws", "data", "sampling", "inference"},
+    "validation": {"basics", "laws", "data", "sampling", "inference", "posterior"},
+    "planning": {"basics", "laws", "data", "posterior"},
+    "plots": {"basics", "laws", "data", "posterior", "validation", "planning"},
+    "report": {"basics", "laws", "data", "posterior", "validation", "planning"},
+    "cli": {"basics", "laws", "data", "posterior", "validation", "planning", "plots", "report"},
+}
+"""What each folder of the package may import from, the lowest first."""
 
-HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-OUTSIDE = {"__init__", "__main__", "cli", "planning", "report", "sampling"}
+LONGEST = 400
+"""Lines of the longest module."""
 
 
 def modules():
     paths = PACKAGE.rglob("*.py")
     named = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
-    return {name.removesuffix(".__init__"): path for name, path in named.items()}
+    return {name.removesuffix(".__init__"): path for name, path in named.items() if name != "__init__"}
+
+
+MODULES = modules()
 
 
 def imported(path):
@@ -65,28 +48,54 @@ def imported(path):
         if not isinstance(node, ast.ImportFrom) or node.module is None:
             continue
         if node.module == "bayescale":
-            yield from (HOME.get(alias.name, alias.name) for alias in node.names)
+            yield from (bayescale._HOME.get(alias.name, alias.name) for alias in node.names)
         elif node.module.startswith("bayescale."):
-            yield node.module.removeprefix("bayescale.")
+            home = node.module.removeprefix("bayescale.")
+            # A name of a package may be a module of it.
+            yield from {f"{home}.{alias.name}" if f"{home}.{alias.name}" in MODULES else home for alias in node.names}
 
 
-HOME = bayescale._HOME
+GRAPH = {name: set(imported(path)) - {name} for name, path in MODULES.items()}
 
 
-def test_every_module_has_its_layer():
-    assert modules().keys() - OUTSIDE == HEIGHT.keys()
+def folder_of(name):
+    return name.split(".")[0]
 
 
-@pytest.mark.parametrize("name", sorted(HEIGHT))
-def test_a_module_imports_only_from_below(name):
-    above = {other for other in imported(modules()[name]) if HEIGHT[other] >= HEIGHT[name]}
-    assert not above
+def test_every_folder_has_its_place():
+    assert {folder_of(name) for name in MODULES} - {"__main__"} == FOLDERS.keys()
 
 
-@pytest.mark.parametrize("name", sorted(name for name in HEIGHT if name.startswith("sampling.")))
-def test_samplers_know_nothing_of_laws(name):
-    known = {other for other in imported(modules()[name]) if not other.startswith("sampling.")}
-    assert known <= {"errors", "parallel"}
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_imports_only_from_those_below(folder):
+    assert list(FOLDERS).index(folder) >= len(FOLDERS[folder])
+    used = {
+        (name, other)
+        for name in MODULES
+        if folder_of(name) == folder
+        for other in GRAPH[name]
+        if folder_of(other) not in {folder, *FOLDERS[folder]}
+    }
+    assert not used
+
+
+def test_folders_are_at_most_ten_levels_deep():
+    levels = {}
+    for folder, below in FOLDERS.items():
+        levels[folder] = 1 + max((levels[other] for other in below), default=0)
+    assert max(levels.values()) <= 10
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    try:
+        list(TopologicalSorter(GRAPH).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {error.args[1]}")
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_a_module_can_be_read_in_one_sitting(name):
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
 def run_python(code):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bayescale.catalog import dataset_names, law_names, root
+from bayescale.basics.files import root
+from bayescale.data.datasets import dataset_names
+from bayescale.laws.catalog import law_names
 
 CHECKOUT = root("models").parent
 UV = os.environ.get("UV") or shutil.which("uv")
@@ -58,7 +60,7 @@ def test_the_main_job_runs_from_the_wheel(installed):
 
 
 def test_laws_and_data_sets_come_from_the_wheel(installed):
-    code = "from bayescale import catalog as c; print(c.root('models'), c.root('datasets'), c.__file__, sep='\\n')"
+    code = "from bayescale.basics import files as f; print(f.root('models'), f.root('datasets'), f.__file__, sep='\\n')"
     paths = run(installed / "python", "-c", code).splitlines()
     assert all(Path(path).is_relative_to(installed.parent) for path in paths)
     for command, names in (("laws", law_names()), ("datasets", dataset_names())):

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 import click
 
+from bayescale.basics.errors import BayescaleError
 from bayescale.cli.printing import INTERRUPTED, printable
-from bayescale.errors import BayescaleError
 
 _COMMANDS = {
     "plan": "planning",

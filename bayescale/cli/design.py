@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.quantities import format_quantity
 from bayescale.cli.options import SOURCE_HELP, Pairs, Quantity, fit_options
 from bayescale.cli.printing import leave, print_head, print_json, print_lines, print_remarks, print_table
 from bayescale.cli.sources import fitted_from, points_from, run_from
-from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:
-    from bayescale.planning.design import Design, Target
+    from bayescale.planning.design import Design
+    from bayescale.planning.targets import Target
 
 
 @click.command(epilog=SOURCE_HELP)
@@ -48,7 +49,7 @@ def design(
 
     plan = next_runs(fitted, table, target=target, budget=budget, most=most, seed=seed)
     if as_json:
-        from bayescale.documents import design_document
+        from bayescale.cli.documents import design_document
 
         print_json(design_document(fitted, plan))
     else:
@@ -60,7 +61,7 @@ def design(
 
 def _target(loss_at: tuple[dict[str, str], ...], optimum_at: float | None, which_law: bool) -> "Target":
     """What is to be learnt, of which there is one."""
-    from bayescale.planning.design import LossAt, OptimumAt, WhichLaw
+    from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
 
     asked = {"--loss-at": bool(loss_at), "--optimum-at": optimum_at is not None, "--which-law": which_law}
     chosen = [name for name, given in asked.items() if given]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.options import SOURCE_HELP, Pairs, fit_options, forecast_options
 from bayescale.cli.printing import (
     interval_of,
@@ -18,10 +19,9 @@ from bayescale.cli.printing import (
     print_table,
 )
 from bayescale.cli.sources import chain_from, check_second_step, fitted_from, points_from, pooled_from
-from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
-    from bayescale.pooling import Pooled
+    from bayescale.posterior.pooling import Pooled
 
 
 @click.command("fit", epilog=SOURCE_HELP)
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @fit_options
 def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Sample a law's posterior, show its parameters, and save it."""
-    from bayescale.files import check_output
+    from bayescale.basics.files import check_output
 
     if output is not None:
         check_output(output)
@@ -41,11 +41,11 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
         return
     fitted = fitted_from(runs, seed, **options)
     if output is not None:
-        from bayescale.storage import save
+        from bayescale.posterior.storage import save
 
         save(fitted, output)
     if as_json:
-        from bayescale.documents import fit_document
+        from bayescale.cli.documents import fit_document
 
         print_json(fit_document(fitted))
     else:
@@ -58,7 +58,7 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
 
 def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
     if as_json:
-        from bayescale.documents import pooled_document
+        from bayescale.cli.documents import pooled_document
 
         print_json(pooled_document(pooled))
     else:
@@ -100,7 +100,7 @@ def predict(
     if then is not None:
         check_second_step(then, runs, **options)
     fitted = fitted_from(runs, seed, **options)
-    from bayescale.forecasting import forecast
+    from bayescale.posterior.forecasting import forecast
 
     certified, notes = fitted.certified, fitted.notes
     if then is None:
@@ -110,7 +110,7 @@ def predict(
         bands, certified = chain.forecast(seed=seed, **asked), chain.certified
         notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
     if as_json:
-        from bayescale.documents import predict_document
+        from bayescale.cli.documents import predict_document
 
         print_json(predict_document(bands))
     else:

@@ -21,9 +21,9 @@ from bayescale.cli.printing import (
 from bayescale.cli.sources import chain_from, check_second_step, fitted_from
 
 if TYPE_CHECKING:
-    from bayescale.ensembles import Posterior
     from bayescale.planning.attainable import Attainable
     from bayescale.planning.limits import Limits
+    from bayescale.posterior.ensembles import Posterior
 
 
 @click.command(epilog=f"{SOURCE_HELP} Without it, only compute is shown.")
@@ -78,7 +78,7 @@ def limits(
 
         save_figure(plot_limits(found), plot)
     if as_json:
-        from bayescale.documents import limits_document
+        from bayescale.cli.documents import limits_document
 
         print_json(limits_document(found, fitted, reached))
     else:
@@ -91,7 +91,7 @@ def limits(
 
 def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
     """Refuse what cannot be used, before anything is fitted."""
-    from bayescale.files import FIGURE_ENDINGS, check_output
+    from bayescale.basics.files import FIGURE_ENDINGS, check_output
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
@@ -102,7 +102,7 @@ def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
 
 
 def _write(shipped: Path, path: Path) -> None:
-    from bayescale.files import check_output, replacing
+    from bayescale.basics.files import check_output, replacing
 
     check_output(path, (".toml",))
     if path.exists():
@@ -138,7 +138,7 @@ def _show(found: "Limits", interval: float) -> None:
         print_table(rows, f"Limits to a training run in {year:g}, {masses(interval)}")
         overtaken = float(found.overtaken.sel(year=year))
         print_lines(f"P(the trend lies above the largest feasible run in {year:g}) = {overtaken:.2f}")
-    from bayescale.intervals import summary_table
+    from bayescale.basics.intervals import summary_table
 
     named = {"compute_growth": "compute of the largest runs", "efficiency_growth": "algorithmic efficiency"}
     growth = {

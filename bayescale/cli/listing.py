@@ -4,21 +4,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.printing import print_lines, print_table
-from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayescale.law import Parameter
-    from bayescale.runs import Runs
+    from bayescale.data.runs import Runs
+    from bayescale.laws.parameters import Parameter
 
 
 @click.command()
 @click.argument("name", required=False)
 def laws(name: str | None) -> None:
     """List the laws, or show one (a NAME or a file) in full: formula, priors, published fits."""
-    from bayescale.catalog import law_names, load_law
+    from bayescale.laws.catalog import law_names, load_law
 
     if name is None:
         found = [load_law(each) for each in law_names()]
@@ -58,7 +58,7 @@ def _maybe(value: float | None) -> str:
 @click.argument("name", required=False)
 def datasets(name: str | None) -> None:
     """List the shipped data sets, or show one's card and the ranges of its runs."""
-    from bayescale.catalog import dataset_names, load_card, load_dataset
+    from bayescale.data.datasets import dataset_names, load_card, load_dataset
 
     if name is None:
         cards = [load_card(each) for each in dataset_names()]

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from bayescale.errors import QuantityError
-from bayescale.quantities import check_unit, parse_quantity
+from bayescale.basics.errors import QuantityError
+from bayescale.basics.quantities import check_unit, parse_quantity
 
 DEFAULT_LAW = "auto"
 

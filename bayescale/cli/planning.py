@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.options import (
     BUDGETS,
     COST_NAMES,
@@ -37,12 +38,11 @@ from bayescale.cli.printing import (
     show_answer,
 )
 from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
-from bayescale.quantities import format_quantity, with_unit
 
 if TYPE_CHECKING:
-    from bayescale.ensembles import Posterior
-    from bayescale.law import Prior
+    from bayescale.laws.parameters import Prior
     from bayescale.planning.costs import Cost
+    from bayescale.posterior.ensembles import Posterior
 
 
 _NORMAL_95 = 1.6448536
@@ -88,7 +88,7 @@ def plan(
     **options: Any,
 ) -> None:
     """Loss bands and compute-optimal N and D, with credible intervals, at each budget."""
-    from bayescale.files import FIGURE_ENDINGS, check_output
+    from bayescale.basics.files import FIGURE_ENDINGS, check_output
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
@@ -144,7 +144,7 @@ def _plan_for_compute(
 
         save_figure(plot_plan(fitted, budgets, ci_prob=interval, seed=seed), plot)
     if as_json:
-        from bayescale.documents import plan_document
+        from bayescale.cli.documents import plan_document
 
         print_json(plan_document(fitted, best))
     else:
@@ -166,7 +166,7 @@ def _plan_robustly(fitted: "Posterior", budgets: Sequence[float], seed: int, int
 
     choice = robust_choice(fitted, budgets, seed=seed)
     if as_json:
-        from bayescale.documents import choice_document
+        from bayescale.cli.documents import choice_document
 
         print_json(choice_document(fitted, choice))
     else:
@@ -199,7 +199,7 @@ def _demand(served: Sequence[tuple[float, float]]) -> "list[float] | Prior":
         raise click.UsageError("--served: give several numbers, or one interval")
     from math import log
 
-    from bayescale.law import Prior
+    from bayescale.laws.parameters import Prior
 
     ((low, high),) = served
     return Prior("LogNormal", mu=(log(low) + log(high)) / 2, sigma=log(high / low) / (2 * _NORMAL_95))
@@ -233,7 +233,7 @@ def _plan_for_use(
 
     best = lifetime_optimum(fitted, loss, served, serving_price=serving_price, seed=seed)
     if as_json:
-        from bayescale.documents import lifetime_document
+        from bayescale.cli.documents import lifetime_document
 
         print_json(lifetime_document(fitted, best))
     else:
@@ -252,7 +252,7 @@ def _plan_for_money(
 
     best = optimum_for(fitted, dollars, cost, seed=seed)
     if as_json:
-        from bayescale.documents import spending_document
+        from bayescale.cli.documents import spending_document
 
         print_json(spending_document(fitted, best))
     else:
@@ -297,11 +297,11 @@ def cost(
     compute = compute_of(of, flop=flop, dollars=dollars, days=days, mwh=mwh, accelerators=accelerators)
     bill = of.bill(compute, accelerators)
     if as_json:
-        from bayescale.documents import cost_document
+        from bayescale.cli.documents import cost_document
 
         print_json(cost_document(bill))
         return
-    from bayescale.intervals import summary_table
+    from bayescale.basics.intervals import summary_table
 
     rows = [
         {"quantity": str(name), masses(interval): interval_of(row, 3), "unit": UNITS[str(name)]}
@@ -333,7 +333,7 @@ def versus(
 
     compared = compare_runs(fitted, points[0], points[1], seed=seed)
     if as_json:
-        from bayescale.documents import versus_document
+        from bayescale.cli.documents import versus_document
 
         print_json(versus_document(compared))
     else:

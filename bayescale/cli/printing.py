@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from bayescale.quantities import format_interval, format_quantity, of_draws, with_unit
+from bayescale.basics.quantities import format_interval, format_quantity, of_draws, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayescale.ensembles import Posterior
-    from bayescale.fitting import Fit
     from bayescale.planning.answers import Answer
-    from bayescale.pooling import Pooled
+    from bayescale.posterior.ensembles import Posterior
+    from bayescale.posterior.fit import Fit
+    from bayescale.posterior.pooling import Pooled
 
 LABELS = {
     "N": "N*",
@@ -33,7 +33,7 @@ INTERRUPTED = Event()
 
 def print_head(fitted: "Posterior") -> None:
     """What was fitted, and how well it was sampled."""
-    from bayescale.ensembles import members
+    from bayescale.posterior.ensembles import members
 
     for member in members(fitted).values():
         print_member_head(member)
@@ -54,7 +54,7 @@ def print_member_head(fitted: "Fit") -> None:
 
 def print_parameters(fitted: "Posterior", interval: float) -> None:
     """A table of each law's parameters."""
-    from bayescale.ensembles import members
+    from bayescale.posterior.ensembles import members
 
     for member in members(fitted).values():
         _print_member_parameters(member, interval)
@@ -170,7 +170,7 @@ def show_answer(
 ) -> None:
     """An answer to a planning question, as a table or as JSON, and exit with status 1 if its fit is not certified."""
     if as_json:
-        from bayescale.documents import answer_document
+        from bayescale.cli.documents import answer_document
 
         print_json(answer_document(fitted, answer))
     else:

@@ -18,8 +18,8 @@ from bayescale.cli.printing import leave, print_lines, progress
 from bayescale.cli.sources import asked_of, cost_of, fitted_from, runs_from
 
 if TYPE_CHECKING:
-    from bayescale.backtesting import Backtest
-    from bayescale.comparison import Comparison
+    from bayescale.validation.backtesting import Backtest
+    from bayescale.validation.comparison import Comparison
 
 _COMPARED = ("chinchilla", "tied", "skaling")
 """Laws that are compared unless the report is of others."""
@@ -54,7 +54,7 @@ def report(
     **options: Any,
 ) -> None:
     """One self-contained page: answer, warnings, planner, data, posterior, checks, and how it was done."""
-    from bayescale.files import check_output
+    from bayescale.basics.files import check_output
     from bayescale.report.methods import check_given
     from bayescale.report.page import ENDINGS, write_report
 
@@ -100,7 +100,7 @@ def _told(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _backtested(runs: str, seed: int, options: dict[str, Any]) -> "Backtest":
-    from bayescale.backtesting import backtest
+    from bayescale.validation.backtesting import backtest
 
     laws = options["laws"] or (DEFAULT_LAW,)
     return backtest(
@@ -112,7 +112,7 @@ def _backtested(runs: str, seed: int, options: dict[str, Any]) -> "Backtest":
 
 
 def _compared(runs: str, seed: int, options: dict[str, Any]) -> "Comparison":
-    from bayescale.comparison import compare
+    from bayescale.validation.comparison import compare
 
     laws = tuple(law for law in options["laws"] if law != DEFAULT_LAW)
     asked = {name: value for name, value in _sampling(seed, options).items() if name != "engine"}

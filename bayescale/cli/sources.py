@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.errors import QuantityError
+from bayescale.basics.quantities import parse_quantity
 from bayescale.cli.options import DEFAULT_DISCREPANCY, DEFAULT_ENGINE, DEFAULT_LAW, DEFAULT_NOISE
 from bayescale.cli.printing import progress
-from bayescale.errors import QuantityError
-from bayescale.quantities import parse_quantity
 
 if TYPE_CHECKING:
-    from bayescale.chains import Chain
-    from bayescale.ensembles import Posterior
+    from bayescale.data.runs import Runs
     from bayescale.planning.costs import Cost
-    from bayescale.pooling import Pooled
-    from bayescale.runs import Runs
+    from bayescale.posterior.chains import Chain
+    from bayescale.posterior.ensembles import Posterior
+    from bayescale.posterior.pooling import Pooled
 
 
 def fitted_from(
@@ -36,7 +36,7 @@ def fitted_from(
     told: dict[str, Any] = {"laws": laws, "columns": columns, "unit": unit, "pool": pool, "by": by, "group": group}
     if risk is not None:
         broken = _risk(risk)
-        from bayescale.ensembles import with_risk
+        from bayescale.posterior.ensembles import with_risk
 
         return with_risk(fitted_from(source, seed, **told, **sampling), **broken)
     if pool:
@@ -49,12 +49,12 @@ def fitted_from(
         given = {**sampling, "columns": columns, "unit": unit}
         for option in (name for name, value in given.items() if value is not None):
             raise click.UsageError(f"--{option} has no effect on a saved fit ({source}): fit the runs again")
-        from bayescale.storage import load
+        from bayescale.posterior.storage import load
 
         if len(laws) > 1:
             raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
         return load(source, law=laws[0] if laws else None)
-    from bayescale.stacking import fit
+    from bayescale.posterior.fitting import fit
 
     table = runs_from(source, laws, columns, unit)
     law = laws[0] if len(laws) == 1 else laws or DEFAULT_LAW
@@ -67,7 +67,7 @@ def fitted_from(
 
 def _risk(given: dict[str, str]) -> dict[str, float]:
     """Probability and size of a recipe that breaks, checked before anything is fitted."""
-    from bayescale.recipe_risk import RecipeRisk
+    from bayescale.posterior.recipe_risk import RecipeRisk
 
     if given.keys() != {"probability", "size"}:
         raise click.UsageError("--risk takes probability=0.1,size=0.03: both, and nothing else")
@@ -103,8 +103,8 @@ def pooled_from(
         raise click.UsageError(f"--pool takes a table of runs, not a saved fit ({source})")
     if len(laws) != 1 or laws[0] == DEFAULT_LAW:
         raise click.UsageError("--pool takes a single law: name it by --law")
-    from bayescale.pooling import group_codes
-    from bayescale.stacking import fit
+    from bayescale.posterior.fitting import fit
+    from bayescale.posterior.pooling import group_codes
 
     table = runs_from(source, laws, columns, unit, series_apart=False)
     column = by or "group"
@@ -124,7 +124,8 @@ def runs_from(
     series_apart: bool = True,
 ) -> "Runs":
     """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
-    from bayescale.catalog import load_law, load_runs
+    from bayescale.data.datasets import load_runs
+    from bayescale.laws.catalog import load_law
 
     asked: dict[str, Any] = {"columns": columns, "unit": unit, "series_apart": series_apart}
     if not laws or laws[0] == DEFAULT_LAW:
@@ -135,8 +136,8 @@ def runs_from(
 
 def check_second_step(then: str, source: str, **options: Any) -> None:
     """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
-    from bayescale.catalog import load_law
-    from bayescale.runs import check_unit_read
+    from bayescale.data.runs import check_unit_read
+    from bayescale.laws.catalog import load_law
 
     if options["pool"] or Path(source).suffix == ".nc":
         raise click.UsageError("--then takes a table of runs, and no pooling")
@@ -150,8 +151,8 @@ def check_second_step(then: str, source: str, **options: Any) -> None:
 
 def chain_from(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
     """A fit of the first step, and one of the second to the same runs."""
-    from bayescale.chains import chained
-    from bayescale.fitting import fit_law
+    from bayescale.posterior.chains import chained
+    from bayescale.posterior.single import fit_law
 
     table = runs_from(source, (then,), options["columns"])
     asked = asked_of(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
@@ -165,7 +166,7 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
     if bool(at) == (path is not None):
         raise click.UsageError("give points either as --at N=70B,D=1.4T or as a table by --points FILE")
     if path is not None:
-        from bayescale.tables import numbers_in, read_table, refuse
+        from bayescale.data.tables import numbers_in, read_table, refuse
 
         frame = read_table(path)
         read = {str(name): numbers_in("real", frame[name], str(path), str(name)) for name in frame.columns}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.quantities import format_quantity
 from bayescale.cli.options import DEFAULT_LAW, Quantity, study_options
 from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
 from bayescale.cli.sources import runs_from
-from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +53,8 @@ def backtest(
     as_json: bool,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
-    from bayescale.backtesting import backtest as run_backtest
-    from bayescale.files import FIGURE_ENDINGS, check_output
+    from bayescale.basics.files import FIGURE_ENDINGS, check_output
+    from bayescale.validation.backtesting import backtest as run_backtest
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
@@ -75,7 +75,7 @@ def backtest(
 
         save_figure(plot_coverage(measured), plot)
     if as_json:
-        from bayescale.documents import backtest_document
+        from bayescale.cli.documents import backtest_document
 
         print_json(backtest_document(measured))
     else:
@@ -108,9 +108,9 @@ def compare(
     as_json: bool,
 ) -> None:
     """Which law: how well each predicts larger runs that are hidden, and how sure that is."""
-    from bayescale.comparison import compare as run_compare
-    from bayescale.comparison import laws_to_compare
-    from bayescale.files import FIGURE_ENDINGS, check_output
+    from bayescale.basics.files import FIGURE_ENDINGS, check_output
+    from bayescale.validation.comparison import compare as run_compare
+    from bayescale.validation.comparison import laws_to_compare
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
@@ -135,7 +135,7 @@ def compare(
 
         save_figure(plot_comparison(compared), plot)
     if as_json:
-        from bayescale.documents import compare_document
+        from bayescale.cli.documents import compare_document
 
         print_json(compare_document(compared))
         return
@@ -149,7 +149,7 @@ def compare(
 
 def on_backend(address: str | None, jobs: int | None) -> AbstractContextManager[None]:
     """Where a study's fits run, as a command was told."""
-    from bayescale.parallel import backend
+    from bayescale.basics.parallel import backend
 
     if address and jobs:
         raise click.UsageError("--jobs is of this machine and --backend of a cluster: give one of them")

@@ -143,7 +143,7 @@ def recipes(
 
     answers = compare_recipes(one, other, once(budgets), seed=seed), crossing(one, other, seed=seed)
     if as_json:
-        from bayescale.documents import recipes_document
+        from bayescale.cli.documents import recipes_document
 
         print_json(recipes_document(one, other, *answers))
     else:

@@ -10,21 +10,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import LawError
-from bayescale.fitting import Fit
-from bayescale.forecasting import (
-    add_noise,
-    broken,
-    compute_warnings,
-    interpolated,
-    law_error,
-    link_mean,
-    prior_warnings,
-)
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
-from bayescale.law import Law
-from bayescale.quantities import format_quantity
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.quantities import format_quantity
+from bayescale.laws.law import Law
+from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import add_noise, broken, interpolated, law_error, link_mean
+from bayescale.posterior.reach import compute_warnings, prior_warnings
 
 Array = NDArray[np.float64]
 FlopRule = Callable[[Array, Array], Array]

@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
-from bayescale.quantities import format_quantity, of_draws
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.basics.quantities import format_quantity, of_draws
 
 Array = NDArray[np.float64]
 

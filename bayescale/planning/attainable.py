@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayescale.chains import Chain
-from bayescale.ensembles import Posterior, first_fit
-from bayescale.forecasting import Forecast
-from bayescale.intervals import DEFAULT_MASS, quantity_table
+from bayescale.basics.intervals import DEFAULT_MASS, quantity_table
 from bayescale.planning.allocation import two_inputs
 from bayescale.planning.limits import Limits
 from bayescale.planning.spending import optimum_at
+from bayescale.posterior.chains import Chain
+from bayescale.posterior.ensembles import Posterior, first_fit
+from bayescale.posterior.forecasting import Forecast
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Ensemble, Posterior, first_fit, reach_of
-from bayescale.fitting import Fit
-from bayescale.forecasting import forecast, interpolated
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.quantities import format_quantity
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum, two_inputs
-from bayescale.quantities import format_quantity
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import forecast, interpolated
 
 Array = NDArray[np.float64]
 

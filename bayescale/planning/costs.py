@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.errors import QuantityError
-from bayescale.law import Prior
-from bayescale.quantities import check_positive, format_quantity
-from bayescale.tables import nearest
+from bayescale.basics.errors import QuantityError
+from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.basics.wording import nearest
+from bayescale.laws.parameters import Prior
 
 Array = NDArray[np.float64]
 

@@ -4,14 +4,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, draw_error, link_mean, tokens_warnings
-from bayescale.intervals import SAMPLE_DIMS, numbered
+from bayescale.basics.intervals import SAMPLE_DIMS, numbered
+from bayescale.basics.quantities import check_positive, format_quantity
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
-from bayescale.quantities import check_positive, format_quantity
+from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import draw_error, link_mean
+from bayescale.posterior.reach import compute_warnings, tokens_warnings
 
 Array = NDArray[np.float64]
 

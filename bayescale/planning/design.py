@@ -18,14 +18,18 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.discrepancy import matern, noise_scale
-from bayescale.ensembles import Ensemble, Posterior, first_fit, members, reach_of
-from bayescale.errors import LawError, QuantityError, RunsError
-from bayescale.fitting import Fit
-from bayescale.forecasting import checked_points, compute_warnings, draw_error, link_mean
+from bayescale.basics.errors import QuantityError, RunsError
+from bayescale.basics.kernels import matern
+from bayescale.basics.quantities import format_quantity
+from bayescale.data.tables import missing_column, positive, refuse
+from bayescale.laws.noise import noise_scale
 from bayescale.planning.allocation import law_optimum, lowest, six_nd, sizes_around, two_inputs
-from bayescale.quantities import format_quantity
-from bayescale.tables import missing_column, positive, refuse
+from bayescale.planning.batches import _variance, best_batch, gains, left_after
+from bayescale.planning.targets import Asked, LossAt, OptimumAt, Target, WhichLaw, checked_target
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import checked_points, draw_error, link_mean
+from bayescale.posterior.reach import compute_warnings
 
 Array = NDArray[np.float64]
 
@@ -34,63 +38,10 @@ MOST = 10
 
 _SIDE = 12
 """Sizes and token counts of the default candidates, evenly spaced in the logarithm."""
-_ROUNDING = 1e-15
-"""Share of the target's variance that a run must take away to tell anything."""
 _ROUGH = 1.0
 """E-folds of N and D within which neighbours share what runs scatter by."""
 _LITTLE = 0.05
 """Share of the target's standard deviation below which a batch is said to tell little."""
-
-
-@dataclass(frozen=True, eq=False)
-class LossAt:
-    """The expected loss of one run or of several: what to ask :func:`next_runs` for.
-
-    Parameters
-    ----------
-    N, D : array_like, shape (point,) or scalar
-        Parameters and tokens; they broadcast against each other.
-
-    Examples
-    --------
-    >>> LossAt(N=70e9, D=1.4e12).N
-    70000000000.0
-    """
-
-    N: ArrayLike
-    D: ArrayLike
-
-
-@dataclass(frozen=True)
-class OptimumAt:
-    """The compute-optimal size N* at a budget: what to ask :func:`next_runs` for.
-
-    Parameters
-    ----------
-    C : float
-        FLOP.
-
-    Examples
-    --------
-    >>> OptimumAt(5.76e23)
-    OptimumAt(C=5.76e+23)
-    """
-
-    C: float
-
-
-@dataclass(frozen=True)
-class WhichLaw:
-    """Which law of an ensemble is right: what to ask :func:`next_runs` for.
-
-    Examples
-    --------
-    >>> WhichLaw() == WhichLaw()
-    True
-    """
-
-
-type Target = LossAt | OptimumAt | WhichLaw
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +168,7 @@ def next_runs(
     """
     first = first_fit(fit)
     two_inputs(first.law, question="the next run")
-    asked = _checked_target(fit, target)
+    asked = checked_target(fit, target)
     points, cost = _checked_candidates(first, candidate_grid(fit) if candidates is None else candidates)
     if not (np.isfinite(budget) and budget > 0):
         raise QuantityError(f"budget {budget:g} FLOP: must be a finite number above zero")
@@ -290,139 +241,6 @@ def candidate_grid(fit: Posterior) -> pd.DataFrame:
     return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()})
 
 
-def gains(covariance: Array, n: int) -> Array:
-    """Variance of all targets together that observing each candidate alone takes away, shape (candidate,).
-
-    Parameters
-    ----------
-    covariance : array, shape (candidate + target, candidate + target)
-        Of the candidates' outcomes, with their noise, and the targets after them.
-    n : int
-        Number of candidates.
-    """
-    return np.asarray(np.square(covariance[n:, :n]).sum(axis=0) / np.diag(covariance)[:n])
-
-
-def best_batch(covariance: Array, cost: Array, budget: float, most: int | None = None) -> NDArray[np.intp]:
-    """Candidates to observe together within a budget, in the order in which they are chosen.
-
-    Of those that what is left of the budget pays for, the next is always the one that takes most variance away for its
-    cost, or always the one that takes most away; the better of the two batches is kept. Each alone can be arbitrarily
-    bad, and the better takes at least (1 - 1/e)/2 of what the best would where returns diminish (Leskovec et al. 2007,
-    doi:10.1145/1281192.1281239), as those of linear estimates mostly do.
-
-    Parameters
-    ----------
-    covariance
-        As of :func:`gains`.
-    cost : array, shape (candidate,)
-    budget : float
-        In the unit of the cost.
-    most : int, optional
-        Largest number of candidates.
-
-    Examples
-    --------
-    >>> covariance = np.array([[1.0, 0.0, 0.9], [0.0, 1.0, 0.3], [0.9, 0.3, 1.0]])
-    >>> order = best_batch(covariance, cost=np.array([3.0, 1.0]), budget=4.0)
-    >>> order.tolist(), left_after(covariance, order, 2).round(2).tolist()
-    ([0, 1], [0.19, 0.1])
-    """
-    each = [_greedy(covariance, cost, budget, most or len(cost), per_cost) for per_cost in (True, False)]
-    return np.array(max(each, key=lambda batch: batch[1])[0], dtype=np.intp)
-
-
-def left_after(covariance: Array, order: NDArray[np.intp], n: int) -> Array:
-    """Share of the targets' variance that is left after each of several candidates, one after another.
-
-    Parameters
-    ----------
-    covariance, n
-        As of :func:`gains`.
-    order : array of int
-    """
-    if not len(order):
-        return np.empty(0)
-    factor = np.linalg.cholesky(covariance[np.ix_(order, order)])
-    moved = np.linalg.solve(factor, covariance[order, n:])
-    taken = np.cumsum(np.square(moved).sum(axis=1))
-    return np.asarray(np.maximum(1 - taken / _variance(covariance, n), 0.0))
-
-
-def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: bool) -> tuple[list[int], float]:
-    """Candidates one after another, and the variance that they take away together."""
-    n = len(cost)
-    total = _variance(covariance, n)
-    own, cross = np.diag(covariance)[:n], covariance[n:, :n]
-    # What repeats a run has no variance of its own left, but for rounding.
-    least = 1e-9 * own
-    free = np.ones(n, dtype=bool)
-    factors: list[Array] = []
-    order: list[int] = []
-    taken = 0.0
-    while len(order) < most:
-        free &= (cost <= budget) & (own > least)
-        gain = np.divide(np.square(cross).sum(axis=0), own, where=free, out=np.zeros(n))
-        best = int((gain / cost if per_cost else gain).argmax())
-        if gain[best] <= _ROUNDING * total:
-            break
-        # The next row of a Cholesky factor: how everything moves with what this run adds to those before it.
-        seen = sum((factor[best] * factor for factor in factors), np.zeros(len(covariance)))
-        factor = (covariance[best] - seen) / np.sqrt(own[best])
-        own, cross = own - np.square(factor[:n]), cross - np.outer(factor[n:], factor[:n])
-        factors.append(factor)
-        order.append(best)
-        taken += float(gain[best])
-        budget -= cost[best]
-        free[best] = False
-    return order, taken
-
-
-def _variance(covariance: Array, n: int) -> float:
-    """Variance of all targets together, which stand after n candidates."""
-    return float(np.trace(covariance[n:, n:]))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A target that has been checked: its name and unit, where it is, and how far ahead of the runs."""
-
-    target: Target
-    name: str
-    unit: str
-    reach: float
-    points: Mapping[str, Array]
-
-
-def _checked_target(fit: Posterior, target: Target) -> _Asked:
-    first = first_fit(fit)
-    if isinstance(target, LossAt):
-        points = checked_points(first, {"N": target.N, "D": target.D})
-        if not len(points["N"]):
-            raise LawError("LossAt holds no point: give N and D of one run or more")
-        places = "; ".join(
-            f"N = {format_quantity(n)}, D = {format_quantity(d)}" for n, d in zip(points["N"], points["D"], strict=True)
-        )
-        law = first.law
-        return _Asked(
-            target, f"{law.outcome} at {places}", law.scale_unit, float(reach_of(first, points).max()), points
-        )
-    if isinstance(target, OptimumAt):
-        if not (np.isfinite(target.C) and target.C > 0):
-            raise LawError(f"target compute {target.C:g} FLOP: must be a finite number above zero")
-        compute = {"C": np.array([target.C], dtype=float)}
-        name = f"N* at {format_quantity(target.C)} FLOP"
-        return _Asked(target, name, "log parameters", float(reach_of(first, compute)[0]), compute)
-    if isinstance(target, WhichLaw):
-        if not isinstance(fit, Ensemble):
-            raise LawError(
-                f"which law is right is asked of several, not of law {first.law.name!r} alone: fit law='auto'"
-            )
-        name = f"which law is right, of {', '.join(fit.members)}"
-        return _Asked(target, name, "probability", float(fit.weights["horizon"].max()), {})
-    raise LawError(f"unknown target {target!r}: ask for LossAt(N, D), OptimumAt(C) or WhichLaw()")
-
-
 def _checked_candidates(fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Array]:
     """Inputs and settings of candidates, and what each costs (FLOP), of shape (candidate,)."""
     frame = pd.DataFrame(dict(candidates)).reset_index(drop=True)
@@ -437,7 +255,7 @@ def _checked_candidates(fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayL
     return checked_points(fit, {**columns, **settings}), cost
 
 
-def _belief(fit: Posterior, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array, Array]:
+def _belief(fit: Posterior, points: Mapping[str, Array], asked: Asked, seed: int) -> tuple[Array, Array, Array]:
     """Covariance of the candidates' expected outcomes and the targets, and of what runs scatter by: noise, or misfit.
 
     An ensemble's are those of the mixture, by the weights that hold at the target.
@@ -457,7 +275,7 @@ def _belief(fit: Posterior, points: Mapping[str, Array], asked: _Asked, seed: in
     return covariance, noise, misfit
 
 
-def _member_belief(fit: Fit, points: Mapping[str, Array], asked: _Asked, seed: int) -> tuple[Array, Array]:
+def _member_belief(fit: Fit, points: Mapping[str, Array], asked: Asked, seed: int) -> tuple[Array, Array]:
     """Mean and covariance of the candidates' expected outcomes on the link's scale, the targets after them."""
     if isinstance(asked.target, OptimumAt):
         return _moments(_with_log_optimum(fit, points, asked.points["C"], np.random.default_rng(seed)))
@@ -483,12 +301,12 @@ def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng
     return np.column_stack([latent[:, :n], lowest(log_n, fit.law.sign * latent[:, n:])])
 
 
-def _noise(fit: Fit, points: Mapping[str, Array], asked: _Asked) -> Array:
+def _noise(fit: Fit, points: Mapping[str, Array], asked: Asked) -> Array:
     """Covariance of new runs around the law and its error, averaged over the draws, shape (candidate, candidate)."""
     return np.diag(_noise_variance(fit, points) + _run_variance(fit, points))
 
 
-def _misfit(fit: Fit, points: Mapping[str, Array], asked: _Asked) -> Array:
+def _misfit(fit: Fit, points: Mapping[str, Array], asked: Asked) -> Array:
     """The same, were their noise a misfit that neighbours share and that grows away from the target."""
     size = np.sqrt(_noise_variance(fit, points) * np.maximum(asked.reach / reach_of(fit, points), 1.0))
     located = fit.law.located(points)
@@ -523,7 +341,7 @@ def _moments(draws: Array) -> tuple[Array, Array]:
     return draws.mean(axis=0), np.cov(draws, rowvar=False, ddof=0)
 
 
-def _warnings(fit: Fit, asked: _Asked, left: float, budget: float) -> tuple[str, ...]:
+def _warnings(fit: Fit, asked: Asked, left: float, budget: float) -> tuple[str, ...]:
     warnings = list(compute_warnings(fit, asked.reach * fit.groups["constant_data"]["C"].to_numpy().max(keepdims=True)))
     if fit.basis is None:
         warnings.append(

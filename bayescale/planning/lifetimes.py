@@ -15,16 +15,17 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import LawError
-from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, draw_error, interpolated, link_mean, tokens_warnings
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
-from bayescale.law import Prior
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import draw
-from bayescale.quantities import check_positive, format_quantity
+from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import draw_error, interpolated, link_mean
+from bayescale.posterior.reach import compute_warnings, tokens_warnings
 
 Array = NDArray[np.float64]
 

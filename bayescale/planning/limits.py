@@ -13,8 +13,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.errors import QuantityError
-from bayescale.intervals import DEFAULT_MASS, quantity_table
+from bayescale.basics.errors import QuantityError
+from bayescale.basics.intervals import DEFAULT_MASS, quantity_table
 from bayescale.planning.outlook import LARGEST, TREND, YEARS, Outlook, read_outlook
 
 Array = NDArray[np.float64]

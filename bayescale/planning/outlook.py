@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.errors import LimitsError, described
-from bayescale.tables import nearest
+from bayescale.basics.errors import LimitsError, described
+from bayescale.basics.wording import nearest
 
 Array = NDArray[np.float64]
 

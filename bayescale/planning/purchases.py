@@ -6,15 +6,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.errors import QuantityError
-from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, draw_error, link_mean, tokens_warnings
-from bayescale.intervals import SAMPLE_DIMS
+from bayescale.basics.errors import QuantityError
+from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.basics.quantities import check_positive, format_quantity
 from bayescale.planning.allocation import six_nd, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
-from bayescale.quantities import check_positive, format_quantity
+from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import draw_error, link_mean
+from bayescale.posterior.reach import compute_warnings, tokens_warnings
 
 Array = NDArray[np.float64]
 

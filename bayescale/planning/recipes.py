@@ -4,14 +4,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Posterior, first_fit
-from bayescale.errors import LawError
-from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings
-from bayescale.intervals import SAMPLE_DIMS
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.planning.allocation import checked_budgets, six_nd, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.tradeoffs import frontier
+from bayescale.posterior.ensembles import Posterior, first_fit
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.reach import compute_warnings
 
 Array = NDArray[np.float64]
 

@@ -8,13 +8,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of
-from bayescale.fitting import Fit
-from bayescale.forecasting import add_noise, compute_warnings, interpolated, link_mean, prior_warnings
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.quantities import format_quantity
 from bayescale.planning.allocation import SHOWN, optimum_draws, two_inputs, units_of
 from bayescale.planning.costs import Cost
-from bayescale.quantities import format_quantity
+from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import add_noise, interpolated, link_mean
+from bayescale.posterior.reach import compute_warnings, prior_warnings
 
 Array = NDArray[np.float64]
 

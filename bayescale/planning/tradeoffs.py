@@ -6,16 +6,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.ensembles import Posterior, first_fit, joined, members, reach_of, without_risk
-from bayescale.errors import LawError, QuantityError
-from bayescale.fitting import Fit
-from bayescale.forecasting import compute_warnings, link_mean, tokens_warnings
-from bayescale.intervals import SAMPLE_DIMS
+from bayescale.basics.errors import LawError, QuantityError
+from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.basics.quantities import check_positive, format_quantity
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, six_nd, two_inputs
 from bayescale.planning.answers import Answer, share_of
 from bayescale.planning.costs import Cost
 from bayescale.planning.lifetimes import log_tokens_to_reach
-from bayescale.quantities import check_positive, format_quantity
+from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of, without_risk
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import link_mean
+from bayescale.posterior.reach import compute_warnings, tokens_warnings
 
 Array = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayescale.ensembles import Posterior, first_fit
-from bayescale.errors import LawError
-from bayescale.forecasting import forecast
-from bayescale.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
-from bayescale.quantities import format_quantity
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.basics.quantities import format_quantity
+from bayescale.posterior.ensembles import Posterior, first_fit
+from bayescale.posterior.forecasting import forecast
 
 
 @dataclass(frozen=True, eq=False)

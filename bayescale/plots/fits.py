@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayescale.fitting import Fit, with_log_likelihood, with_posterior_predictive
-from bayescale.intervals import DEFAULT_MASS, quantiles, tail_probabilities
+from bayescale.basics.intervals import DEFAULT_MASS, quantiles, tail_probabilities
+from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.data.runs import Runs
 from bayescale.plots.style import COLOURS, GREY, axes_of, finish, plain
-from bayescale.quantities import format_quantity, with_unit
-from bayescale.runs import Runs
+from bayescale.posterior.fit import Fit, with_log_likelihood
+from bayescale.posterior.replicates import with_posterior_predictive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

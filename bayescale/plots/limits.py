@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayescale.basics.quantities import format_quantity
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
 from bayescale.plots.style import COLOURS, tails
-from bayescale.quantities import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayescale.ensembles import Posterior
-from bayescale.fitting import Fit
-from bayescale.forecasting import forecast
-from bayescale.intervals import DEFAULT_MASS
+from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.basics.quantities import format_quantity
+from bayescale.data.runs import Runs
 from bayescale.planning.allocation import optimum
 from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, outcome_label, tails
-from bayescale.quantities import format_quantity
-from bayescale.runs import Runs
+from bayescale.posterior.ensembles import Posterior
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import forecast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayescale.backtesting import LEVELS, Backtest
-from bayescale.comparison import Comparison
-from bayescale.intervals import DEFAULT_MASS
+from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.planning.answers import Answer
 from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, plain
-from bayescale.quantities import format_quantity, with_unit
+from bayescale.validation.backtesting import LEVELS, Backtest
+from bayescale.validation.comparison import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.ensembles import Posterior, first_fit
-from bayescale.files import FIGURE_ENDINGS, check_output, replacing
-from bayescale.intervals import quantiles, tail_probabilities
-from bayescale.quantities import format_quantity, with_unit
+from bayescale.basics.files import FIGURE_ENDINGS, check_output, replacing
+from bayescale.basics.intervals import quantiles, tail_probabilities
+from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.posterior.ensembles import Posterior, first_fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

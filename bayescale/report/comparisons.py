@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayescale.ensembles import Ensemble, Posterior
-from bayescale.intervals import quantiles, tail_probabilities
+from bayescale.basics.intervals import quantiles, tail_probabilities
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.planning.allocation import Optimum, optimum
-from bayescale.quantities import format_quantity, with_unit
+from bayescale.posterior.ensembles import Ensemble, Posterior
 from bayescale.report.content import Figure, Section, Table
 from bayescale.report.figures import intervals, shares_by
 from bayescale.report.sections import interval_of
 
 if TYPE_CHECKING:
-    from bayescale.backtesting import Backtest
-    from bayescale.comparison import Comparison
+    from bayescale.validation.backtesting import Backtest
+    from bayescale.validation.comparison import Comparison
 
 
 def comparison_section(

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bayescale import catalog
-from bayescale.ensembles import Ensemble, Posterior, first_fit, members
-from bayescale.errors import LawError
-from bayescale.fitting import Fit
-from bayescale.quantities import format_quantity, with_unit
+from bayescale.basics.errors import LawError
+from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.wording import nearest
+from bayescale.data import datasets
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
+from bayescale.posterior.fit import Fit
 from bayescale.report.content import Table
-from bayescale.tables import nearest
 
 if TYPE_CHECKING:
-    from bayescale.backtesting import Backtest
+    from bayescale.validation.backtesting import Backtest
 
 NOT_GIVEN = "not given by the user"
 
@@ -103,9 +103,9 @@ def methods_tables(fit: Posterior, given: Mapping[str, str], backtested: "Backte
 def _from_card(fit: Posterior) -> dict[str, str]:
     """What the card of a shipped data set says; nothing of a table of the user's own."""
     name = fit.dataset.partition(":")[0]
-    if name not in catalog.dataset_names():
+    if name not in datasets.dataset_names():
         return {}
-    card = catalog.load_card(name)
+    card = datasets.load_card(name)
     told = {
         "training_data": card.description,
         "data_release": f"{'; '.join(card.source)}; licence {card.licence}; cite {'; '.join(card.citation)}",

@@ -15,12 +15,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayescale.ensembles import Posterior, first_fit
-from bayescale.errors import LawError
-from bayescale.files import check_output, replacing
-from bayescale.intervals import DEFAULT_MASS
+from bayescale.basics.errors import LawError
+from bayescale.basics.files import check_output, replacing
+from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.planning.allocation import Optimum, checked_budgets, optimum
 from bayescale.planning.costs import Cost
+from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.report.comparisons import backtest_section, comparison_section
 from bayescale.report.content import Content, Section
 from bayescale.report.methods import check_given, methods_tables
@@ -36,8 +36,8 @@ from bayescale.report.sections import (
 )
 
 if TYPE_CHECKING:
-    from bayescale.backtesting import Backtest
-    from bayescale.comparison import Comparison
+    from bayescale.validation.backtesting import Backtest
+    from bayescale.validation.comparison import Comparison
 
 BUDGETS = (5.76e23, 1e26)
 """FLOP: Chinchilla's, and about the largest of 2026."""

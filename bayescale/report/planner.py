@@ -13,14 +13,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.discrepancy import noise_scale
-from bayescale.ensembles import Posterior, compute_of, first_fit, members
-from bayescale.errors import LawError
-from bayescale.forecasting import MEASURED_HORIZON, forecast
-from bayescale.intervals import SAMPLE_DIMS, tail_probabilities
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import SAMPLE_DIMS, tail_probabilities
+from bayescale.data.runs import Runs
+from bayescale.laws.noise import noise_scale
 from bayescale.planning.allocation import law_optimum, two_inputs
 from bayescale.planning.costs import Cost
-from bayescale.runs import Runs
+from bayescale.posterior.ensembles import Posterior, compute_of, first_fit, members
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.reach import MEASURED_HORIZON
 
 Array = NDArray[np.float64]
 

@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.ensembles import Posterior, first_fit, members
-from bayescale.fitting import Fit
-from bayescale.forecasting import predicted_runs
-from bayescale.intervals import quantiles, tail_probabilities
-from bayescale.noise import noise_by_name
+from bayescale.basics.intervals import quantiles, tail_probabilities
+from bayescale.basics.quantities import format_interval, format_quantity, with_unit
+from bayescale.laws.parameters import Parameter
 from bayescale.planning.allocation import Optimum, units_of
-from bayescale.quantities import format_interval, format_quantity, with_unit
+from bayescale.posterior.ensembles import Posterior, first_fit, members
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import predicted_runs
 from bayescale.report.content import Figure, Section, Table
 from bayescale.report.figures import coverage, densities, misses, scatter_of_runs
 from bayescale.report.planner import spread
@@ -129,8 +129,7 @@ def law_section(fit: Posterior) -> Section:
         law = member.law
         said = [f"{law.title}: {law.outcome} = {law.formula}.", law.decision, law.failure]
         paragraphs.append(" ".join(f"{text.rstrip('.')}." for text in said if text))
-        noise = noise_by_name(member.record.noise)
-        sampled = (*law.parameters, *noise.parameters(law), *_amplitude(member))
+        sampled = [item for item in member.described if isinstance(item, Parameter)]
         rows = [(item.name, str(item.prior), item.unit, item.meaning, item.reason) for item in sampled]
         tables.append(Table(f"Priors of {law.title}", ("parameter", "prior", "unit", "meaning", "why"), tuple(rows)))
     return Section("laws", "Laws and priors", tuple(paragraphs), (), tuple(tables))
@@ -270,12 +269,6 @@ def _range_of_compute(summary: Sequence[Mapping[Any, Any]]) -> str:
 
 def _thinned(done: str, shown: int, there_are: int) -> str:
     return "" if shown >= there_are else f"{shown:,} of {there_are:,} runs are {done}, evenly spread over their size."
-
-
-def _amplitude(member: Fit) -> tuple[Any, ...]:
-    from bayescale.discrepancy import amplitude_parameters
-
-    return amplitude_parameters(member.law) if member.record.discrepancy else ()
 
 
 def _narrowed(prior: Mapping[str, Array], posterior: Mapping[str, Array]) -> str:

@@ -18,6 +18,15 @@ from bayescale.sampling.latent import LatentDensity
 from bayescale.sampling.mixture import Mixture, StudentT, refit
 from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
+from bayescale.sampling.weights import (
+    effective_share,
+    effective_sizes,
+    log_mean,
+    normalised,
+    systematic_sample,
+    tempered,
+    weighted_moments,
+)
 
 Array = NDArray[np.float64]
 
@@ -30,7 +39,6 @@ DISAGREEMENT_LIMIT = 4.0
 
 _DF = 5.0
 _COMPONENTS = 8
-_TEMPERED_ESS = 0.05
 _DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
 _LARGEST_POOL = 16
 """Draws weighted at most, per draw wanted."""
@@ -231,7 +239,7 @@ def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
     """Components fitted to weighted draws; a single one has their mean and covariance."""
     if len(mixture.components) > 1:
         return refit(mixture, draws, weights)
-    mean, covariance = _weighted_moments(draws, weights)
+    mean, covariance = weighted_moments(draws, weights)
     unbiased = covariance / (1 - np.square(weights).sum())
     return Mixture((StudentT.from_covariance(mean, unbiased, _DF),), np.ones(1))
 
@@ -251,7 +259,7 @@ def _flattened(log_weights: Array) -> Array:
 
 def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement: float) -> ImportanceResult:
     weights, k_hat = smooth_weights(pool.log_weights())
-    log_evidence, log_evidence_se = _log_mean(pool.log_weights())
+    log_evidence, log_evidence_se = log_mean(pool.log_weights())
     kept = systematic_sample(weights, n_draws, rng)
     return ImportanceResult(
         draws=np.concatenate(pool.draws)[kept],
@@ -286,7 +294,7 @@ def adapt(
         history.append(mixture)
         mixed = np.append(np.logaddexp(mixed, mixture.log_density(draws)), np.logaddexp.reduce([*earlier, own]))
         draws, target = np.concatenate([draws, fresh]), np.append(target, fresh_target)
-        share = _effective_share(fresh_target - own)
+        share = effective_share(fresh_target - own)
         if share > best_share:
             best, best_share = mixture, share
         if share >= effort.effective_share:
@@ -304,39 +312,12 @@ def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mix
     return _around_modes(find_modes(density, best_starts(density, prior_draws, n_starts))).with_component(wide, 0.1)
 
 
-def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
-    """Normalised weights, flattened by the largest power that leaves enough effective draws to refit from.
-
-    Early weights rest on a handful of draws; refitting to those would shrink the proposal onto them.
-    """
-    if _effective_share(log_weights) >= least:
-        return _normalised(log_weights)
-    low, high = 0.0, 1.0
-    while high - low > 1e-3:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _effective_share(middle * log_weights) >= least else (low, middle)
-    return _normalised(low * log_weights)
-
-
 def freeze(mixture: Mixture, draws: Array, log_weights: Array) -> Mixture:
     """Add a wide component that keeps the weights bounded where the adaptation has not been."""
-    weights = _normalised(log_weights)
-    mean, covariance = _weighted_moments(draws, weights)
+    weights = normalised(log_weights)
+    mean, covariance = weighted_moments(draws, weights)
     wide = StudentT.from_covariance(mean, _DEFENSIVE_STRETCH**2 * covariance, _DEFENSIVE_DF)
     return mixture.with_component(wide, _DEFENSIVE_WEIGHT)
-
-
-def systematic_sample(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Choose n items with expected counts proportional to their weights, in random order.
-
-    Each item is taken the whole number below or above its expected count, so that an item repeats only where its weight
-    asks for it (Kitagawa 1996, doi:10.1080/10618600.1996.10474692). Forbidding repeats would cut the tails, where the
-    weights are largest: it shrank posterior standard deviations by 4 %.
-    """
-    shuffled = rng.permutation(len(weights))
-    edges = np.cumsum(weights[shuffled])
-    marks = (np.arange(n) + rng.uniform()) * edges[-1] / n
-    return np.asarray(rng.permutation(shuffled[np.searchsorted(edges, marks).clip(max=len(weights) - 1)]))
 
 
 class _Pool:
@@ -379,8 +360,8 @@ class _Pool:
         return np.concatenate(mixed)
 
     def ess(self) -> Array:
-        draws, weights = np.concatenate(self.draws), _normalised(self.log_weights())
-        return _effective_sizes(draws, weights)
+        draws, weights = np.concatenate(self.draws), normalised(self.log_weights())
+        return effective_sizes(draws, weights)
 
     def even_share(self) -> float:
         """Effective share of the weights of the target over its approximation, where the approximation puts draws."""
@@ -396,10 +377,10 @@ class _Pool:
         estimates = []
         for i, draws in enumerate(self.draws):
             log_weights = self._target[i] - self._own[i][i]
-            weights = _normalised(log_weights)
+            weights = normalised(log_weights)
             mean = weights @ draws
             variance = np.square(weights) @ np.square(draws - mean)
-            log_evidence, se = _log_mean(log_weights)
+            log_evidence, se = log_mean(log_weights)
             estimates.append((np.append(mean, log_evidence), np.append(variance, se**2)))
         (first, first_variance), (second, second_variance) = estimates
         return float(np.max(np.abs(first - second) / np.sqrt(first_variance + second_variance)))
@@ -408,7 +389,7 @@ class _Pool:
 def _component_at_heaviest(draws: Array, weights: Array) -> StudentT:
     """A component around the heaviest draw, shaped by the weighted draws nearest to it."""
     centre = draws[weights.argmax()]
-    _, covariance = _weighted_moments(draws, weights)
+    _, covariance = weighted_moments(draws, weights)
     scale = np.sqrt(np.diag(covariance).clip(1e-300))
     distance = np.square((draws - centre) / scale).sum(axis=1)
     nearest = np.argsort(distance)[: len(draws) // 10]
@@ -416,34 +397,3 @@ def _component_at_heaviest(draws: Array, weights: Array) -> StudentT:
     local /= local.sum()
     offsets = draws[nearest] - centre
     return StudentT.from_covariance(centre, (offsets.T * local) @ offsets, _DF)
-
-
-def _normalised(log_weights: Array) -> Array:
-    weights = np.exp(log_weights - log_weights.max())
-    return np.asarray(weights / weights.sum())
-
-
-def _effective_share(log_weights: Array) -> float:
-    weights = _normalised(log_weights)
-    return float(1 / np.square(weights).sum() / len(weights))
-
-
-def _weighted_moments(draws: Array, weights: Array) -> tuple[Array, Array]:
-    mean = weights @ draws
-    offsets = draws - mean
-    return mean, np.asarray((offsets.T * weights) @ offsets)
-
-
-def _effective_sizes(draws: Array, weights: Array) -> Array:
-    """Posterior variance over the squared Monte Carlo error of each coordinate's self-normalised mean."""
-    mean = weights @ draws
-    squares = np.square(draws - mean)
-    return np.asarray((weights @ squares) / (np.square(weights) @ squares))
-
-
-def _log_mean(log_weights: Array) -> tuple[float, float]:
-    """Log of the mean weight and its standard error."""
-    top = log_weights.max()
-    weights = np.exp(log_weights - top)
-    mean = weights.mean()
-    return float(top + np.log(mean)), float(weights.std() / (mean * np.sqrt(len(weights))))

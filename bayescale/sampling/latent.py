@@ -185,7 +185,7 @@ class LatentDensity:
                 mode = mode + backward(factor, forward(factor, gradient))
                 left, good = residual - system.spread(mode, amplitudes), good & also_good
             log_factor = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
-            log_joint = _log_likelihood(left, parts.scale, parts.df) - 0.5 * np.square(mode).sum(axis=1)
+            log_joint = log_likelihood(left, parts.scale, parts.df) - 0.5 * np.square(mode).sum(axis=1)
             marginal = parts.log_prior + log_joint - log_factor
             marginal = np.where(sound & good & np.isfinite(marginal), marginal, -np.inf)
         return _Conditional(system, parts, mode, factor, log_factor, residual, left, marginal)
@@ -209,7 +209,7 @@ class _Conditional:
         latent = self.mode + widened * backward(self.factor, normal)
         with np.errstate(all="ignore"):
             left = self.residual - self.system.spread(latent, self.parts.amplitudes)
-            log_joint = self.parts.log_prior + _log_likelihood(left, self.parts.scale, self.parts.df)
+            log_joint = self.parts.log_prior + log_likelihood(left, self.parts.scale, self.parts.df)
         log_own = self.log_factor - 0.5 * np.square(normal).sum(axis=1) - normal.shape[1] * np.log(widened)
         return latent, log_joint - 0.5 * np.square(latent).sum(axis=1) - log_own
 
@@ -296,121 +296,7 @@ def backward(factor: Array, right: Array) -> Array:
     return found
 
 
-def leave_one_out(
-    system: System,
-    residual: Array,
-    scale: Array,
-    amplitudes: Array,
-    df: Array | None,
-    left: Array,
-    rng: np.random.Generator,
-) -> Array:
-    """Log density of each outcome given all others and theta, with the coefficients integrated out.
-
-    Student-t noise is normal given a precision per run. Drawn from their conditional they make all outcomes normal, and
-    that of the run that is left out is summed over again.
-
-    Parameters
-    ----------
-    system : System
-    residual : array, shape (draw, run)
-        Outcome minus location, without the coefficients.
-    scale : array, shape (draw, run)
-    amplitudes : array, shape (draw, feature)
-    df : array, shape (draw, 1), or None
-    left : array, shape (draw, run)
-        What the drawn coefficients leave of the residuals.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    array, shape (draw, run)
-    """
-    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
-    explained = np.einsum("nk,dkn->dn", system.features, spread @ system.features.T)
-    kept = np.maximum(1 - explained / variance, 1e-9)
-    deviation = miss / kept
-    error = explained / kept
-    if df is None:
-        return _normal(deviation, error + np.square(scale))
-    from scipy.special import gammaincinv, gammaln
-
-    # A trapezoid rule in the log of the precision, whose ends reach what an outlier of many sigma asks for.
-    half = 0.5 * df
-    low, high = (np.log(gammaincinv(half, q) / half) for q in _ENDS)
-    step, total = (high - low) / (_QUADRATURE - 1), np.full(deviation.shape, -np.inf)
-    for i in range(_QUADRATURE):
-        log_precision = low + i * step
-        precision = np.exp(log_precision)
-        log_weight = half * (np.log(half) + log_precision - precision) - gammaln(half) + np.log(step)
-        total = np.logaddexp(total, _normal(deviation, error + np.square(scale) / precision) + log_weight)
-    return np.asarray(total)
-
-
-def leave_rows_out(
-    system: System,
-    residual: Array,
-    scale: Array,
-    amplitudes: Array,
-    df: Array | None,
-    left: Array,
-    rng: np.random.Generator,
-    blocks: Sequence[NDArray[np.intp]],
-) -> Array:
-    """Joint log density of the outcomes in each block of rows given all others and theta, shape (draw, block).
-
-    As :func:`leave_one_out`, but given the drawn precisions of the block's own rows too: weights by the inverse of such
-    a density lead from all draws, precisions among them, to those without the block.
-    """
-    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
-    found = []
-    for rows in blocks:
-        features, precision = system.features[rows], 1 / variance[:, rows]
-        explained = features @ spread @ features.T
-        inverse = -precision[:, :, None] * explained * precision[:, None]
-        np.einsum("dkk->dk", inverse)[...] += precision
-        projected = precision * miss[:, rows]
-        _, log_determinant = np.linalg.slogdet(inverse)
-        squares = (projected * np.linalg.solve(inverse, projected[..., None])[..., 0]).sum(axis=1)
-        found.append(0.5 * (log_determinant - squares - len(rows) * np.log(2 * np.pi)))
-    return np.column_stack(found)
-
-
-def _given_all(
-    system: System,
-    residual: Array,
-    scale: Array,
-    amplitudes: Array,
-    df: Array | None,
-    left: Array,
-    rng: np.random.Generator,
-) -> tuple[Array, Array, Array]:
-    """Variance of each run's noise, normal given a drawn precision; what the coefficients' mean leaves; their spread.
-
-    Shapes (draw, run), (draw, run) and (draw, feature, feature).
-    """
-    variance = np.square(scale)
-    if df is not None:
-        shape = 0.5 * (df + 1)
-        variance = variance / (rng.standard_gamma(shape, left.shape) / (0.5 * (df + np.square(left / scale))))
-    factor, _ = system.factor(1 / variance, amplitudes)
-    mode = backward(factor, forward(factor, system.project(residual / variance, amplitudes)))
-    m = amplitudes.shape[1]
-    inverse = np.stack([backward(factor, forward(factor, np.tile(row, (len(mode), 1)))) for row in np.eye(m)], axis=1)
-    spread = amplitudes[:, :, None] * inverse * amplitudes[:, None]
-    return variance, residual - system.spread(mode, amplitudes), spread
-
-
-_QUADRATURE = 32
-_ENDS = (1e-10, 1 - 1e-6)
-"""Nodes of the sum over a left-out run's precision, and the probabilities between which they lie."""
-
-
-def _normal(deviation: Array, variance: Array) -> Array:
-    return np.asarray(-0.5 * (np.square(deviation) / variance + np.log(2 * np.pi * variance)))
-
-
-def _log_likelihood(left: Array, scale: Array, df: Array | None) -> Array:
+def log_likelihood(left: Array, scale: Array, df: Array | None) -> Array:
     """Log likelihood of what is left of the outcomes, shape (draw,)."""
     squares = np.square(left / scale)
     if df is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.errors import SamplingError
+from bayescale.basics.errors import SamplingError
 from bayescale.sampling.latent import Parts
 
 if TYPE_CHECKING:

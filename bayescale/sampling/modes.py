@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.errors import SamplingError
+from bayescale.basics.errors import SamplingError
 
 Array = NDArray[np.float64]
 Density = Callable[[Array], Array]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayescale.parallel import cores
+from bayescale.basics.parallel import cores
 
 if TYPE_CHECKING:
     import pymc as pm

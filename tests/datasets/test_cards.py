@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayescale import catalog
+from bayescale.basics import files
+from bayescale.data import datasets
+from bayescale.laws import catalog
 
-pytestmark = pytest.mark.parametrize("name", catalog.dataset_names())
+pytestmark = pytest.mark.parametrize("name", datasets.dataset_names())
 
 
 def test_every_folder_has_a_card(name):
-    folders = {path.name for path in catalog.root("datasets").iterdir() if path.is_dir()}
-    assert folders == set(catalog.dataset_names())
+    folders = {path.name for path in files.root("datasets").iterdir() if path.is_dir()}
+    assert folders == set(datasets.dataset_names())
 
 
 def test_card_is_complete(name):
-    card = catalog.load_card(name)
+    card = datasets.load_card(name)
     assert card.name == name
     for entry in (card.title, card.description, card.licence, card.licence_notes, card.outcome, card.family):
         assert entry.strip()
@@ -31,7 +33,7 @@ def test_card_is_complete(name):
 
 
 def test_card_describes_the_table(name):
-    card, table = catalog.load_card(name), _table(name)
+    card, table = datasets.load_card(name), _table(name)
     assert len(table) == card.rows
     assert card.sha256, "the card has no checksum: write what hashlib.sha256 gives of runs.csv with Unix line ends"
     assert list(table.columns) == list(card.columns)
@@ -50,18 +52,18 @@ def test_quantities_are_finite_and_positive(name):
 
 
 def test_default_rows_are_what_the_card_says(name):
-    card, table = catalog.load_card(name), _table(name)
+    card, table = datasets.load_card(name), _table(name)
     left_out = int(table[card.exclude].sum()) if card.exclude else 0
-    assert len(catalog.load_dataset(name)) == card.rows - left_out
-    assert len(catalog.load_dataset(name, everything=True)) == card.rows
+    assert len(datasets.load_dataset(name)) == card.rows - left_out
+    assert len(datasets.load_dataset(name, everything=True)) == card.rows
 
 
 def test_series_are_what_the_card_says(name):
-    card, everything = catalog.load_card(name), catalog.load_dataset(name)
-    groups = catalog.dataset_groups(name)
+    card, everything = datasets.load_card(name), datasets.load_dataset(name)
+    groups = datasets.dataset_groups(name)
     told = any("must be fitted one at a time" in warning for warning in everything.warnings)
     assert bool(groups) == (card.group is not None) == told
-    series = [catalog.load_dataset(name, group=group) for group in groups]
+    series = [datasets.load_dataset(name, group=group) for group in groups]
     assert sum(map(len, series)) == len(everything) * bool(groups)
     for group, runs in zip(groups, series, strict=True):
         assert (runs.source, runs.outcome, runs.warnings) == (f"{name}:{group}", card.outcome, ())
@@ -69,7 +71,7 @@ def test_series_are_what_the_card_says(name):
 
 
 def test_runs_of_many_rows_are_named(name):
-    card, table = catalog.load_card(name), _table(name)
+    card, table = datasets.load_card(name), _table(name)
     assert card.run == ("run" if "run" in table else None)
     if card.run is not None:
         assert table["run"].duplicated().any()
@@ -94,11 +96,11 @@ def test_published_fits_are_of_laws_that_have_those_parameters(name):
 
 
 def _entries(name):
-    return tomllib.loads((catalog.root("datasets") / name / "card.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((files.root("datasets") / name / "card.toml").read_text(encoding="utf-8"))
 
 
 def _table(name):
-    return pd.read_csv(catalog.root("datasets") / name / "runs.csv")
+    return pd.read_csv(files.root("datasets") / name / "runs.csv")
 
 
 def _is_quantity(column):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bayescale.catalog import dataset_groups, dataset_names, load_card, load_dataset, load_law, load_runs
-from bayescale.fitting import fit_law
+from bayescale.data.datasets import dataset_groups, dataset_names, load_card, load_dataset, load_runs
+from bayescale.laws.catalog import load_law
+from bayescale.posterior.single import fit_law
 
 PAIRS = [(law, dataset) for dataset in dataset_names() for law in load_card(dataset).laws]
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayescale import catalog
-from bayescale.fitting import fit_law
-from bayescale.runs import Runs
+from bayescale.data.runs import Runs
+from bayescale.laws import catalog
+from bayescale.posterior.single import fit_law
 
 X = np.geomspace(1e2, 1e6, 40)
 CENTRE = {"x": np.array(1e4)}

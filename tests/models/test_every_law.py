@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayescale import catalog
-from bayescale.designs import example_inputs
-from bayescale.fitting import fit_law
-from bayescale.noise import NOISES
-from bayescale.posterior import build_model
-from bayescale.runs import Runs
+from bayescale.data.runs import Runs
+from bayescale.inference.model import build_model
+from bayescale.laws import catalog
+from bayescale.laws.designs import example_inputs
+from bayescale.laws.noise import NOISES
+from bayescale.posterior.single import fit_law
 from bayescale.sampling.logdensity import interpreted_mode
 
 NOISE = 0.75

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayescale import catalog
-from bayescale.errors import LawError
-from bayescale.law import Parameter, Prior
-from bayescale.links import IDENTITY, LOG
+from bayescale.basics.errors import LawError
+from bayescale.laws import catalog
+from bayescale.laws.links import IDENTITY, LOG
+from bayescale.laws.parameters import Parameter, Prior
 
 LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 WITH_OPTIMUM = [law for law in LAWS.values() if law.optimum is not None]

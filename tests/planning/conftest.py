@@ -30,7 +30,7 @@ def sure_fit(sure_of):
 @pytest.fixture(scope="session")
 def thin_chinchilla(chinchilla_runs):
     """Few draws, for what has no closed form."""
-    from bayescale.fitting import fit_law
+    from bayescale.posterior.single import fit_law
 
     return fit_law("chinchilla", chinchilla_runs, discrepancy=False, draws=100)
 
@@ -38,6 +38,6 @@ def thin_chinchilla(chinchilla_runs):
 @pytest.fixture(scope="session")
 def unsure_fit(few_runs):
     """A law that may be wrong, fitted to eleven runs."""
-    from bayescale.fitting import fit_law
+    from bayescale.posterior.single import fit_law
 
     return fit_law("chinchilla", few_runs, draws=250)

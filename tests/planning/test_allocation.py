@@ -10,11 +10,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayescale.catalog import law_names, load_law
-from bayescale.errors import LawError
-from bayescale.fitting import fit_law
-from bayescale.forecasting import link_mean
+from bayescale.basics.errors import LawError
+from bayescale.laws.catalog import law_names, load_law
 from bayescale.planning.allocation import numeric_optimum, optimum, six_nd, tokens_at
+from bayescale.posterior.forecasting import link_mean
+from bayescale.posterior.single import fit_law
 
 fit = partial(fit_law, discrepancy=False)
 """Takes the law as true."""

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bayescale.chains import fit_chain
-from bayescale.errors import LawError, QuantityError
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.planning.allocation import optimum
 from bayescale.planning.attainable import attainable
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import Growth, Outlook, Quantiles, Trend
+from bayescale.posterior.chains import fit_chain
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bayescale.ensembles import with_risk
-from bayescale.errors import LawError
-from bayescale.forecasting import forecast
+from bayescale.basics.errors import LawError
 from bayescale.planning.allocation import optimum
 from bayescale.planning.choices import FLAT, robust_choice
+from bayescale.posterior.ensembles import with_risk
+from bayescale.posterior.forecasting import forecast
 
 BUDGETS = [1e21, 1e24]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescale.errors import QuantityError
-from bayescale.law import Prior
+from bayescale.basics.errors import QuantityError
+from bayescale.laws.parameters import Prior
 from bayescale.planning.costs import ACCELERATORS, Cost, accelerator
 
 SURE = Cost(utilisation=0.4, price=2.35, energy_price=0.08)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bayescale.errors import LawError, QuantityError
-from bayescale.fitting import fit_law
-from bayescale.forecasting import forecast
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.planning.allocation import law_optimum, optimum
 from bayescale.planning.costs import Cost
 from bayescale.planning.data_wall import data_limited
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.single import fit_law
 
 BUDGET = 5.76e23
 PRICE = Cost(utilisation=0.4, price=2.35)

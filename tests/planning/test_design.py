@@ -13,23 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import bayescale as bs
-from bayescale.documents import design_document
-from bayescale.ensembles import Ensemble, equal_weights
-from bayescale.errors import LawError, QuantityError, RunsError
-from bayescale.fitting import fit_law
-from bayescale.forecasting import draw_error, forecast, link_mean, noise_moments
-from bayescale.noise import noise_by_name
+from bayescale.basics.errors import LawError, QuantityError, RunsError
+from bayescale.cli.documents import design_document
+from bayescale.laws.noise import noise_by_name
 from bayescale.planning.allocation import optimum
-from bayescale.planning.design import (
-    LossAt,
-    OptimumAt,
-    WhichLaw,
-    best_batch,
-    candidate_grid,
-    gains,
-    left_after,
-    next_runs,
-)
+from bayescale.planning.batches import best_batch, gains, left_after
+from bayescale.planning.design import candidate_grid, next_runs
+from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
+from bayescale.posterior.ensembles import Ensemble, equal_weights
+from bayescale.posterior.forecasting import draw_error, forecast, link_mean, noise_moments
+from bayescale.posterior.single import fit_law
 
 TARGET = LossAt(N=1e10, D=2e11)
 BUDGET = 1e20

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bayescale.ensembles import with_risk
-from bayescale.errors import LawError, QuantityError
-from bayescale.fitting import fit_law
-from bayescale.law import Prior
+from bayescale.basics.errors import LawError, QuantityError
+from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import optimum
 from bayescale.planning.lifetimes import lifetime_budget, lifetime_optimum
+from bayescale.posterior.ensembles import with_risk
+from bayescale.posterior.single import fit_law
 
 LOSS = 2.0
 

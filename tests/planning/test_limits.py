@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescale.catalog import load_dataset
-from bayescale.errors import QuantityError
+from bayescale.basics.errors import QuantityError
+from bayescale.data.datasets import load_dataset
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import Growth, Outlook, Quantiles, Trend, read_outlook
 

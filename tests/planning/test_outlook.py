@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bayescale.errors import LimitsError
+from bayescale.basics.errors import LimitsError
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import SHIPPED, Quantiles, read_outlook
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescale.errors import LawError, QuantityError
-from bayescale.fitting import fit_law
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.planning.costs import Cost
 from bayescale.planning.purchases import next_dollar
+from bayescale.posterior.single import fit_law
 
 PRICE = Cost(utilisation=0.4, price=2.35)
 PER_FLOP = 2.35 / (3600 * 989e12 * 0.4)

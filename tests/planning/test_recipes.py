@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayescale.catalog import load_law
-from bayescale.errors import LawError
-from bayescale.fitting import fit_law
+from bayescale.basics.errors import LawError
+from bayescale.laws.catalog import load_law
 from bayescale.planning.recipes import compare_recipes, crossing
+from bayescale.posterior.single import fit_law
 
 BUDGETS = [1e20, 1e23]
 

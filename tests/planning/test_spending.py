@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bayescale.errors import LawError, QuantityError
-from bayescale.fitting import fit_law
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.planning.allocation import optimum
 from bayescale.planning.costs import Cost
 from bayescale.planning.spending import optimum_for
+from bayescale.posterior.single import fit_law
 
 SURE = Cost(utilisation=0.4, price=2.35)
 

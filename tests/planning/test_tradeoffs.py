@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescale.errors import LawError, QuantityError
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.planning.costs import Cost
 from bayescale.planning.tradeoffs import diminishing_returns, scale_up, size_overhead
 
@@ -116,7 +116,7 @@ def test_sizes_that_cannot_reach_the_loss_are_said(sure_fit):
 
 
 def test_the_risk_of_a_recipe_that_breaks_reaches_the_answer(sure_fit):
-    from bayescale.ensembles import with_risk
+    from bayescale.posterior.ensembles import with_risk
 
     risky = scale_up(with_risk(sure_fit, probability=0.5, size=0.1), BUDGET, 10)
     assert risky.probabilities["loss improves"] < 0.95

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayescale as bs
-from bayescale.errors import LawError
+from bayescale.basics.errors import LawError
 
 CHINCHILLA, GOPHER = {"N": 70e9, "D": 1.4e12}, {"N": 280e9, "D": 300e9}
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from bayescale.catalog import load_law
+from bayescale.data.runs import Runs
+from bayescale.laws.catalog import load_law
 from bayescale.planning.allocation import optimum
+from bayescale.posterior.fitting import fit
 from bayescale.report.page import write_report
-from bayescale.runs import Runs
-from bayescale.stacking import fit
 
 BUDGETS = (1e22, 1e23)
 HOSTILE = '</script><script>window.broken = 1</script><img src=x onerror="window.broken=2">\'"&=SUM(A1)%{x}\u2028–名前'

@@ -291,7 +291,7 @@ def test_what_cannot_be_is_refused_in_words(planner_page, given, said):
 
 
 def test_numbers_are_written_and_read_as_bayescale_does(opened):
-    from bayescale.quantities import format_quantity, parse_quantity
+    from bayescale.basics.quantities import format_quantity, parse_quantity
 
     for value in (0.00123, 1.0, 1.885, 18.4, 999.6, 12_345.0, 7.24e10, 1.3e12, 9.996e14, 5.76e23, 1e26):
         for digits in (3, 4):

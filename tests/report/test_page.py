@@ -13,15 +13,15 @@ import pytest
 import xarray as xr
 from markupsafe import escape
 
-from bayescale.backtesting import Backtest
-from bayescale.comparison import Comparison
-from bayescale.errors import LawError, OutputError
-from bayescale.fitting import fit_law
-from bayescale.quantities import format_interval
+from bayescale.basics.errors import LawError, OutputError
+from bayescale.basics.quantities import format_interval
+from bayescale.posterior.single import fit_law
 from bayescale.report import page as page_module
 from bayescale.report.methods import ITEMS, NOT_GIVEN, check_given
 from bayescale.report.page import report_content, write_report
 from bayescale.report.sections import RUNS_CHECKED, RUNS_DRAWN, RUNS_LISTED
+from bayescale.validation.backtesting import Backtest
+from bayescale.validation.comparison import Comparison
 
 LARGEST = 6e6
 """Bytes."""

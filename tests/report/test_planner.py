@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayescale.errors import LawError
-from bayescale.forecasting import forecast
+from bayescale.basics.errors import LawError
 from bayescale.planning.allocation import law_optimum, lowest, optimum
+from bayescale.posterior.forecasting import forecast
 from bayescale.report.planner import DRAWS, packed, spread, surfaces, thinning_error
 
 

@@ -11,7 +11,7 @@ TOLERANCE = 4.0
 @pytest.fixture(scope="module")
 def unconstrained(chinchilla_fit, nuts_fit):
     """Draws of both samplers on the scale on which they are made."""
-    from bayescale.posterior import build_model
+    from bayescale.inference.model import build_model
     from bayescale.sampling.logdensity import LogDensity
 
     density = LogDensity(build_model(chinchilla_fit.law, chinchilla_fit.runs, chinchilla_fit.noise).model)

@@ -8,14 +8,9 @@ import pytest
 from hypothesis import strategies as st
 from scipy import stats
 
-from bayescale.errors import SamplingError
-from bayescale.sampling.importance import (
-    DISAGREEMENT_LIMIT,
-    ESS_LIMIT,
-    K_HAT_LIMIT,
-    sample_importance,
-    systematic_sample,
-)
+from bayescale.basics.errors import SamplingError
+from bayescale.sampling.importance import DISAGREEMENT_LIMIT, ESS_LIMIT, K_HAT_LIMIT, sample_importance
+from bayescale.sampling.weights import systematic_sample
 
 N_DRAWS = 4000
 

@@ -7,15 +7,16 @@ from scipy import stats
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from bayescale.catalog import load_law
-from bayescale.discrepancy import DRIFT
-from bayescale.inference import discrepancy_basis
-from bayescale.noise import noise_by_name
-from bayescale.observations import link_outcome, link_standard_error
-from bayescale.posterior import build_model, feature_matrix
-from bayescale.runs import Runs, law_inputs
+from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.inference.discrepancy import DRIFT
+from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.model import build_model, feature_matrix
+from bayescale.laws.catalog import load_law
+from bayescale.laws.noise import noise_by_name
 from bayescale.sampling import latent
-from bayescale.sampling.latent import LatentDensity, Parts, System, backward, forward, leave_one_out
+from bayescale.sampling.latent import LatentDensity, Parts, System, backward, forward
+from bayescale.sampling.leave_out import leave_one_out
 from bayescale.sampling.logdensity import LogDensity
 
 

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bayescale import catalog
-from bayescale.errors import SamplingError
-from bayescale.noise import NOISES
-from bayescale.observations import link_standard_error
-from bayescale.posterior import build_model
-from bayescale.runs import Runs, law_inputs
+from bayescale.basics.errors import SamplingError
+from bayescale.data.observations import link_standard_error
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.inference.model import build_model
+from bayescale.laws import catalog
+from bayescale.laws.noise import NOISES
 from bayescale.sampling import logdensity
 from bayescale.sampling.logdensity import LogDensity, interpreted_mode
 

@@ -1,0 +1,93 @@
+"""Writing files so that nothing half-written is ever left under the name that was asked for."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bayescale.basics.errors import OutputError
+
+FIGURE_ENDINGS = (".png", ".svg", ".pdf")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to, and put it in place once the block has ended well.
+
+    Parameters
+    ----------
+    path : Path
+        Where the finished file goes; a file that is there stays whole until it is replaced.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or the file cannot be written there.
+    """
+    check_output(path)
+    try:
+        # So named that what a killed process leaves behind is known for what it is.
+        handle, name = tempfile.mkstemp(prefix=f".unfinished-{path.stem[:50]}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, endings: tuple[str, ...] = ()) -> None:
+    """Refuse a name that no file can be written under, before the work that it is to hold is done.
+
+    Parameters
+    ----------
+    path : Path
+    endings : tuple of str
+        What the name may end in, such as ``.png``; anything if there are none.
+
+    Raises
+    ------
+    OutputError
+    """
+    if endings and path.suffix not in endings:
+        raise OutputError(f"{path}: the name of such a file ends in {', '.join(endings)}")
+    # Functions of os.path, since a Path's own raise for names that no file can have.
+    if not os.path.isdir(path.parent):
+        raise OutputError(f"{path}: the folder {path.parent} does not exist: create it first")
+    if os.path.isdir(path):
+        raise OutputError(f"{path}: is a folder: give the name of a file")
+    try:
+        usual = not path.exists() or path.is_file()
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+    if not usual:
+        raise OutputError(f"{path}: is a device or pipe, which would be replaced: give the name of a file")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written (Permission denied): choose a folder that you may write to")
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> OutputError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return OutputError(f"{path}: cannot be written ({reason}): choose a folder that you may write to")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def root(kind: str) -> Path:
+    """Folder of the shipped ``"models"`` or ``"datasets"``: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / kind
+    return installed if installed.is_dir() else package.parent / kind

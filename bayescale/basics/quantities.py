@@ -1,0 +1,158 @@
+"""Numbers as people write them: ``70B`` parameters, ``1.4T`` tokens, ``5.76e23`` FLOP."""
+
+import math
+import re
+from collections.abc import Iterable
+
+from bayescale.basics.errors import QuantityError
+
+_SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
+_PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKMBGT]?)\s*")
+_ALL_DRAWS = 0.995
+_SMALLEST, _LARGEST = 1e-30, 1e40
+_LONGEST_UNIT = 40
+_PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
+
+
+def parse_quantity(text: str) -> float:
+    """Read a number with an optional suffix k, M, B (or G), or T.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"70B"``, ``"1.4T"``, ``"5.76e23"`` or ``"12_000"``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    QuantityError
+        If the text is not such a number, or the number is too large for a float.
+
+    Examples
+    --------
+    >>> parse_quantity("70B")
+    70000000000.0
+    >>> parse_quantity("5.76e23")
+    5.76e+23
+    >>> parse_quantity("3,2")
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.QuantityError: '3,2' is not a number: write decimals with a point (3.2) and no thousands separators
+    """
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        if re.fullmatch(r"\s*[+-]?[\d.,\s]+[kKMBGT]?\s*", text) and "," in text:
+            point = text.strip().replace(",", ".", 1) if text.count(",") == 1 else text.strip().replace(",", "")
+            raise QuantityError(
+                f"{text!r} is not a number: write decimals with a point ({point}) and no thousands separators"
+            )
+        raise QuantityError(f"{text!r} is not a number: write it as 70B, 1.4T, 350M or 5.76e23")
+    value = float(match[1].replace("_", "")) * _SUFFIXES[match[2]]
+    if not math.isfinite(value):
+        raise QuantityError(f"{text!r} is too large: the largest number is about 1.8e308")
+    return value
+
+
+def check_positive(name: str, value: float) -> None:
+    """Check that a number is above zero, and neither so large nor so small that nothing is counted in it.
+
+    Raises
+    ------
+    QuantityError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_positive("price", -1.0)
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.QuantityError: price is -1, but must be a finite number above zero
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
+    if not _SMALLEST <= value <= _LARGEST:
+        raise QuantityError(f"{name} is {value:g}, but must lie between {_SMALLEST:g} and {_LARGEST:g}")
+
+
+def check_unit(unit: object) -> None:
+    """Check that a unit is a text that can stand in a heading.
+
+    Raises
+    ------
+    QuantityError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_unit("")
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.QuantityError: unit '' is not a short printable text: write it as 'bits/character'
+    """
+    if isinstance(unit, str) and unit.isprintable() and unit == unit.strip() and 0 < len(unit) <= _LONGEST_UNIT:
+        return
+    shown = f"{unit[:_LONGEST_UNIT]!r}..." if isinstance(unit, str) and len(unit) > _LONGEST_UNIT else repr(unit)
+    raise QuantityError(f"unit {shown} is not a short printable text: write it as 'bits/character'")
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A name with its unit in brackets, or alone if it has none.
+
+    Examples
+    --------
+    >>> with_unit("loss", "nats/token"), with_unit("y", "")
+    ('loss (nats/token)', 'y')
+    """
+    return f"{text} ({unit})" if unit else text
+
+
+def format_quantity(value: float, digits: int = 3) -> str:
+    """Write a count in the same notation, to three significant digits.
+
+    Examples
+    --------
+    >>> format_quantity(7.24e10), format_quantity(1.3e12), format_quantity(18.4), format_quantity(5.76e23)
+    ('72.4B', '1.3T', '18.4', '5.76e+23')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    magnitude = float(f"{abs(value):.{digits - 1}e}")
+    if magnitude >= 1e15:
+        return f"{value:.{digits}g}"
+    for suffix, scale in _PRINTED:
+        if magnitude >= scale:
+            return _digits(value / scale, digits) + suffix
+    return _digits(value, digits)
+
+
+def of_draws(exists: float) -> str:
+    """What to say of a quantity that does not exist in all draws.
+
+    Examples
+    --------
+    >>> of_draws(1.0), of_draws(0.321)
+    ('', ' in 32% of draws')
+    """
+    return "" if exists > _ALL_DRAWS else f" in {exists:.0%} of draws"
+
+
+def format_interval(ends: Iterable[float], digits: int = 3) -> str:
+    """Write the lower end, median and upper end of an interval; ``none`` where there is no value.
+
+    Examples
+    --------
+    >>> format_interval([2.24e10, 4.47e10, 8.07e10])
+    '44.7B [22.4B, 80.7B]'
+    """
+    low, middle, high = ends
+    if math.isnan(middle):
+        return "none"
+    return f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
+
+
+def _digits(value: float, digits: int) -> str:
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"

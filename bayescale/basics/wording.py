@@ -1,0 +1,52 @@
+"""How messages name what was not found, and list what there is."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from bayescale.basics.errors import CatalogError
+
+_SYNONYMS = {"N": ("params", "parameters"), "D": ("tokens",), "C": ("flops", "compute")}
+_SHOWN = 10
+
+
+def known(name: str, names: tuple[str, ...], kind: str, otherwise: str = "") -> str:
+    """The name itself, if it is among those that there are.
+
+    Raises
+    ------
+    CatalogError
+        If it is not.
+    """
+    if name not in names:
+        raise CatalogError(unknown(name, names, kind, otherwise))
+    return name
+
+
+def unknown(name: str, names: tuple[str, ...], kind: str, otherwise: str) -> str:
+    """What to say of a name that is not among those that there are."""
+    near = nearest(name, names)
+    hint = f", did you mean {near!r}?" if near else "."
+    return f"no {kind} {name!r}{hint} {kind.capitalize()}s: {', '.join(names)}{otherwise and f'; or {otherwise}'}"
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """Choice that a misspelt name most likely stands for, whatever its case.
+
+    Examples
+    --------
+    >>> nearest("loss", ["step", "Val_Loss"]), nearest("N", ["params", "tokens"]), nearest("loss", ["step"])
+    ('Val_Loss', 'params', None)
+    """
+    by_lower_case = {choice.lower(): choice for choice in choices}
+    for spelling in (name, *_SYNONYMS.get(name, ())):
+        found = difflib.get_close_matches(spelling.lower(), by_lower_case, n=1)
+        if found:
+            return by_lower_case[found[0]]
+    return None
+
+
+def listed(items: Iterable[Any]) -> str:
+    """First ten items as text, with commas."""
+    texts = [str(item) for item in items]
+    return ", ".join(texts[:_SHOWN] + ["..."] * (len(texts) > _SHOWN)) or "none"

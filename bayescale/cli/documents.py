@@ -1,0 +1,323 @@
+"""The JSON documents of the command line, for programs: full precision, and quantile keys that do not change."""
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayescale.basics.intervals import SAMPLE_DIMS, quantiles
+from bayescale.planning.allocation import Optimum
+from bayescale.planning.answers import Answer
+from bayescale.planning.attainable import Attainable
+from bayescale.planning.choices import Choice
+from bayescale.planning.design import Design
+from bayescale.planning.lifetimes import Lifetime
+from bayescale.planning.limits import Limits
+from bayescale.planning.outlook import LARGEST, TREND
+from bayescale.planning.spending import Spending
+from bayescale.planning.versus import Versus
+from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import Forecast
+from bayescale.posterior.pooling import Pooled
+
+if TYPE_CHECKING:
+    from bayescale.validation.backtesting import Backtest
+    from bayescale.validation.comparison import Comparison
+
+_TAILS = (0.05, 0.5, 0.95)
+_QUARTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def fit_document(fit: Posterior) -> dict[str, Any]:
+    """What was fitted, how well it was sampled, and its parameters; of an ensemble by law, with the weights."""
+    record = first_fit(fit).record
+    shared = {
+        "dataset": record.dataset,
+        "n_runs": record.n_runs,
+        "noise": record.noise,
+        "discrepancy": record.discrepancy,
+        "seed": record.seed,
+        "certified": fit.certified,
+        "warnings": list(fit.warnings),
+        "notes": list(fit.notes),
+    }
+    if isinstance(fit, Ensemble):
+        members = fit.members.items()
+        own: dict[str, Any] = {
+            "law": ENSEMBLE,
+            "weights": _weights(fit, float(fit.weights["horizon"].max())),
+            "weights_by_horizon": {f"{h:g}": _weights(fit, float(h)) for h in fit.weights["horizon"].to_numpy()},
+            "engine": {name: member.record.engine for name, member in members},
+            "diagnostics": {name: _diagnostics(member) for name, member in members},
+            "parameters": {name: _parameters(member) for name, member in members},
+            "sensitivity": {name: _sensitivity(member) for name, member in members},
+        }
+    else:
+        own = {
+            "law": fit.record.law,
+            "engine": fit.record.engine,
+            "diagnostics": _diagnostics(fit),
+            "parameters": _parameters(fit),
+            "sensitivity": _sensitivity(fit),
+        }
+    document: dict[str, Any] = finite({**own, **shared})
+    return document
+
+
+def pooled_document(pooled: Pooled) -> dict[str, Any]:
+    """What groups of runs have in common, and each group's fit."""
+    document: dict[str, Any] = finite(
+        {
+            "pool": list(pooled.pool),
+            "certified": pooled.certified,
+            "between": {str(name): _at(draws, _TAILS) for name, draws in pooled.between.data_vars.items()},
+            "groups": {name: fit_document(each) for name, each in pooled.groups.items()},
+            "warnings": list(pooled.warnings),
+        }
+    )
+    return document
+
+
+def plan_document(fit: Posterior, best: Optimum) -> dict[str, Any]:
+    """The fit, and at each budget the compute-optimal run: ``loss`` with noise, the rest without."""
+    names = ("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law")
+    budgets = []
+    for i in range(best.draws.sizes["budget"]):
+        draws = best.draws.isel(budget=i)
+        compute = draws["C"].to_numpy()
+        weights = (
+            {"weights": _weights(fit, reach_of(fit.first, {"C": compute}).item())} if isinstance(fit, Ensemble) else {}
+        )
+        budgets.append({"C": float(compute), **{name: _at(draws[name], _TAILS) for name in names}, **weights})
+    return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(best.warnings)}
+
+
+def spending_document(fit: Posterior, best: Spending) -> dict[str, Any]:
+    """The fit, and for each sum of money what it buys and the compute-optimal run: ``loss`` with noise."""
+    names = ("C", "N", "D", "tokens_per_parameter", "loss")
+    budgets = [
+        {"dollars": float(draws["dollars"]), **{name: _at(draws[name], _TAILS) for name in names}}
+        for draws in (best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"]))
+    ]
+    return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(best.warnings)}
+
+
+def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
+    """The fit, and for each demand the size of least training and serving together."""
+    names = ("N", "D", "tokens_per_parameter", "training", "serving", "N_alone", "saved")
+    demands = [
+        {"served": float(draws["served"]), **{name: _at(draws[name], _TAILS) for name in names}}
+        for draws in (best.draws.isel(demand=i) for i in range(best.draws.sizes["demand"]))
+    ]
+    own = {"loss": best.loss, "reachable": best.reachable, "demands": finite(demands)}
+    return {**fit_document(fit), **own, "warnings": list(best.warnings)}
+
+
+def answer_document(fit: Posterior, answer: Answer) -> dict[str, Any]:
+    """The fit, and the quantities of an answer, case by case, with their units and probabilities."""
+    return {**fit_document(fit), **_answer(answer), "warnings": list(answer.warnings)}
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    if answer.by is None:
+        found: dict[str, Any] = _quantities(answer.draws)
+    else:
+        each = [answer.draws.isel({answer.by: i}) for i in range(answer.draws.sizes[answer.by])]
+        found = {"cases": [{answer.by: case[answer.by].item(), **_quantities(case)} for case in each]}
+    document: dict[str, Any] = finite(
+        {"question": answer.question, **found, "probabilities": dict(answer.probabilities)}
+    )
+    return document
+
+
+def recipes_document(first: Posterior, second: Posterior, budgets: Answer, crossing: Answer) -> dict[str, Any]:
+    """Both fits, their runs at each budget, and where they cross."""
+    answers = {"budgets": budgets, "crossing": crossing}
+    return {
+        "first": fit_document(first),
+        "second": fit_document(second),
+        **{name: {**_answer(answer), "warnings": list(answer.warnings)} for name, answer in answers.items()},
+    }
+
+
+def choice_document(fit: Posterior, choice: Choice) -> dict[str, Any]:
+    """The fit, and for each budget the size of least expected regret, and what it may cost."""
+    budgets = []
+    for i, budget in enumerate(choice.sizes["C"].to_numpy().tolist()):
+        sizes = {str(name): float(values[i]) for name, values in choice.sizes.data_vars.items()}
+        regrets = {
+            str(name): {"mean": float(values[..., i].mean()), **_at(values[..., i], _QUARTILES)}
+            for name, values in choice.draws.data_vars.items()
+        }
+        budgets.append({"C": budget, **sizes, **regrets})
+    return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(choice.warnings)}
+
+
+def _quantities(draws: xr.Dataset) -> dict[str, Any]:
+    return {
+        str(name): {
+            **_at(values, _QUARTILES),
+            "unit": values.attrs["units"],
+            "exists": 1 - float(np.isnan(values).mean()),
+        }
+        for name, values in draws.data_vars.items()
+    }
+
+
+def design_document(fit: Posterior, plan: Design) -> dict[str, Any]:
+    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would tell."""
+    own = {"target": plan.target, "sd": plan.sd, "unit": plan.unit, "budget": plan.budget}
+    tables = {"batch": plan.summary(), "candidates": plan.ranking()}
+    runs = {name: finite(table.to_dict("records")) for name, table in tables.items()}
+    return {**fit_document(fit), **own, **runs, "warnings": list(plan.warnings)}
+
+
+def cost_document(bill: xr.Dataset) -> dict[str, Any]:
+    """Everything that a run costs, with the unit of each amount."""
+    document: dict[str, Any] = finite(
+        {
+            str(name): {**_at(draws.expand_dims("chain"), _QUARTILES), "unit": draws.attrs["units"]}
+            for name, draws in bill.data_vars.items()
+        }
+    )
+    return document
+
+
+def limits_document(found: Limits, fit: Posterior | None = None, reached: Attainable | None = None) -> dict[str, Any]:
+    """Each limit (FLOP) by year with the probability that it binds, and the least of them beside the trend.
+
+    Given a fit and what it says could be attained, also these.
+    """
+    quantities, growth = found.quantities, found.growth
+    years = []
+    for i, year in enumerate(quantities["year"].to_numpy()):
+        at = {str(name): _at(draws.isel(year=i), _QUARTILES) for name, draws in quantities.data_vars.items()}
+        binding = found.binding.isel(year=i)
+        limits = {
+            str(name): {**at[name], "binds": float(binding.sel(limit=name))} for name in binding["limit"].to_numpy()
+        }
+        both = {name: at[name] for name in (LARGEST, TREND)}
+        years.append({"year": float(year), "limits": limits, **both, "overtaken": float(found.overtaken[i])})
+    document = {
+        "unit": "FLOP",
+        "years": years,
+        **{str(name): _at(draws, _QUARTILES) for name, draws in growth.data_vars.items()},
+        "warnings": list(found.warnings),
+        "notes": list(found.notes),
+    }
+    if fit is not None and reached is not None:
+        names = [name for name in reached.draws if name != "latent"]
+        document["attainable"] = [
+            {"year": float(draws["year"]), **{str(name): _at(draws[name], _QUARTILES) for name in names}}
+            for draws in (reached.draws.isel(budget=i) for i in range(reached.draws.sizes["budget"]))
+        ]
+        remarks = {"warnings": [*found.warnings, *reached.warnings], "notes": [*found.notes, *fit.notes]}
+        document = {**fit_document(fit), **document, **remarks}
+    return {key: finite(value) for key, value in document.items()}
+
+
+def predict_document(bands: Forecast) -> dict[str, Any]:
+    """The predictive distribution of the outcome at each point."""
+    predictions = []
+    for i, point in enumerate(bands.points.to_dict("records")):
+        draws = bands.draws["predictive"].isel(point=i)
+        summary = {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _QUARTILES)}
+        predictions.append({**point, bands.outcome: summary})
+    return {"predictions": finite(predictions), "warnings": list(bands.warnings)}
+
+
+def versus_document(compared: Versus) -> dict[str, Any]:
+    """Two runs beside each other: the probability that the first is lower, and their difference."""
+    document: dict[str, Any] = finite(
+        {
+            "first": compared.names[0],
+            "second": compared.names[1],
+            "probability": compared.probability,
+            "probability_of_runs": compared.probability_of_runs,
+            **{str(name): _at(draws, _QUARTILES) for name, draws in compared.draws.data_vars.items()},
+            "warnings": list(compared.warnings),
+        }
+    )
+    return document
+
+
+def backtest_document(measured: "Backtest") -> dict[str, Any]:
+    """Scores of the law under test by horizon, and beside them those of the baselines."""
+    summary = measured.summary()
+    horizons = []
+    for horizon, block in summary.groupby("horizon"):
+        methods = {row["method"]: _scores(row) for row in block.to_dict("records")}
+        own = methods.pop(measured.law)
+        found = {"horizon": horizon, "n_train": measured.n_train[float(str(horizon))], **own, "baselines": methods}
+        horizons.append(found)
+    document: dict[str, Any] = finite({"law": measured.law, "horizons": horizons})
+    return document
+
+
+def compare_document(compared: "Comparison") -> dict[str, Any]:
+    """The laws, the best first."""
+    laws = [
+        {**row, "horizon_elpd": {f"{h:g}": v for h, v in compared.horizon_elpd.get(row["law"], {}).items()} or None}
+        for row in compared.table.to_dict("records")
+    ]
+    document: dict[str, Any] = finite(
+        {
+            "laws": laws,
+            "verdict": compared.verdict,
+            "hidden_runs": compared.hidden_runs,
+            "splits": compared.splits,
+            "left_out": dict(compared.left_out),
+            "warnings": list(compared.warnings),
+        }
+    )
+    return document
+
+
+def _weights(ensemble: Ensemble, reach: float) -> dict[str, float]:
+    return dict(zip(ensemble.members, ensemble.weights_at(np.array([reach]))[0].tolist(), strict=True))
+
+
+def _diagnostics(fit: Fit) -> dict[str, Any]:
+    return {"ess_min": fit.diagnostics.ess_min, **asdict(fit.diagnostics)}
+
+
+def _parameters(fit: Fit) -> dict[str, Any]:
+    return {
+        str(name): {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _TAILS)}
+        for name, draws in fit.groups["posterior"].data_vars.items()
+    }
+
+
+def _sensitivity(fit: Fit) -> dict[str, dict[str, float]]:
+    return {name: {"prior": prior, "runs": runs} for name, (prior, runs) in fit.parameter_sensitivity.items()}
+
+
+def _scores(row: Any) -> dict[str, Any]:
+    return {
+        "n_test": int(row["n_test"]),
+        "coverage": {f"{level:g}": row[f"cover_{level:g}"] for level in (0.5, 0.8, 0.9, 0.95)},
+        "coverage_se": {"0.8": row["cover_0.8_se"], "0.9": row["cover_0.9_se"]},
+        **{name: row[name] for name in ("crps", "crps_se", "log_score", "interval_score", "width", "rmse", "bias")},
+    }
+
+
+def _at(draws: xr.DataArray, probabilities: tuple[float, ...]) -> dict[str, float]:
+    return {name: float(value) for name, value in quantiles(draws.transpose(*SAMPLE_DIMS), probabilities).items()}
+
+
+def finite(value: Any) -> Any:
+    """Replace what JSON has no number for by null, in documents however deep.
+
+    Examples
+    --------
+    >>> finite({"E": 1.69, "widths": [float("inf"), 0.5]})
+    {'E': 1.69, 'widths': [None, 0.5]}
+    """
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

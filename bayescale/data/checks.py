@@ -1,0 +1,167 @@
+"""What makes runs unfit for a law, or a fit to them doubtful."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from bayescale.basics.errors import LawError
+from bayescale.basics.quantities import format_quantity
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.suspicions import FEW
+from bayescale.data.tables import FloatArray, missing_column, refuse
+from bayescale.laws.law import Law
+
+_ENOUGH_FOR_RANKS = 10
+
+
+def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
+    """Check that runs can inform a law.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+
+    Returns
+    -------
+    tuple of str
+        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter; losses that do not fall.
+
+    Raises
+    ------
+    RunsError
+        If a column that the law reads is missing, or holds what it cannot.
+    LawError
+        If an input or the outcome has one value only, or an improper prior meets fewer runs than parameters.
+
+    Examples
+    --------
+    >>> from bayescale import load_law
+    >>> table = pd.DataFrame({"N": [7e7, 7e7], "D": [1e9, 2e9], "loss": [3.9, 3.6]})
+    >>> check_runs(load_law("chinchilla"), Runs.from_frame(table))
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
+    """
+    settings = tuple(setting.name for setting in law.settings if setting.default is None)
+    needed = (*law.input_names, *settings, law.outcome)
+    reader = f", which law {law.name!r} needs"
+    refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
+    outcome, values = runs.column(law.outcome, law.link.domain), law_inputs(law, runs)
+    for name in law.input_names:
+        if np.ptp(values[name]) == 0:
+            raise LawError(
+                f"{runs.source}: every run has {name} = {format_quantity(values[name][0])}: "
+                f"law {law.name!r} needs at least two values of {name}"
+            )
+    if np.ptp(outcome) == 0 and law.link.domain != "fraction":
+        raise LawError(
+            f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} has nothing "
+            "to learn from; check that the column is the right one"
+        )
+    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
+
+
+def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
+    """Check that a law's mean gives a number for each draw and run, as all that is forecast from it takes for granted.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+    drawn : mapping of array, shape (draw,)
+        Every parameter, sampled and derived; a few draws of them are looked at.
+
+    Raises
+    ------
+    LawError
+        If the mean fails, or gives something of another shape.
+    """
+    shape = (5 if len(runs) != 5 else 6, len(runs))  # not the same both ways
+    columns = {name: values[: shape[0], None] for name, values in drawn.items()}
+    with law.blamed("mean"), np.errstate(all="ignore"):
+        found = np.asarray(law.mean(np, law_inputs(law, runs), columns), dtype=float)
+        broadcast = np.broadcast_shapes(found.shape, shape)
+    if broadcast != shape:
+        raise law.fault(
+            f"mean gives values of shape {found.shape} for {shape[0]} draws and {shape[1]} runs, not {shape}"
+        )
+
+
+def _too_few_runs(law: Law, runs: Runs) -> Iterator[str]:
+    free = len(law.parameters)
+    if len(runs) >= free:
+        return
+    message = f"{runs.source}: {len(runs)} runs for the {free} free parameters of law {law.name!r}"
+    improper = [parameter.name for parameter in law.parameters if not parameter.prior.proper]
+    if improper:
+        raise LawError(f"{message}: add runs, or give {', '.join(improper)} a proper prior")
+    yield f"{message}: the priors decide the rest"
+
+
+def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
+    if {"N", "D"} <= set(law.input_names) and runs.n_rays == 1:
+        ratio = float(np.median(runs.column("D") / runs.column("N")))
+        shown = format_quantity(ratio)
+        yield (
+            f"all runs lie on one ray of D/N = {shown} tokens per parameter: only the sum of the two terms along it is "
+            f"identified (A + B {shown}^-alpha, were the exponents equal); how it divides, and so N*, is the prior's"
+        )
+
+
+_SIZES_APART = 2.0
+"""Ratio of the largest to the smallest run from which losses are expected to fall."""
+
+
+def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
+    """Doubt losses of larger runs that are no lower than those of smaller ones."""
+    if law.outcome != "loss" or len(runs) < _ENOUGH_FOR_RANKS:
+        return
+    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    if np.ptp(size) < np.log(_SIZES_APART):
+        return  # one isoFLOP slice, whose ranks are those of rounding
+    ranks = pd.DataFrame({"size": size, "loss": runs.column("loss")}).rank()
+    correlation = float(ranks["size"].corr(ranks["loss"]))
+    if not correlation < -2 / np.sqrt(len(runs)):
+        yield (
+            f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), as "
+            "those of every law do: check that the columns are the right ones, and that no other thing was varied"
+        )
+
+
+_LARGEST_COMPARED = 2000
+"""Most runs that are compared with each other, pair by pair."""
+
+
+_CONTRADICTED = 0.2
+"""Share of comparable runs that a run contradicts where something is wrong with it; 0.17 or less in published tables
+that have few such pairs at all."""
+
+
+_FEWEST_CONTRADICTED = 5
+
+
+def _out_of_order(law: Law, runs: Runs) -> Iterator[str]:
+    """Doubt a few runs that alone break the order of sizes and losses, as a size in another unit does.
+
+    A fit does not show them: what lies far from all others steers it.
+    """
+    if law.outcome != "loss" or not set(law.input_names) <= {"N", "D", "C"} or len(runs) > _LARGEST_COMPARED:
+        return
+    sizes = np.stack([runs.column(name) for name in law.input_names])
+    loss = runs.column("loss")
+    larger = (sizes[:, :, None] >= sizes[:, None]).all(axis=0) & (sizes[:, :, None] > sizes[:, None]).any(axis=0)
+    against = larger & (loss[:, None] > loss)
+    comparable, contradicted = larger | larger.T, against | against.T
+    counts = contradicted.sum(axis=1)
+    odd = (counts >= _FEWEST_CONTRADICTED) & (counts > _CONTRADICTED * comparable.sum(axis=1))
+    others = contradicted[~odd][:, ~odd].sum()
+    if not 0 < odd.sum() <= max(1, FEW * len(runs)) or others > _CONTRADICTED * contradicted.sum():
+        return
+    for row in np.flatnonzero(odd):
+        yield (
+            f"row {row + 1}: its loss of {loss[row]:.3g} contradicts {counts[row]} of the {comparable[row].sum()} runs "
+            f"that are larger or smaller in {' and '.join(law.input_names)}, and hardly any other run does: check its "
+            "values and their units, or leave it out"
+        )

@@ -1,0 +1,343 @@
+"""Finds laws and data sets: those that ship, and the user's own."""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayescale.basics.entries import misfit
+from bayescale.basics.errors import CatalogError, RunsError, described
+from bayescale.basics.files import root
+from bayescale.basics.wording import known, unknown
+from bayescale.data.runs import Runs
+from bayescale.data.suspicions import UNITS
+from bayescale.data.tables import SUFFIXES, read_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a shipped data set is, where it comes from, and what to beware of: its ``card.toml``.
+
+    Parameters
+    ----------
+    name, title, description : str
+    rows : int
+        Rows of its ``runs.csv``, those left out by default included.
+    citation, source : tuple of str
+        Whom to cite, and the files that the table was made from.
+    licence, licence_notes : str
+    laws : tuple of str
+        Shipped laws that the runs can inform.
+    known_problems : tuple of str
+    outcome : str
+        Column that a law is to predict.
+    domain : str
+        Values that it can take: ``"positive"``, ``"fraction"`` or ``"real"``.
+    columns : mapping
+        For each column ``meaning``; for quantities ``unit``; where it matters ``counting`` and ``trap``.
+    family : str
+        The paper: tables of one paper are one family, and never both tune and score a method.
+    selection : mapping
+        For laws that need other rows than a series: which, such as ``"router=dense|hash"``.
+    group : str or None
+        Column that splits the table into series, which must be fitted one at a time.
+    run : str or None
+        Column of the independent unit: rows with equal values are checkpoints of one run. None if each row is a run.
+    exclude : str or None
+        Flag column of the rows that are left out unless asked for.
+    exclude_reason : str
+        What those rows are and why they are left out.
+    sha256 : str
+        Of ``runs.csv``, with line ends as on Unix, so that a table which was damaged or changed is noticed; unchecked
+        if empty.
+    unit : str or None
+        Of the outcome.
+    """
+
+    name: str
+    title: str
+    description: str
+    rows: int
+    citation: tuple[str, ...]
+    source: tuple[str, ...]
+    licence: str
+    licence_notes: str
+    laws: tuple[str, ...]
+    known_problems: tuple[str, ...]
+    outcome: str
+    domain: str
+    columns: Mapping[str, Mapping[str, str]] = field(repr=False)
+    family: str
+    selection: Mapping[str, str] = field(default_factory=dict)
+    group: str | None = None
+    run: str | None = None
+    exclude: str | None = None
+    exclude_reason: str = ""
+    sha256: str = ""
+    unit: str | None = None
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Names of the shipped data sets.
+
+    Examples
+    --------
+    >>> "chinchilla" in dataset_names()
+    True
+    """
+    return tuple(sorted(path.parent.name for path in root("datasets").glob("*/card.toml")))
+
+
+def load_card(name: str) -> Card:
+    """Read the card of a shipped data set.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    CatalogError
+        If there is no such data set, or its card was damaged.
+
+    Examples
+    --------
+    >>> load_card("chinchilla").rows
+    245
+    """
+    known(name, dataset_names(), "data set")
+    path = root("datasets") / name / "card.toml"
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        runs, default_rows, outcome = (_table(entries, key) for key in ("runs", "default_rows", "outcome"))
+        given: dict[str, Any] = {key: entries[key] for key in _CARD_KEYS if key in entries}
+        given |= {
+            "outcome": outcome["column"],
+            "domain": outcome.get("domain", "positive"),
+            "unit": outcome.get("unit"),
+        }
+        given |= {key: runs[key] for key in ("family", "group", "run") if key in runs}
+        given |= {ours: default_rows[key] for key, ours in _DEFAULT_ROWS.items() if key in default_rows}
+        wrong = misfit(Card, given)
+        if wrong:
+            raise _damaged(path, f"{wrong} is missing or of the wrong kind")
+        made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        return Card(**made)
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _damaged(path, described(error)) from error
+
+
+_CARD_KEYS = frozenset(Card.__dataclass_fields__) - {"outcome", "domain", "unit", "family", "group", "run", "exclude"}
+_DEFAULT_ROWS = {"exclude": "exclude", "reason": "exclude_reason"}
+
+
+def _table(entries: dict[str, Any], key: str) -> dict[str, Any]:
+    found = entries.get(key, {})
+    if not isinstance(found, dict):
+        raise TypeError(f"{key} is not a table")
+    return found
+
+
+def _damaged(path: Path, what: str) -> CatalogError:
+    return CatalogError(f"{path}: {what}: it was damaged or changed, so install bayescale again")
+
+
+def _check_sum(card: Card, path: Path) -> None:
+    """Refuse a table other than the one that its card describes; line ends are free, since git may change them."""
+    if not card.sha256:
+        return
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    found = hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+    if found != card.sha256:
+        raise CatalogError(
+            f"{path}: is not the table that its card describes (SHA-256 {found}): it was damaged or changed, so "
+            "install bayescale again; if you changed it yourself, write that sum in its card.toml"
+        )
+
+
+def dataset_groups(name: str) -> tuple[str, ...]:
+    """Names of the series of a shipped data set that must be fitted one at a time; none if it is a single series.
+
+    Raises
+    ------
+    CatalogError
+        If there is no such data set.
+
+    Examples
+    --------
+    >>> dataset_groups("gadre"), dataset_groups("chinchilla")
+    (('c4', 'redpajama', 'refinedweb'), ())
+    """
+    card = load_card(name)
+    return () if card.group is None else tuple(load_dataset(name).frame[card.group].unique())
+
+
+def load_dataset(name: str, *, group: str | None = None, everything: bool = False) -> Runs:
+    """Load the runs of a shipped data set.
+
+    Parameters
+    ----------
+    name : str
+    group : str, optional
+        One of its series, or rows chosen by the values of a column, ``"format=hadamard|bf16"``, which then are one
+        series; chosen by the flag of rows that are left out, such as ``"repeated=False|True"``, they are kept. All
+        of them, with a warning, if left out.
+    everything : bool
+        Keep the rows that the card leaves out by default.
+
+    Returns
+    -------
+    Runs
+        Its ``notes`` say how many rows were left out, and why.
+
+    Raises
+    ------
+    CatalogError
+        If there is no such data set or group, or its files were damaged.
+
+    Examples
+    --------
+    >>> len(load_dataset("chinchilla")), len(load_dataset("chinchilla", everything=True))
+    (240, 245)
+    >>> load_dataset("gadre", group="c4").source
+    'gadre:c4'
+    """
+    card = load_card(name)
+    path = root("datasets") / name / "runs.csv"
+    _check_sum(card, path)
+    frame = read_table(path)
+    if group is not None:
+        frame = _series(card, frame, group)
+    notes: tuple[str, ...] = ()
+    asked_for = group is not None and group.startswith(f"{card.exclude}=")
+    if card.exclude is not None and not everything and not asked_for:
+        frame, notes = _default_rows(card, frame)
+    source = name if group is None else f"{name}:{group}"
+    # The usual unit goes without saying, so that a law may call it something else.
+    unit = None if card.unit == UNITS.get(card.outcome) else card.unit
+    asked: dict[str, Any] = {"outcome": card.outcome, "domain": card.domain, "unit": unit}
+    runs = Runs.from_frame(frame, source=source, **asked)
+    doubts = () if group is not None else _pooled(card, runs.frame)
+    return replace(runs, notes=notes, warnings=(*runs.warnings, *doubts))
+
+
+def load_runs(
+    name_or_path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    outcome: str | None = None,
+    domain: str | None = None,
+    unit: str | None = None,
+    series_apart: bool = True,
+) -> Runs:
+    """Load a shipped data set by its name, or a table of one's own by the path of its file.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped data set, with its series where it has several (``"gadre:c4"``) or rows chosen by a column
+        (``"quest:format=hadamard|bf16"``), or path of a CSV or Parquet file.
+    columns : mapping, optional
+        The table's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+    outcome : str, optional
+        Column that a law is to predict, by the name used here; by default that of the data set's card,
+        or as :meth:`Runs.read` finds it.
+    domain : {"positive", "fraction", "real"}, optional
+        Values that the outcome can take; by default those of the card, or positive ones.
+    unit : str, optional
+        What the outcome is measured in; by default as the card says, or what a law takes it for.
+    series_apart : bool
+        Whether a data set of several series is refused unless one of them is named.
+
+    Returns
+    -------
+    Runs
+
+    Raises
+    ------
+    CatalogError
+        If a data set has several series and none of them is named, or one that it has not.
+    RunsError
+        If there is neither such a data set nor such a file, or the table cannot be used.
+    QuantityError
+        If the unit is not a short printable text.
+
+    Examples
+    --------
+    >>> load_runs("chinchila")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.RunsError: no data set 'chinchila', did you mean 'chinchilla'? Data sets: ...
+    >>> load_runs("routing:hash_8", columns={"x": "N", "y": "loss"}, outcome="y").outcome
+    'y'
+    """
+    path = Path(name_or_path)
+    name, _, group = str(name_or_path).partition(":")
+    if name in dataset_names():
+        runs = _one_series(name, group) if series_apart or group else _every_series(name)
+        if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain) and unit is None:
+            return runs
+        named = outcome or runs.outcome
+        # The card tells the unit of its own outcome, which may go by another name here, and of no other column.
+        own = runs.unit if (columns or {}).get(named, named) == runs.outcome else None
+        asked: dict[str, Any] = {"outcome": named, "domain": domain or runs.domain, "unit": unit or own}
+        renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
+        return replace(renamed, notes=runs.notes)
+    if path.suffix.lower() in SUFFIXES or os.path.exists(path):
+        return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive", unit=unit)
+    otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
+    raise RunsError(unknown(str(name_or_path), dataset_names(), "data set", otherwise))
+
+
+def _one_series(name: str, group: str) -> Runs:
+    groups = dataset_groups(name)
+    if groups and not group:
+        raise CatalogError(
+            f"{name}: has {len(groups)} series, which must be fitted one at a time: say {name}:{groups[0]}. "
+            f"Groups: {', '.join(groups)}"
+        )
+    return load_dataset(name, group=group or None)
+
+
+def _every_series(name: str) -> Runs:
+    return replace(load_dataset(name), warnings=())
+
+
+def _series(card: Card, frame: pd.DataFrame, group: str) -> pd.DataFrame:
+    column, equals, values = group.partition("=")
+    if equals:
+        known(column, tuple(frame.columns), f"{card.name} column")
+        chosen = [known(value, tuple(frame[column].astype(str).unique()), column) for value in values.split("|")]
+        return frame[frame[column].astype(str).isin(chosen)]
+    if card.group is None:
+        raise CatalogError(f"{card.name}: is a single series, without a group {group!r}: say {card.name}")
+    known(group, tuple(frame[card.group].unique()), f"{card.name} group")
+    return frame[frame[card.group] == group]
+
+
+def _default_rows(card: Card, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows that the card does not leave out, and a note of those that it does."""
+    flagged = frame[card.exclude].to_numpy(dtype=bool)
+    note = f"{flagged.sum()} of {len(frame)} runs flagged {card.exclude} left out: {card.exclude_reason}"
+    return frame[~flagged], (note,) if flagged.any() else ()
+
+
+def _pooled(card: Card, frame: pd.DataFrame) -> tuple[str, ...]:
+    series = 1 if card.group is None else frame[card.group].nunique()
+    if series == 1:
+        return ()
+    return (f"{card.name} holds {series} series of column {card.group}, which must be fitted one at a time",)

@@ -1,0 +1,359 @@
+"""A checked table of training runs: what every fit, forecast and comparison starts from.
+
+A table is checked as far as it can be without a law when it is read (:meth:`Runs.read`, :meth:`Runs.from_frame`), and
+for what a law needs when that law is fitted (:func:`check_runs`). All faults of a table are raised at once, one a line.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.quantities import check_unit, format_quantity
+from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
+from bayescale.data.tables import FloatArray, missing_column, numbers_in, positive, read_table, refuse, rename
+from bayescale.laws.law import Law
+from bayescale.laws.parameters import Input, Setting
+
+RAY_WIDTH = float(np.log(1.05))
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Training runs, one a row, checked; made by :meth:`read` or :meth:`from_frame`.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, shape (runs, columns)
+        ``N`` (parameters), ``D`` and ``U`` (tokens), ``C`` (FLOP), the outcome, such as ``loss`` (nats/token), and its
+        standard error, such as ``loss_se``, are finite positive floats as far as they are present; other columns are as
+        they came. Its index counts from 0.
+    source : str
+        File or data set that the runs come from.
+    outcome : str
+        Column that a law is to predict.
+    domain : {"positive", "fraction", "real"}
+        Values that the outcome can take. A fraction of 0 or 1 needs the number of items it was counted over, in a
+        column such as ``accuracy_n``.
+    warnings : tuple of str
+        What makes the table doubtful, though usable.
+    notes : tuple of str
+        What a reader should know besides, such as rows left out.
+    unit : str, optional
+        What the outcome is measured in, such as ``"bits/character"``; by default what a law takes it for, nats/token of
+        a loss. All that is printed of a fit to the runs has it.
+
+    Examples
+    --------
+    >>> table = {"params": ["70M", "1.4B"], "D": [1e9, 28e9], "loss": [3.9, 2.6]}
+    >>> runs = Runs.from_frame(pd.DataFrame(table), columns={"N": "params"})
+    >>> print(runs)
+    DataFrame: runs: 2, decades of compute: 2.75, rays of tokens per parameter: 2
+    column       unit     min      max decades
+         N parameters     70M     1.4B    1.30
+         D     tokens      1B      28B    1.45
+         C       FLOP 4.2e+17 2.35e+20    2.75
+      loss nats/token     2.6      3.9    0.18
+    """
+
+    frame: pd.DataFrame
+    source: str
+    outcome: str = "loss"
+    domain: str = "positive"
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.unit is not None:
+            check_unit(self.unit)
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        columns: Mapping[str, str] | None = None,
+        outcome: str | None = None,
+        domain: str = "positive",
+        unit: str | None = None,
+    ) -> Self:
+        """Read runs from a CSV or Parquet file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv`` (UTF-8, comma-separated, decimal points, a header line), ``.parquet`` or ``.pq``.
+        columns : mapping, optional
+            The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+        outcome : str, optional
+            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
+        domain : {"positive", "fraction", "real"}
+            Values that the outcome can take.
+        unit : str, optional
+            What the outcome is measured in, such as ``"bits/character"``.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        RunsError
+            If the file cannot be read, or the table cannot be used; one line per fault.
+        QuantityError
+            If the unit is not a short printable text.
+        """
+        asked: dict[str, Any] = {"columns": columns, "outcome": outcome, "domain": domain, "unit": unit}
+        # Not by a name of its own, which would keep the columns of the file while they are replaced by floats.
+        return cls.from_frame(read_table(Path(path)), source=str(path), **asked)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        source: str = "DataFrame",
+        columns: Mapping[str, str] | None = None,
+        outcome: str | None = None,
+        domain: str = "positive",
+        unit: str | None = None,
+    ) -> Self:
+        """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, shape (runs, columns)
+            Left as it is. Numbers may be text such as ``"70B"``.
+        source : str
+            What error messages call the table.
+        columns : mapping, optional
+            The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
+        outcome : str, optional
+            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
+        domain : {"positive", "fraction", "real"}
+            Values that the outcome can take.
+        unit : str, optional
+            What the outcome is measured in, such as ``"bits/character"``.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        RunsError
+            If the table cannot be used; one line per fault.
+        QuantityError
+            If the unit is not a short printable text.
+
+        Examples
+        --------
+        >>> Runs.from_frame(pd.DataFrame({"loss": [3.2, -1.0]}), source="a.csv")
+        Traceback (most recent call last):
+        ...
+        bayescale.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: correct it or leave the row out
+        """
+        columns = columns or {}
+        frame = rename(frame, columns, source)
+        if len(frame) == 0:
+            raise RunsError(f"{source}: has no rows: a table needs at least one run")
+        if outcome is None:
+            outcome = "y" if {"x", "y"} <= set(frame.columns) and "loss" not in frame else "loss"
+        faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
+        for name in checked_columns(frame, outcome):
+            label = f"{columns[name]} (as {name})" if name in columns else name
+            own = {outcome: domain, f"{outcome}_n": "count"}.get(name, "positive")
+            numbers, found = numbers_in(own, frame[name], source, label)
+            if frame[name].dtype != np.float64:
+                frame[name] = numbers
+            faults += found
+        if not faults and domain == "fraction":
+            faults = _ends_without_items(frame, outcome, source)
+        if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
+            with np.errstate(over="ignore", under="ignore"):
+                frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
+        refuse(faults)
+        return cls(frame, source, outcome, domain, tuple(doubts_of(frame, outcome, domain, unit)), unit=unit)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __str__(self) -> str:
+        facts = [f"runs: {len(self)}"]
+        if "C" in self.frame:
+            facts.append(f"decades of compute: {self.compute_decades:.2f}")
+        if self.n_rays:
+            facts.append(f"rays of tokens per parameter: {self.n_rays}")
+        table = self.summary().to_string(
+            index=False,
+            formatters={"min": format_quantity, "max": format_quantity, "decades": "{:.2f}".format},
+            na_rep="",
+        )
+        return "\n".join([f"{self.source}: {', '.join(facts)}", table, *self.notes, *self.warnings])
+
+    def column(self, name: str, domain: str | None = None) -> FloatArray:
+        """One column of quantities, as finite floats.
+
+        Parameters
+        ----------
+        name : str
+        domain : {"positive", "fraction", "real"}, optional
+            Values that it can take; by default those of the outcome, and positive ones otherwise.
+
+        Returns
+        -------
+        array, shape (runs,)
+
+        Raises
+        ------
+        RunsError
+            If there is no such column, or a value is not a finite number of the domain.
+        """
+        if name not in self.frame:
+            raise RunsError(missing_column(name, self.frame.columns, self.source))
+        domain = domain or (self.domain if name == self.outcome else "positive")
+        numbers, faults = numbers_in(domain, self.frame[name], self.source, name)
+        refuse(faults)
+        return numbers
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of the column names and all values, in row order, whatever the row labels and column order."""
+        digest = hashlib.sha256()
+        for name in sorted(self.frame.columns):
+            digest.update(f"{name}\0".encode())
+            if self.frame[name].dtype.kind in "biuf":
+                digest.update(self.frame[name].to_numpy(dtype="<f8", na_value=np.nan).tobytes())
+            else:
+                digest.update("\0".join(self.frame[name].astype(str)).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """The runs in some rows, counted from zero; what was said of the whole table is left behind."""
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+
+    @property
+    def outcome_unit(self) -> str:
+        """What the outcome is measured in; empty where the name of its column alone does not tell."""
+        return UNITS.get(self.outcome, "") if self.unit is None else self.unit
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """Code of the training run that each row belongs to, shape (runs,): by the column ``run``, or a row its own."""
+        if "run" not in self.frame:
+            return np.arange(len(self))
+        return np.asarray(pd.factorize(self.frame["run"])[0])
+
+    @property
+    def shared(self) -> bool:
+        """Whether some rows belong to one training run."""
+        return len(self) > 0 and int(self.clusters.max()) + 1 < len(self)
+
+    @property
+    def compute_decades(self) -> float:
+        """Largest over smallest training compute, as a power of ten."""
+        return float(np.ptp(np.log10(self.column("C"))))
+
+    @property
+    def n_rays(self) -> int:
+        """Number of distinct tokens per parameter D/N, counted as one within 5 %; 0 without N and D."""
+        if not {"N", "D"} <= set(self.frame.columns):
+            return 0
+        log_ratios = np.sort(np.log(self.column("D")) - np.log(self.column("N")))
+        rays = position = 0
+        while position < len(log_ratios):
+            position = int(np.searchsorted(log_ratios, log_ratios[position] + RAY_WIDTH, side="right"))
+            rays += 1
+        return rays
+
+    def summary(self) -> pd.DataFrame:
+        """Range of every checked column.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades``, which
+            is NaN where values are not positive.
+        """
+        names = checked_columns(self.frame, self.outcome)
+        low, high = self.frame[names].min().to_numpy(), self.frame[names].max().to_numpy()
+        known = {**UNITS, self.outcome: self.outcome_unit}
+        units = [known.get(name.removesuffix("_se"), "") for name in names]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            decades = np.where(low > 0, np.log10(high) - np.log10(low), np.nan)
+        return pd.DataFrame({"column": names, "unit": units, "min": low, "max": high, "decades": decades})
+
+
+def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    """Rows of each training run, by the codes of :attr:`Runs.clusters`.
+
+    Examples
+    --------
+    >>> [rows.tolist() for rows in rows_of(np.array([0, 1, 0]))]
+    [[0, 2], [1]]
+    """
+    return [np.flatnonzero(cluster == code) for code in np.unique(cluster)]
+
+
+def law_inputs(law: Law, runs: Runs) -> dict[str, FloatArray]:
+    """What a law's mean reads of each run: its inputs and settings, each of shape (runs,).
+
+    Raises
+    ------
+    RunsError
+        If a column is missing, or holds what it cannot.
+    """
+    inputs = {name: runs.column(name) for name in law.input_names}
+    return inputs | {setting.name: _setting(setting, runs) for setting in law.settings}
+
+
+def _setting(setting: Setting, runs: Runs) -> FloatArray:
+    if setting.name not in runs.frame and setting.default is not None:
+        return np.full(len(runs), setting.default)
+    return runs.column(setting.name, setting.domain)
+
+
+def in_unit_of(law: Law, runs: Runs) -> Law:
+    """A law in the unit that runs have of its outcome; the law as it is where they have none, or of another outcome.
+
+    Raises
+    ------
+    LawError
+        If the law has a unit of its own that differs, or reads the runs' outcome in another unit.
+    """
+    for item in (*law.inputs, *law.settings):
+        check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
+    return law.in_unit(runs.unit) if law.outcome == runs.outcome else law
+
+
+def check_unit_read(item: Input, law: str, unit: str | None) -> None:
+    """Check that a law reads a column in the unit that it has; either may be unknown.
+
+    Raises
+    ------
+    LawError
+        If they differ, since the priors on what follows from the column are in the law's own unit.
+    """
+    if unit and item.unit and unit != item.unit:
+        raise LawError(
+            f"law {law!r} reads {item.name} in {item.unit}, not in {unit}: convert the table, and leave the unit out"
+        )
+
+
+def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[str]:
+    """Fractions of 0 or 1, whose log-odds need the number of items that they were counted over."""
+    if f"{outcome}_n" in frame:
+        return []
+    rows = np.flatnonzero(frame[outcome].isin([0.0, 1.0]))
+    return [
+        f"{source}, row {row + 1}, column {outcome}: {frame[outcome].iloc[row]:g} is at the end of its range: give the "
+        f"number of items it was counted over in a column {outcome}_n, or leave the row out"
+        for row in rows
+    ]

@@ -1,0 +1,337 @@
+"""How a law itself is wrong: a Gaussian process on two scales on the log residual, over the law's own log inputs.
+
+A law is an approximation, and its discrepancy is smooth: neighbouring runs miss it alike. Left out, it passes for
+certainty, and bands on larger runs are several times too narrow. Here outcome = law + local + drift + noise on the
+link's scale (of the logarithm, for a loss):
+
+- the local process (Matern 5/2, amplitude tau) is what the law misses between neighbours. It shrinks slowly
+  with compute, as the loss that it is relative to does;
+- the drift (an integrated Wiener process along log compute and along each log input, from the smallest run on) is what
+  the law misses more and more as runs grow. Its variance grows with the cube of the distance, so that it widens
+  forecasts where no run has been.
+
+Both are orthogonal to the law's level: each is given that its mean over the fitted runs is zero, so that the law's
+parameters describe the runs. Both are held by a few dozen features with standard normal coefficients, so that the
+posterior costs what is linear in the number of runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.basics.kernels import integrated_wiener, matern
+from bayescale.inference.scales import Scales, scales_of
+from bayescale.laws.law import Law
+from bayescale.laws.links import LOG
+
+Array = NDArray[np.float64]
+Kernel = Callable[[Array, Array], Array]
+
+RUN_SHARE = 0.1
+"""Variance of a training run's own effect, shared by its checkpoints, over that of the local process."""
+
+_INDUCING = 256
+"""Number of runs above which both processes are represented by so many of them."""
+_LEFT_OUT = 1e-3
+"""Share of a process's variance over the fitted runs that its features may leave out."""
+_MOST_LOCAL, _MOST_DRIFT = 32, 16
+"""Features of either process at the most."""
+_BLOCK = 4096
+"""Points whose correlations with the inducing runs are held at once."""
+
+TAU, DRIFT = 0, 1
+"""Kinds of features: those that scale with the amplitude of the local process, and with that of the drift."""
+
+
+class Features:
+    """A process of unit amplitude as features with standard normal coefficients, orthogonal to the level.
+
+    Parameters
+    ----------
+    kernel : callable
+        Covariance between two sets of points of shape (point, input).
+    variance : callable
+        Variance of each of some points.
+    fitted : array, shape (run, input)
+        Points over which the mean of the process is zero.
+    most : int
+        Number of features at the most.
+    """
+
+    def __init__(self, kernel: Kernel, variance: Callable[[Array], Array], fitted: Array, most: int) -> None:
+        self._kernel, self._variance = kernel, variance
+        self._inducing = fitted if len(fitted) <= _INDUCING else _spread(fitted, _INDUCING)
+        spectrum, axes = np.linalg.eigh(kernel(self._inducing, self._inducing))
+        spectrum, axes = spectrum[::-1].clip(0.0), axes[:, ::-1]
+        left_out = spectrum.sum() - np.cumsum(spectrum)
+        needed = 1 + int((left_out > _LEFT_OUT * spectrum.sum()).sum())
+        kept = min(needed, most, int((spectrum > 1e-10 * spectrum[0]).sum()))
+        self._whitening = axes[:, :kept] / np.sqrt(spectrum[:kept])
+        self._level = _orthogonal_to(self._spanned(fitted).mean(axis=0)) if kept else np.empty((0, 0))
+
+    def __call__(self, points: Array) -> Array:
+        """Features of points, shape (point, feature); their products are the covariance given the level."""
+        return np.asarray(self._spanned(points) @ self._level)
+
+    def left_over(self, points: Array) -> Array:
+        """Covariance between points that the features leave out, shape (point, point)."""
+        spanned = self._spanned(points)
+        return np.asarray(self._kernel(points, points) - spanned @ spanned.T)
+
+    def left_over_variance(self, points: Array) -> Array:
+        """Variance of each point that the features leave out, shape (point,)."""
+        return np.asarray(np.maximum(self._variance(points) - np.square(self._spanned(points)).sum(axis=1), 0.0))
+
+    def _spanned(self, points: Array) -> Array:
+        blocks = np.array_split(points, max(1, -(-len(points) // _BLOCK)))
+        return np.concatenate([self._kernel(block, self._inducing) @ self._whitening for block in blocks])
+
+
+@dataclass(frozen=True, eq=False)
+class Process:
+    """The discrepancy before the outcomes are seen: its features at the fitted runs and anywhere else.
+
+    Parameters
+    ----------
+    log_inputs : array, shape (run, input)
+        Natural logarithms of the law's inputs at the fitted runs.
+    scales : Scales
+    cluster : array, shape (run,), or None
+        Label of the training run that a row is a checkpoint of; None if every row is a run of its own.
+    """
+
+    log_inputs: Array
+    scales: Scales
+    cluster: NDArray[Any] | None = None
+
+    @cached_property
+    def local(self) -> Features:
+        """Of the local process."""
+        return Features(self._local_covariance, self._local_variance, self.log_inputs, _MOST_LOCAL)
+
+    @cached_property
+    def drift(self) -> Features:
+        """Of the drift."""
+        return Features(self._drift_covariance, self._drift_variance, self.log_inputs, _MOST_DRIFT)
+
+    @cached_property
+    def at_runs(self) -> Array:
+        """Features of the fitted runs, their training runs' own effects included, shape (run, feature)."""
+        found = self.features(self.log_inputs)
+        found[:, self._effects] = self.run_effects
+        return found
+
+    @cached_property
+    def kinds(self) -> NDArray[np.intp]:
+        """Which amplitude each feature scales with, :data:`TAU` or :data:`DRIFT`, shape (feature,)."""
+        n_local, n_drift = (part(self.log_inputs[:1]).shape[1] for part in (self.local, self.drift))
+        return np.repeat([TAU, DRIFT], [n_local + self.run_effects.shape[1], n_drift])
+
+    @cached_property
+    def run_effects(self) -> Array:
+        """Indicators of each training run's own effect, shape (run, training run); none if every row is a run."""
+        if self.cluster is None:
+            return np.empty((len(self.log_inputs), 0))
+        labels, member = np.unique(self.cluster, return_inverse=True)
+        return np.asarray(np.sqrt(RUN_SHARE) * self.size(self.log_inputs)[:, None] * np.eye(len(labels))[member])
+
+    def features(self, points: Array) -> Array:
+        """Features of points, shape (point, feature); they have no share in the effects of the fitted runs."""
+        effects = np.zeros((len(points), self.run_effects.shape[1]))
+        return np.hstack([self.local(points), effects, self.drift(points)])
+
+    def size(self, log_inputs: Array) -> Array:
+        """Relative size of the local process, one at the largest run, shape (point,)."""
+        largest = self.log_inputs.sum(axis=1).max()
+        return np.asarray(np.exp(-self.scales.decay * (log_inputs.sum(axis=1) - largest)))
+
+    @property
+    def _effects(self) -> slice:
+        start = self.local(self.log_inputs[:1]).shape[1]
+        return slice(start, start + self.run_effects.shape[1])
+
+    def _local_covariance(self, a: Array, b: Array) -> Array:
+        return matern(a, b, self.scales.length) * self.size(a)[:, None] * self.size(b)
+
+    def _local_variance(self, points: Array) -> Array:
+        return np.asarray(np.square(self.size(points)))
+
+    def _drift_covariance(self, a: Array, b: Array) -> Array:
+        first, second = self._ahead(a), self._ahead(b)
+        parts = [w * integrated_wiener(first[:, i], second[:, i]) for i, w in enumerate(self._drift_weights)]
+        return np.sum(parts, axis=0)
+
+    def _drift_variance(self, points: Array) -> Array:
+        return np.asarray(self._ahead(points) ** 3 @ self._drift_weights / 3)
+
+    def _ahead(self, points: Array) -> Array:
+        """How far points are beyond the smallest run: in log compute, and in each log input; never less than zero."""
+        smallest = np.append(self.log_inputs.sum(axis=1).min(), self.log_inputs.min(axis=0))
+        return np.asarray(np.maximum(np.column_stack([points.sum(axis=1), points]) - smallest, 0.0))
+
+    @property
+    def _drift_weights(self) -> Array:
+        return np.append(1.0, np.full(self.log_inputs.shape[1], self.scales.along_inputs))
+
+
+@dataclass(frozen=True, eq=False)
+class Separate:
+    """The processes of groups of runs that a law may miss independently of each other.
+
+    Parameters
+    ----------
+    parts : tuple of Process
+        One a group.
+    rows : tuple of array
+        The group's rows among all fitted runs.
+    """
+
+    parts: tuple[Process, ...]
+    rows: tuple[NDArray[np.intp], ...]
+
+    @cached_property
+    def at_runs(self) -> Array:
+        """Features of the fitted runs, shape (run, feature): each group has some of its own."""
+        found = np.zeros((sum(map(len, self.rows)), len(self.kinds)))
+        for part, rows, columns in zip(self.parts, self.rows, self.columns, strict=True):
+            found[rows, columns] = part.at_runs
+        return found
+
+    @cached_property
+    def kinds(self) -> NDArray[np.intp]:
+        """Which amplitude each feature scales with, shape (feature,)."""
+        return np.concatenate([part.kinds for part in self.parts])
+
+    @cached_property
+    def columns(self) -> tuple[slice, ...]:
+        """Features of each group."""
+        ends = np.cumsum([len(part.kinds) for part in self.parts])
+        return tuple(slice(end - len(part.kinds), end) for part, end in zip(self.parts, ends, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Basis[P: Process | Separate]:
+    """A process, and the noise of the fitted runs around law and process.
+
+    Parameters
+    ----------
+    process : Process or Separate
+    noise_scale : array, shape (run,)
+        Standard deviation of each run's noise relative to sigma.
+    """
+
+    process: P
+    noise_scale: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Conditional:
+    """The discrepancy given the runs: draws of the coefficients of its features.
+
+    Attributes
+    ----------
+    process : Process
+    coefficients : array, shape (draw, feature)
+        On the scale of the outcome's link, amplitudes included.
+    tau, drift : array, shape (draw, 1)
+        Amplitudes, with which what the features leave out scales.
+    """
+
+    process: Process
+    coefficients: Array
+    tau: Array
+    drift: Array
+
+    @property
+    def at_runs(self) -> Array:
+        """The discrepancy at the fitted runs, their own effects included, shape (draw, run)."""
+        return np.asarray(self.coefficients @ self.process.at_runs.T)
+
+    def moments(self, log_inputs: Array) -> tuple[Array, Array]:
+        """Mean and variance of the discrepancy at points of shape (point, input); each of shape (draw, point)."""
+        mean = self.coefficients @ self.process.features(log_inputs).T
+        local, drift = (part.left_over_variance(log_inputs) for part in (self.process.local, self.process.drift))
+        return mean, np.square(self.tau) * local + np.square(self.drift) * drift
+
+    def covariance(self, log_inputs: Array) -> Array:
+        """Covariance between points, averaged over the draws, around the means of :meth:`moments`."""
+        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
+        return np.asarray(np.square(self.tau).mean() * local + np.square(self.drift).mean() * drift)
+
+    def joint_covariance(self, log_inputs: Array) -> Array:
+        """Covariance between rows of a new run, its own effect included, shape (draw, point, point)."""
+        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
+        size = self.process.size(log_inputs)
+        tau, amplitude = (np.square(each)[:, :, None] for each in (self.tau, self.drift))
+        own = np.broadcast_to(self.run_share, self.tau.shape)[:, :, None] * np.multiply.outer(size, size)
+        return np.asarray(tau * local + amplitude * drift + own)
+
+    def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
+        """Joint draws of the discrepancy at points, one function per draw, shape (draw, point)."""
+        found = self.coefficients @ self.process.features(log_inputs).T
+        for amplitude, part in ((self.tau, self.process.local), (self.drift, self.process.drift)):
+            root = _low_rank_root(part.left_over(log_inputs))
+            found += amplitude * (rng.standard_normal((len(found), root.shape[1])) @ root.T)
+        return np.asarray(found)
+
+    @property
+    def run_share(self) -> Array:
+        """Variance of a new run's own effect at the largest run, shape (draw, 1); zero if every row is a run."""
+        return (0.0 if self.process.cluster is None else RUN_SHARE) * np.square(self.tau)
+
+    def run_variance(self, log_inputs: Array) -> Array:
+        """Variance of a new run's own effect at points, shape (draw, point)."""
+        return np.asarray(self.run_share * np.square(self.process.size(log_inputs)))
+
+
+def error_process(law: Law, located: Array, cluster: NDArray[Any] | None) -> Process:
+    """The process of a law's discrepancy given the places of runs of one group.
+
+    Only a logarithm's shrinks as runs grow.
+    """
+    scales = scales_of(law)
+    return Process(located, scales if law.link is LOG else Scales(**{**vars(scales), "decay": 0.0}), cluster)
+
+
+def _orthogonal_to(direction: Array) -> Array:
+    """An orthonormal basis of what is orthogonal to a direction, shape (feature, feature - 1); all where it is zero."""
+    size = np.linalg.norm(direction)
+    if size < 1e-12:
+        return np.eye(len(direction))
+    # A Householder reflection that takes the direction to an axis, which is then left out.
+    unit = direction / size
+    place = int(np.abs(unit).argmax())
+    mirror = unit.copy()
+    mirror[place] += np.copysign(1.0, unit[place])
+    reflection = np.eye(len(unit)) - 2 * np.outer(mirror, mirror) / (mirror @ mirror)
+    return np.delete(reflection, place, axis=1)
+
+
+def _low_rank_root(covariance: Array) -> Array:
+    """A matrix whose product with its transpose is a covariance, but for rounding, by pivoted Cholesky steps.
+
+    What features leave out of smooth processes has few directions, which an eigendecomposition would not profit from.
+    """
+    if len(covariance) == 1:
+        return np.sqrt(covariance[:, covariance[0] > 0])  # without SciPy, whose import takes longer than a forecast
+    from scipy.linalg.lapack import dpstrf
+
+    least = 1e-8 * max(np.diag(covariance).max(initial=0.0), 1e-300)
+    factor, order, rank, _ = dpstrf(covariance, tol=least, lower=1)
+    root = np.zeros((len(covariance), rank))
+    root[order - 1] = np.tril(factor)[:, :rank]
+    return root
+
+
+def _spread(points: Array, n: int) -> Array:
+    """A subset of points that covers them, each next one the farthest from those before (Gonzalez 1985)."""
+    chosen = [int(points.sum(axis=1).argmax())]
+    distance = np.square(points - points[chosen[0]]).sum(axis=1)
+    for _ in range(n - 1):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.square(points - points[chosen[-1]]).sum(axis=1))
+    return np.asarray(points[chosen])

@@ -1,0 +1,344 @@
+"""Inference: a law's posterior given runs is built, compiled and sampled, and vouched for.
+
+Compiling takes as long as sampling, so the graph of a law is compiled once a process and takes the runs of one table
+after another.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.data.checks import check_mean
+from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.inference.discrepancy import Basis, Separate, error_process
+from bayescale.inference.scales import amplitude_parameters
+from bayescale.laws.law import Law
+from bayescale.laws.noise import Noise, noise_scale
+from bayescale.laws.parameters import GROUP
+
+if TYPE_CHECKING:
+    from bayescale.inference.model import Posterior
+    from bayescale.sampling.importance import ImportanceResult
+    from bayescale.sampling.latent import LatentDensity
+    from bayescale.sampling.logdensity import LogDensity
+    from bayescale.sampling.modes import Density
+    from bayescale.sampling.nuts import CompiledNuts
+
+Array = NDArray[np.float64]
+Engine = Literal["importance", "nuts"]
+
+PRIOR_DRAWS = 1000
+_LAWS_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What vouches for the draws; None where a figure is not defined for the sampler that made them.
+
+    Attributes
+    ----------
+    certified : bool
+        Whether the draws can stand for the posterior.
+    pareto_k : float or None
+        Tail shape of the importance weights; below 0.7 if certified.
+    ess : mapping
+        Effective sample size for each sampled parameter: of the importance weights (at least 1,000 if certified), or
+        the smaller of bulk and tail for NUTS (at least 400).
+    r_hat_max : float or None
+        Largest R-hat of the chains; below 1.01 if certified.
+    divergent_share : float or None
+    log_evidence, log_evidence_se : float or None
+        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error: by the weights,
+        or by bridge sampling of chains that are certified.
+    """
+
+    certified: bool
+    pareto_k: float | None
+    ess: Mapping[str, float]
+    r_hat_max: float | None
+    divergent_share: float | None
+    log_evidence: float | None
+    log_evidence_se: float | None
+
+    @property
+    def ess_min(self) -> float:
+        """Effective sample size for the worst parameter."""
+        return min(self.ess.values())
+
+
+class Compiled:
+    """A law's posterior as a compiled graph that takes one table of runs after another.
+
+    Parameters
+    ----------
+    law : Law
+    noise : Noise
+    discrepancy : bool
+    many : bool
+        Whether NUTS, too, is compiled once for many tables, which takes longer than for one.
+    """
+
+    def __init__(self, law: Law, noise: Noise, discrepancy: bool, *, many: bool = False) -> None:
+        self._law, self._noise, self._discrepancy, self._many = law, noise, discrepancy, many
+        self._posterior: Posterior | None = None
+        self._compiled_nuts: CompiledNuts | None = None
+        self._prior: dict[int, Array] = {}
+        self._lock = Lock()
+
+    def sample(
+        self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int, *, certify: bool = True
+    ) -> "Sampled":
+        """Sample the posterior given runs; threads take turns."""
+        from bayescale.inference.large_tables import density_in_blocks, is_large
+
+        with self._lock:
+            basis = discrepancy_basis(self._law, runs) if self._discrepancy else None
+            density = self._with_runs(runs, basis)
+            coordinates, prior = self._checked_prior(runs, density, seed)
+            if basis is not None:
+                target: Density = self._latent(runs, basis, density)
+            else:
+                target = density_in_blocks(self._law, runs, density) if is_large(len(runs)) else density
+            if certify:
+                nuts = functools.partial(_sample_nuts, self, density, target, draws, chains, seed)
+                sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
+            else:
+                sampled = _sample_importance(density, target, coordinates, draws, chains, seed, certify=False)
+        return replace(sampled, prior=prior, basis=basis)
+
+    def _latent(self, runs: Runs, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
+        """The density with the discrepancy's coefficients integrated out."""
+        from bayescale.inference.model import feature_matrix
+        from bayescale.sampling.latent import LatentDensity
+
+        assert self._posterior is not None
+        features, of = feature_matrix(self._law, basis), self._posterior
+        nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
+        parts = density.parts(nodes, *features.shape)
+        amplitudes = [density.parameter_names.index(each.name) for each in amplitude_parameters(self._law)]
+        return LatentDensity(parts, features, link_outcome(self._law, runs), amplitudes)
+
+    @property
+    def posterior(self) -> "Posterior":
+        """The graph, which holds the runs that were sampled last."""
+        assert self._posterior is not None
+        return self._posterior
+
+    def nuts(self) -> "CompiledNuts | None":
+        """What NUTS uses again for the next table, if there are many."""
+        from bayescale.sampling.nuts import CompiledNuts
+
+        if self._many and self._compiled_nuts is None:
+            self._compiled_nuts = CompiledNuts(self.posterior.model)
+        return self._compiled_nuts
+
+    def _checked_prior(self, runs: Runs, density: "LogDensity", seed: int) -> tuple[Array, dict[str, Array]]:
+        """Draws from the prior as coordinates and as parameters, at which the law's mean is seen to work."""
+        with self._law.blamed("drawing from its priors"):
+            coordinates = self._prior_coordinates(seed)
+        latent = np.zeros((len(coordinates), len(self.posterior.model.coords.get("feature", ()))))
+        # The last coefficient is the law's level, if it has one; no parameter depends on the others.
+        latent[:, -1:] = np.random.default_rng(seed).standard_normal((len(coordinates), min(1, latent.shape[1])))
+        prior = density.parameters(coordinates, latent)
+        check_mean(self._law, runs, prior)
+        return coordinates, prior
+
+    def _prior_coordinates(self, seed: int) -> Array:
+        """Draws from the prior, which no runs change."""
+        if seed not in self._prior:
+            self._prior = {seed: self._density.prior(PRIOR_DRAWS, seed)}
+        return self._prior[seed]
+
+    def _with_runs(self, runs: Runs, basis: Basis[Any] | None) -> "LogDensity":
+        from bayescale.inference.model import build_model, set_runs
+        from bayescale.sampling.logdensity import LogDensity
+
+        if self._posterior is None:
+            self._posterior = build_model(self._law, runs, self._noise, basis)
+            self._density = LogDensity(self._posterior.model)
+        else:
+            set_runs(self._posterior.model, self._law, runs, basis)
+        return self._density
+
+
+def infer(
+    law: Law,
+    runs: Runs,
+    noise: Noise,
+    discrepancy: bool,
+    engine: Engine,
+    draws: int,
+    chains: int,
+    seed: int,
+    *,
+    certify: bool = True,
+    many: bool = False,
+) -> "Sampled":
+    """Sample the posterior of a law given runs, with what was compiled for the law before.
+
+    Without ``certify`` the draws come from one quick proposal and are vouched for by nothing. With ``many`` NUTS is
+    compiled for many tables.
+    """
+    with_errors = link_standard_error(law, runs) is not None
+    compiled = _compiled(law, noise, discrepancy, with_errors, many)
+    return compiled.sample(runs, engine, draws, chains, seed, certify=certify)
+
+
+@functools.lru_cache(maxsize=_LAWS_KEPT)
+def _compiled(law: Law, noise: Noise, discrepancy: bool, with_errors: bool, many: bool) -> Compiled:
+    return Compiled(law, noise, discrepancy, many=many)
+
+
+def forget() -> None:
+    """Drop what was compiled for laws before, as where constants of their discrepancy have changed."""
+    _compiled.cache_clear()
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Draws in ArviZ's shape, whichever sampler made them."""
+
+    posterior: dict[str, Array]
+    sample_stats: xr.Dataset
+    engine: str
+    diagnostics: Diagnostics
+    warnings: tuple[str, ...] = ()
+    prior: dict[str, Array] = field(default_factory=dict)
+    basis: Basis[Any] | None = None
+    coefficients: Array | None = None
+    """Of the discrepancy's features and the law's level, shape (chain, draw, feature)."""
+
+
+def _sample(
+    density: "LogDensity",
+    target: "Density",
+    prior_coordinates: Array,
+    engine: Engine,
+    draws: int,
+    chains: int,
+    seed: int,
+    nuts: Callable[[], Sampled],
+) -> Sampled:
+    if engine == "nuts":
+        return nuts()
+    first = _sample_importance(density, target, prior_coordinates, draws, chains, seed)
+    if first.diagnostics.certified:
+        return first
+    why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
+    second = nuts()
+    if second.diagnostics.certified:
+        return replace(second, warnings=(f"{why}: these draws are from NUTS",))
+    better = max(first, second, key=lambda s: s.diagnostics.ess_min)
+    why = f"NOT CERTIFIED: {why}, nor was NUTS ({_shortfall(second.diagnostics)}); these draws are from {better.engine}"
+    return replace(better, warnings=(why,))
+
+
+def _sample_importance(
+    density: "LogDensity",
+    target: "Density",
+    prior_coordinates: Array,
+    draws: int,
+    chains: int,
+    seed: int,
+    *,
+    certify: bool = True,
+) -> Sampled:
+    from bayescale.sampling.importance import sample_importance, sketch_importance
+
+    sampler = sample_importance if certify else sketch_importance
+    return _sampled(density, sampler(target, prior_coordinates, draws * chains, seed), draws, chains)
+
+
+def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chains: int) -> Sampled:
+    shape = (chains, draws)
+    parameters = density.parameters(result.draws, result.latent)
+    return Sampled(
+        posterior={name: values.reshape(shape) for name, values in parameters.items()},
+        sample_stats=_log_densities(density, result.draws, result.log_density, shape),
+        engine="importance",
+        diagnostics=Diagnostics(
+            certified=result.certified,
+            pareto_k=result.pareto_k,
+            ess=dict(zip(density.parameter_names, result.ess.tolist(), strict=True)),
+            r_hat_max=None,
+            divergent_share=None,
+            log_evidence=result.log_evidence,
+            log_evidence_se=result.log_evidence_se,
+        ),
+        warnings=() if result.exact or not result.certified else (_APPROXIMATE,),
+        coefficients=result.latent.reshape(*shape, -1) if result.latent.shape[1] else None,
+    )
+
+
+_APPROXIMATE = (
+    "the discrepancy's coefficients are integrated out approximately (nested Laplace), since their exact weights were "
+    "too uneven"
+)
+
+
+def _sample_nuts(
+    compiled: Compiled, density: "LogDensity", target: "Density", draws: int, chains: int, seed: int
+) -> Sampled:
+    from bayescale.inference.model import COEFFICIENTS
+    from bayescale.sampling.bridge import log_evidence
+    from bayescale.sampling.nuts import sample_nuts
+
+    result = sample_nuts(compiled.posterior.model, draws=draws, chains=chains, seed=seed, compiled=compiled.nuts())
+    sampled = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
+    coefficients = sampled.pop(COEFFICIENTS, None)
+    shape = next(iter(sampled.values())).shape
+    coordinates = density.unconstrain({name: values.reshape(-1) for name, values in sampled.items()})
+    latent = None if coefficients is None else coefficients.reshape(len(coordinates), -1)
+    posterior = {name: values.reshape(shape) for name, values in density.parameters(coordinates, latent).items()}
+    # Chains that are not certified do not know the posterior, and so not its constant either.
+    bridged = log_evidence(target, coordinates.reshape(*shape, -1), seed) if result.certified else (None, None)
+    return Sampled(
+        posterior=posterior,
+        sample_stats=result.sample_stats.assign(
+            _log_densities(density, coordinates, target(coordinates), (shape[0], shape[1])).data_vars
+        ),
+        engine="nuts",
+        diagnostics=Diagnostics(
+            certified=result.certified,
+            pareto_k=None,
+            ess=result.ess,
+            r_hat_max=result.r_hat_max,
+            divergent_share=result.divergent_share,
+            log_evidence=bridged[0],
+            log_evidence_se=bridged[1],
+        ),
+        coefficients=coefficients,
+    )
+
+
+def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
+    """Log posterior density of draws, and the log prior and log likelihood that power scaling reweights by."""
+    unconstrained, own_scale = density.log_prior(coordinates)
+    values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
+    return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
+
+
+def _shortfall(diagnostics: Diagnostics) -> str:
+    named = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
+    figures = [f"{name} {value:.2f}" for name, value in named.items() if value is not None]
+    return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
+
+
+def discrepancy_basis(law: Law, runs: Runs) -> Basis[Any]:
+    """Features of the discrepancy, and the noise of runs relative to sigma."""
+    scale = noise_scale({name: runs.column(name) for name in law.input_names})
+    located = law.located(law_inputs(law, runs))
+    if GROUP not in law.settings:
+        return Basis(error_process(law, located, runs.clusters if runs.shared else None), scale)
+    codes = law_inputs(law, runs)[GROUP.name]
+    rows = tuple(np.flatnonzero(codes == code) for code in np.unique(codes))
+    parts = tuple(error_process(law, located[each], runs.take(each).clusters if runs.shared else None) for each in rows)
+    return Basis(Separate(parts, rows), scale)

@@ -1,0 +1,262 @@
+"""The posterior, defined once: a law, its discrepancy, its noise and a table of runs become one ``pm.Model``.
+
+Both samplers, the prior and posterior predictive and the pointwise log likelihood are derived from this graph.
+"""
+
+import functools
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.basics.wording import listed
+from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.inference.discrepancy import DRIFT, TAU, Basis
+from bayescale.inference.scales import amplitude_parameters
+from bayescale.laws.law import Law
+from bayescale.laws.noise import Noise, noise_of_runs
+from bayescale.laws.parameters import Parameter
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Array = NDArray[np.float64]
+
+COEFFICIENTS = "coefficients"
+"""Name of the standard normal coefficients of the discrepancy's features; the last may be the law's level."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A posterior as a graph, and the nodes of it that a sampler may read.
+
+    Attributes
+    ----------
+    model : pymc.Model
+    location, scale : tensor, shape (run,)
+        Of each outcome on the link's scale, the location without the discrepancy.
+    amplitudes : tensor, shape (feature,), or None
+        By which coefficients are multiplied where they are added to the location; None if the law is taken as true.
+    df : tensor or None
+        Degrees of freedom of the noise; None if it is normal.
+    """
+
+    model: "pm.Model"
+    location: Any
+    scale: Any
+    amplitudes: Any | None
+    df: Any | None
+
+
+def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = None) -> Posterior:
+    """Build the posterior of a law given runs.
+
+    The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
+    ``centre_<input>``, the sampled parameters as free variables, the derived ones as deterministics, and the outcome on
+    the link's scale as the observed variable, such as ``log_loss``. Nothing of the runs' length is traced.
+
+    Parameters
+    ----------
+    law : Law
+    runs : Runs
+        Must hold the law's inputs and outcome; ``<outcome>_se``, where present, is each outcome's standard error, and
+        ``<outcome>_n`` the number of items that a fraction was counted over.
+    noise : Noise
+    basis : Basis[Any], optional
+        Features of the law's discrepancy, whose coefficients and amplitudes are then sampled; without it the law is
+        taken as true. What scales the law's mean becomes one more coefficient: given everything else the runs fix it
+        to the noise over the root of their number, along a curve that no proposal would follow.
+
+    Returns
+    -------
+    Posterior
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    name = law.link.variable(law.outcome)
+    with pm.Model(coords=_coords(law, runs, basis)) as model:
+        data = {key: pm.Data(key, values, dims="run") for key, values in run_data(law, runs).items()}
+        data |= {key: pm.Data(key, values) for key, values in centre_data(law, runs).items()}
+        if basis is not None:
+            data |= {key: pm.Data(key, values, dims=_DIMS[key]) for key, values in _basis_data(law, basis).items()}
+        centre = {key: data[f"centre_{key}"] for key in law.input_names}
+        sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
+        if basis is not None:
+            coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")
+            if law.level is not None:
+                # As a sum, since an index would be looked up draw by draw.
+                level = pt.exp(_log_normal(law.level)[0] + pt.sum(coefficients * data["of_level"]))
+                sampled[law.level.name] = level
+                pm.Deterministic(law.level.name, level)
+        with law.blamed("derive"):
+            derived = law.derive(pt, sampled, centre)
+            # What PyMC returns is a view that the vectorised graph would walk through draw by draw.
+            for key, value in derived.items():
+                pm.Deterministic(key, value)
+            parameters = sampled | derived
+        if {*derived} != (described := {item.name for item in law.derived}):
+            raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")
+        inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
+        with law.blamed("mean"):
+            location = law.link.forward(pt, law.mean(pt, inputs, parameters))
+        if location.ndim > 1:
+            raise law.fault(f"mean gives {location.ndim} dimensions: it must give one value for each run")
+        standard_error, observed = data.get(f"{name}_se"), data[f"{name}_data"]
+        relative = None if basis is None else data["noise_scale"]
+        scale = noise_of_runs(parameters["sigma"], relative, standard_error)
+        if basis is None:
+            noise.observe(name, location, scale, parameters, observed)
+            return Posterior(model, location, scale, None, parameters.get("nu"))
+        amplitudes = parameters["tau"] * data["of_tau"] + parameters["drift"] * data["of_drift"]
+        error = (((coefficients * amplitudes)[None, :]) @ data["features"].T)[0]
+        noise.observe(name, location + error, scale, parameters, observed)
+        return Posterior(model, location, scale, amplitudes + data["of_level"], parameters.get("nu"))
+
+
+def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:
+    """Everything that is sampled one by one: of the law, of the noise around it, and of its discrepancy if it has one.
+
+    With a discrepancy the law's level is not among them.
+    """
+    if not discrepancy:
+        return (*law.parameters, *noise.parameters(law))
+    own = (item for item in law.parameters if item is not law.level)
+    return (*own, *noise.parameters(law), *amplitude_parameters(law))
+
+
+def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis[Any] | None = None) -> None:
+    """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
+    # Not by pm.set_data, which compiles a function for every dimension of every variable.
+    for dim, labels in _coords(law, runs, basis).items():
+        model.set_dim(dim, len(labels), labels)
+    for name, values in (run_data(law, runs) | _table_data(law, runs, basis)).items():
+        model[name].set_value(np.asarray(values, dtype=float))
+
+
+def feature_matrix(law: Law, basis: Basis[Any]) -> Array:
+    """Features of the runs, the law's level as the last one if it is among them, shape (run, feature)."""
+    at_runs = basis.process.at_runs
+    level = np.full((len(at_runs), int(law.level is not None)), 1.0)
+    return np.hstack([at_runs, level])
+
+
+def _coords(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, NDArray[np.int64]]:
+    coords = {"run": np.arange(1, len(runs) + 1)}
+    if basis is None:
+        return coords
+    return coords | {"feature": np.arange(len(basis.process.kinds) + (law.level is not None))}
+
+
+def run_data(law: Law, runs: Runs) -> dict[str, Array]:
+    """What the graph reads of each run."""
+    name = law.link.variable(law.outcome)
+    data = law_inputs(law, runs) | {f"{name}_data": link_outcome(law, runs)}
+    error = link_standard_error(law, runs)
+    return data if error is None else data | {f"{name}_se": error}
+
+
+def centre_data(law: Law, runs: Runs) -> dict[str, Any]:
+    """The centre of each input, as the graph reads it."""
+    return {f"centre_{key}": value for key, value in design_centre(law, runs).items()}
+
+
+def _table_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Any]:
+    """What the graph reads of the runs together."""
+    centre = centre_data(law, runs)
+    return centre if basis is None else centre | _basis_data(law, basis)
+
+
+_DIMS = {
+    "features": ("run", "feature"),
+    "of_tau": "feature",
+    "of_drift": "feature",
+    "of_level": "feature",
+    "noise_scale": "run",
+}
+
+
+def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
+    kinds, level = basis.process.kinds, [] if law.level is None else [_log_normal(law.level)[1]]
+    padding = np.zeros(len(level))
+    return {
+        # The level's own column is zero here, since it is part of the law's mean.
+        "features": np.hstack([basis.process.at_runs, np.zeros((len(basis.noise_scale), len(level)))]),
+        "of_tau": np.append(1.0 * (kinds == TAU), padding),
+        "of_drift": np.append(1.0 * (kinds == DRIFT), padding),
+        "of_level": np.append(np.zeros(len(kinds)), level),
+        "noise_scale": basis.noise_scale,
+    }
+
+
+def level_deviation(law: Law) -> float:
+    """Standard deviation of the log of the law's level beforehand, by which its coefficient is multiplied."""
+    return 0.0 if law.level is None else _log_normal(law.level)[1]
+
+
+def _log_normal(level: Parameter) -> tuple[float, float]:
+    return level.prior.arguments["mu"], level.prior.arguments["sigma"]
+
+
+def design_centre(law: Law, runs: Runs) -> dict[str, float]:
+    """Geometric mean of each input over the runs: where the sizes of a law's terms are sampled."""
+    return {name: float(np.exp(np.log(runs.column(name)).mean())) for name in law.input_names}
+
+
+def _add_free_variables(law: Law, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """Add the parameters to the PyMC model in context, in order."""
+    sampled: dict[str, Any] = {}
+    for parameter in parameters:
+        with law.blamed(f"parameter {parameter.name}"):
+            sampled[parameter.name] = _free_variable(law, parameter, sampled)
+    return sampled
+
+
+def _free_variable(law: Law, parameter: Parameter, sampled: dict[str, Any]) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    distribution = _distribution(law, parameter)
+    arguments = dict(parameter.prior.arguments)
+    if parameter.arguments is not None:
+        arguments |= parameter.arguments(pt, sampled)
+    if parameter.shift is None:
+        return distribution(parameter.name, **arguments)
+    return pm.CustomDist(
+        parameter.name,
+        parameter.shift(pt, sampled),
+        *arguments.values(),
+        dist=functools.partial(_shifted, distribution, tuple(arguments)),
+        transform=pm.distributions.transforms.log,
+    )
+
+
+def _distribution(law: Law, parameter: Parameter) -> Any:
+    """The PyMC distribution of a prior; PyMC itself takes no notice of an argument that it does not know."""
+    import pymc as pm
+
+    prior = parameter.prior
+    found: Any = getattr(pm, str(prior.distribution), None)
+    if not hasattr(found, "dist") or pm.Discrete in getattr(found, "__mro__", ()):
+        raise law.fault(
+            f"parameter {parameter.name}: prior {prior.distribution!r} is not a continuous distribution of PyMC, such "
+            "as LogNormal, Normal or Beta"
+        )
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = [name for name, each in inspect.signature(found.dist).parameters.items() if each.kind in kinds]
+    unknown = [name for name in prior.arguments if name not in known]
+    if unknown:
+        raise law.fault(
+            f"parameter {parameter.name}: prior {prior.distribution} has no argument {', '.join(unknown)}; it takes "
+            f"{', '.join(known)}"
+        )
+    return found
+
+
+def _shifted(distribution: Any, names: tuple[str, ...], shift: Any, *arguments_and_size: Any) -> Any:
+    """A distribution's variable plus a shift; the size comes last, as PyMC gives it."""
+    return shift + distribution.dist(**dict(zip((*names, "size"), arguments_and_size, strict=True)))

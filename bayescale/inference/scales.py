@@ -1,0 +1,75 @@
+"""Scales of the model discrepancy, learnt from published tables."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bayescale.laws.law import Law
+from bayescale.laws.parameters import Parameter, Prior
+
+_SCATTER = 0.004
+"""Noise of log losses, for which the constants of the discrepancy were learnt; those of other outcomes are relative."""
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Constants of the discrepancy, learnt from published tables by ``benchmarks/learn_defaults.py``.
+
+    Attributes
+    ----------
+    length : float
+        Length of the local process, in e-folds of each input.
+    decay : float
+        The local process of a logarithm falls as compute, the product of the inputs, to minus this power.
+    local, local_sd : float
+        Median of the prior of the local amplitude, and standard deviation of its logarithm.
+    drift, drift_sd : float
+        The same of the amplitude of the drift, per e-fold to the power 3/2.
+    along_inputs : float
+        Variance of the drift along each log input over that along log compute.
+    """
+
+    length: float
+    decay: float
+    local: float
+    local_sd: float
+    drift: float
+    drift_sd: float
+    along_inputs: float
+
+
+@cache
+def learnt_scales() -> dict[str, Scales]:
+    """The constants for laws of several inputs, ``"surface"``, and of one, ``"curve"``."""
+    found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
+    return {kind: Scales(**found[kind]) for kind in ("surface", "curve")}
+
+
+def scales_of(law: Law) -> Scales:
+    """The constants that suit a law."""
+    return learnt_scales()["curve" if len(law.inputs) == 1 else "surface"]
+
+
+def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
+    """Amplitudes of a law's discrepancy on the link's scale: of its local part, and of its drift."""
+    scales, relative = scales_of(law), law.scatter / _SCATTER
+    local, drift = relative * scales.local, relative * scales.drift
+    return (
+        Parameter(
+            name="tau",
+            prior=Prior("LogNormal", mu=float(np.log(local)), sigma=scales.local_sd),
+            meaning="amplitude of the law's local discrepancy at the largest run",
+            unit=law.scale_unit,
+            reason=f"median {local:.2g}: laws miss published losses by 0.4 to 3 %",
+        ),
+        Parameter(
+            name="drift",
+            prior=Prior("LogNormal", mu=float(np.log(drift)), sigma=scales.drift_sd),
+            meaning="amplitude of the drift by which the law goes wrong as runs grow, per e-fold^1.5",
+            unit=law.scale_unit,
+            reason=f"median {drift:.2g}, learnt from how laws missed the larger runs of published tables",
+        ),
+    )

@@ -1,0 +1,217 @@
+"""What laws that add a power of N and a power of D have in common: their priors and their compute-optimal size.
+
+Priors come from the spread of 20 published fits of ``E + A N^-alpha + B D^-beta`` (language models, mixtures of
+experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. Sizes of
+terms are those at the centre of the runs rather than ``A`` and ``B``, whose correlation with the exponents is 0.999,
+and relative to E. Only the loss at the centre has a unit, and its prior is so wide that a table has the same
+exponents in nats, in bits, and as a loss of another kind.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale.laws.law import power
+from bayescale.laws.parameters import Derived, Parameter, Prior, Values
+
+LOSS_CENTRE = Parameter(
+    name="loss_centre",
+    prior=Prior("LogNormal", mu=0.0, sigma=3.0),
+    meaning="loss at the geometric-mean inputs of the runs",
+    unit="nats/token",
+    reason="5-95 % 0.007-140: whatever the loss is measured in, the runs fix it and the prior does not matter",
+    scales=True,
+)
+
+_LOG_TERM, _LOG_TERM_SD = float(np.log(0.5 / 1.3)), 1.0
+"""Of the prior of a term by itself, over a floor whose own log-sd is the next one."""
+_LOG_FLOOR_SD = 0.35
+
+SHARE_N = Parameter(
+    name="share_N",
+    prior=Prior("LogitNormal", mu=0.0, sigma=float(np.sqrt(2) * _LOG_TERM_SD)),
+    meaning="share of the reducible loss at the centre of the runs that is due to finite parameters",
+    reason="5-95 % 0.09-0.91: either term may be ten times the other",
+)
+
+
+def _ratio_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+    share = sampled["share_N"]
+    return {"mu": _LOG_TERM - 0.5 * xp.log(share * (1 - share))}
+
+
+RATIO = Parameter(
+    name="ratio",
+    prior=Prior("LogNormal", sigma=float(np.hypot(_LOG_TERM_SD / np.sqrt(2), _LOG_FLOOR_SD))),
+    meaning="reducible loss over the irreducible one, E, at the geometric-mean N and D of the runs",
+    reason="with share_N: each term by itself 0.07-2.2 E, 5-95 %; narrower priors push E up, and forecasts with it",
+    arguments=_ratio_arguments,
+)
+LEVELS = (SHARE_N, RATIO)
+"""Two log-normal terms over one log-normal floor, in the coordinates in which runs that cannot tell them apart leave a
+straight ridge: half the difference of the terms' logs and half their sum are independent, and fix share and total."""
+
+RATIO_ALONE = Parameter(
+    name="ratio",
+    prior=Prior("LogNormal", mu=float(np.log(1 / 1.3)), sigma=float(np.hypot(0.8, _LOG_FLOOR_SD))),
+    meaning=RATIO.meaning,
+    reason="5-95 % 0.18-3.2: two terms of 0.07 to 2.2 E each",
+)
+"""For laws whose two terms have their ratio from another parameter."""
+
+E = Derived(name="E", meaning="irreducible loss", unit="nats/token")
+LEVEL_N = Derived(
+    name="level_N", meaning="loss due to finite parameters at the runs' geometric-mean N", unit="nats/token"
+)
+LEVEL_D = Derived(name="level_D", meaning="loss due to finite data at the runs' geometric-mean D", unit="nats/token")
+
+EACH_LEVEL = (LEVEL_N, LEVEL_D)
+
+
+def floor(q: Values, others: Any = 0.0) -> Any:
+    """Irreducible loss, E, where further terms have sizes over E of the given sum."""
+    return q["loss_centre"] / (1 + q["ratio"] + others)
+
+
+def reducible(q: Values, others: Any = 0.0) -> Any:
+    """Size of the terms of N and D together at the centre of the runs."""
+    return floor(q, others) * q["ratio"]
+
+
+def levels(q: Values, others: Any = 0.0) -> dict[str, Any]:
+    """Size of each of the two terms at the centre of the runs."""
+    both = reducible(q, others)
+    return {"level_N": both * q["share_N"], "level_D": both * (1 - q["share_N"])}
+
+
+TOKENS_PER_PARAMETER = Parameter(
+    name="M_opt",
+    prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
+    meaning="compute-optimal tokens per parameter",
+    unit="tokens/parameter",
+    reason="5-95 % 4-100: data sets and recipes differ that much",
+)
+EXPONENT = Parameter(
+    name="exponent",
+    prior=Prior("LogNormal", mu=-1.35, sigma=0.38),
+    meaning="mean exponent (alpha + beta)/2",
+    reason="log-mean and log-sd over 20 published fits",
+)
+ALLOCATION = Parameter(
+    name="a_opt",
+    prior=Prior("Beta", alpha=12.0, beta=12.0),
+    meaning="allocation exponent beta/(alpha + beta): N* grows as C^a",
+    reason="0.50, sd 0.10: wider than published fits (sd 0.06), so that biased protocols stay reachable",
+)
+
+
+def falling(q: Values, others: Any = 0.0) -> Any:
+    """Share of the loss at the centre that falls with N and D."""
+    return q["ratio"] / (1 + q["ratio"] + others)
+
+
+def _pace_over_exponent(q: Values) -> Any:
+    """How fast both terms together fall along a ray of fixed tokens per parameter, over the mean exponent."""
+    share, allocation = q["share_N"], q["a_opt"]
+    return 2 * (share * (1 - allocation) + (1 - share) * allocation)
+
+
+def slope(slope_over_exponent: Callable[[Values], Any]) -> Parameter:
+    """How steep the loss is at the centre, which runs on one ray of tokens per parameter fix too.
+
+    Parameters
+    ----------
+    slope_over_exponent : callable
+        ``slope_over_exponent(sampled)``: what it is for a mean exponent of 1, which has the prior.
+    """
+
+    def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+        return {"mu": EXPONENT.prior.arguments["mu"] + xp.log(slope_over_exponent(sampled))}
+
+    return Parameter(
+        name="slope",
+        prior=Prior("LogNormal", sigma=EXPONENT.prior.arguments["sigma"]),
+        meaning="per cent that the loss falls per per cent of N and D together, at the centre of the runs",
+        reason=f"with those before it: the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
+        arguments=arguments,
+    )
+
+
+def slope_over_exponent(q: Values, others: Any = 0.0) -> Any:
+    """Slope of the loss at the centre, over the mean exponent."""
+    return falling(q, others) * _pace_over_exponent(q)
+
+
+SLOPE = slope(slope_over_exponent)
+SLOPE_TIED = slope(falling)
+"""Where N and D have the same exponent, however the two terms compare."""
+EXPONENTS = (ALLOCATION, SLOPE)
+
+MEAN_EXPONENT = Derived(name="exponent", meaning=EXPONENT.meaning)
+SIZED = (*EACH_LEVEL, MEAN_EXPONENT)
+
+
+def sized(q: Values, others: Any = 0.0) -> dict[str, Any]:
+    """Size of each term at the centre of the runs, and the mean exponent."""
+    return {**levels(q, others), "exponent": q["slope"] / slope_over_exponent(q, others)}
+
+
+A = Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token")
+B = Derived(name="B", meaning="coefficient of the data term", unit="nats/token")
+ALPHA_N = Derived(name="alpha_N", meaning="exponent of parameters, alpha")
+BETA_D = Derived(name="beta_D", meaning="exponent of data, beta")
+
+
+def coefficient(xp: ModuleType, level: Any, exponent: Any, centre: Any) -> Any:
+    """Coefficient of a term ``A x^-exponent`` that has the given size at the centre."""
+    return level * power(xp, centre, exponent)
+
+
+def exponents(q: Values) -> tuple[Any, Any]:
+    """``alpha`` and ``beta`` of their mean and the allocation exponent."""
+    return 2 * q["exponent"] * (1 - q["a_opt"]), 2 * q["exponent"] * q["a_opt"]
+
+
+def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+    """Floor, coefficients and exponents of ``E + A N^-alpha + B D^-beta`` from what is sampled."""
+    size = sized(q)
+    alpha, beta = exponents({**q, **size})
+    return {
+        "E": floor(q),
+        "A": coefficient(xp, size["level_N"], alpha, centre["N"]),
+        "B": coefficient(xp, size["level_D"], beta, centre["D"]),
+        "alpha_N": alpha,
+        "beta_D": beta,
+        **size,
+    }
+
+
+def additive_optimum(p: Values, product: Any) -> Any:
+    """Compute-optimal N of ``A N^-alpha + B D^-beta`` where ``N D = product``.
+
+    ``N* = (alpha A / (beta B))^(1/(alpha + beta)) product^(beta/(alpha + beta))``: Hoffmann et al. 2022,
+    arXiv:2203.15556, equation 4, with ``product = C/6``. It is also the optimum of any increasing function of that sum.
+
+    Parameters
+    ----------
+    p : mapping
+        ``A``, ``B`` in nats/token, ``alpha_N``, ``beta_D``; arrays that broadcast with ``product``.
+    product : array_like
+        N * D, parameters times tokens.
+
+    Returns
+    -------
+    array
+        N*, parameters.
+
+    Examples
+    --------
+    >>> p = {"A": 482.01, "B": 2085.43, "alpha_N": 0.34781, "beta_D": 0.36585}
+    >>> float(additive_optimum(p, 5.76e23 / 6).round(-8))
+    72400000000.0
+    """
+    alpha, beta = p["alpha_N"], p["beta_D"]
+    log_ratio = np.log(alpha * p["A"]) - np.log(beta * p["B"])
+    return np.exp((log_ratio + beta * np.log(product)) / (alpha + beta))

@@ -1,0 +1,134 @@
+"""Finds laws: those that ship, and the user's own."""
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bayescale.basics.errors import CatalogError, LawError
+from bayescale.basics.files import root
+from bayescale.basics.wording import known
+from bayescale.laws.law import Law
+from bayescale.laws.sources import failed, read_source, source_hash
+
+
+def law_names() -> tuple[str, ...]:
+    """Names of the shipped laws.
+
+    Examples
+    --------
+    >>> "chinchilla" in law_names()
+    True
+    """
+    return tuple(sorted(path.stem for path in root("models").glob("*.py")))
+
+
+def law_path(name_or_path: str | Path) -> Path:
+    """File that a law stands in.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped law, or a path that ends in ``.py``.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute.
+
+    Raises
+    ------
+    CatalogError
+        If there is no such law or file.
+
+    Examples
+    --------
+    >>> law_path("chinchila")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    bayescale.errors.CatalogError: no law 'chinchila', did you mean 'chinchilla'? Laws: ...
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".py":
+        return root("models") / f"{known(str(name_or_path), law_names(), 'law', 'a path that ends in .py')}.py"
+    if not os.path.isfile(path):
+        raise CatalogError(f"{path}: no such law file in {os.path.abspath(path.parent)}: check the path")
+    return path.resolve()
+
+
+def load_law(name_or_path: str | Path) -> Law:
+    """Load a shipped law by its name, or a law of one's own by the path of its file.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped law, or path of a Python file that defines ``LAW``. A file is run once, and again when it has
+        changed.
+
+    Returns
+    -------
+    Law
+
+    Raises
+    ------
+    CatalogError
+        If there is no such law or file, or the file fails or defines no ``LAW``.
+
+    Examples
+    --------
+    >>> load_law("chinchilla").formula
+    'E + A N^-alpha + B D^-beta'
+    """
+    path = law_path(name_or_path)
+    return _run_law_file(path, read_source(path))
+
+
+def law_of(law: str | Path | Law) -> Law:
+    """A law by its name, by its file, or as it is."""
+    return law if isinstance(law, Law) else load_law(law)
+
+
+def law_source_hashes(laws: Sequence[str | Path | Law]) -> list[str]:
+    """What the code of laws amounts to, so that what other code found is not taken for theirs.
+
+    Raises
+    ------
+    LawError
+        If one is an object, whose code cannot be read.
+    """
+    named = [each for each in laws if not isinstance(each, Law)]
+    if len(named) < len(laws):
+        raise LawError("what was found is kept under the code of a law: name it, or give its file, for a cache")
+    return [law_source_hash(each) for each in named]
+
+
+def law_source_hash(name_or_path: str | Path) -> str:
+    """SHA-256 of a law's code and of the modules that it uses, as hexadecimal digits.
+
+    They are the modules of ``bayescale.laws`` and those beside the law's file that it imports, and they in turn.
+    Comments, docstrings and layout do not count.
+
+    Raises
+    ------
+    CatalogError
+        If there is no such law or file, or it is not Python.
+    """
+    return source_hash(law_path(name_or_path))
+
+
+@functools.cache
+def _run_law_file(path: Path, source: bytes) -> Law:
+    # Not importlib: only the functions of a module outside sys.modules are sent whole to joblib's workers.
+    module = ModuleType(f"bayescale_law_{path.stem}")
+    module.__file__ = str(path)
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        raise failed(path, error) from error
+    law: Any = module.__dict__.get("LAW")
+    if not isinstance(law, Law):
+        found = "no LAW" if law is None else f"LAW as {type(law).__name__}"
+        raise CatalogError(f"{path}: defines {found}: write LAW = Law(...), as the files in {root('models')} do")
+    return law

@@ -1,0 +1,248 @@
+"""Two steps from a planned run to what it can do: a law of its loss, and a law of an outcome given that loss.
+
+Where every run has both its loss and the outcome, the joint density of the two factors into that of the loss and that
+of the outcome given the loss. The two laws share no parameter, so that two fits to the same runs are the joint fit, and
+with an ensemble as the first step that of each of its laws. A forecast draws the loss of the new run, with its law's
+error and its noise, and from each draw the outcome: the uncertainty of both steps reaches it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.data.runs import Runs, check_unit_read, in_unit_of
+from bayescale.laws import catalog
+from bayescale.laws.law import Law
+from bayescale.posterior.ensembles import Posterior, first_fit
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitting import AnyLaw, fit
+from bayescale.posterior.forecasting import (
+    Forecast,
+    add_noise,
+    check_points,
+    draw_error,
+    forecast,
+    interpolated,
+    link_mean,
+    shared_settings,
+)
+from bayescale.posterior.single import fit_law
+
+Array = NDArray[np.float64]
+
+_GRID = 256
+"""Values of the first outcome at which the second law's error is drawn; between them it is interpolated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Two posteriors of the same runs, the second of an outcome given the outcome of the first.
+
+    Attributes
+    ----------
+    first : Fit or Ensemble
+        Such as of loss from N and D.
+    second : Fit
+        Such as of accuracy from loss.
+
+    Examples
+    --------
+    >>> steps = fit_chain("chinchilla", "downstream_error", "gadre:c4")
+    >>> bands = steps.forecast(N=6.9e9, D=138e9)
+    >>> bands.outcome, bands.draws["predictive"].dims
+    ('error', ('chain', 'draw', 'point'))
+    >>> bool(0.4 < bands.draws["predictive"].median() < 0.6)
+    True
+    """
+
+    first: Posterior
+    second: Fit
+
+    @property
+    def certified(self) -> bool:
+        """Whether the draws of both steps can stand for their posteriors."""
+        return self.first.certified and self.second.certified
+
+    def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
+        """Forecast the second outcome at inputs of the first law.
+
+        Parameters
+        ----------
+        seed : int
+            Of the noise; the same seed gives the same draws.
+        **inputs : array_like
+            Inputs of the first law, such as ``N`` and ``D``, and settings of the second, such as ``chance``.
+
+        Returns
+        -------
+        Forecast
+            ``predictive`` is of a new run: its loss, and its outcome given that loss, each with noise. ``latent`` is
+            what runs at that point come to on average, without the noise of either step.
+
+        Raises
+        ------
+        LawError
+            As of :func:`bayescale.forecast`.
+        """
+        settings = _settings(self.second, inputs)
+        first = {name: values for name, values in inputs.items() if name not in settings}
+        each = [np.atleast_1d(np.asarray(values, dtype=float)) for values in (*first.values(), *settings.values())]
+        points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
+        bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
+        return self.following(bands, seed=seed, **{name: points[name] for name in settings})
+
+    def following(self, bands: Forecast, *, seed: int = 0, **settings: ArrayLike) -> Forecast:
+        """Forecast the second outcome of runs whose first outcome is known as draws.
+
+        Parameters
+        ----------
+        bands : Forecast
+            Of the first outcome, from the first posterior.
+        seed : int
+            Of the noise of the second step.
+        **settings : array_like, shape (point,) or scalar
+            Of the second law, such as ``chance``.
+
+        Returns
+        -------
+        Forecast
+            As of :meth:`forecast`.
+
+        Raises
+        ------
+        LawError
+            If a setting is missing, unknown or makes no sense.
+        """
+        known = {setting.name for setting in self.second.law.settings}
+        if unknown := sorted(settings.keys() - known):
+            raise LawError(f"law {self.second.law.name!r} has no setting {', '.join(unknown)}: leave it out")
+        n_points = bands.draws.sizes["point"]
+        given_settings = {k: np.broadcast_to(v, n_points) for k, v in _settings(self.second, settings).items()}
+        rng = np.random.default_rng([seed, 1])
+        between = {name: bands.draws[name].to_numpy().reshape(-1, n_points) for name in ("latent", "predictive")}
+        errors = np.hsplit(_error(self.second, np.hstack(list(between.values())), rng), 2)
+        variables = {}
+        for (name, values), error in zip(between.items(), errors, strict=True):
+            given = {self.second.law.input_names[0]: values, **given_settings}
+            on_link = link_mean(self.second, given) + error
+            if name == "predictive":
+                on_link = add_noise(self.second, given, on_link, rng)
+            shaped = self.second.in_chains(self.second.law.link.inverse(on_link))
+            variables[name] = ((*SAMPLE_DIMS, "point"), shaped, {"units": self.second.law.outcome_unit})
+        draws = xr.Dataset(variables, coords=bands.draws.coords)
+        return Forecast(
+            draws=draws.assign_coords({name: ("point", values) for name, values in given_settings.items()}),
+            outcome=self.second.outcome,
+            unit=self.second.law.outcome_unit,
+            warnings=tuple(dict.fromkeys((*bands.warnings, *self.second.warnings, *_beyond(self.second, bands)))),
+        )
+
+
+def fit_chain(
+    law: AnyLaw | list[AnyLaw],
+    then: str | Path | Law,
+    runs: str | Path | pd.DataFrame | Runs,
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    **options: Any,
+) -> Chain:
+    """Sample the posteriors of both steps given the same runs.
+
+    Parameters
+    ----------
+    law : str, path, Law, or a list of them
+        Of the first outcome, as of :func:`bayescale.fit`.
+    then : str, path or Law
+        Of the second outcome; its only input is the first outcome.
+    runs : str, path, DataFrame or Runs
+        With both outcomes.
+    draws, chains : int
+        Shape of both posteriors.
+    **options
+        ``noise``, ``discrepancy``, ``engine`` and ``seed``, as of :func:`bayescale.fit`.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    LawError
+        If the second law does not read the outcome of the first, and nothing else.
+    RunsError, CatalogError, SamplingError
+        As of :func:`bayescale.fit`.
+    """
+    second = then if isinstance(then, Law) else catalog.load_law(then)
+    if isinstance(runs, Runs):
+        in_unit_of(second, runs)  # refuses before anything is fitted
+    first = fit(law, runs, draws=draws, chains=chains, **options)
+    return chained(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
+
+
+def chained(first: Posterior, second: Fit) -> Chain:
+    """Two posteriors of the same runs as a chain.
+
+    Raises
+    ------
+    LawError
+        If the second law does not read the outcome of the first, in its unit, and nothing else.
+    """
+    if second.law.input_names != (first_fit(first).outcome,):
+        raise LawError(
+            f"law {second.law.name!r} reads {', '.join(second.law.input_names)}: a second step reads "
+            f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
+        )
+    check_unit_read(second.law.inputs[0], second.law.name, first_fit(first).record.unit)
+    if first_fit(first).groups["posterior"].sizes != second.groups["posterior"].sizes:
+        raise LawError("both steps need the same number of draws and chains: fit them alike")
+    return Chain(first, second)
+
+
+def _with_outcome(runs: str | Path | pd.DataFrame | Runs, law: Law) -> str | Path | pd.DataFrame | Runs:
+    if not isinstance(runs, Runs):
+        return runs
+    return Runs.from_frame(runs.frame, source=runs.source, outcome=law.outcome, domain=law.link.domain)
+
+
+def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
+    """The law's error at each draw's own values of its only input, shape (sample, point)."""
+    if fit.basis is None:
+        return np.zeros(values.shape)
+    (item,) = fit.law.inputs
+    grid = np.linspace(values.min(), values.max(), _GRID)
+    errors = draw_error(fit, {item.name: grid}, rng)
+    return np.column_stack([interpolated(grid, errors, column) for column in values.T])
+
+
+def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Settings of the second law, those of the runs unless they are given."""
+    known: dict[str, Any] = {**shared_settings(fit), **inputs}
+    missing = [setting.name for setting in fit.law.settings if setting.name not in known]
+    if missing:
+        raise LawError(f"law {fit.law.name!r} takes {', '.join(missing)}, which differs between the runs: give it too")
+    found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
+    for setting in fit.law.settings:
+        check_points(setting.name, found[setting.name], setting.domain)
+    return found
+
+
+def _beyond(fit: Fit, bands: Forecast) -> tuple[str, ...]:
+    """Warn where the first outcome lies outside what the second law was fitted to."""
+    (name,) = fit.law.input_names
+    seen, middle = fit.inputs[name], bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()
+    outside = middle[(middle < seen.min()) | (middle > seen.max())]
+    if not len(outside):
+        return ()
+    return (
+        f"{name} of {outside.min():.3g} lies outside the runs' {seen.min():.3g} to {seen.max():.3g}: there the second "
+        "step extrapolates too",
+    )

@@ -1,0 +1,253 @@
+"""Ensembles: posteriors of several laws of the same runs, mixed by weights that depend on how far ahead one looks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.data.runs import Runs
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.recipe_risk import RecipeRisk
+
+Array = NDArray[np.float64]
+
+ENSEMBLE = "ensemble"
+"""What an ensemble is called where a law's name would stand."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Several laws' posteriors given the same runs, and what each counts for.
+
+    A draw of the ensemble is a draw of one of its laws, chosen by the weights at the horizon that is asked for, so that
+    forecasts at several points, and the optimum at a budget, stay joint draws.
+
+    Attributes
+    ----------
+    members : mapping of Fit
+        By the law's name; all of the same runs, inputs and outcome, and of the same shape.
+    weights : xarray.DataArray
+        Dims horizon and law; the horizon is the ratio of a run's compute to that of the largest run fitted, and those
+        of the coordinate are the ones at which hidden runs could teach the weights. Rows sum to one.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> both = fit(["chinchilla", "tied"], "chinchilla")
+    >>> both.weights.sum("law").round(6).to_numpy().tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+
+    members: Mapping[str, Fit]
+    weights: xr.DataArray
+
+    @property
+    def first(self) -> Fit:
+        """The first member, for what all members share."""
+        return next(iter(self.members.values()))
+
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        return f"Ensemble of {', '.join(self.members)}"
+
+    @property
+    def runs(self) -> Runs:
+        """The runs that were fitted."""
+        return self.first.runs
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        return self.first.record.dataset
+
+    @property
+    def outcome(self) -> str:
+        """Column that the laws predict."""
+        return self.first.law.outcome
+
+    @property
+    def certified(self) -> bool:
+        """Whether the draws of every member can stand for its posterior."""
+        return all(member.certified for member in self.members.values())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the result doubtful, with the law's name where it does not concern all of them."""
+        return told_apart({name: member.warnings for name, member in self.members.items()})
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know besides, first where the weights come from."""
+        return (_origin_of_weights(self.weights), *told_apart({k: m.notes for k, m in self.members.items()}))
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """Mean, standard deviation and interval of every parameter of every law, with its unit and meaning."""
+        return pd.concat({name: member.summary(ci_prob) for name, member in self.members.items()}, names=["law", None])
+
+    def weights_at(self, reach: Array) -> Array:
+        """Weight of each law at ratios of shape (point,) to the largest run's compute, shape (point, law).
+
+        Between horizons that hidden runs could teach, weights are interpolated in the logarithm; beyond the largest one
+        they fall back to equal ones, halfway for a factor of ten and two thirds for a hundred.
+        """
+        horizons = np.log(self.weights["horizon"].to_numpy())
+        ahead = np.log(np.maximum(reach, 1e-300))
+        learnt = np.column_stack([np.interp(ahead, horizons, column) for column in self.weights.to_numpy().T])
+        kept = 1 / (1 + np.maximum(ahead - horizons[-1], 0.0) / np.log(10))
+        return np.asarray(kept[:, None] * learnt + (1 - kept[:, None]) / learnt.shape[1])
+
+    def choose(self, reach: Array, seed: int) -> NDArray[np.intp]:
+        """Member of each draw at each point, shape (sample, point); one random number per draw serves all points."""
+        n = self.first.sample_coords["chain"].size * self.first.sample_coords["draw"].size
+        rng = np.random.default_rng(seed)
+        marks = (rng.permutation(n) + rng.uniform()) / n
+        edges = np.cumsum(self.weights_at(reach), axis=1)[:, :-1]
+        return np.asarray((marks[:, None, None] > edges[None]).sum(axis=2))
+
+    def mixed(self, datasets: Sequence[xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
+        """Mix what the members draw, variables of dims chain, draw and point, at points of the given reach."""
+        chosen = self.choose(reach, seed)
+        variables = {}
+        for name, first in datasets[0].data_vars.items():
+            stacked = np.stack([dataset[name].to_numpy() for dataset in datasets])
+            index = chosen.reshape(1, *first.shape)
+            variables[name] = (first.dims, np.take_along_axis(stacked, index, axis=0)[0], first.attrs)
+        return xr.Dataset(variables, coords=datasets[0].coords)
+
+
+def compute_of(points: Mapping[str, Array]) -> Array | None:
+    """Training compute (FLOP) of new runs, where their inputs tell it."""
+    if "C" in points:
+        return points["C"]
+    return 6 * points["N"] * points["D"] if {"N", "D"} <= points.keys() else None
+
+
+def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
+
+    Where the compute of either is not known, it is the ratio of the products of the law's inputs.
+
+    Parameters
+    ----------
+    fit : Fit
+    points : mapping of array, shape (point,)
+        The law's inputs by name, or the compute ``C``.
+    """
+    compute, constant = compute_of(points), fit.groups["constant_data"]
+    if compute is not None and "C" in constant:
+        return np.asarray(compute / constant["C"].to_numpy().max())
+    ahead, fitted = (np.prod([side[name] for name in fit.law.input_names], axis=0) for side in (points, fit.inputs))
+    return np.asarray(ahead / fitted.max())
+
+
+def members(posterior: "Posterior") -> Mapping[str, Fit]:
+    """The fits that a posterior is made of, by law; one for a single law."""
+    return posterior.members if isinstance(posterior, Ensemble) else {posterior.law.name: posterior}
+
+
+def joined(posterior: "Posterior", datasets: Mapping[str, xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
+    """One set of draws from those of each member: mixed, or those of the only one."""
+    drawn = list(datasets.values())
+    return posterior.mixed(drawn, reach, seed) if isinstance(posterior, Ensemble) else drawn[0]
+
+
+type Posterior = Fit | Ensemble
+"""What forecasts and optima are made from."""
+
+
+def with_risk(posterior: Posterior, *, probability: float, size: float) -> Posterior:
+    """The posterior with the risk of a recipe that breaks beyond the runs, which widens all that is forecast from it.
+
+    Parameters
+    ----------
+    posterior : Fit or Ensemble
+    probability : float
+        That the recipe breaks within a tenfold of compute, given that it has held so far.
+    size : float
+        What a break makes worse on average, on the link's scale: 0.03 raises a loss by about 3 %.
+
+    Returns
+    -------
+    Fit or Ensemble
+        With a warning that names the risk, which stands in every answer.
+
+    Raises
+    ------
+    LawError
+        If the law's inputs do not tell the compute of a run.
+    QuantityError
+        If the probability is not between 0 and 1, or the size not between 0 and 10.
+
+    Examples
+    --------
+    >>> from bayescale import fit, forecast
+    >>> sure = fit("chinchilla", "chinchilla")
+    >>> risky = with_risk(sure, probability=0.1, size=0.03)
+    >>> wide, narrow = (forecast(each, N=7e10, D=1.4e12).summary(0.9) for each in (risky, sure))
+    >>> bool(wide["q95"].item() > narrow["q95"].item())
+    True
+    """
+    risk, law = RecipeRisk(probability, size), first_fit(posterior).law
+    if compute_of({name: np.ones(1) for name in law.input_names}) is None:
+        raise LawError(
+            f"law {law.name!r} reads {', '.join(law.input_names)}: a recipe breaks at some compute, which takes a law "
+            "of N and D, or of C"
+        )
+    return _with_risk(without_risk(posterior), risk)
+
+
+def without_risk(posterior: Posterior) -> Posterior:
+    """The posterior as it was before :func:`with_risk`."""
+    return _with_risk(posterior, None)
+
+
+def _with_risk(posterior: Posterior, risk: RecipeRisk | None) -> Posterior:
+    named = () if risk is None else (f"{_RISK}: {risk}",)
+    changed = {
+        name: replace(each, risk=risk, warnings=(*(t for t in each.warnings if not t.startswith(_RISK)), *named))
+        for name, each in members(posterior).items()
+    }
+    return replace(posterior, members=changed) if isinstance(posterior, Ensemble) else next(iter(changed.values()))
+
+
+_RISK = "recipe risk, set by the user"
+
+
+def first_fit(posterior: Posterior) -> Fit:
+    """The fit, or an ensemble's first one, for what all its laws share."""
+    return posterior.first if isinstance(posterior, Ensemble) else posterior
+
+
+def told_apart(texts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Texts about several laws: once where all laws have it, else with the law's name."""
+    listed = {name: list(found) for name, found in texts.items()}
+    shared = [text for text in next(iter(listed.values())) if all(text in found for found in listed.values())]
+    own = [f"{name}: {text}" for name, found in listed.items() for text in found if text not in shared]
+    return (*shared, *own)
+
+
+def equal_weights(laws: Sequence[str]) -> xr.DataArray:
+    """Weights that no hidden run has taught."""
+    return xr.DataArray(
+        np.full((1, len(laws)), 1 / len(laws)),
+        dims=("horizon", "law"),
+        coords={"horizon": [1.0], "law": list(laws), "hidden_runs": ("horizon", [0])},
+    )
+
+
+def _origin_of_weights(weights: xr.DataArray) -> str:
+    if not weights["hidden_runs"].any():
+        return "the laws count equally: the table is too small to hide runs and learn weights from them"
+    horizons = weights["horizon"].to_numpy()
+    largest = weights.sel(horizon=horizons[-1])
+    shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in weights["law"].to_numpy())
+    return (
+        f"weights of the laws learnt from hidden runs up to {horizons[-1]:g} times the compute trained on ({shown} "
+        "there); beyond that they fall back towards equal ones"
+    )

@@ -1,0 +1,366 @@
+"""A posterior in ArviZ's groups, with what vouches for it and where it comes from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
+from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.runs import Runs, rows_of
+from bayescale.inference.discrepancy import DRIFT, Basis, Conditional, Process, error_process
+from bayescale.inference.engine import Diagnostics
+from bayescale.inference.scales import amplitude_parameters
+from bayescale.laws.law import Law
+from bayescale.laws.noise import Noise, noise_by_name, noise_of_runs
+from bayescale.laws.parameters import Derived, Parameter
+from bayescale.posterior.recipe_risk import RecipeRisk
+from bayescale.posterior.sensitivity import Sensitivity, sensitivity
+
+Array = NDArray[np.float64]
+
+_ELEMENTS = 20_000
+"""Draws times runs, or features, whose leave-one-out densities are computed together."""
+
+
+_POINTWISE_RUNS = 1000
+"""Most runs whose pointwise log likelihood stands in a fit's tree without being asked for."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a fit comes from, so that it can be repeated.
+
+    ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
+    which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
+    that of the outcome, where the runs gave one.
+    """
+
+    law: str
+    law_origin: str
+    law_hash: str | None
+    dataset: str
+    data_hash: str
+    n_runs: int
+    noise: str
+    discrepancy: bool
+    engine: str
+    draws: int
+    chains: int
+    seed: int
+    created_at: str
+    versions: Mapping[str, str]
+    pool: tuple[str, ...] = ()
+    unit: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A posterior over a law's parameters.
+
+    Attributes
+    ----------
+    groups : xarray.DataTree
+        What :attr:`tree` shows: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (outcomes, dim run) and
+        ``constant_data`` (inputs, settings, centres), and groups that were asked for.
+    law : Law
+        In the unit of the runs.
+    record : Record
+    diagnostics : Diagnostics
+    warnings, notes : tuple of str
+        What makes the result doubtful; what a reader should know besides.
+    risk : RecipeRisk or None
+        Of a recipe that breaks beyond the runs, which no fit knows of: :func:`bayescale.with_risk` sets it.
+
+    Examples
+    --------
+    >>> posterior = fit_law("chinchilla", "chinchilla", discrepancy=False)
+    >>> posterior.tree["posterior"]["E"].attrs["units"]
+    'nats/token'
+    >>> bool(posterior.summary().loc["a_opt", "mean"].round(2) == 0.51)
+    True
+    """
+
+    groups: xr.DataTree
+    law: Law
+    record: Record
+    diagnostics: Diagnostics
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    risk: RecipeRisk | None = None
+
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """The posterior as ArviZ takes it, such as ``az.loo(fit.tree)``.
+
+        With the pointwise ``log_likelihood`` of tables of up to a thousand runs; that of larger ones, and the groups
+        ``posterior_predictive`` and ``prior_predictive``, are there once asked for, as by :func:`with_log_likelihood`.
+        """
+        small = self.record.n_runs <= _POINTWISE_RUNS and "log_likelihood" not in self.groups
+        found = with_log_likelihood(self).groups if small else self.groups
+        attrs = {
+            "created_at": self.record.created_at,
+            "inference_library": "bayescale",
+            "inference_library_version": self.record.versions["bayescale"],
+            **{f"{name}_version": each for name, each in self.record.versions.items() if name != "bayescale"},
+        }
+        described = {path: node.to_dataset().assign_attrs(attrs) for path, node in found.children.items()}
+        return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **described})
+
+    @property
+    def noise(self) -> Noise:
+        """Noise around the law, or around the law and its discrepancy."""
+        return noise_of(self.record.noise, self.record.discrepancy)
+
+    @property
+    def described(self) -> tuple[Parameter | Derived, ...]:
+        """Every parameter, of the law, of the noise around it and of its error, in the order of the summary."""
+        return all_parameters(self.law, self.noise, self.record.discrepancy)
+
+    @property
+    def certified(self) -> bool:
+        """Whether the draws can stand for the posterior."""
+        return self.diagnostics.certified
+
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        return self.law.title
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        return self.record.dataset
+
+    @property
+    def outcome(self) -> str:
+        """Column that the law predicts."""
+        return self.law.outcome
+
+    @cached_property
+    def basis(self) -> Basis[Process] | None:
+        """Features of the law's discrepancy; None if the law was taken as true."""
+        if not self.record.discrepancy:
+            return None
+        process = error_process(self.law, self.law.located(self.inputs), self.cluster)
+        return Basis(process, self.groups["constant_data"]["noise_scale"].to_numpy())
+
+    @property
+    def cluster(self) -> NDArray[np.int64] | None:
+        """Code of the training run that each row belongs to, shape (run,); None if every row is a run of its own."""
+        constant = self.groups["constant_data"]
+        return constant["cluster"].to_numpy() if "cluster" in constant else None
+
+    @cached_property
+    def parameters(self) -> dict[str, Array]:
+        """Every parameter, sampled and derived, as an array of shape (chain * draw,)."""
+        return {str(name): values.to_numpy().reshape(-1) for name, values in self.groups["posterior"].data_vars.items()}
+
+    @property
+    def sample_coords(self) -> dict[str, Any]:
+        """Coordinates of the draws: chain and draw."""
+        return {dim: self.groups["posterior"][dim].to_numpy() for dim in SAMPLE_DIMS}
+
+    def in_chains(self, values: Array) -> Array:
+        """Reshape values of shape (chain * draw, ...) to (chain, draw, ...)."""
+        sizes = self.groups["posterior"].sizes
+        return values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
+
+    @property
+    def runs(self) -> Runs:
+        """The runs that were fitted: inputs, settings, compute and outcome."""
+        constant = self.groups["constant_data"].to_dataset()
+        frame = constant[[name for name in constant if constant[name].dims == ("run",)]].to_dataframe()
+        frame = frame.rename(columns={"cluster": "run"})
+        law, record = self.law, self.record
+        frame[law.outcome] = self.groups["observed_data"][law.outcome].to_numpy()
+        return Runs(frame.reset_index(drop=True), record.dataset, law.outcome, law.link.domain, unit=record.unit)
+
+    @cached_property
+    def on_link(self) -> Array:
+        """Outcome of each fitted run on the link's scale, shape (run,)."""
+        return link_outcome(self.law, self.runs)
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """Every parameter as a column, shape (chain * draw, 1), to broadcast against points."""
+        return {name: values[:, None] for name, values in self.parameters.items()}
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        """The law's inputs and settings at the fitted runs, each of shape (run,)."""
+        read = (*self.law.inputs, *self.law.settings)
+        return {item.name: self.groups["constant_data"][item.name].to_numpy() for item in read}
+
+    @property
+    def centre(self) -> dict[str, float]:
+        """Geometric mean of each input over the fitted runs, where the sizes of a law's terms are sampled."""
+        return {name: float(self.groups["constant_data"][f"centre_{name}"]) for name in self.law.input_names}
+
+    def residuals(self, draws: slice = slice(None), rows: slice = slice(None)) -> Array:
+        """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some of either if asked."""
+        columns = {name: values[draws] for name, values in self.columns.items()}
+        inputs = {name: values[rows] for name, values in self.inputs.items()}
+        return np.asarray(self.on_link[rows] - self.law.link.forward(np, self.law.mean(np, inputs, columns)))
+
+    @cached_property
+    def conditional(self) -> Conditional:
+        """The discrepancy given the runs, draw by draw; only of a fit with one."""
+        if self.basis is None:
+            raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
+        process, tau, drift = self.basis.process, self.columns["tau"], self.columns["drift"]
+        amplitudes = np.where(process.kinds == DRIFT, drift, tau)
+        # The coefficient of the law's level, which is a parameter too, comes last.
+        coefficients = self.coefficients[:, : len(process.kinds)]
+        return Conditional(process, amplitudes * coefficients, tau, drift)
+
+    @property
+    def coefficients(self) -> Array:
+        """Standard normal coefficients of the discrepancy's features, shape (chain * draw, feature)."""
+        drawn = self.groups["discrepancy"]["coefficients"].to_numpy()
+        return np.asarray(drawn.reshape(-1, drawn.shape[-1]))
+
+    def sensitivity(self, draws: Array) -> Sensitivity:
+        """Sensitivity to prior and runs of quantities, draws of shape (chain * draw, quantity)."""
+        stats, parts = self.groups["sample_stats"], ("log_prior", "total_log_likelihood")
+        return sensitivity(draws, *(stats[name].to_numpy().reshape(-1) for name in parts))
+
+    @cached_property
+    def parameter_sensitivity(self) -> dict[str, tuple[float, float]]:
+        """Sensitivity of every parameter to the prior and to the runs (power scaling)."""
+        found = self.sensitivity(np.column_stack(list(self.parameters.values())))
+        pairs = zip(found.prior.tolist(), found.likelihood.tolist(), strict=True)
+        return dict(zip(self.parameters, pairs, strict=True))
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning.
+
+        The columns ``sensitivity_prior`` and ``sensitivity_runs`` tell how much a parameter moves when the prior, or
+        what the runs say, is made a little stronger; above 0.05 it does.
+        """
+        described = described_by(self.described)
+        posterior = self.groups["posterior"].to_dataset()
+        rows = [summary_table(posterior[name], ci_prob) for name in described]
+        table = pd.concat(rows).set_axis(list(described))
+        sensitivities = [self.parameter_sensitivity[name] for name in described]
+        return table.assign(
+            sensitivity_prior=[prior for prior, _ in sensitivities],
+            sensitivity_runs=[runs for _, runs in sensitivities],
+            unit=[item.unit for item in described.values()],
+            meaning=[item.meaning for item in described.values()],
+        )
+
+    def __str__(self) -> str:
+        head = f"{self.law.title} on {self.record.dataset} ({self.record.n_runs} runs), {self.record.engine}"
+        return "\n".join([head, self.summary().iloc[:, :-1].to_string(float_format="%.4g"), *self.warnings])
+
+
+def with_log_likelihood(fitted: Fit) -> Fit:
+    """The fit with the group ``log_likelihood``: of each training run under each draw, on the outcome's own scale.
+
+    With a discrepancy it is the log density of each run given all the others, since the runs are not independent given
+    the parameters. Rows of one training run are left out together, along the dimension ``training_run``. For 100,000
+    runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked for.
+
+    Parameters
+    ----------
+    fitted : Fit
+
+    Returns
+    -------
+    Fit
+
+    Examples
+    --------
+    >>> extended = with_log_likelihood(fit_law("chinchilla", "chinchilla", draws=50))
+    >>> dict(extended.groups["log_likelihood"].sizes)
+    {'chain': 4, 'draw': 50, 'run': 240}
+    """
+    from bayescale.inference.model import build_model
+    from bayescale.sampling.logdensity import LogDensity
+
+    cluster, runs = fitted.cluster, fitted.runs
+    if fitted.basis is not None:
+        values = _leave_run_out(fitted)
+    else:
+        density = LogDensity(build_model(fitted.law, runs, fitted.noise).model)
+        values = _by_run(density.pointwise(density.unconstrain(fitted.parameters)), cluster)
+    # A density on the link's scale times the link's slope is one of the outcome.
+    link = fitted.law.link
+    slope = np.abs(link.slope(link.inverse(fitted.on_link)))
+    values = values + _by_run(np.log(slope)[None], cluster)
+    if cluster is None:
+        return with_group(fitted, "log_likelihood", values, numbered("run", len(runs)))
+    return with_group(fitted, "log_likelihood", values, {"training_run": np.unique(cluster)})
+
+
+def _by_run(values: Array, cluster: NDArray[np.int64] | None) -> Array:
+    """Sums over the rows of each training run, shape (draw, training run), of values of shape (draw, row)."""
+    if cluster is None:
+        return values
+    return np.column_stack([values[:, rows].sum(axis=1) for rows in rows_of(cluster)])
+
+
+def _leave_run_out(fitted: Fit) -> Array:
+    """Log density of each training run given all others and the parameters, on the link's scale, by draw."""
+    from bayescale.inference.model import level_deviation
+    from bayescale.sampling.latent import System
+    from bayescale.sampling.leave_out import leave_one_out, leave_rows_out
+
+    assert fitted.basis is not None
+    kinds, columns, drawn = fitted.basis.process.kinds, fitted.columns, fitted.coefficients
+    n_level = drawn.shape[1] - len(kinds)
+    deviation = level_deviation(fitted.law) * np.ones((len(drawn), n_level))
+    amplitudes = np.hstack([np.where(kinds == DRIFT, columns["drift"], columns["tau"]), deviation])
+    features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
+    system, rng = System(features), np.random.default_rng(fitted.record.seed)
+    standard_error = link_standard_error(fitted.law, fitted.runs)
+    blocks = None if fitted.cluster is None else rows_of(fitted.cluster)
+    size, found = max(16, _ELEMENTS // max(features.shape)), []
+    for start in range(0, len(amplitudes), size):
+        rows = slice(start, start + size)
+        scale = noise_of_runs(columns["sigma"][rows], fitted.basis.noise_scale, standard_error)
+        residual = fitted.residuals(rows)
+        left = residual - fitted.conditional.coefficients[rows] @ fitted.basis.process.at_runs.T
+        level = (drawn[rows, len(kinds) :] * deviation[rows]).sum(axis=1, keepdims=True)
+        df = columns["nu"][rows] if "nu" in columns else None
+        given = (system, residual + level, scale, amplitudes[rows], df, left, rng)
+        found.append(leave_one_out(*given) if blocks is None else leave_rows_out(*given, blocks))
+    return np.concatenate(found)
+
+
+def described_by(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:
+    """Parameters by their names."""
+    return {item.name: item for item in items}
+
+
+def noise_of(name: str, discrepancy: bool) -> Noise:
+    """Noise by its name, refused where it does not go with a discrepancy."""
+    found = noise_by_name(name)
+    if discrepancy and found.name == "one_sided":
+        raise LawError(f"noise {name!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it")
+    return found
+
+
+def all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:
+    """Parameters in the order in which people read them."""
+    amplitudes = amplitude_parameters(law) if discrepancy else ()
+    return (*law.derived, *law.parameters, *noise.parameters(law), *amplitudes)
+
+
+def with_group(fitted: Fit, group: str, values: Array, coords: Mapping[str, NDArray[np.int64]]) -> Fit:
+    """The fit with one more group, of values of the outcome by draw and by one dimension more."""
+    (dim,) = coords
+    sampled = fitted.groups["prior" if group == "prior_predictive" else "posterior"]
+    shaped = values.reshape(sampled.sizes["chain"], sampled.sizes["draw"], -1)
+    variable = ((*SAMPLE_DIMS, dim), shaped, {"units": fitted.law.outcome_unit})
+    groups = fitted.groups.copy()
+    draws = {name: sampled[name].to_numpy() for name in SAMPLE_DIMS}
+    groups[group] = xr.DataTree(xr.Dataset({fitted.law.outcome: variable}, coords={**draws, **coords}))
+    return replace(fitted, groups=groups)

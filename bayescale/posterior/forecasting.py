@@ -1,0 +1,340 @@
+"""Posterior-predictive bands on the outcome of runs that nobody has trained yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
+from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.tables import number_fault
+from bayescale.laws.noise import noise_scale
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.predictive import Mixed, Predicted, Predictive
+from bayescale.posterior.reach import prior_warnings, reach_warnings
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Draws of the outcome at new points.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        Variables ``latent`` (the law's mean) and ``predictive`` (a new run, with noise), dims chain, draw and point;
+        the inputs are coordinates along ``point``.
+    outcome, unit : str
+    warnings : tuple of str
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> bands = forecast(fit("chinchilla", "chinchilla", discrepancy=False), N=70e9, D=1.4e12)
+    >>> list(bands.summary(0.8).columns)
+    ['N', 'D', 'mean', 'sd', 'q10', 'q50', 'q90']
+    >>> 1.9 < float(bands.draws["predictive"].median()) < 2.0
+    True
+    """
+
+    draws: xr.Dataset
+    outcome: str
+    unit: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """The inputs of each point."""
+        return pd.DataFrame(
+            {
+                str(name): self.draws[name].to_numpy()
+                for name in self.draws.coords
+                if name not in (*SAMPLE_DIMS, "point")
+            }
+        )
+
+    def summary(self, ci_prob: float = DEFAULT_MASS, *, latent: bool = False) -> pd.DataFrame:
+        """One row per point: its inputs; mean, standard deviation, interval and median of the outcome.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Mass of the equal-tailed interval.
+        latent : bool
+            Of the law's mean instead of a new run with its noise.
+        """
+        values = self.draws["latent" if latent else "predictive"]
+        return self.points.join(summary_table(values, ci_prob))
+
+    def __str__(self) -> str:
+        table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
+        return "\n".join([f"{with_unit(self.outcome, self.unit)}, posterior predictive", table, *self.warnings])
+
+
+def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
+    """Forecast the outcome at new inputs, with everything that the posterior does not know.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    seed : int
+        Of the noise; the same seed gives the same draws.
+    **inputs : array_like, shape (point,) or scalar
+        The law's inputs by name, such as ``N`` (parameters) and ``D`` (tokens); they broadcast against each other.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    LawError
+        If an input of the law is missing, unknown, not positive or not finite.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> bands = forecast(fit("chinchilla", "chinchilla"), N=[1e9, 70e9], D=[20e9, 1.4e12])
+    >>> bands.draws["predictive"].dims
+    ('chain', 'draw', 'point')
+    >>> bool((bands.summary()["q05"] < bands.summary()["q95"]).all())
+    True
+    """
+    law = first_fit(fit).law
+    points = checked_points(first_fit(fit), inputs)
+    reach = reach_of(first_fit(fit), points)
+    each = {name: _forecast_draws(member, points, seed) for name, member in members(fit).items()}
+    farthest = int(reach.argmax())
+    place = ", ".join(f"{name} = {format_quantity(points[name][farthest])}" for name in law.input_names)
+    doubts = prior_warnings(
+        fit, {name: d.isel(point=farthest) for name, d in each.items()}, {"latent": f"{law.outcome} at {place}"}
+    )
+    return Forecast(
+        draws=joined(fit, each, reach, seed),
+        outcome=law.outcome,
+        unit=law.outcome_unit,
+        warnings=(*fit.warnings, *doubts, *reach_warnings(first_fit(fit), points)),
+    )
+
+
+def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    latent = link_mean(fit, points) + draw_error(fit, points, rng)
+    coords = {**fit.sample_coords, **numbered("point", latent.shape[1])}
+    coords |= {name: ("point", values) for name, values in points.items()}
+    attrs = {"units": fit.law.outcome_unit}
+    dims = (*SAMPLE_DIMS, "point")
+    on_link = {"latent": latent, "predictive": add_noise(fit, points, latent, rng)}
+    variables = {name: fit.law.link.inverse(values) for name, values in on_link.items()}
+    return xr.Dataset({name: (dims, fit.in_chains(values), attrs) for name, values in variables.items()}, coords=coords)
+
+
+def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predictive, Array]:
+    """The predictive distribution of each run's outcome, and what it came out as, on the outcome's own scale.
+
+    Where the table tells how well an outcome was measured, the distribution is of such a measurement.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    runs : Runs
+        That were not fitted.
+    seed : int
+        Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
+    """
+    law = first_fit(fit).law
+    observed = law.link.inverse(link_outcome(law, runs))
+    return _predicted(fit, law_inputs(law, runs), runs, seed), np.asarray(observed)
+
+
+def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0) -> Predictive:
+    """The predictive distribution of each new run by itself.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    inputs : mapping of array, shape (point,)
+        The law's inputs by name.
+    seed : int
+        Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
+    """
+    return _predicted(fit, inputs, None, seed)
+
+
+def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs | None, seed: int) -> Predictive:
+    points = checked_points(first_fit(fit), inputs)
+    each = [_of_one_law(member, points, measured, seed) for member in members(fit).values()]
+    if not isinstance(fit, Ensemble):
+        return each[0]
+    reach = reach_of(fit.first, points)
+    return Mixed(each, fit.weights_at(reach), fit.choose(reach, seed))
+
+
+def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Runs | None, seed: int) -> Predicted:
+    """A mixture of normals over the draws, as wide as the measurement of the runs, if they are some that were made."""
+    mean, variance = error_moments(fit, points)
+    standard_error = None if measured is None else link_standard_error(fit.law, measured)
+    shift, scale = noise_moments(fit, points, np.random.default_rng(seed), standard_error)
+    location = link_mean(fit, points) + mean + shift + broken(fit, points)
+    return Predicted(location, np.sqrt(variance + np.square(scale)), fit.law.link)
+
+
+def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
+    """Log density of all rows of one training run together, on the outcome's own scale (nats).
+
+    Parameters
+    ----------
+    fit : Fit
+    run : Runs
+        Rows of one training run that was not fitted: they share the law's error and the run's own effect.
+    seed : int
+        Of the scales of heavy-tailed noise.
+    """
+    points, link = law_inputs(fit.law, run), fit.law.link
+    rng, on_scale = np.random.default_rng(seed), link_outcome(fit.law, run)
+    location = link_mean(fit, points)
+    covariance = np.zeros((1, len(run), len(run)))
+    if fit.basis is not None:
+        located = fit.law.located(points)
+        location = location + fit.conditional.moments(located)[0]
+        covariance = fit.conditional.joint_covariance(located)
+    standard_error, found = link_standard_error(fit.law, run), []
+    for _ in range(_SCALES_PER_DRAW):
+        shift, scale = noise_moments(fit, points, rng, standard_error)
+        total = covariance + np.square(scale)[:, :, None] * np.eye(len(run))
+        factor = np.linalg.cholesky(total)
+        left = np.linalg.solve(factor, (on_scale - location - shift)[..., None])[..., 0]
+        log_scales = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
+        found.append(-0.5 * np.square(left).sum(axis=1) - log_scales - 0.5 * len(run) * np.log(2 * np.pi))
+    logs = np.concatenate(found)
+    slopes = np.log(np.abs(link.slope(link.inverse(on_scale)))).sum()
+    return float(np.logaddexp.reduce(logs) - np.log(len(logs)) + slopes)
+
+
+_SCALES_PER_DRAW = 8
+"""Of heavy-tailed noise: rows that are predicted together need more of them than rows by themselves."""
+
+
+def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
+    """The law's mean on the link's scale, of shape (sample, point), at inputs of shape (point,) or (sample, point)."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(fit.law.link.forward(np, fit.law.mean(np, inputs, fit.columns)))
+
+
+def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    """Joint draws of the law's error at points, and of a recipe that breaks, shape (sample, point).
+
+    Zero, of one sample, where the law is taken as true.
+    """
+    return law_error(fit, points, rng) + broken(fit, points)
+
+
+def law_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    """Joint draws of the law's error at points, shape (sample, point); zero, of one sample, of a law taken as true."""
+    located = fit.law.located(points)
+    return np.zeros((1, len(located))) if fit.basis is None else fit.conditional.draw(located, rng)
+
+
+def broken(fit: Fit, points: Mapping[str, Array]) -> Array:
+    """What a recipe that breaks makes worse at points of shape (point,) or (sample, point), on the link's scale.
+
+    Zero, of one sample, without that risk.
+    """
+    if fit.risk is None:
+        return np.zeros((1, 1))
+    reach = reach_of(fit, points)
+    return fit.law.sign * fit.risk.draw(reach, len(fit.parameters["sigma"]), fit.record.seed)
+
+
+def interpolated(grid: Array, values: Array, places: Array) -> Array:
+    """Each row's values on an even grid at a place of its own, shape (sample,)."""
+    position = (places - grid[0]) / (grid[1] - grid[0])
+    left = np.floor(position).astype(int).clip(0, len(grid) - 2)
+    rows, share = np.arange(len(values)), position - left
+    return np.asarray((1 - share) * values[rows, left] + share * values[rows, left + 1])
+
+
+def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Mean and variance of the law's error and a new run's own, each of shape (sample, point)."""
+    located = fit.law.located(points)
+    if fit.basis is None:
+        return np.zeros((1, len(located))), np.zeros((1, len(located)))
+    mean, variance = fit.conditional.moments(located)
+    return mean, variance + fit.conditional.run_variance(located)
+
+
+def noise_moments(
+    fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator, standard_error: Array | None = None
+) -> tuple[Array, Array]:
+    """Draws of mean and standard deviation of a new run's noise, each of shape (sample, point).
+
+    The standard error is that with which its outcome is measured, on the link's scale, as the fit takes it.
+    """
+    shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
+    relative = None if fit.basis is None else noise_scale(inputs)
+    return fit.noise.draw_moments(rng, fit.columns, shape, relative=relative, standard_error=standard_error)
+
+
+def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:
+    """Outcomes of new runs on the link's scale, around a mean of shape (sample, point).
+
+    The inputs are of shape (point,) or (sample, point).
+    """
+    shift, scale = noise_moments(fit, inputs, rng)
+    variance = np.square(scale)
+    if fit.basis is not None:
+        located = fit.law.located(inputs)
+        size = fit.basis.process.size(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
+        variance = variance + fit.conditional.run_share * np.square(size)
+    return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
+
+
+def checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """The law's inputs and settings at new points, of shape (point,); settings that all runs share may be left out.
+
+    Raises
+    ------
+    LawError
+        If one is missing, unknown, or not a finite number of its domain.
+    """
+    law = fit.law
+    names = (*law.input_names, *(setting.name for setting in law.settings))
+    given = {**shared_settings(fit), **inputs}
+    missing = [name for name in names if name not in given]
+    unknown = [name for name in given if name not in names]
+    if missing or unknown:
+        wrong = [*(f"{name} is missing" for name in missing), *(f"{name} is not an input" for name in unknown)]
+        raise LawError(f"law {law.name!r} takes {', '.join(names)}: {'; '.join(wrong)}")
+    arrays = np.broadcast_arrays(*(np.asarray(given[name], dtype=float) for name in names))
+    points = {name: np.atleast_1d(values).ravel() for name, values in zip(names, arrays, strict=True)}
+    domains = {setting.name: setting.domain for setting in law.settings}
+    for name, values in points.items():
+        check_points(name, values, domains.get(name, "positive"))
+    return points
+
+
+def check_points(name: str, values: Array, domain: str) -> None:
+    """Check what is given of an input or setting at each point.
+
+    Raises
+    ------
+    LawError
+        If a value is not a finite number of the domain.
+    """
+    for row, value in enumerate(values, start=1):
+        if fault := number_fault(domain, value):
+            raise LawError(f"point {row}: {name} is {value:g}, but {fault}")
+
+
+def shared_settings(fit: Fit) -> dict[str, float]:
+    """Settings that are the same for all fitted runs, and so for new ones unless they are said."""
+    values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
+    return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

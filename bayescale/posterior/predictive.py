@@ -1,0 +1,104 @@
+"""Predictive distributions of outcomes: what every method's forecast is scored as.
+
+Densities are of the outcome itself, so that those of methods that work on different scales can be compared; draws are
+on a link's scale, on which errors of a forecast are measured.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.laws.links import LOG, Link
+
+Array = NDArray[np.float64]
+
+
+class Predictive(Protocol):
+    """A distribution of each of several outcomes."""
+
+    @property
+    def link(self) -> Link:
+        """Scale of the draws."""
+
+    def draws(self, rng: np.random.Generator) -> Array:
+        """Draws on the link's scale, shape (draw, point)."""
+
+    def log_density(self, outcome: Array) -> Array:
+        """Log density of outcomes of shape (point,), on the outcome's own scale (nats)."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A mixture of normals on a link's scale for each outcome: one component per draw.
+
+    Attributes
+    ----------
+    location : array, shape (draw, point)
+    scale : array, broadcasts against ``location``
+    link : Link
+
+    Examples
+    --------
+    >>> two = Predicted(np.zeros((1, 1)), np.ones((1, 1)))
+    >>> two.log_density(np.array([2.0])).round(4).tolist()  # of a lognormal at 2
+    [-1.8523]
+    """
+
+    location: Array
+    scale: Array
+    link: Link = LOG
+
+    def draws(self, rng: np.random.Generator) -> Array:
+        """One draw per component on the link's scale, shape (draw, point)."""
+        return np.asarray(self.location + self.scale * rng.standard_normal(self.location.shape))
+
+    def log_density(self, outcome: Array) -> Array:
+        """Log density of outcomes of shape (point,), on the outcome's own scale (nats)."""
+        deviation = (self.link.forward(np, outcome) - self.location) / self.scale
+        logs = -0.5 * np.square(deviation) - np.log(self.scale * np.sqrt(2 * np.pi))
+        return np.asarray(
+            np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)) + np.log(np.abs(self.link.slope(outcome)))
+        )
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A mixture of several methods' predictive distributions, whose links may differ.
+
+    Attributes
+    ----------
+    parts : sequence of Predictive
+        As many draws of each.
+    weights : array, shape (point, part)
+    chosen : array of int, shape (draw, point)
+        The part that each draw is of.
+    """
+
+    parts: Sequence[Predictive]
+    weights: Array
+    chosen: NDArray[np.intp]
+
+    @property
+    def link(self) -> Link:
+        """Scale of the draws: that of the first part."""
+        return self.parts[0].link
+
+    def draws(self, rng: np.random.Generator) -> Array:
+        """Draws of the chosen parts, all on the first one's scale, shape (draw, point)."""
+        each = np.stack([on_link(part, self.link, rng) for part in self.parts])
+        return np.asarray(np.take_along_axis(each, self.chosen[None], axis=0)[0])
+
+    def log_density(self, outcome: Array) -> Array:
+        """Log density of outcomes of shape (point,), on the outcome's own scale (nats)."""
+        each = np.stack([part.log_density(outcome) for part in self.parts], axis=1)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.logaddexp.reduce(each + np.log(self.weights), axis=1))
+
+
+def on_link(forecast: Predictive, link: Link, rng: np.random.Generator) -> Array:
+    """Draws of a forecast on some link's scale, shape (draw, point)."""
+    draws = forecast.draws(rng)
+    return draws if forecast.link is link else np.asarray(link.forward(np, forecast.link.inverse(draws)))

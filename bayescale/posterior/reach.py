@@ -1,0 +1,77 @@
+"""Warnings of forecasts and plans that lie far from the runs, or rest on the prior."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.basics.quantities import format_quantity
+from bayescale.laws.links import LOG
+from bayescale.posterior.ensembles import (
+    Posterior,
+    compute_of,
+    members,
+    told_apart,
+)
+from bayescale.posterior.fit import Fit
+
+Array = NDArray[np.float64]
+
+MEASURED_HORIZON = 30.0
+"""Largest ratio of a forecast's compute to the largest run's at which coverage can be back-tested on published runs."""
+
+
+def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mapping[str, str]) -> tuple[str, ...]:
+    """Warn of conclusions that are the prior's.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    draws : mapping of xarray.Dataset
+        By law; variables of dims chain and draw.
+    named : mapping of str
+        What to call each variable: ``latent``, the outcome, or a positive quantity.
+    """
+    found = {}
+    for name, member in members(fit).items():
+        forward = member.law.link.forward
+        scales = {variable: forward if variable == "latent" else LOG.forward for variable in named}
+        columns = [scale(np, draws[name][variable].to_numpy()).reshape(-1) for variable, scale in scales.items()]
+        values = np.column_stack(columns)
+        found[name] = member.sensitivity(values).warnings(list(named.values()))
+    return told_apart(found)
+
+
+def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
+    """Warn of compute beyond what any back-test on published runs has measured."""
+    constant = fit.groups["constant_data"]
+    if "C" not in constant:
+        return ()
+    largest = float(constant["C"].max())
+    reach = float(np.max(compute)) / largest
+    if reach <= MEASURED_HORIZON:
+        return ()
+    return (
+        f"{np.max(compute):.3g} FLOP is {format_quantity(reach)} times the largest run ({largest:.3g} FLOP): coverage "
+        f"can be measured up to about {MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
+    )
+
+
+def tokens_warnings(fit: Fit, ratio: xr.DataArray) -> tuple[str, ...]:
+    """Warn of tokens per parameter, in draws, above those of any run fitted on."""
+    seen = float((fit.inputs["D"] / fit.inputs["N"]).max())
+    asked = float(ratio.median(dim=SAMPLE_DIMS).max())
+    if not asked > seen:
+        return ()
+    return (
+        f"{format_quantity(asked)} tokens per parameter are more than any run's ({format_quantity(seen)}), where laws "
+        "tend to over-value tokens",
+    )
+
+
+def reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
+    """Warn of points that lie far beyond the runs."""
+    compute = compute_of(points)
+    return () if compute is None else compute_warnings(fit, compute)

@@ -1,0 +1,139 @@
+"""Fitting one law, or several that are weighted by how well each predicts hidden larger runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescale.basics.errors import LawError, RunsError
+from bayescale.data.runs import Runs
+from bayescale.data.splitting import HORIZONS, Split, run_size, splits
+from bayescale.inference.large_tables import split_in_blocks
+from bayescale.laws.law import Law
+from bayescale.posterior.ensembles import equal_weights
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import predicted_runs
+from bayescale.posterior.single import fit_law
+
+Array = NDArray[np.float64]
+
+
+_DRAWS = 250
+"""Draws of each of four chains from a posterior that only teaches weights."""
+_ENOUGH_HIDDEN_RUNS = 10
+_PRIOR_RUNS = 2.0
+"""Hidden runs that the prior belief in equal weights is worth, per law."""
+
+
+def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy: bool, seed: int) -> xr.DataArray:
+    """Weights of laws at each horizon that hidden runs can teach, dims horizon and law.
+
+    At each horizon some of the largest runs are hidden, every law is fitted to smaller ones, and weights are stacked
+    to the log density of the hidden ones, with a prior at equal weights.
+
+    Parameters
+    ----------
+    laws : sequence of Law
+    runs : Runs
+    noise, discrepancy, seed
+        As of :func:`fit`.
+
+    Returns
+    -------
+    xarray.DataArray
+        With the number of hidden runs as coordinate ``hidden_runs``; one row of equal weights where none can be hidden.
+    """
+    names = [law.name for law in laws]
+    try:
+        found = splits(runs, size=run_size(laws[0], runs))
+    except RunsError:
+        return equal_weights(names)
+    options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
+    taught = {}
+    for horizon, split in teaching_splits(found, runs).items():
+        densities = _hidden_log_densities(laws, runs, split, options)
+        if densities is not None:
+            taught[horizon] = by_run(densities, runs.clusters[split.test])
+    return weights_from(taught, names)
+
+
+def weights_from(taught: Mapping[float, Array], names: Sequence[str]) -> xr.DataArray:
+    """Weights of laws, dims horizon and law, by log densities of hidden runs at each horizon, of shape (run, law)."""
+    if not taught:
+        return equal_weights(names)
+    weights = np.stack([stacking_weights(each, prior_runs=_PRIOR_RUNS) for each in taught.values()])
+    hidden = [len(each) for each in taught.values()]
+    coords = {"horizon": list(taught), "law": list(names), "hidden_runs": ("horizon", hidden)}
+    return xr.DataArray(weights, dims=("horizon", "law"), coords=coords)
+
+
+def by_run(densities: Array, cluster: NDArray[np.int64]) -> Array:
+    """Mean log density of the rows of each training run, which are not independent, shape (run, law).
+
+    So each run counts as one row, by the geometric mean of its rows' densities.
+    """
+    return np.asarray(pd.DataFrame(densities).groupby(cluster, sort=False).mean())
+
+
+def teaching_splits(found: Sequence[Split], runs: Runs) -> dict[float, Split]:
+    """The split of each horizon that is to teach the weights: of the largest runs, if enough of them can be hidden."""
+    cluster = runs.clusters
+    hidden = {id(each): len(np.unique(cluster[each.test])) for each in found}
+    chosen = {}
+    for horizon in HORIZONS:
+        suited = [each for each in found if each.horizon == horizon]
+        enough = [each for each in suited if hidden[id(each)] >= _ENOUGH_HIDDEN_RUNS]
+        if suited:
+            chosen[horizon] = enough[0] if enough else max(suited, key=lambda each: hidden[id(each)])
+    return chosen
+
+
+def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
+    """Weights that maximise the mean log density of the mixture (Yao et al. 2018, arXiv:1704.02030, equation 4).
+
+    Parameters
+    ----------
+    log_densities : array, shape (run, law)
+    prior_runs : float
+        Runs that equal weights are worth beforehand, per law: a Dirichlet prior of one plus so many.
+
+    Returns
+    -------
+    array, shape (law,)
+
+    Examples
+    --------
+    >>> densities = np.log([[0.9, 0.1], [0.8, 0.1], [0.7, 0.2]])
+    >>> stacking_weights(densities).round(2).tolist()
+    [1.0, 0.0]
+    >>> stacking_weights(densities, prior_runs=3).round(2).tolist()
+    [0.64, 0.36]
+    """
+    n, k = log_densities.shape
+    densities = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
+    weights = np.full(k, 1 / k)
+    # Expectation maximisation: each law's share of the responsibility for each run. It climbs monotonically.
+    for _ in range(2000):
+        shares = densities * weights
+        taken = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0)
+        weights = (taken + prior_runs) / (n + k * prior_runs)
+    return np.asarray(weights)
+
+
+def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options: dict[str, Any]) -> Array | None:
+    """Log density of each hidden run under each law, shape (run, law); None where a law cannot take what is left."""
+    train, test = runs.take(split.train), runs.take(split.test)
+    try:
+        fits = [fit_law(law, train, draws=_DRAWS, certify=False, **options) for law in laws]
+    except LawError:
+        return None
+    return np.column_stack([_log_density(each, test) for each in fits])
+
+
+def _log_density(fitted: Fit, hidden: Runs) -> Array:
+    """Log density of each hidden run, a block of them at a time, since every draw predicts each."""
+    found = [predicted_runs(fitted, hidden.take(rows)) for rows in split_in_blocks(np.arange(len(hidden)))]
+    return np.concatenate([forecast.log_density(observed) for forecast, observed in found])

@@ -1,0 +1,1 @@
+"""Whether bands hold and laws predict: back-tests, baselines, comparison, recovery."""

@@ -1,0 +1,355 @@
+"""Which law: by how it extrapolates first, how sure that is, and leave-one-out density and evidence beside it.
+
+Every density is of the outcome itself, so that laws that scatter on different scales can be compared, and what is left
+out is a training run with all its rows.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayescale.basics.errors import LawError, RunsError, SamplingError
+from bayescale.basics.parallel import fingerprint, run_tasks
+from bayescale.data.candidates import suited_laws
+from bayescale.data.runs import Runs, rows_of
+from bayescale.data.splitting import HORIZONS, run_size, splits
+from bayescale.laws import catalog
+from bayescale.laws.law import Law
+from bayescale.posterior.fit import with_log_likelihood
+from bayescale.posterior.fitting import AnyLaw
+from bayescale.posterior.forecasting import joint_log_density
+from bayescale.posterior.single import as_runs, fit_law
+from bayescale.posterior.stacking import by_run, teaching_splits, weights_from
+from bayescale.validation.backtesting import backtest
+from bayescale.validation.ranking import INSIDE_DOUBT, Ranking, ranked_by_hidden_runs, ranked_by_inside_runs
+
+Array = NDArray[np.float64]
+
+GOOD_K = 0.7
+"""Pareto k-hat above which a run's leave-one-out density is computed by an exact refit instead."""
+
+_LARGE_SHARE = 0.2
+"""Share of a table's rows above which a run is left out by an exact refit, whatever its k-hat."""
+
+LEAST_HIDDEN_RUNS = 5
+"""Hidden runs below which a back-test is too thin to rank laws by."""
+
+_UNITS = ["horizon", "ceiling", "run"]
+"""What a score of hidden runs is of: a training run that a split hides at a horizon."""
+
+_TOLD_APART = 2.0
+"""Standard errors of a difference above which the inside of a table tells two laws apart, its doubt included."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Laws side by side.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per law, the best first: ``horizon_score`` (mean log density of hidden larger runs over the horizons,
+        nats; of each row by itself, averaged within a run first), its difference from the first law's with a standard
+        error that takes the runs of a split as one (``score_diff``, ``score_diff_se``), and the ``probability`` that
+        the law is the best of all; ``elpd_loo`` (nats; of all rows of a run together) with ``se``, its difference from
+        the first law's (``elpd_diff``, ``dse``), ``p_loo`` and ``max_pareto_k`` of the closed form, and ``refits``, the
+        runs that were left out by a refit; ``log_evidence``; ``weight_stacking``, the mean over horizons of the weights
+        that a mixture of these laws would have, None where the horizons asked for do not teach any; ``rank``.
+    horizon_elpd : dict
+        Mean log score of hidden larger runs (nats), by law and horizon; empty where the table is too small.
+    pointwise : pandas.DataFrame
+        Leave-one-out log density of each training run (nats), a column per law: which runs decide.
+    verdict : str
+        Which law is ahead, how surely, and whether the inside of the table says the same, in a sentence.
+    hidden_runs, splits : int
+        How many runs were hidden, by how many splits of the table.
+    left_out : dict of str
+        Laws that were not compared, and why: those of the same outcome that do not suit the table, where none were
+        named, and those that could not be fitted.
+    warnings : tuple of str
+    """
+
+    table: pd.DataFrame
+    horizon_elpd: dict[str, dict[float, float]]
+    pointwise: pd.DataFrame
+    verdict: str = ""
+    hidden_runs: int = 0
+    splits: int = 0
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([self.table.to_string(index=False, float_format="%.2f"), self.verdict, *self.warnings])
+
+
+def compare(
+    laws: Sequence[AnyLaw] | None,
+    runs: str | Path | pd.DataFrame | Runs,
+    *,
+    horizons: Sequence[float] = HORIZONS,
+    noise: str = "student_t",
+    discrepancy: bool = True,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Compare laws on the same runs; they are ranked by the log score of hidden larger runs.
+
+    Fitting well inside the runs is no evidence of forecasting well beyond them, so leave-one-out density and evidence
+    are shown but rank only where the table is too small for a back-test.
+
+    Parameters
+    ----------
+    laws : sequence of str, path or Law, or None
+        At least two, of the same outcome; None for every shipped law that suits the table.
+    runs : str, path, DataFrame or Runs
+    horizons, noise, discrepancy, seed, n_jobs, cache, progress
+        As for :func:`bayescale.backtest`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    LawError
+        If fewer than two laws are given, suit the table or can be fitted to it, two share a name, or they predict
+        different outcomes.
+    RunsError, CatalogError
+        If the runs or a law cannot be used.
+    """
+    given, table, left_out = _chosen(laws, runs)
+    resolved = [catalog.law_of(law) for law in given]
+    names = [law.name for law in resolved]
+    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
+    hashes = None if cache is None else catalog.law_source_hashes(given)
+    tasks = {
+        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, options): (
+            given[i],
+            table,
+            options,
+        )
+        for i, law in enumerate(resolved)
+    }
+    keep = None if cache is None else Path(cache) / "comparisons.jsonl"
+    each = run_tasks(_inside, tasks, jobs=n_jobs, keep=keep, label="laws", progress=progress)
+    inside = dict(zip(names, each.values(), strict=True))
+    left_out |= {name: f"failed: {found['failed']}" for name, found in inside.items() if "failed" in found}
+    inside = {name: found for name, found in inside.items() if name not in left_out}
+    if len(inside) < 2:
+        raise LawError("; ".join(f"law {name!r} {why}" for name, why in left_out.items()))
+    compared = {law.name: each for law, each in zip(resolved, given, strict=True) if law.name in inside}
+    doubts = [f"{name}: {text}" for name, found in inside.items() for text in found["warnings"]]
+    pointwise = pd.DataFrame({name: found["leave_one_out"] for name, found in inside.items()})
+    study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress, **options}
+    try:
+        hidden = _hidden_scores(compared, table, study)
+    except RunsError as error:
+        doubts.append(f"ranked by leave-one-out density only: {error}")
+        hidden = pd.DataFrame(columns=list(inside), index=pd.MultiIndex.from_tuples([], names=_UNITS))
+    by_unit = hidden.groupby(_UNITS).mean()
+    ranking = ranked_by_hidden_runs(by_unit, seed) if len(hidden) else ranked_by_inside_runs(pointwise, seed)
+    weights = _weights(resolved[0], table, hidden)
+    if len(hidden):
+        doubts += _disagreements(ranking, weights)
+    rows = [_row(law, inside[law["law"]], len(hidden) > 0, weights) for law in _records(ranking)]
+    means = by_unit.groupby("horizon").mean()
+    by_horizon = {
+        name: dict(zip(means.index.astype(float).tolist(), means[name].tolist(), strict=True)) for name in inside
+    }
+    return Comparison(
+        table=_with_differences(pd.DataFrame(rows), pointwise),
+        horizon_elpd=by_horizon if len(hidden) else {},
+        pointwise=pointwise,
+        verdict=_in_words(ranking, pointwise, len(hidden) > 0),
+        hidden_runs=hidden.index.get_level_values("run").nunique(),
+        splits=hidden.index.get_level_values("ceiling").nunique(),
+        left_out=left_out,
+        warnings=tuple(doubts),
+    )
+
+
+def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFrame | Runs) -> tuple[list[str], int]:
+    """Names of the laws that :func:`compare` would compare, and how many fits that takes at least.
+
+    Raises
+    ------
+    LawError, RunsError, CatalogError
+        As :func:`compare`.
+    """
+    given, table, _ = _chosen(laws, runs)
+    resolved = [catalog.law_of(law) for law in given]
+    try:
+        n_splits = len(splits(table, size=run_size(resolved[0], table)))
+    except RunsError:
+        n_splits = 0
+    return [law.name for law in resolved], len(resolved) * (1 + n_splits)
+
+
+def _chosen(
+    laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFrame | Runs
+) -> tuple[list[AnyLaw], Runs, dict[str, str]]:
+    """The laws as they were given, or the names of those that suit the runs; the runs; and which were left out, why."""
+    left_out: dict[str, str] = {}
+    given: list[AnyLaw]
+    if laws is None:
+        table = as_runs(runs)
+        suited, left_out = suited_laws(table)
+        given = [law.name for law in suited]
+        if len(given) < 2:
+            found = " and ".join(law.name for law in suited) or "no shipped law"
+            why = "".join(f"; {name} {reason}" for name, reason in left_out.items())
+            raise LawError(
+                f"{table.source}: {found} suits its columns, and a comparison needs two: name laws, or files of your "
+                f"own{why}"
+            )
+        return given, table, left_out
+    given = list(laws)
+    resolved = [catalog.law_of(law) for law in given]
+    names = [law.name for law in resolved]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise LawError(f"a comparison needs two or more different laws, not {', '.join(names) or 'none'}")
+    outcomes = sorted({law.outcome for law in resolved})
+    if len(outcomes) > 1:
+        raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
+    return given, as_runs(runs, resolved[0]), left_out
+
+
+def _inside(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
+    """What a law's fit to all runs tells: their leave-one-out log density, evidence and doubts; or why it failed."""
+    try:
+        return _left_one_out(law, runs, options)
+    except (LawError, SamplingError) as error:
+        return {"failed": str(error)}
+
+
+def _left_one_out(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
+    """The density is that of PSIS or, where that is unreliable, of an exact refit."""
+    import arviz as az
+
+    fitted = with_log_likelihood(fit_law(law, runs, **options))
+    with warnings.catch_warnings():
+        # It warns of the high k-hats that are mended below.
+        warnings.simplefilter("ignore", UserWarning)
+        found = az.loo(fitted.groups, pointwise=True)
+    values, k_hat = found.elpd_i.to_numpy().copy(), found.pareto_k.to_numpy()
+    each = rows_of(runs.clusters)
+    share = np.array([len(rows) for rows in each]) / len(runs)
+    refitted = np.flatnonzero((k_hat > GOOD_K) | (share > _LARGE_SHARE))
+    for i in refitted:
+        others = fit_law(law, runs.take(np.setdiff1d(np.arange(len(runs)), each[i])), **options)
+        values[i] = joint_log_density(others, runs.take(each[i]))
+    link, evidence = fitted.law.link, fitted.diagnostics.log_evidence
+    slopes = float(np.log(np.abs(link.slope(link.inverse(fitted.on_link)))).sum())
+    return {
+        "leave_one_out": values.tolist(),
+        "p_loo": float(found.p),
+        "max_pareto_k": float(k_hat.max()),
+        "refits": len(refitted),
+        "log_evidence": None if evidence is None else evidence + slopes,
+        "warnings": list(fitted.warnings),
+    }
+
+
+def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, study: dict[str, Any]) -> pd.DataFrame:
+    """Log scores of hidden larger runs, a column a law, indexed by horizon, ceiling, training run and row."""
+    found = {}
+    for name, law in laws.items():
+        scores = backtest(law, runs, baselines=False, **study).scores
+        found[name] = scores.set_index([*_UNITS, "row"])["log_score"]
+    # Laws of other inputs may hide other runs, where the table does not tell their compute.
+    table = pd.DataFrame(found).dropna()
+    hidden = table.index.get_level_values("run").nunique()
+    if hidden < LEAST_HIDDEN_RUNS:
+        raise RunsError(f"{runs.source}: only {hidden} of its runs can be hidden in a back-test of every law")
+    return table
+
+
+def _weights(law: Law, runs: Runs, hidden: pd.DataFrame) -> dict[str, float | None]:
+    """Weights that a mixture of the laws would have, from the same hidden runs, averaged over horizons, by law."""
+    laws, taught, at = list(hidden.columns), {}, hidden.index.get_level_values
+    found = splits(runs, size=run_size(law, runs)) if len(hidden) else []
+    for horizon, split in teaching_splits(found, runs).items():
+        scores = hidden[(at("horizon") == horizon) & (at("ceiling") == split.ceiling)]
+        if len(scores):
+            taught[horizon] = by_run(scores.to_numpy(), scores.index.get_level_values("run").to_numpy())
+    if len(hidden) and not taught:
+        return dict.fromkeys(laws)
+    return dict(zip(laws, weights_from(taught, laws).mean("horizon").to_numpy().tolist(), strict=True))
+
+
+def _in_words(ranking: Ranking, pointwise: pd.DataFrame, hidden: bool) -> str:
+    """One sentence: which law is ahead, how surely, and whether the inside of the table says the same."""
+    first, second = ranking.scores.index[:2]
+    sure = f"better than {second} with probability {ranking.against_first[second]:.2f}"
+    if not hidden:
+        return f"{first} describes the runs {sure}; no larger runs could be hidden to test how it predicts them"
+    ahead = -float(ranking.scores.loc[second, "difference"])
+    said = f"{first} predicts larger runs {sure} (by {ahead:.2g} nats a run)"
+    difference = pointwise[first] - pointwise[second]
+    gap, spread = float(difference.sum()), float(np.sqrt(len(difference)) * difference.std(ddof=0))
+    error = float(np.hypot(spread, INSIDE_DOUBT))
+    if abs(gap) <= _TOLD_APART * error:
+        return f"{said}; from inside the table they cannot be told apart"
+    if gap > 0:
+        return f"{said}; inside the table it is ahead too, by {gap:.1f} +- {spread:.1f} nats"
+    return (
+        f"{said}, though inside the table {second} is ahead by {-gap:.1f} +- {spread:.1f} nats: hidden larger runs "
+        "decide, since plans are about larger runs, and a law that fits inside the table may still fail beyond it"
+    )
+
+
+def _disagreements(ranking: Ranking, weights: Mapping[str, float | None]) -> list[str]:
+    """Say where a mixture would lean on another law than the first, and why that may be."""
+    taught = {name: weight for name, weight in weights.items() if weight is not None}
+    first, heaviest = str(ranking.scores.index[0]), max(taught, key=taught.__getitem__, default="")
+    if not taught or taught[heaviest] <= taught[first]:
+        return []
+    return [
+        f"a mixture of these laws would give {heaviest} the most weight ({taught[heaviest]:.2f}) and {first} "
+        f"{taught[first]:.2f}: weights are learnt from the largest hidden runs alone, and from how laws complement "
+        "each other"
+    ]
+
+
+def _records(ranking: Ranking) -> list[dict[str, Any]]:
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in ranking.scores.reset_index(names="law").to_dict("records")
+    ]
+
+
+def _row(
+    law: dict[str, Any], inside: dict[str, Any], hidden: bool, weights: Mapping[str, float | None]
+) -> dict[str, Any]:
+    values = np.array(inside["leave_one_out"])
+    return {
+        "law": law["law"],
+        "horizon_score": law["score"] if hidden else None,
+        "score_diff": law["difference"] if hidden else None,
+        "score_diff_se": law["se"] if hidden else None,
+        "probability": law["probability"],
+        "elpd_loo": float(values.sum()),
+        "se": float(np.sqrt(len(values)) * values.std()),
+        "p_loo": inside["p_loo"],
+        "max_pareto_k": inside["max_pareto_k"],
+        "refits": inside["refits"],
+        "log_evidence": inside["log_evidence"],
+        "weight_stacking": weights[law["law"]],
+    }
+
+
+def _with_differences(table: pd.DataFrame, pointwise: pd.DataFrame) -> pd.DataFrame:
+    differences = [pointwise[name] - pointwise[table["law"].iloc[0]] for name in table["law"]]
+    return table.assign(
+        elpd_diff=[float(d.sum()) for d in differences],
+        dse=[float(np.sqrt(len(d)) * d.std(ddof=0)) for d in differences],
+        rank=np.arange(1, len(table) + 1),
+    )

@@ -1,0 +1,194 @@
+"""The planning commands: each answers with units and intervals, prints JSON, and refuses what makes no sense."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bayescale.posterior import single as fitting
+
+RUN = "N=70B,D=1.4T"
+ANSWERS = {
+    "compute": (["tradeoff", "compute", "--times", "10"], ("N_times", "gain_per_million", "P(loss improves)")),
+    "returns": (["tradeoff", "returns", "--gain", "0.01"], ("C", "FLOP", "it still buys more at")),
+    "size": (["tradeoff", "size", "--share", "0.5"], ("overhead (share of 5.76e+23 FLOP)", "can reach it")),
+    "money": (["tradeoff", "money", "--run", RUN], ("larger model", "longer training", "both alike", "buys most)")),
+    "unique": (["plan", "--unique", "1T", "--token-price", "1e-6"], ("epochs", "worth (dollars/token)")),
+    "served": (["plan", "--served", "1T", "--budget", "1e24"], ("served (tokens)", "serving (share of FLOP)")),
+}
+
+
+def ask(arguments, saved_fit):
+    """The saved fit stands where the name of a table would."""
+    place = 2 if arguments[0] == "tradeoff" else 1
+    return [*arguments[:place], str(saved_fit), *arguments[place:]]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_have_units_intervals_and_probabilities(run_cli, saved_fit, name):
+    arguments, words = ANSWERS[name]
+    status, out, err = run_cli(*ask(arguments, saved_fit))
+    assert (status, err) == (0, "")
+    for word in ("[90% interval]", "warning: ", *words):
+        assert word in out, word
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_are_json_too(run_cli, saved_fit, name):
+    status, out, _ = run_cli(*ask(ANSWERS[name][0], saved_fit), "--json")
+    document = json.loads(out)
+    assert status == 0
+    assert {"question", "probabilities", "law", "dataset", "certified", "warnings"} <= document.keys()
+    cases = document.get("cases", [document])
+    quantities = [value for case in cases for value in case.values() if isinstance(value, dict) and "q50" in value]
+    assert quantities
+    for value in quantities:
+        assert value["q05"] <= value["q50"] <= value["q95"]
+        assert value["unit"]
+    assert all(0 <= p <= 1 for p in document["probabilities"].values())
+
+
+def test_the_next_runs_are_told_with_what_they_leave(run_cli, saved_fit):
+    status, out, _ = run_cli("design", saved_fit, "--loss-at", RUN, "--budget", "1e21", "--most", "3")
+    assert status == 0
+    for word in ("N (parameters)", "spent (FLOP)", "standard deviation left", "standard deviation now"):
+        assert word in out, word
+    document = json.loads(run_cli("design", saved_fit, "--optimum-at", "1e24", "--budget", "1e21", "--json")[1])
+    assert sum(run["C"] for run in document["batch"]) <= 1e21
+    assert all(run["sd"] <= document["sd"] for run in document["batch"])
+
+
+def test_the_robust_size_is_printed_with_its_room_and_regret(run_cli, saved_fit):
+    status, out, _ = run_cli("plan", saved_fit, "--robust", "--budget", "5.76e23")
+    assert status == 0
+    for word in ("regret (nats/token)", "N within 0.5% of the best", "plug-in N*", "expected regret at 5.76e+23 FLOP"):
+        assert word in out, word
+    _, out, _ = run_cli("plan", saved_fit, "--robust", "--budget", "5.76e23", "--json")
+    (at,) = json.loads(out)["budgets"]
+    assert at["N_low"] < at["N"] < at["N_high"]
+    assert at["regret"]["mean"] <= at["regret_plug_in"]["mean"] + 1e-9
+
+
+def test_demand_may_be_an_interval(run_cli, saved_fit):
+    point, wide = (
+        json.loads(run_cli("plan", saved_fit, "--loss", "2", "--served", served, "--json")[1])["demands"][0]["N"]
+        for served in ("10T", "2T..50T")
+    )
+    assert np.log(wide["q95"] / wide["q05"]) > 1.5 * np.log(point["q95"] / point["q05"])
+    assert wide["q50"] == pytest.approx(point["q50"], rel=0.1)
+
+
+def test_recipes_are_weighed_with_their_crossing(run_cli, saved_fit):
+    status, out, _ = run_cli("tradeoff", "recipes", saved_fit, saved_fit, "--budget", "1e23")
+    assert status == 0
+    assert "P(the first is better at 1e+23 FLOP) = 0." in out
+    assert "Where one recipe overtakes the other" in out
+    document = json.loads(run_cli("tradeoff", "recipes", saved_fit, saved_fit, "--json")[1])
+    assert document.keys() == {"first", "second", "budgets", "crossing"}
+    assert document["second"]["certified"] is True
+
+
+def test_a_budget_that_is_repeated_is_answered_once(run_cli, saved_fit):
+    asked = ["plan", saved_fit, "--robust", "--budget", "1e22", "--budget", "1e26"]
+    assert run_cli(*asked, "--budget", "1e22")[1] == run_cli(*asked)[1]
+
+
+def test_quantities_that_some_draws_lack_say_so(run_cli, saved_fit):
+    _, out, _ = run_cli("tradeoff", "returns", saved_fit, "--gain", "0.036")
+    assert " of draws" in next(line for line in out.splitlines() if "FLOP" in line and line.strip().startswith("C "))
+
+
+def test_intervals_of_an_odd_mass_are_called_by_it(run_cli, saved_fit):
+    assert "median [99.5% interval]" in run_cli("plan", saved_fit, "--interval", "0.995")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan"],
+        ["predict", "--at", RUN],
+        ["versus", "--first", RUN, "--second", "N=280B,D=300B"],
+        ["tradeoff", "compute"],
+    ],
+    ids=" ".join,
+)
+def test_a_risk_is_named_in_every_answer(run_cli, saved_fit, arguments):
+    status, out, _ = run_cli(*ask(arguments, saved_fit), "--risk", "probability=0.2,size=0.05")
+    assert status == 0
+    assert "warning: recipe risk, set by the user: a recipe that breaks with a probability of 20%" in out
+
+
+def test_a_seed_repeats_an_answer(run_cli, saved_fit):
+    first, again, other = (run_cli("plan", saved_fit, "--dollars", "1M", "--seed", seed)[1] for seed in "778")
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "--robust", "--dollars", "1M"], "give one of --dollars, --served, --unique, --robust, not --dollars"),
+        (["plan", "--unique", "1T", "--plot", "x.png"], "--plot draws the plan for compute, without --unique"),
+        (["plan", "--dollars", "1M", "--budget", "1e24"], "--budget is compute: leave it out with --dollars"),
+        (["plan", "--served", "1T"], "--served: say what loss to reach by --loss, or what to spend in all"),
+        (["plan", "--served", "1T", "--budget", "1e23", "--budget", "1e24"], "--served: say what loss to reach"),
+        (["plan", "--loss", "2"], "--loss and --serving-price go with --served"),
+        (["plan", "--serving-price", "2"], "--loss and --serving-price go with --served"),
+        (["plan", "--token-price", "1"], "--token-price goes with --unique"),
+        (["plan", "--unique", "1T", "--study", "1M"], "--study goes with --dollars"),
+        (["tradeoff", "money", "--run", "N=70B,D=1.4T", "--study", "1M"], "No such option"),
+        (["tradeoff", "money", "--run", "N=70B,D=1.4T,N=7B"], "N is given more than once"),
+        (["design", "chinchilla", "--budget", "1e20"], "give one of --loss-at, --optimum-at, --which-law, not none"),
+        (["design", "chinchilla", "--budget", "1e20", "--loss-at", "N=7B"], "--loss-at takes N=70B,D=1.4T"),
+        (["design", "chinchilla", "--loss-at", "N=7B,D=1T"], "Missing option '--budget'"),
+        (["plan", "--price", "2"], "prices go with --dollars or --unique"),
+        (["plan", "--served", "5T..1T", "--loss", "2"], "the lower end of the interval comes first"),
+        (["plan", "--served", "1T..2T", "--served", "3T", "--loss", "2"], "give several numbers, or one interval"),
+        (["plan", "--served", "much", "--loss", "2"], "'much' is not a number"),
+        (["plan", "--risk", "probability=0.1"], "--risk takes probability=0.1,size=0.03: both"),
+        (["plan", "--risk", "probability=2,size=0.1"], "probability of a recipe that breaks is 2"),
+        (["plan", "--risk", "probability=x,size=0.1"], "--risk probability: 'x' is not a number"),
+        (["tradeoff", "money", "--run", "N=70B"], "--run takes N=70B,D=1.4T"),
+        (["tradeoff", "money", "--run", "N=70B,D=1.4T,Q=3"], "--run takes N=70B,D=1.4T"),
+        (["tradeoff", "money", "--run", "N=70B,D=1,4T"], "write name=value pairs"),
+        (["tradeoff", "returns", "--gain", "-1"], "-1 is not above zero"),
+        (["tradeoff", "returns"], "Missing option '--gain'"),
+        (["tradeoff", "size", "--share", "none"], "'none' is not a number"),
+        (["tradeoff", "compute", "--accelerator", "abacus"], "no accelerator 'abacus'"),
+        (["tradeoff", "nosuch"], "No such command 'nosuch'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_fitted(run_cli, monkeypatch, arguments, said):
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
+    status, out, err = run_cli(*arguments)
+    assert (status, out) == (2, "")
+    assert said in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "--budget", "1e-300"], "training takes 1e+06 to 1e+36"),
+        (["design", "--budget", "1", "--optimum-at", "1e24"], "pays for none of 144 candidates"),
+        (["design", "--budget", "1e20", "--which-law"], "which"),
+        (["tradeoff", "compute", "--times", "0.5"], "times is 0.5: more compute"),
+        (["tradeoff", "money", "--run", "N=70B,D=1.4T,U=1T"], "reads N, D, not U"),
+        (["plan", "--loss", "0.1", "--served", "1T"], "no draw of the posterior reaches a loss of 0.1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_the_posterior_cannot_answer_is_said_in_a_line(run_cli, saved_fit, arguments, said):
+    status, out, err = run_cli(*ask(arguments, saved_fit))
+    assert (status, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_answers_agree_between_json_and_python(run_cli, saved_fit, chinchilla_fit):
+    from bayescale.planning.tradeoffs import scale_up
+
+    document = json.loads(run_cli("tradeoff", "compute", saved_fit, "--budget", "1e24", "--json")[1])
+    draws = scale_up(chinchilla_fit, 1e24, 10).draws
+    assert document["gain"]["q50"] == pytest.approx(float(np.median(draws["gain"])), rel=1e-6)

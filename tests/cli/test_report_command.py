@@ -1,0 +1,63 @@
+"""The command that writes a report: what it writes, what it refuses before any work, and how to repeat it."""
+
+import html
+import json
+import re
+
+import pytest
+
+from bayescale.posterior import single as fitting
+
+
+@pytest.fixture
+def no_sampling(monkeypatch):
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
+
+
+def test_a_saved_fit_becomes_a_page_that_says_how_to_repeat_it(run_cli, saved_fit, tmp_path):
+    path = tmp_path / "my report.html"
+    asked = ("--budget", "1e24", "--interval", "0.8", "--given", "tokenizer=BPE, 32k", "--price", "2", "--json")
+    status, out, _ = run_cli("report", saved_fit, "-o", path, *asked)
+    assert status == 0
+    assert json.loads(out) == {"report": str(path), "bytes": path.stat().st_size, "certified": True}
+    page = path.read_text(encoding="utf-8")
+    assert "With 1e+24 FLOP the compute-optimal run has" in page
+    assert "(medians and 80% intervals)" in page
+    assert "BPE, 32k" in page
+    said = [html.unescape(text) for text in re.findall(r"<code>(.*?)</code>", page)]
+    repeated = (
+        f"bayescale report {saved_fit} --output '{path}' --budget 1e+24 --given 'tokenizer=BPE, 32k' --price 2 "
+        "--interval 0.8 --json"
+    )
+    assert said == [f"{repeated} --compare", f"{repeated} --backtest", repeated]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-o", "report.pdf"), "ends in .html, .htm"),
+        (("-o", "nowhere/report.html"), "the folder nowhere does not exist"),
+        (("--given", "tokeniser=BPE"), "did you mean 'tokenizer'?"),
+        (("--given", "tokenizer"), "--given: write ITEM=TEXT"),
+        (("--budget", "0"), "0 is not above zero"),
+        (("--accelerator", "abacus"), "no accelerator 'abacus'"),
+        (("--backtest", "--pool", "E", "--group", "a"), "--backtest and --compare take a table of runs"),
+        (("--columns", "loss=x"), "column"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(
+    run_cli, few_runs, tmp_path, monkeypatch, no_sampling, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    few_runs.to_csv("runs.csv", index=False)
+    status, out, err = run_cli("report", "runs.csv", *arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
+def test_a_saved_fit_has_no_runs_to_hide(run_cli, saved_fit):
+    status, _, err = run_cli("report", saved_fit, "--backtest")
+    assert status == 2
+    assert "--backtest and --compare take a table of runs" in err

@@ -1,0 +1,99 @@
+"""The README: its commands and its Python run, and its numbers are those that the code gives."""
+
+import contextlib
+import io
+import re
+import shlex
+
+import numpy as np
+import pytest
+from shown import is_shown
+
+from bayescale.basics.files import root
+from bayescale.data.datasets import dataset_names, load_card
+
+TEXT = (root("models").parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"(?:<!-- (.*?) -->\n)?```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def blocks(language):
+    return [body for _, kind, body in BLOCKS if kind == language]
+
+
+FILES = {mark.removeprefix("file: "): body for mark, _, body in BLOCKS if mark.startswith("file: ")}
+COMMANDS = [line.removeprefix("uv run ") for body in blocks("console") for line in body.splitlines()]
+SHOWN = list(
+    zip([command for command in COMMANDS if command.startswith("bayescale plan")], blocks("text"), strict=True)
+)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """What each command prints, run in order in one folder that holds the README's files."""
+    from bayescale.cli import main
+
+    folder = tmp_path_factory.mktemp("readme")
+    for name, body in FILES.items():
+        (folder / name).write_text(body)
+    printed = {}
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "200")
+        for command in COMMANDS:
+            program, *arguments = shlex.split(command)
+            if program == "bayescale":
+                with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as left:
+                    main(arguments)
+                assert not left.value.code, command
+                printed[command] = out.getvalue()
+        assert (folder / "plan.png").exists()
+    return printed
+
+
+def test_there_are_two_commands_to_set_up():
+    set_up = TEXT[TEXT.index("## Set up") : TEXT.index("## What comes out")]
+    assert len(re.findall(r"^uv run ", set_up, flags=re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize(("command", "shown"), SHOWN)
+def test_output_is_what_the_command_prints(outputs, command, shown):
+    printed = outputs[command].splitlines()
+    for row in filter(str.strip, shown.splitlines()):
+        assert is_shown(row, printed, slack=0.0 if "[" in row else np.inf), row
+
+
+def test_an_end_may_move_by_a_tenth_of_its_interval_and_no_more():
+    row = "N 38B [8.6B, 94B]"
+    assert is_shown(row, ["N  40B [9B, 100B]"])
+    assert not is_shown(row, ["N  52B [9B, 100B]"])
+    assert not is_shown(row, ["D  38B [8.6B, 94B]"])
+
+
+def test_python_runs(tmp_path, monkeypatch, capsys):
+    (code,) = (body for body in blocks("python") if body not in FILES.values())
+    monkeypatch.chdir(tmp_path)
+    assert 8 <= len([line for line in code.splitlines() if line.strip()]) <= 12
+    exec(code, {})
+    out = capsys.readouterr().out
+    assert "a_opt" in out
+    assert re.search(r"P\(more than 20 tokens per parameter\) = 0\.[1-9]", out)
+    assert (tmp_path / "chinchilla.nc").exists()
+
+
+def test_the_distance_of_the_default_budgets_is_as_said(outputs):
+    assert "1e+26 FLOP is 7.72k times the largest run (1.3e+22 FLOP)" in outputs[COMMANDS[0]]
+    assert f"lie {5.76e23 / 1.3e22:.0f} and 7,700 times beyond the Chinchilla runs" in TEXT
+
+
+def test_every_data_set_and_its_licence_is_named():
+    licences = TEXT[TEXT.index("## Data, licences") :]
+    spelt = {"CC-BY-4.0": "CC BY 4.0"}
+    for name in dataset_names():
+        licence = load_card(name).licence
+        assert name in licences
+        assert spelt.get(licence, licence) in licences
+
+
+def test_links_lead_somewhere():
+    folder = root("models").parent
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        assert target.startswith("https://") or (folder / target).exists(), target

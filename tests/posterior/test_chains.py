@@ -1,0 +1,77 @@
+"""Two-step chains: both steps' uncertainty reaches the forecast, and hidden runs lie where it says."""
+
+import numpy as np
+import pytest
+
+from bayescale.basics.errors import LawError
+from bayescale.data.datasets import load_dataset
+from bayescale.posterior.chains import Chain, chained, fit_chain
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.single import fit_law
+
+HIDDEN = 5e20
+"""Compute above which runs are hidden."""
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return load_dataset("gadre", group="c4")
+
+
+@pytest.fixture(scope="module")
+def chain(runs):
+    return fit_chain("chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)))
+
+
+def test_hidden_runs_lie_in_the_band(chain, runs):
+    hidden = runs.frame[runs.frame["C"] >= HIDDEN]
+    bands = chain.forecast(N=hidden["N"], D=hidden["D"]).summary(0.95)
+    assert len(hidden) == 2
+    assert ((bands["q2.5"] < hidden["error"].to_numpy()) & (hidden["error"].to_numpy() < bands["q97.5"])).all()
+
+
+def test_both_steps_widen_the_forecast(chain):
+    point = {"N": 6.9e9, "D": 138e9}
+    loss = float(forecast(chain.first, **point).draws["predictive"].median())
+    second_alone = forecast(chain.second, loss=loss).draws["predictive"].std().item()
+    assert chain.forecast(**point).draws["predictive"].std().item() > 1.1 * second_alone
+
+
+def test_a_sure_first_step_leaves_the_second(chain):
+    """At runs that were fitted, whose loss is known, the chain says what the second law says of that loss."""
+    point = {"N": 4.116163e8, "D": 8.232325e9}
+    loss = float(forecast(chain.first, **point).draws["latent"].median())
+    through = chain.forecast(**point).draws["latent"].median().item()
+    assert through == pytest.approx(forecast(chain.second, loss=loss).draws["latent"].median().item(), abs=0.01)
+
+
+def test_chains_repeat_exactly(chain):
+    first, again = (chain.forecast(N=1e9, D=1e11, seed=4).draws for _ in range(2))
+    assert first.equals(again)
+
+
+def test_forecasts_beyond_the_losses_seen_are_warned_of(chain):
+    assert any("second step extrapolates too" in text for text in chain.forecast(N=7e10, D=1e13).warnings)
+
+
+def test_settings_of_the_second_law_are_passed_on(chain, runs):
+    accuracy = fit_law("accuracy_of_loss", "gadre:c4")
+    both = chained(chain.first, accuracy)
+    assert 0.3 < both.forecast(N=1e9, D=1e11).draws["latent"].median() < 0.8
+    guessing = both.forecast(N=1e9, D=1e11, chance=0.5).draws["latent"].median()
+    assert guessing > both.forecast(N=1e9, D=1e11).draws["latent"].median()
+    together = both.forecast(N=1e9, D=1e11, chance=[0.25, 0.5])
+    assert together.points["chance"].tolist() == [0.25, 0.5]
+    assert together.points["N"].tolist() == [1e9, 1e9]
+    with pytest.raises(LawError, match="chance is 25, but must be a finite number from 0 to less than 1"):
+        both.forecast(N=1e9, D=1e11, chance=25.0)
+
+
+def test_steps_must_fit_together(chain):
+    fewer = fit_law("downstream_error", "gadre:c4", discrepancy=False, draws=50)
+    with pytest.raises(LawError, match="same number of draws"):
+        chained(chain.first, fewer)
+    direct = fit_law("sigmoid_accuracy", "gadre:c4", discrepancy=False, draws=50)
+    with pytest.raises(LawError, match="reads C: a second step reads loss"):
+        chained(chain.first, direct)
+    assert isinstance(chained(chain.first, chain.second), Chain)

@@ -1,0 +1,229 @@
+"""Partial pooling: groups lean on each other as far as they are alike, and each is then a fit like any other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.linalg import block_diag
+
+from bayescale.basics.errors import LawError, RunsError
+from bayescale.data.datasets import load_dataset
+from bayescale.data.runs import Runs
+from bayescale.inference.discrepancy import Conditional, Process, Separate
+from bayescale.inference.model import build_model
+from bayescale.inference.scales import learnt_scales
+from bayescale.laws.catalog import load_law
+from bayescale.posterior.fitting import fit
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.pooling import fit_pooled, pooled_law
+from bayescale.posterior.single import fit_law
+from bayescale.posterior.storage import load, save
+from bayescale.sampling.logdensity import LogDensity
+
+NOISE = 0.01
+FEW = "e"
+"""Group of three runs; the others have twelve."""
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    """True exponents of five groups."""
+    return dict(zip("abcde", 0.25 * np.exp(np.random.default_rng(0).normal(scale=0.1, size=5)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def runs(slopes):
+    rng = np.random.default_rng(1)
+    parts = []
+    for group, slope in slopes.items():
+        x = np.geomspace(1e2, 1e5, 3 if group == FEW else 12)
+        y = 3 * x**-slope * np.exp(rng.normal(scale=NOISE, size=len(x)))
+        parts.append(pd.DataFrame({"group": group, "x": x, "y": y}))
+    return Runs.from_frame(pd.concat(parts))
+
+
+@pytest.fixture(scope="module")
+def pooled(runs):
+    return fit("m1", runs, pool=["y_centre", "slope"])
+
+
+@pytest.fixture(scope="module")
+def few_alone(runs):
+    return fit_law("m1", runs.take(np.flatnonzero(runs.frame["group"] == FEW)))
+
+
+def test_every_group_is_recovered(pooled, slopes):
+    assert pooled.certified or any("NOT CERTIFIED" in text for text in pooled.warnings)
+    for group, slope in slopes.items():
+        posterior = pooled.groups[group].parameters["slope"]
+        assert abs(posterior.mean() - slope) < 4 * posterior.std(), group
+
+
+def test_the_spread_between_groups_is_recovered(pooled, slopes):
+    low, high = np.quantile(pooled.between["slope_spread"], [0.05, 0.95])
+    assert low < np.std(np.log(list(slopes.values())), ddof=1) < high
+
+
+def test_few_runs_lean_on_the_other_groups(pooled, few_alone, slopes):
+    leaning, alone = pooled.groups[FEW].parameters["slope"], few_alone.parameters["slope"]
+    assert leaning.std() < 0.7 * alone.std()
+    assert abs(leaning.mean() - slopes[FEW]) < 4 * leaning.std()
+
+
+def test_a_group_is_a_fit_of_its_own_runs(pooled, runs):
+    one = pooled.groups["b"]
+    assert one.law.name == "m1"
+    assert one.record.n_runs == 12
+    assert one.record.pool == ("y_centre", "slope")
+    assert set(one.parameters) == {"log_b", "y_centre", "slope", "sigma", "nu", "tau", "drift"}
+    own = runs.frame[runs.frame["group"] == "b"]
+    np.testing.assert_allclose(one.runs.column("y"), own["y"])
+    bands = forecast(one, x=own["x"]).summary(0.99)
+    assert ((bands["q0.5"] < own["y"].to_numpy()) & (own["y"].to_numpy() < bands["q99.5"])).all()
+
+
+def test_a_group_can_be_saved(pooled, tmp_path):
+    again = load(save(pooled.groups["c"], tmp_path / "c.nc"))
+    assert again.record == pooled.groups["c"].record
+    assert forecast(again, x=1e6).draws.equals(forecast(pooled.groups["c"], x=1e6).draws)
+
+
+def test_summary_shows_groups_and_what_they_share(pooled):
+    summary = pooled.summary()
+    assert list(summary.index.unique("group")) == [*"abcde", "all groups"]
+    assert set(summary.loc["all groups"].index) == {"y_centre", "y_centre_spread", "slope", "slope_spread"}
+
+
+def test_pooling_repeats_exactly(runs):
+    two = runs.take(np.flatnonzero(runs.frame["group"].isin(["a", "b"])))
+    first, again = (fit_pooled("m1", two, ["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
+    assert first.between.equals(again.between)
+
+
+def test_groups_that_are_alike_pool_closely():
+    rng, x = np.random.default_rng(2), np.tile(np.geomspace(1e2, 1e5, 10), 4)
+    y = 3 * x**-0.25 * np.exp(rng.normal(scale=NOISE, size=40))
+    frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
+    alike = fit_pooled("m1", Runs.from_frame(frame), ["y_centre", "slope"], by="family", discrepancy=False)
+    assert np.quantile(alike.between["slope_spread"], 0.95) < 0.1
+    alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]), discrepancy=False)
+    assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
+
+
+@pytest.mark.parametrize("pool", [["ratio"], ["E"], ["slope", "a_opt"], ["E", "alpha_N"]])
+def test_a_pooled_law_of_equal_groups_is_the_law(pool):
+    law, table = load_law("chinchilla"), load_dataset("gadre")
+    sources = fit_sources(law, pool)
+    joint = pooled_law(law, sources, ["c4", "redpajama", "refinedweb"])
+    codes, groups = pd.factorize(table.frame["group"])
+    point = {"share_N": 0.6, "ratio": 0.6, "loss_centre": 2.9, "a_opt": 0.5, "slope": 0.3}
+    sampled = {name: np.array([[value]]) for name, value in point.items()}
+    for name in sources:
+        sampled[f"{name}_spread"] = np.array([[0.1]])
+        sampled |= {f"{name}_{group}": sampled[name] for group in groups}
+    centre = {"N": 1e8, "D": 1e10}
+    inputs = {name: table.column(name) for name in ("N", "D")}
+    plain = law.mean(np, inputs, law.all_parameters({k: sampled[k] for k in point}, centre))
+    pooled_mean = joint.mean(np, {**inputs, "group_code": codes.astype(float)}, joint.all_parameters(sampled, centre))
+    np.testing.assert_allclose(pooled_mean, plain)
+
+
+def fit_sources(law, pool):
+    from bayescale.posterior.pooling import _sampled_names
+
+    return _sampled_names(law, pool)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sampled"),
+    [
+        (["E"], ("ratio", "loss_centre")),
+        (["alpha_N"], ("share_N", "ratio", "a_opt", "slope")),
+        (["A"], ("share_N", "ratio", "loss_centre", "a_opt", "slope")),
+        (["a_opt", "ratio"], ("ratio", "a_opt")),
+    ],
+)
+def test_derived_names_stand_for_what_they_come_from(asked, sampled):
+    assert fit_sources(load_law("chinchilla"), asked) == sampled
+
+
+def test_what_is_not_pooled_keeps_its_meaning():
+    """The floor stays the same in all groups where only the share of a term above it differs."""
+    law = load_law("chinchilla")
+    joint = pooled_law(law, ["share_N"], ["a", "b"])
+    sampled = {"share_N": 0.6, "ratio": 0.6, "loss_centre": 2.9, "a_opt": 0.5, "slope": 0.3}
+    sampled |= {"share_N_spread": 0.1, "share_N_a": 0.75, "share_N_b": 0.25}
+    found = joint.all_parameters(sampled, {"N": 1e8, "D": 1e10})
+    assert found["E_a"] == pytest.approx(found["E_b"]) == pytest.approx(2.9 / 1.6)
+    assert found["A_a"] == pytest.approx(3 * found["A_b"])
+
+
+def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
+    """Log likelihoods of groups at their own values add up to the pooled law's."""
+    law = load_law("m1")
+    groups = list("abcde")
+    joint = pooled_law(law, ["y_centre", "slope"], groups)
+    codes = pd.factorize(runs.frame["group"])[0].astype(float)
+    from bayescale.laws.noise import NOISES
+
+    coded = Runs.from_frame(runs.frame.assign(group_code=codes))
+    density = LogDensity(build_model(joint, coded, NOISES["normal"]).model)
+    draws = density.prior(5, seed=0)
+    pointwise, parameters = density.pointwise(draws), density.parameters(draws)
+    for code, group in enumerate(groups):
+        own = LogDensity(build_model(law, runs.take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
+        values = {name: parameters[f"{name}_{group}"] for name in ("y_centre", "slope")}
+        # A group of its own has another centre, so its level there is taken from the pooled law's coefficient.
+        centre = np.exp(np.log(runs.column("x")[codes == code]).mean())
+        values["y_centre"] = np.exp(parameters[f"log_b_{group}"] - values["slope"] * np.log(centre))
+        alone = own.pointwise(own.unconstrain({**values, "sigma": parameters["sigma"]}))
+        np.testing.assert_allclose(alone, pointwise[:, codes == code], rtol=1e-8)
+
+
+def test_the_law_may_be_wrong_in_each_group_by_itself():
+    x, scales = np.log(np.geomspace(1e2, 1e5, 4))[:, None], learnt_scales()["curve"]
+    parts = (Process(x, scales), Process(x[:3], scales, np.array([0, 0, 1])))
+    separate = Separate(parts, (np.array([0, 2, 4, 6]), np.array([1, 3, 5])))
+    order = np.array([0, 2, 4, 6, 1, 3, 5])
+    expected = block_diag(*(part.at_runs @ part.at_runs.T for part in parts))
+    found = separate.at_runs @ separate.at_runs.T
+    np.testing.assert_allclose(found[np.ix_(order, order)], expected, atol=1e-12)
+
+
+def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
+    x, rng = np.log(np.geomspace(1e2, 1e5, 6))[:, None], np.random.default_rng(0)
+    process, amplitudes = Process(x, learnt_scales()["curve"]), np.full((3, 1), 0.01)
+    given = Conditional(process, 0.01 * rng.normal(size=(3, len(process.kinds))), amplitudes, amplitudes)
+    np.testing.assert_allclose(given.at_runs, given.moments(x)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("pool", "by", "error", "said"),
+    [
+        (
+            ["alpha"],
+            "group",
+            LawError,
+            "law 'm1' has no parameter alpha: pool some of log_b, y_centre, slope|pool some",
+        ),
+        (["slope"], "family", RunsError, "no column 'family', which tells groups apart"),
+        (["slope"], "blank", RunsError, r"row 3, column blank: is empty: name the run's group"),
+        (["slope"], "one", RunsError, "column one holds same only: pooling needs two groups or more"),
+    ],
+)
+def test_what_cannot_be_pooled_is_refused(runs, pool, by, error, said):
+    blank = runs.frame["group"].where(runs.frame.index != 2)
+    table = Runs.from_frame(runs.frame.assign(one="same", blank=blank))
+    with pytest.raises(error, match=said):
+        fit_pooled("m1", table, pool, by=by)
+
+
+def test_pooling_takes_one_law(runs):
+    with pytest.raises(LawError, match="pooling takes a single law"):
+        fit(["m1", "m3"], runs, pool=["slope"])
+
+
+def test_odd_names_of_groups_are_taken(runs):
+    names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "spread", "e": "GPT_Neo_J_"}
+    odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
+    found = fit_pooled("m1", odd, ["slope"], discrepancy=False, draws=50)
+    assert list(found.groups) == list(names.values())

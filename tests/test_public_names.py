@@ -1,0 +1,39 @@
+"""The public face: names declared once, in a table that loads them on first use and a stub that types them."""
+
+import inspect
+
+import pytest
+
+import bayescale
+from bayescale.basics.files import root
+
+STUB = root("models").parent / "bayescale" / "__init__.pyi"
+
+
+def stub():
+    """What a type checker is to read of the table: each name from where it is defined."""
+    lines = []
+    for name, home in bayescale._HOME.items():
+        package, _, module = home.rpartition(".")
+        is_module = inspect.ismodule(getattr(bayescale, name))
+        lines.append(
+            f"from bayescale.{package if is_module else home} import {module if is_module else name} as {name}"
+        )
+    exported = "\n".join(f'    "{name}",' for name in bayescale.__all__)
+    return "\n".join([*lines, "", f"__all__ = [\n{exported}\n]", "_HOME: dict[str, str]", ""])
+
+
+def test_the_stub_is_what_the_table_says():
+    """Write it anew by ``python tests/test_public_names.py`` where the table has changed."""
+    assert STUB.read_text(encoding="utf-8") == stub()
+
+
+@pytest.mark.parametrize("name", bayescale.__all__)
+def test_a_public_name_says_what_it_is_for(name):
+    found = getattr(bayescale, name)
+    if callable(found) or inspect.ismodule(found):
+        assert inspect.getdoc(found)
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub(), encoding="utf-8")

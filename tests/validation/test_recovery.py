@@ -1,0 +1,93 @@
+"""Thirty simulated tables of the Chinchilla design: posteriors cover the parameters that made the runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayescale.basics.errors import RunsError
+from bayescale.data.runs import Runs
+from bayescale.laws.catalog import load_law
+from bayescale.laws.noise import noise_by_name
+from bayescale.validation.recovery import coverage, coverage_band, ecdf_p_value, recover, simulate
+
+ERROR = 0.01
+"""Probability that a calibrated sampler fails any one of the tests below, were the seed not fixed."""
+
+PUBLISHED = dict(load_law("chinchilla").published[0].values)
+
+
+@pytest.fixture(scope="module")
+def replicates(chinchilla_runs):
+    return recover("chinchilla", chinchilla_runs, noise_by_name("student_t"), replicates=30, draws=250, seed=1)
+
+
+@pytest.fixture(scope="module")
+def ranks(replicates):
+    """Ranks of the distinct parameters: a derived one that is another's monotone image says nothing new."""
+    return pd.DataFrame([replicate.ranks for replicate in replicates]).T.drop_duplicates().T
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_intervals_of_every_parameter_cover(ranks, level):
+    low, high = coverage_band(len(ranks), level, error=ERROR / ranks.shape[1])
+    covered = pd.Series(coverage(ranks.to_numpy(), level), index=ranks.columns)
+    assert covered.between(low, high).all(), covered.to_string()
+
+
+def test_ranks_of_every_parameter_are_uniform(ranks):
+    p_values = ranks.apply(lambda column: ecdf_p_value(column.to_numpy()))
+    assert (p_values >= ERROR / ranks.shape[1]).all(), p_values.to_string()
+
+
+def test_heavy_tails_are_one_more_parameter_to_recover(replicates):
+    assert {"sigma", "nu"} <= set(replicates[0].ranks)
+
+
+def test_a_design_that_says_how_precise_its_outcomes_are_is_refused(chinchilla_runs):
+    frame = chinchilla_runs.frame.assign(loss_se=0.01)
+    with pytest.raises(RunsError, match="has standard errors or counts of loss: simulate runs without them"):
+        recover("tied", Runs.from_frame(frame), noise_by_name("normal"), replicates=1)
+
+
+def test_fits_are_certified_and_few_fall_back(replicates):
+    assert all(replicate.certified for replicate in replicates)
+    assert np.mean([replicate.engine == "importance" for replicate in replicates]) >= 0.9
+
+
+def test_simulated_runs_keep_the_design_and_repeat_with_their_seed(chinchilla_runs):
+    law, noise = load_law("chinchilla"), noise_by_name("student_t")
+    parameters = {**PUBLISHED, "sigma": 0.004, "nu": 3.0}
+    first, again, other = (simulate(law, chinchilla_runs, noise, parameters, seed) for seed in (1, 1, 2))
+    for name in ("N", "D", "C"):
+        np.testing.assert_array_equal(first.column(name), chinchilla_runs.column(name))
+    np.testing.assert_array_equal(first.column("loss"), again.column("loss"))
+    assert (first.column("loss") != other.column("loss")).all()
+
+
+def test_simulated_noise_has_the_size_asked_for(chinchilla_runs):
+    law, noise = load_law("chinchilla"), noise_by_name("normal")
+    parameters = {**PUBLISHED, "sigma": 0.01}
+    mean = law.mean(np, {name: chinchilla_runs.column(name) for name in ("N", "D")}, parameters)
+    residuals = np.log(simulate(law, chinchilla_runs, noise, parameters, seed=0).column("loss") / mean)
+    assert residuals.std() == pytest.approx(0.01, rel=0.15)
+    assert abs(residuals.mean()) < 0.003
+
+
+def test_outcomes_beyond_a_float_are_refused(chinchilla_runs):
+    law, noise = load_law("chinchilla"), noise_by_name("student_t")
+    with pytest.raises(RunsError):
+        simulate(law, chinchilla_runs, noise, {**PUBLISHED, "sigma": 0.01, "nu": 0.05}, seed=0)
+
+
+@pytest.mark.parametrize("bend", [0.6, 1.7])
+def test_ranks_that_are_not_uniform_are_told_from_those_that_are(bend):
+    uniform = np.random.default_rng(0).uniform(size=200)
+    assert ecdf_p_value(uniform) > 0.01
+    assert ecdf_p_value(uniform**bend) < 1e-3
+    assert ecdf_p_value(0.5 + (uniform - 0.5) * 0.7) < 1e-2
+
+
+def test_bands_of_coverage_hold_what_they_say():
+    low, high = coverage_band(200, 0.9, error=0.05)
+    shares = np.random.default_rng(0).binomial(200, 0.9, 20_000) / 200
+    assert np.mean((shares < low) | (shares > high)) <= 0.05
