@@ -166,10 +166,10 @@ def backend(address: str | None) -> AbstractContextManager[None]:
     >>> with backend(None):
     ...     run_tasks(abs, {"minus one": (-1,)})
     {'minus one': 1}
-    >>> backend("spark://host")
+    >>> backend("spark://host")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    bayescale.errors.BackendError: backend 'spark://host': give dask://host:port, ray://host:port, or dask:// alone
+    bayescale.basics.errors.BackendError: backend 'spark://host': give dask://host:port, ray://host:port, or ...
     """
     if address is None:
         return nullcontext()

@@ -37,10 +37,10 @@ def parse_quantity(text: str) -> float:
     70000000000.0
     >>> parse_quantity("5.76e23")
     5.76e+23
-    >>> parse_quantity("3,2")
+    >>> parse_quantity("3,2")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    bayescale.errors.QuantityError: '3,2' is not a number: write decimals with a point (3.2) and no thousands separators
+    bayescale.basics.errors.QuantityError: '3,2' is not a number: write decimals with a point (3.2) and ...
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
@@ -69,7 +69,7 @@ def check_positive(name: str, value: float) -> None:
     >>> check_positive("price", -1.0)
     Traceback (most recent call last):
     ...
-    bayescale.errors.QuantityError: price is -1, but must be a finite number above zero
+    bayescale.basics.errors.QuantityError: price is -1, but must be a finite number above zero
     """
     if not (math.isfinite(value) and value > 0):
         raise QuantityError(f"{name} is {value:g}, but must be a finite number above zero")
@@ -90,7 +90,7 @@ def check_unit(unit: object) -> None:
     >>> check_unit("")
     Traceback (most recent call last):
     ...
-    bayescale.errors.QuantityError: unit '' is not a short printable text: write it as 'bits/character'
+    bayescale.basics.errors.QuantityError: unit '' is not a short printable text: write it as 'bits/character'
     """
     if isinstance(unit, str) and unit.isprintable() and unit == unit.strip() and 0 < len(unit) <= _LONGEST_UNIT:
         return

@@ -27,7 +27,8 @@ def suited_laws(runs: Runs) -> tuple[list[Law], dict[str, str]]:
 
     Examples
     --------
-    >>> laws, reasons = suited_laws(datasets.load_runs("chinchilla"))
+    >>> from bayescale.data.datasets import load_runs
+    >>> laws, reasons = suited_laws(load_runs("chinchilla"))
     >>> [law.name for law in laws][:3]
     ['chinchilla', 'embedding_aware', 'farseer']
     >>> reasons["kaplan_n"], reasons["data_constrained"]

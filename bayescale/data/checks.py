@@ -42,7 +42,7 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
     >>> check_runs(load_law("chinchilla"), Runs.from_frame(table))
     Traceback (most recent call last):
     ...
-    bayescale.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
+    bayescale.basics.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
     """
     settings = tuple(setting.name for setting in law.settings if setting.default is None)
     needed = (*law.input_names, *settings, law.outcome)

@@ -155,10 +155,10 @@ class Runs:
 
         Examples
         --------
-        >>> Runs.from_frame(pd.DataFrame({"loss": [3.2, -1.0]}), source="a.csv")
+        >>> Runs.from_frame(pd.DataFrame({"loss": [3.2, -1.0]}), source="a.csv")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        bayescale.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: correct it or leave the row out
+        bayescale.basics.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: ...
         """
         columns = columns or {}
         frame = rename(frame, columns, source)

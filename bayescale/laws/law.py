@@ -85,6 +85,7 @@ class Law:
 
     Examples
     --------
+    >>> from bayescale.laws.parameters import PARAMETERS, Parameter, Prior
     >>> def mean(xp, x, p):
     ...     return p["floor"] + p["scale"] * power(xp, x["N"] / 1e9, -p["rate"])
     >>> law = Law(
@@ -260,7 +261,7 @@ class Law:
         >>> load_law("run_time").in_unit("hours")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        bayescale.errors.LawError: law 'run_time' predicts seconds in s, not in hours: convert the table, ...
+        bayescale.basics.errors.LawError: law 'run_time' predicts seconds in s, not in hours: convert the table, ...
         """
         if unit is None or unit == self.outcome_unit:
             return self

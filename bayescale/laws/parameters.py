@@ -98,7 +98,7 @@ class Parameter:
     >>> Parameter(name="alpha", prior=Prior("HalfNormal", sigma=1.0), meaning="exponent")
     Traceback (most recent call last):
     ...
-    bayescale.errors.LawError: a parameter may not be called 'alpha': ArviZ uses that name; try 'alpha_N'
+    bayescale.basics.errors.LawError: a parameter may not be called 'alpha': ArviZ uses that name; try 'alpha_N'
     """
 
     name: str

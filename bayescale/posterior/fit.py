@@ -80,7 +80,8 @@ class Fit:
 
     Examples
     --------
-    >>> posterior = fit_law("chinchilla", "chinchilla", discrepancy=False)
+    >>> from bayescale import fit
+    >>> posterior = fit("chinchilla", "chinchilla", discrepancy=False)
     >>> posterior.tree["posterior"]["E"].attrs["units"]
     'nats/token'
     >>> bool(posterior.summary().loc["a_opt", "mean"].round(2) == 0.51)
@@ -278,7 +279,8 @@ def with_log_likelihood(fitted: Fit) -> Fit:
 
     Examples
     --------
-    >>> extended = with_log_likelihood(fit_law("chinchilla", "chinchilla", draws=50))
+    >>> from bayescale import fit
+    >>> extended = with_log_likelihood(fit("chinchilla", "chinchilla", draws=50))
     >>> dict(extended.groups["log_likelihood"].sizes)
     {'chain': 4, 'draw': 50, 'run': 240}
     """

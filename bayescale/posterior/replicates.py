@@ -31,7 +31,8 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 
     Examples
     --------
-    >>> extended = with_posterior_predictive(fit_law("chinchilla", "chinchilla", draws=50))
+    >>> from bayescale import fit
+    >>> extended = with_posterior_predictive(fit("chinchilla", "chinchilla", draws=50))
     >>> extended.groups["posterior_predictive"]["loss"].shape
     (4, 50, 240)
     """
@@ -57,7 +58,8 @@ def with_prior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 
     Examples
     --------
-    >>> extended = with_prior_predictive(fit_law("chinchilla", "chinchilla", draws=50))
+    >>> from bayescale import fit
+    >>> extended = with_prior_predictive(fit("chinchilla", "chinchilla", draws=50))
     >>> extended.groups["prior_predictive"]["loss"].dims
     ('chain', 'draw', 'run')
     """

@@ -105,10 +105,10 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> Posterior:
 
     Examples
     --------
-    >>> load("absent.nc")
+    >>> load("absent.nc")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    bayescale.errors.FitFileError: absent.nc: does not exist: give a file saved with `bayescale fit RUNS -o fit.nc`
+    bayescale.basics.errors.FitFileError: absent.nc: does not exist: give a file saved with ...
     """
     path = Path(path)
     tree = _read(path)

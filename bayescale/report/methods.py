@@ -57,7 +57,7 @@ def check_given(given: Mapping[str, str]) -> None:
     >>> check_given({"tokeniser": "BPE"})
     Traceback (most recent call last):
     ...
-    bayescale.errors.LawError: a report has no item 'tokeniser', did you mean 'tokenizer'?
+    bayescale.basics.errors.LawError: a report has no item 'tokeniser', did you mean 'tokenizer'?
     """
     for name in given:
         if name not in ITEMS:

@@ -105,7 +105,7 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     Examples
     --------
     >>> from bayescale import load_dataset, load_law
-    >>> from bayescale.noise import noise_by_name
+    >>> from bayescale.laws.noise import noise_by_name
     >>> law, runs = load_law("chinchilla"), load_dataset("chinchilla")
     >>> known = {**law.published[0].values, "sigma": 0.004}
     >>> simulated = simulate(law, runs, noise_by_name("normal"), known, seed=1)

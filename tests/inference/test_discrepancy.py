@@ -273,7 +273,7 @@ def test_noise_is_larger_below_five_tokens_per_parameter():
 
 def test_only_the_discrepancy_of_a_logarithm_shrinks_with_compute():
     decays = {}
-    for name in bs.catalog.law_names():
+    for name in bs.law_names():
         law = bs.load_law(name)
         decays.setdefault(law.link.name, set()).add(
             error_process(law, np.zeros((1, len(law.inputs))), None).scales.decay
