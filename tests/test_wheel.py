@@ -16,7 +16,7 @@ from bayescale.laws.catalog import law_names
 CHECKOUT = root("models").parent
 UV = os.environ.get("UV") or shutil.which("uv")
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(UV is None, reason="needs uv")]
+pytestmark = [pytest.mark.wheel, pytest.mark.skipif(UV is None, reason="needs uv")]
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ class Pooled:
     >>> from bayescale import fit
     >>> x = np.tile([1e2, 1e3, 1e4, 1e5], 2)
     >>> runs = pd.DataFrame({"group": ["a"] * 4 + ["b"] * 4, "x": x, "y": 3 * x ** -np.repeat([0.2, 0.3], 4)})
-    >>> pooled = fit("m1", runs, pool=["y_centre", "slope"])
+    >>> pooled = fit("m1", runs, pool=["y_centre", "slope"], discrepancy=False)
     >>> [round(float(each.parameters["slope"].mean()), 2) for each in pooled.groups.values()]
     [0.2, 0.3]
     """

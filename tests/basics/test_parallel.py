@@ -174,7 +174,7 @@ def gadre():
     return bs.load_dataset("gadre", group="c4")
 
 
-OPTIONS = {"horizons": (100,), "baselines": False}
+OPTIONS = {"horizons": (100,), "baselines": False, "discrepancy": False}
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_a_backend_that_cannot_be_had_is_refused_in_one_line(address, message, m
 
 
 def test_the_command_line_takes_a_cluster(run_cli, cluster, tmp_path):
-    command = ["backtest", "gadre:c4", "--law", "kaplan_nd", "--horizon", "10", "--json", "--cache", tmp_path]
+    command = ["backtest", "gadre:c4", "--law", "kaplan_nd", "--horizon", "100", "--no-discrepancy", "--json", "--cache", tmp_path]
     status, out, err = run_cli(*command, "--backend", cluster)
     assert status == 0, err
     again, resumed, _ = run_cli(*command)

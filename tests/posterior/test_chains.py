@@ -55,7 +55,7 @@ def test_forecasts_beyond_the_losses_seen_are_warned_of(chain):
 
 
 def test_settings_of_the_second_law_are_passed_on(chain, runs):
-    accuracy = fit_law("accuracy_of_loss", "gadre:c4")
+    accuracy = fit_law("accuracy_of_loss", "gadre:c4", discrepancy=False)
     both = chained(chain.first, accuracy)
     assert 0.3 < both.forecast(N=1e9, D=1e11).draws["latent"].median() < 0.8
     guessing = both.forecast(N=1e9, D=1e11, chance=0.5).draws["latent"].median()

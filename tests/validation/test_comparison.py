@@ -17,6 +17,7 @@ from bayescale.posterior.stacking import stacking_weights
 from bayescale.validation.comparison import laws_to_compare
 
 COMPARED = ["tied", "kaplan_nd"]
+OPTIONS = {"horizons": (3,), "noise": "normal"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compared(cache):
-    return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
+    return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), **OPTIONS, cache=cache)
 
 
 def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
@@ -35,7 +36,7 @@ def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
 
     monkeypatch.setattr("bayescale.validation.comparison.fit_law", refuse)
     monkeypatch.setattr("bayescale.validation.backtesting.fit_to_score", refuse)
-    again = bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
+    again = bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), **OPTIONS, cache=cache)
     pd.testing.assert_frame_equal(again.table, compared.table, check_exact=True)
     pd.testing.assert_frame_equal(again.pointwise, compared.pointwise, check_exact=True)
     assert again.horizon_elpd == compared.horizon_elpd

@@ -1,4 +1,4 @@
-"""Thirty simulated tables of the Chinchilla design: posteriors cover the parameters that made the runs."""
+"""Thirty simulated tables of a Chinchilla design: posteriors cover the parameters that made the runs."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,8 @@ PUBLISHED = dict(load_law("chinchilla").published[0].values)
 
 @pytest.fixture(scope="module")
 def replicates(chinchilla_runs):
-    return recover("chinchilla", chinchilla_runs, noise_by_name("student_t"), replicates=30, draws=250, seed=1)
+    design = chinchilla_runs.take(np.arange(0, len(chinchilla_runs), 4))
+    return recover("chinchilla", design, noise_by_name("student_t"), replicates=30, draws=250, seed=1)
 
 
 @pytest.fixture(scope="module")
