@@ -6,6 +6,7 @@ from bayescale.posterior import single
 
 
 def pytest_collection_modifyitems(items):
+    """Examples in docstrings are documentation too."""
     for item in items:
         if isinstance(item, pytest.DoctestItem):
             item.add_marker("docs")

@@ -9,7 +9,8 @@ from hypothesis import settings
 
 from bayescale.cli import main
 from bayescale.data.datasets import load_dataset
-from bayescale.posterior.single import fit_law
+from bayescale.posterior import pooling, single
+from bayescale.posterior.single import fit_law, sampled_runs
 from bayescale.posterior.storage import save
 
 settings.register_profile("bayescale", deadline=None)
@@ -81,6 +82,17 @@ def few_fit(few_runs):
 def saved_fit(chinchilla_fit, tmp_path_factory):
     """File of a saved fit; not to be written to."""
     return save(chinchilla_fit, tmp_path_factory.mktemp("saved") / "chinchilla.nc")
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+    """Fits whose draws need not be certified: they come from one quick proposal, whatever the posterior is like."""
+
+    def sketch(*arguments, **options):
+        return sampled_runs(*arguments, **(options | {"certify": False}))
+
+    for module in (single, pooling):
+        monkeypatch.setattr(module, "sampled_runs", sketch)
 
 
 @pytest.fixture

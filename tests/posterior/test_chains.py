@@ -9,6 +9,8 @@ from bayescale.posterior.chains import Chain, chained, fit_chain
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.single import fit_law
 
+pytestmark = pytest.mark.slow
+
 HIDDEN = 5e20
 """Compute above which runs are hidden."""
 
@@ -20,7 +22,9 @@ def runs():
 
 @pytest.fixture(scope="module")
 def chain(runs):
-    return fit_chain("chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)))
+    return fit_chain(
+        "chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)), noise="normal"
+    )
 
 
 def test_hidden_runs_lie_in_the_band(chain, runs):

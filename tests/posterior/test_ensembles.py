@@ -17,6 +17,8 @@ from bayescale.posterior.forecasting import predicted
 from bayescale.posterior.stacking import stacking_weights
 from bayescale.validation.recovery import simulate
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = st.lists(st.floats(0.01, 1.0), min_size=2, max_size=2).map(lambda w: np.array(w) / sum(w))
 
 
@@ -52,8 +54,9 @@ def test_the_same_seed_gives_the_same_ensemble(ensemble, runs):
     assert predicted(again, {"N": 7e9, "D": 1e11}).draws(np.random.default_rng(0)).shape == (1000, 1)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_table_too_small_to_hide_runs_gives_equal_weights_and_says_so(few_runs):
-    small = bs.fit("auto", few_runs.iloc[:9], discrepancy=False, draws=50)
+    small = bs.fit("auto", few_runs.iloc[:9], draws=50)
     assert small.weights.to_numpy().tolist() == [[0.5, 0.5]]
     assert any("too small to hide runs" in note for note in small.notes)
 
@@ -146,7 +149,8 @@ def test_weights_leave_a_wrong_law_as_runs_grow(chinchilla_runs):
     truth = {**load_law("tied").published[0].values, "sigma": 0.003}  # noqa: PD011
     runs = simulate(load_law("tied"), chinchilla_runs, noise_by_name("normal"), truth, seed=2)
     laws = ["chinchilla", "tied", "kaplan_nd"]
-    few, many = (bs.fit(laws, table, draws=50, discrepancy=False).weights for table in (runs.take(np.arange(0, 240, 6)), runs))
+    tables = runs.take(np.arange(0, 240, 6)), runs
+    few, many = (bs.fit(laws, table, draws=50, discrepancy=False).weights for table in tables)
     wrong = [float(weights.sel(law="kaplan_nd", horizon=30)) for weights in (few, many)]
     assert wrong[1] < 0.15
     assert wrong[1] < wrong[0]
@@ -163,12 +167,13 @@ def test_stacking_weights_are_a_point_of_the_simplex_that_ignores_common_shifts(
         assert weights.min() >= prior_runs / (n + 3 * prior_runs) - 1e-12
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_learning_curve_brings_its_own_laws(tmp_path):
     x = np.geomspace(1e3, 1e5, 9)
     curve = pd.DataFrame({"x": x, "y": 0.2 + 3 * x**-0.3})
     curve.to_csv(tmp_path / "curve.csv", index=False)
     for runs in (curve, tmp_path / "curve.csv"):
-        assert list(bs.fit("auto", runs, draws=20, discrepancy=False).members) == ["m3", "power_law", "saturating"]
+        assert list(bs.fit("auto", runs, draws=20).members) == ["m3", "power_law", "saturating"]
 
 
 def test_how_far_ahead_is_measured_in_the_same_unit_on_both_sides(few_runs):

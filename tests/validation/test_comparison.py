@@ -16,6 +16,8 @@ from bayescale.posterior.single import fit_law
 from bayescale.posterior.stacking import stacking_weights
 from bayescale.validation.comparison import laws_to_compare
 
+pytestmark = pytest.mark.slow
+
 COMPARED = ["tied", "kaplan_nd"]
 OPTIONS = {"horizons": (3,), "noise": "normal"}
 
