@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from promises import sketches
 
 from bayescale.cli import main
 from bayescale.data.datasets import load_dataset
-from bayescale.posterior import pooling, single
-from bayescale.posterior.single import fit_law, sampled_runs
+from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import save
 
 settings.register_profile("bayescale", deadline=None)
@@ -85,14 +85,10 @@ def saved_fit(chinchilla_fit, tmp_path_factory):
 
 
 @pytest.fixture
-def sketched(monkeypatch):
-    """Fits whose draws need not be certified: they come from one quick proposal, whatever the posterior is like."""
-
-    def sketch(*arguments, **options):
-        return sampled_runs(*arguments, **(options | {"certify": False}))
-
-    for module in (single, pooling):
-        monkeypatch.setattr(module, "sampled_runs", sketch)
+def sketched():
+    """Fits that need not be certified."""
+    with sketches():
+        yield
 
 
 @pytest.fixture

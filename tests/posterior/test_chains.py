@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from promises import sketches
 
 from bayescale.basics.errors import LawError
 from bayescale.data.datasets import load_dataset
@@ -22,9 +23,8 @@ def runs():
 
 @pytest.fixture(scope="module")
 def chain(runs):
-    return fit_chain(
-        "chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)), noise="normal"
-    )
+    with sketches():
+        return fit_chain("chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)))
 
 
 def test_hidden_runs_lie_in_the_band(chain, runs):

@@ -1,11 +1,9 @@
 """Partial pooling: groups lean on each other as far as they are alike, and each is then a fit like any other."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
-from promises import vouched_for
+from promises import sketches, vouched_for
 from scipy.linalg import block_diag
 
 from bayescale.basics.errors import LawError, RunsError
@@ -15,11 +13,10 @@ from bayescale.inference.discrepancy import Conditional, Process, Separate
 from bayescale.inference.model import build_model
 from bayescale.inference.scales import learnt_scales
 from bayescale.laws.catalog import load_law
-from bayescale.posterior import pooling
 from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.pooling import fit_pooled, pooled_law
-from bayescale.posterior.single import fit_law, sampled_runs
+from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import load, save
 from bayescale.sampling.logdensity import LogDensity
 
@@ -49,9 +46,7 @@ def runs(slopes):
 
 @pytest.fixture(scope="module")
 def pooled(runs):
-    with pytest.MonkeyPatch.context() as patch:
-        # A posterior of this shape takes minutes to be certified.
-        patch.setattr(pooling, "sampled_runs", partial(sampled_runs, certify=False))
+    with sketches():
         return fit("m1", runs, pool=["y_centre", "slope"], draws=250)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from promises import sketches
 
 import bayescale as bs
 from bayescale.basics.errors import LawError, SamplingError
@@ -19,7 +20,6 @@ from bayescale.validation.comparison import laws_to_compare
 pytestmark = pytest.mark.slow
 
 COMPARED = ["tied", "kaplan_nd"]
-OPTIONS = {"horizons": (3,), "noise": "normal"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,8 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compared(cache):
-    return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), **OPTIONS, cache=cache)
+    with sketches():
+        return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
 
 
 def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
@@ -38,7 +39,7 @@ def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
 
     monkeypatch.setattr("bayescale.validation.comparison.fit_law", refuse)
     monkeypatch.setattr("bayescale.validation.backtesting.fit_to_score", refuse)
-    again = bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), **OPTIONS, cache=cache)
+    again = bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
     pd.testing.assert_frame_equal(again.table, compared.table, check_exact=True)
     pd.testing.assert_frame_equal(again.pointwise, compared.pointwise, check_exact=True)
     assert again.horizon_elpd == compared.horizon_elpd
