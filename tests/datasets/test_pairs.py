@@ -1,4 +1,4 @@
-"""Every law that a card suggests fits the card's runs; ``benchmarks/engines.py`` does so by either sampler, to the end."""
+"""Every law that a card suggests fits the card's runs; ``benchmarks/engines.py`` fits all pairs by either sampler."""
 
 import numpy as np
 import pytest
