@@ -28,6 +28,7 @@ _HOME = {
     "Lifetime": "planning.lifetimes",
     "Limits": "planning.limits",
     "LossAt": "planning.targets",
+    "Options": "inference.options",
     "Optimum": "planning.allocation",
     "OptimumAt": "planning.targets",
     "Outlook": "planning.outlook",

@@ -19,6 +19,7 @@ from bayescale.laws.law import Law as Law
 from bayescale.planning.lifetimes import Lifetime as Lifetime
 from bayescale.planning.limits import Limits as Limits
 from bayescale.planning.targets import LossAt as LossAt
+from bayescale.inference.options import Options as Options
 from bayescale.planning.allocation import Optimum as Optimum
 from bayescale.planning.targets import OptimumAt as OptimumAt
 from bayescale.planning.outlook import Outlook as Outlook
@@ -98,6 +99,7 @@ __all__ = [
     "LossAt",
     "Optimum",
     "OptimumAt",
+    "Options",
     "Outlook",
     "PARAMETERS",
     "Parameter",

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.data.datasets import load_card, load_dataset
+from bayescale.data.observed import Observed
 from bayescale.inference.model import build_model
 from bayescale.laws.catalog import law_names, load_law
 from bayescale.laws.noise import NOISES
@@ -48,7 +49,7 @@ def main() -> None:
 
 def compare(law: str, noise: str, draws: int) -> pd.DataFrame:
     """Differences between the samplers, one row per coordinate."""
-    model = build_model(load_law(law), load_dataset("chinchilla"), NOISES[noise]).model
+    model = build_model(Observed(load_law(law), load_dataset("chinchilla")), NOISES[noise]).model
     density = LogDensity(model)
     ours = sample_importance(density, density.prior(PRIOR_DRAWS, seed=0), EFFECTIVE_DRAWS, seed=0)
     nuts = sample_nuts(model, draws=draws, chains=4, seed=0)

@@ -26,8 +26,8 @@ from speed import cpu_seconds
 from bayescale.data.datasets import load_runs
 from bayescale.data.runs import Runs
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import predicted_runs
-from bayescale.posterior.pooling import fit_pooled
 from bayescale.posterior.single import fit_law
 from bayescale.validation.backtesting import clustered_error, scores_of
 
@@ -87,7 +87,7 @@ def measure(table: str, ceiling: float) -> Iterator[tuple[dict[str, Any], pd.Dat
 def both_ways(runs: Runs) -> Iterator[tuple[str, str, Fit, float]]:
     """Way, group, posterior and CPU seconds, which for a pooled fit are those of all groups together."""
     start = cpu_seconds()
-    pooled = fit_pooled(LAW, runs, POOL)
+    pooled = fit(LAW, runs, pool=POOL)
     spent = cpu_seconds() - start
     for group, fitted in pooled.groups.items():
         yield "pooled", group, fitted, spent

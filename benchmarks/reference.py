@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from reporting import add_study_options, keep, machine, study
 
 from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.data.checks import observe
 from bayescale.data.datasets import load_runs
-from bayescale.inference.engine import Engine, Sampled
+from bayescale.inference.engine import Sampled
+from bayescale.inference.options import Engine, Options
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.single import sampled_runs
 
@@ -85,8 +87,8 @@ def measure(law: str, dataset: str, discrepancy: bool) -> dict[str, Any]:
 def sample(law: str, dataset: str, discrepancy: bool, engine: Engine, draws: int) -> Sampled:
     loaded = load_law(law)
     runs = load_runs(dataset, outcome=loaded.outcome, domain=loaded.link.domain)
-    asked = {"noise": "student_t", "discrepancy": discrepancy, "engine": engine, "chains": CHAINS, "seed": 0}
-    return sampled_runs(loaded, runs, draws=draws, **asked)  # type: ignore[arg-type]
+    asked = Options(discrepancy=discrepancy, engine=engine, draws=draws, chains=CHAINS)
+    return sampled_runs(observe(loaded, runs), asked)
 
 
 def compared(name: str, ours: Sampled, theirs: Sampled) -> list[dict[str, Any]]:

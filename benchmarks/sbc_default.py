@@ -19,7 +19,8 @@ from reporting import RESULTS, add_study_options, keep, machine, study
 from sbc import faults, line, summary
 
 from bayescale.data.datasets import load_dataset
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import DRIFT, Basis
 from bayescale.inference.engine import discrepancy_basis
 from bayescale.inference.model import COEFFICIENTS, build_model
@@ -89,13 +90,14 @@ def design(law: Law, n: int, errors: bool) -> Runs:
 
 def simulated(law: Law, noise_name: str, runs: Runs, rng: np.random.Generator) -> tuple[Runs, dict[str, float]]:
     """A table drawn from the prior, and the parameters that made it."""
-    noise, basis = noise_by_name(noise_name), discrepancy_basis(law, runs)
-    posterior = build_model(law, runs, noise, basis)
+    observed, noise = Observed(law, runs), noise_by_name(noise_name)
+    basis = discrepancy_basis(observed)
+    posterior = build_model(observed, noise, basis)
     density = LogDensity(posterior.model)
     latent = rng.standard_normal((1, posterior.model[COEFFICIENTS].shape.eval()[0]))
     drawn = density.parameters(density.prior(1, int(rng.integers(2**31))), latent)
     truth = {name: float(values[0]) for name, values in drawn.items()}
-    mean = np.log(law.mean(np, law_inputs(law, runs), truth)) + discrepancy(basis, truth, latent[0])
+    mean = np.log(law.mean(np, observed.inputs, truth)) + discrepancy(basis, truth, latent[0])
     relative = runs.column(f"{law.outcome}_se") if f"{law.outcome}_se" in runs.frame else None
     columns = {name: np.array([value]) for name, value in truth.items()}
     shift, scale = noise.draw_moments(rng, columns, mean.shape, relative=basis.noise_scale, standard_error=relative)

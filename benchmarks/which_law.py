@@ -19,6 +19,7 @@ from reporting import add_study_options, keep, machine, study
 import bayescale as bs
 from bayescale.data.datasets import load_runs
 from bayescale.data.splitting import HORIZONS, splits
+from bayescale.inference.options import Options
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.fitting import fit_to_score
@@ -122,8 +123,8 @@ def published(law: str, table: str, runs: bs.Runs, place: int) -> list[dict[str,
 
 def scored(law: str, runs: bs.Runs, place: int, horizons: tuple[float, ...], error: bool) -> list[dict[str, Any]]:
     split = splits(runs, horizons)[place]
-    asked: dict[str, Any] = {"noise": "student_t", "discrepancy": error, "engine": "importance", "seed": 0}
-    forecast, observed = predicted_runs(fit_to_score(law, runs.take(split.train), **asked), runs.take(split.test))
+    asked = Options(discrepancy=error)
+    forecast, observed = predicted_runs(fit_to_score(law, runs.take(split.train), asked), runs.take(split.test))
     clusters, densities = runs.clusters[split.test].tolist(), forecast.log_density(observed).tolist()
     where = {"horizon": split.horizon, "ceiling": float(split.ceiling), "law": law}
     return [{**where, "run": c, "score": score} for c, score in zip(clusters, densities, strict=True)]

@@ -136,7 +136,7 @@ def runs_from(
 
 def check_second_step(then: str, source: str, **options: Any) -> None:
     """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
-    from bayescale.data.runs import check_unit_read
+    from bayescale.data.observed import check_unit_read
     from bayescale.laws.catalog import load_law
 
     if options["pool"] or Path(source).suffix == ".nc":

@@ -2,7 +2,7 @@
 
 from bayescale.basics.errors import BayescaleError
 from bayescale.basics.wording import listed
-from bayescale.data.checks import check_runs
+from bayescale.data.checks import observe
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -44,7 +44,7 @@ def suited_laws(runs: Runs) -> tuple[list[Law], dict[str, str]]:
             reasons[law.name] = f"reads {listed(missing)}, which the table has not"
             continue
         try:
-            check_runs(law, runs)
+            observe(law, runs)
         except BayescaleError as error:
             reasons[law.name] = str(error).removeprefix(f"{runs.source}: ")
             continue

@@ -1,13 +1,15 @@
 """What makes runs unfit for a law, or a fit to them doubtful."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.data.suspicions import FEW
 from bayescale.data.tables import FloatArray, missing_column, refuse
 from bayescale.laws.law import Law
@@ -15,8 +17,8 @@ from bayescale.laws.law import Law
 _ENOUGH_FOR_RANKS = 10
 
 
-def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
-    """Check that runs can inform a law.
+def observe(law: Law, runs: Runs) -> Observed:
+    """Bind a law to runs, and check that they can inform it.
 
     Parameters
     ----------
@@ -25,30 +27,34 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
-        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter; losses that do not fall.
+    Observed
+        With the warnings of the table, and of the two together: fewer runs than parameters; all runs on one ray of
+        tokens per parameter; losses that do not fall.
 
     Raises
     ------
     RunsError
         If a column that the law reads is missing, or holds what it cannot.
     LawError
-        If an input or the outcome has one value only, or an improper prior meets fewer runs than parameters.
+        If an input or the outcome has one value only, an improper prior meets fewer runs than parameters, or the law
+        is in another unit than the runs.
 
     Examples
     --------
     >>> from bayescale import load_law
     >>> table = pd.DataFrame({"N": [7e7, 7e7], "D": [1e9, 2e9], "loss": [3.9, 3.6]})
-    >>> check_runs(load_law("chinchilla"), Runs.from_frame(table))
+    >>> observe(load_law("chinchilla"), Runs.from_frame(table))
     Traceback (most recent call last):
     ...
     bayescale.basics.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
     """
+    observed = Observed.of(law, runs)
+    law = observed.law
     settings = tuple(setting.name for setting in law.settings if setting.default is None)
     needed = (*law.input_names, *settings, law.outcome)
     reader = f", which law {law.name!r} needs"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
-    outcome, values = runs.column(law.outcome, law.link.domain), law_inputs(law, runs)
+    outcome, values = observed.outcome, observed.inputs
     for name in law.input_names:
         if np.ptp(values[name]) == 0:
             raise LawError(
@@ -60,16 +66,16 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
             f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} has nothing "
             "to learn from; check that the column is the right one"
         )
-    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
+    doubts = (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
+    return replace(observed, warnings=(*runs.warnings, *doubts))
 
 
-def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
+def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:
     """Check that a law's mean gives a number for each draw and run, as all that is forecast from it takes for granted.
 
     Parameters
     ----------
-    law : Law
-    runs : Runs
+    observed : Observed
     drawn : mapping of array, shape (draw,)
         Every parameter, sampled and derived; a few draws of them are looked at.
 
@@ -78,10 +84,11 @@ def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
     LawError
         If the mean fails, or gives something of another shape.
     """
-    shape = (5 if len(runs) != 5 else 6, len(runs))  # not the same both ways
+    law, n_runs = observed.law, len(observed)
+    shape = (5 if n_runs != 5 else 6, n_runs)  # not the same both ways
     columns = {name: values[: shape[0], None] for name, values in drawn.items()}
     with law.blamed("mean"), np.errstate(all="ignore"):
-        found = np.asarray(law.mean(np, law_inputs(law, runs), columns), dtype=float)
+        found = np.asarray(law.mean(np, observed.inputs, columns), dtype=float)
         broadcast = np.broadcast_shapes(found.shape, shape)
     if broadcast != shape:
         raise law.fault(

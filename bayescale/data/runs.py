@@ -14,12 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
 from bayescale.data.tables import FloatArray, missing_column, numbers_in, positive, read_table, refuse, rename
-from bayescale.laws.law import Law
-from bayescale.laws.parameters import Input, Setting
 
 RAY_WIDTH = float(np.log(1.05))
 
@@ -300,51 +298,6 @@ def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:
     [[0, 2], [1]]
     """
     return [np.flatnonzero(cluster == code) for code in np.unique(cluster)]
-
-
-def law_inputs(law: Law, runs: Runs) -> dict[str, FloatArray]:
-    """What a law's mean reads of each run: its inputs and settings, each of shape (runs,).
-
-    Raises
-    ------
-    RunsError
-        If a column is missing, or holds what it cannot.
-    """
-    inputs = {name: runs.column(name) for name in law.input_names}
-    return inputs | {setting.name: _setting(setting, runs) for setting in law.settings}
-
-
-def _setting(setting: Setting, runs: Runs) -> FloatArray:
-    if setting.name not in runs.frame and setting.default is not None:
-        return np.full(len(runs), setting.default)
-    return runs.column(setting.name, setting.domain)
-
-
-def in_unit_of(law: Law, runs: Runs) -> Law:
-    """A law in the unit that runs have of its outcome; the law as it is where they have none, or of another outcome.
-
-    Raises
-    ------
-    LawError
-        If the law has a unit of its own that differs, or reads the runs' outcome in another unit.
-    """
-    for item in (*law.inputs, *law.settings):
-        check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
-    return law.in_unit(runs.unit) if law.outcome == runs.outcome else law
-
-
-def check_unit_read(item: Input, law: str, unit: str | None) -> None:
-    """Check that a law reads a column in the unit that it has; either may be unknown.
-
-    Raises
-    ------
-    LawError
-        If they differ, since the priors on what follows from the column are in the law's own unit.
-    """
-    if unit and item.unit and unit != item.unit:
-        raise LawError(
-            f"law {law!r} reads {item.name} in {item.unit}, not in {unit}: convert the table, and leave the unit out"
-        )
 
 
 def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[str]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.data.runs import Runs
-from bayescale.laws.law import Law
 
 Array = NDArray[np.float64]
 
@@ -32,13 +31,6 @@ class Split:
     test: NDArray[np.intp]
 
 
-def run_size(law: Law, runs: Runs) -> Array:
-    """Size of each run, shape (run,): its compute, or the product of the law's inputs where that is not known."""
-    if "C" in runs.frame:
-        return runs.column("C")
-    return np.asarray(np.prod([runs.column(name) for name in law.input_names], axis=0))
-
-
 def splits(runs: Runs, horizons: Sequence[float] = HORIZONS, size: Array | None = None) -> list[Split]:
     """All splits of a table that leave enough training runs.
 
@@ -49,7 +41,7 @@ def splits(runs: Runs, horizons: Sequence[float] = HORIZONS, size: Array | None 
     horizons : sequence of float
         Ratios of the ceiling to the largest size trained on.
     size : array, shape (run,), optional
-        What makes a run a larger one, as :func:`run_size` tells; by default the compute ``C``.
+        What makes a run a larger one, such as :attr:`Observed.size`; by default the compute ``C``.
 
     Raises
     ------

@@ -9,7 +9,7 @@ error and its noise, and from each draw the outcome: the uncertainty of both ste
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.data.runs import Runs, check_unit_read, in_unit_of
+from bayescale.data.observed import Observed, check_unit_read
+from bayescale.data.runs import Runs
+from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import Posterior, first_fit
@@ -150,10 +152,8 @@ def fit_chain(
     law: AnyLaw | list[AnyLaw],
     then: str | Path | Law,
     runs: str | Path | pd.DataFrame | Runs,
-    *,
-    draws: int = 1000,
-    chains: int = 4,
-    **options: Any,
+    options: Options | None = None,
+    **choices: Unpack[Choices],
 ) -> Chain:
     """Sample the posteriors of both steps given the same runs.
 
@@ -165,10 +165,10 @@ def fit_chain(
         Of the second outcome; its only input is the first outcome.
     runs : str, path, DataFrame or Runs
         With both outcomes.
-    draws, chains : int
-        Shape of both posteriors.
-    **options
-        ``noise``, ``discrepancy``, ``engine`` and ``seed``, as of :func:`bayescale.fit`.
+    options : Options, optional
+        Of both posteriors.
+    **choices
+        Fields of the options, as of :func:`bayescale.fit`.
 
     Returns
     -------
@@ -183,9 +183,10 @@ def fit_chain(
     """
     second = then if isinstance(then, Law) else catalog.load_law(then)
     if isinstance(runs, Runs):
-        in_unit_of(second, runs)  # refuses before anything is fitted
-    first = fit(law, runs, draws=draws, chains=chains, **options)
-    return chained(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
+        Observed.of(second, runs)  # refuses before anything is fitted
+    asked = chosen(options, choices)
+    first = fit(law, runs, asked)
+    return chained(first, fit_law(then, _with_outcome(runs, second), asked))
 
 
 def chained(first: Posterior, second: Fit) -> Chain:

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.data.observations import link_outcome, link_standard_error
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
 from bayescale.laws.noise import noise_scale
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
@@ -151,8 +151,8 @@ def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predic
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
     law = first_fit(fit).law
-    observed = law.link.inverse(link_outcome(law, runs))
-    return _predicted(fit, law_inputs(law, runs), runs, seed), np.asarray(observed)
+    observed = Observed(law, runs)
+    return _predicted(fit, observed.inputs, observed, seed), np.asarray(law.link.inverse(observed.on_link))
 
 
 def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0) -> Predictive:
@@ -169,7 +169,7 @@ def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0)
     return _predicted(fit, inputs, None, seed)
 
 
-def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs | None, seed: int) -> Predictive:
+def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Observed | None, seed: int) -> Predictive:
     points = checked_points(first_fit(fit), inputs)
     each = [_of_one_law(member, points, measured, seed) for member in members(fit).values()]
     if not isinstance(fit, Ensemble):
@@ -178,10 +178,10 @@ def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs |
     return Mixed(each, fit.weights_at(reach), fit.choose(reach, seed))
 
 
-def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Runs | None, seed: int) -> Predicted:
+def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Observed | None, seed: int) -> Predicted:
     """A mixture of normals over the draws, as wide as the measurement of the runs, if they are some that were made."""
     mean, variance = error_moments(fit, points)
-    standard_error = None if measured is None else link_standard_error(fit.law, measured)
+    standard_error = None if measured is None else measured.standard_error
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed), standard_error)
     location = link_mean(fit, points) + mean + shift + broken(fit, points)
     return Predicted(location, np.sqrt(variance + np.square(scale)), fit.law.link)
@@ -198,17 +198,16 @@ def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
     seed : int
         Of the scales of heavy-tailed noise.
     """
-    points, link = law_inputs(fit.law, run), fit.law.link
-    rng, on_scale = np.random.default_rng(seed), link_outcome(fit.law, run)
+    observed, link = Observed(fit.law, run), fit.law.link
+    points, on_scale, rng = observed.inputs, observed.on_link, np.random.default_rng(seed)
     location = link_mean(fit, points)
     covariance = np.zeros((1, len(run), len(run)))
     if fit.basis is not None:
-        located = fit.law.located(points)
-        location = location + fit.conditional.moments(located)[0]
-        covariance = fit.conditional.joint_covariance(located)
-    standard_error, found = link_standard_error(fit.law, run), []
+        location = location + fit.conditional.moments(observed.located)[0]
+        covariance = fit.conditional.joint_covariance(observed.located)
+    found = []
     for _ in range(_SCALES_PER_DRAW):
-        shift, scale = noise_moments(fit, points, rng, standard_error)
+        shift, scale = noise_moments(fit, points, rng, observed.standard_error)
         total = covariance + np.square(scale)[:, :, None] * np.eye(len(run))
         factor = np.linalg.cholesky(total)
         left = np.linalg.solve(factor, (on_scale - location - shift)[..., None])[..., 0]

@@ -10,27 +10,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import LawError, RunsError, SamplingError
+from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.basics.wording import listed
-from bayescale.data.checks import check_runs
-from bayescale.data.runs import Runs, in_unit_of
+from bayescale.data.checks import observe
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate
-from bayescale.inference.engine import Engine, Sampled
+from bayescale.inference.engine import Sampled
+from bayescale.inference.options import Options
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.laws.links import IDENTITY, LOG, LOGIT, Link
 from bayescale.laws.parameters import GROUP, Derived, Parameter, Prior, Values
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.single import as_runs, assembled, checked_noise, sampled_runs
+from bayescale.posterior.single import as_runs, assembled, sampled_runs
 
 Array = NDArray[np.float64]
 
@@ -117,16 +119,11 @@ def fit_pooled(
     law: str | Path | Law,
     runs: str | Path | pd.DataFrame | Runs,
     pool: Sequence[str],
+    options: Options,
     *,
     by: str = "group",
-    noise: str = "student_t",
-    discrepancy: bool = True,
-    engine: Engine = "importance",
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
 ) -> Pooled:
-    """Sample the posterior of one law in several groups of runs; the other arguments as of :func:`bayescale.fit`.
+    """Sample the posterior of one law in several groups of runs.
 
     Parameters
     ----------
@@ -136,6 +133,7 @@ def fit_pooled(
     pool : sequence of str
         Parameters of the law, sampled or derived, that differ between groups; a derived one stands for the sampled ones
         that it is computed from.
+    options : Options
     by : str
         Column that tells the groups apart.
 
@@ -150,31 +148,22 @@ def fit_pooled(
     RunsError
         If there are fewer than two groups, or the runs cannot be used.
     """
-    if engine not in get_args(Engine):
-        raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved = catalog.law_of(law)
-    checked_noise(resolved, noise, discrepancy)
+    options.check_suits(resolved)
     names = _sampled_names(resolved, pool)
     table = as_runs(runs, resolved, series_apart=False)
-    resolved = in_unit_of(resolved, table)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
-    warnings = [*coded.warnings, *check_runs(resolved, coded)]
-    asked: dict[str, Any] = {
-        "noise": noise,
-        "discrepancy": discrepancy,
-        "draws": draws,
-        "chains": chains,
-        "seed": seed,
-    }
-    joint = pooled_law(resolved, names, labels)
-    sampled = sampled_runs(joint, coded, engine=engine, **asked)
+    observed = observe(resolved, coded)
+    joint = pooled_law(observed.law, names, labels)
+    sampled = sampled_runs(Observed(joint, coded), options)
     groups = {}
     for code, (label, slug) in enumerate(zip(labels, _slugs(labels), strict=True)):
         rows = np.flatnonzero(codes == code)
         part = replace(coded.take(rows), source=f"{table.source}:{label}", notes=table.notes)
-        own = _of_group(sampled, resolved, slug, rows)
-        groups[label] = assembled(law, part, own, warnings, **asked, pool=names)
+        own = _of_group(sampled, observed.law, slug, rows)
+        one = Observed(observed.law, part, observed.warnings)
+        groups[label] = assembled(law, one, own, options, pool=names)
     return Pooled(groups=groups, between=_between(sampled, joint, names, pool), pool=names)
 
 

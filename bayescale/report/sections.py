@@ -87,7 +87,7 @@ def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float
 def data_section(fit: Posterior) -> Section:
     """The runs that were fitted."""
     runs, law = fit.runs, first_fit(fit).law
-    size = _run_size(fit)
+    size = first_fit(fit).observed.size
     drawn, listed = spread(size, RUNS_DRAWN), spread(size, RUNS_LISTED)
     described = {item.name: _labelled(item.meaning, item.name, item.unit) for item in law.inputs}
     outcome = with_unit(law.outcome, law.outcome_unit)
@@ -166,7 +166,7 @@ def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
         tuple(_diagnosed(name, member) for name, member in members(fit).items()),
         "Certified are: Pareto k-hat below 0.7 and 1,000 effective draws, or R-hat below 1.01 and 400.",
     )
-    size = _run_size(fit)
+    size = first_fit(fit).observed.size
     rows = spread(size, RUNS_CHECKED)
     forecast, observed = predicted_runs(fit, fit.runs.take(rows), seed=seed)
     draws, observed = forecast.draws(np.random.default_rng(seed)), forecast.link.forward(np, observed)
@@ -241,14 +241,6 @@ def _as_draws(values: Array) -> xr.DataArray:
 def _headline(fit: Fit) -> dict[str, xr.DataArray]:
     names = [name for name in _SHOWN if name in fit.parameters] or [item.name for item in fit.law.parameters[:3]]
     return {name: fit.groups["posterior"].to_dataset()[name] for name in names}
-
-
-def _run_size(fit: Posterior) -> Array:
-    """Compute of each run where it is known, and the product of the law's inputs otherwise."""
-    runs = fit.runs
-    if "C" in runs.frame:
-        return runs.column("C")
-    return np.asarray(np.prod([runs.column(name) for name in first_fit(fit).law.input_names], axis=0))
 
 
 def _size_name(fit: Posterior) -> str:

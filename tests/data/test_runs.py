@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayescale.basics.errors import LawError, RunsError
-from bayescale.data.checks import check_runs
+from bayescale.data.checks import observe
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.parameters import Prior
@@ -344,12 +344,12 @@ CHINCHILLA = load_law("chinchilla")
 def test_good_runs_inform_the_law():
     N, D = np.meshgrid([1e8, 1e9], [1e10, 1e11, 1e12])
     runs = Runs.from_frame(pd.DataFrame({"N": N.ravel(), "D": D.ravel(), "loss": np.linspace(3, 2, 6)}))
-    assert check_runs(CHINCHILLA, runs) == ()
+    assert observe(CHINCHILLA, runs).warnings == ()
 
 
 def test_columns_that_the_law_needs_are_asked_for(table):
     runs = Runs.from_frame(table.rename(columns={"N": "params", "D": "x"}), source="mine.csv")
-    assert refusal(check_runs, CHINCHILLA, runs).splitlines() == [
+    assert refusal(observe, CHINCHILLA, runs).splitlines() == [
         "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? Then say --columns N=params",
         "mine.csv: no column 'D', which law 'chinchilla' needs; its columns are params, x, loss: "
         "say --columns D=COLUMN",
@@ -359,7 +359,7 @@ def test_columns_that_the_law_needs_are_asked_for(table):
 def test_inputs_not_checked_at_reading_are_checked_for_the_law(table):
     law = replace(CHINCHILLA, inputs=(*CHINCHILLA.inputs, replace(CHINCHILLA.inputs[0], name="width")))
     runs = Runs.from_frame(table.assign(width=["1k", "2k", "wide"]))
-    assert "row 3, column width: 'wide' is not a number" in refusal(check_runs, law, runs)
+    assert "row 3, column width: 'wide' is not a number" in refusal(observe, law, runs)
 
 
 @pytest.mark.parametrize(("name", "value"), [("N", "70M"), ("D", "2B")])
@@ -368,25 +368,25 @@ def test_a_single_value_of_an_input_is_refused(table, name, value):
     with pytest.raises(
         LawError, match=f"mine.csv: every run has {name} = {value}: law 'chinchilla' needs .* of {name}"
     ):
-        check_runs(CHINCHILLA, runs)
+        observe(CHINCHILLA, runs)
 
 
 def test_few_runs_need_proper_priors(table):
     runs = Runs.from_frame(table)
-    (warning,) = check_runs(CHINCHILLA, runs)
+    (warning,) = observe(CHINCHILLA, runs).warnings
     assert "3 runs for the 5 free parameters of law 'chinchilla': the priors decide the rest" in warning
     first, *others = CHINCHILLA.parameters
     flat = replace(CHINCHILLA, parameters=(replace(first, prior=Prior("HalfFlat")), *others))
     with pytest.raises(
         LawError, match=rf"3 runs for the 5 free parameters .*: add runs, or give {first.name} a proper prior"
     ):
-        check_runs(flat, runs)
+        observe(flat, runs)
 
 
 def test_runs_on_one_ray_are_doubted():
     sizes = np.geomspace(1e8, 1e10, 9)
     runs = Runs.from_frame(pd.DataFrame({"N": sizes, "D": 20 * sizes, "loss": np.linspace(3, 2, 9)}))
-    (warning,) = check_runs(CHINCHILLA, runs)
+    (warning,) = observe(CHINCHILLA, runs).warnings
     assert warning.startswith("all runs lie on one ray of D/N = 20 tokens per parameter: only the sum")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayescale.basics.errors import LawError, RunsError
-from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.links import IDENTITY, LOG, LOGIT
@@ -40,7 +40,7 @@ def test_slope_is_the_derivative(link, y):
 @given(right=st.integers(0, 50), items=st.integers(1, 50))
 def test_counts_go_to_finite_log_odds(right, items):
     share = min(right, items) / items
-    odds = np.exp(link_outcome(LAW, accuracies([share, 0.5], accuracy_n=[items, items])))
+    odds = np.exp(Observed(LAW, accuracies([share, 0.5], accuracy_n=[items, items])).on_link)
     np.testing.assert_allclose(odds / (1 + odds), (np.array([share, 0.5]) * items + 0.5) / (items + 1), atol=1e-12)
 
 
@@ -48,15 +48,15 @@ def test_counts_scatter_as_their_standard_errors_say():
     share, items = 0.3, 200
     rng = np.random.default_rng(0)
     counted = accuracies(rng.binomial(items, share, size=20_000) / items, accuracy_n=items)
-    assert link_outcome(LAW, counted).mean() == pytest.approx(np.log(0.3 / 0.7), abs=0.005)
-    errors = link_standard_error(LAW, counted)
-    assert link_outcome(LAW, counted).std() == pytest.approx(np.sqrt(np.square(errors).mean()), rel=0.02)
+    assert Observed(LAW, counted).on_link.mean() == pytest.approx(np.log(0.3 / 0.7), abs=0.005)
+    errors = Observed(LAW, counted).standard_error
+    assert Observed(LAW, counted).on_link.std() == pytest.approx(np.sqrt(np.square(errors).mean()), rel=0.02)
 
 
 def test_standard_errors_are_taken_to_the_link():
     runs = accuracies([0.2, 0.5], accuracy_se=[0.01, 0.02])
-    np.testing.assert_allclose(link_standard_error(LAW, runs), [0.01 / 0.16, 0.02 / 0.25])
-    assert link_standard_error(LAW, accuracies([0.2, 0.5])) is None
+    np.testing.assert_allclose(Observed(LAW, runs).standard_error, [0.01 / 0.16, 0.02 / 0.25])
+    assert Observed(LAW, accuracies([0.2, 0.5])).standard_error is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_predictions_of_measured_runs_include_their_measurement(counted, counted
     forecasts, observed = predicted_runs(counted_fit, counted[0])
     alone = predicted(counted_fit, {"C": counted[0].column("C")})
     assert (forecasts.scale > alone.scale).all()
-    np.testing.assert_allclose(LAW.link.forward(np, observed), link_outcome(LAW, counted[0]))
+    np.testing.assert_allclose(LAW.link.forward(np, observed), Observed(LAW, counted[0]).on_link)
 
 
 def test_replicates_look_like_the_runs(counted_fit):

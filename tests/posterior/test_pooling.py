@@ -7,9 +7,11 @@ from scipy.linalg import block_diag
 
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.data.datasets import load_dataset
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import Conditional, Process, Separate
 from bayescale.inference.model import build_model
+from bayescale.inference.options import Options
 from bayescale.inference.scales import learnt_scales
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.fitting import fit
@@ -95,7 +97,7 @@ def test_summary_shows_groups_and_what_they_share(pooled):
 
 def test_pooling_repeats_exactly(runs):
     two = runs.take(np.flatnonzero(runs.frame["group"].isin(["a", "b"])))
-    first, again = (fit_pooled("m1", two, ["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
+    first, again = (fit("m1", two, pool=["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
     assert first.between.equals(again.between)
 
 
@@ -103,7 +105,7 @@ def test_groups_that_are_alike_pool_closely():
     rng, x = np.random.default_rng(2), np.tile(np.geomspace(1e2, 1e5, 10), 4)
     y = 3 * x**-0.25 * np.exp(rng.normal(scale=NOISE, size=40))
     frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
-    alike = fit_pooled("m1", Runs.from_frame(frame), ["y_centre", "slope"], by="family", discrepancy=False)
+    alike = fit("m1", Runs.from_frame(frame), pool=["y_centre", "slope"], by="family", discrepancy=False)
     assert np.quantile(alike.between["slope_spread"], 0.95) < 0.1
     alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]), discrepancy=False)
     assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
@@ -166,11 +168,11 @@ def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
     from bayescale.laws.noise import NOISES
 
     coded = Runs.from_frame(runs.frame.assign(group_code=codes))
-    density = LogDensity(build_model(joint, coded, NOISES["normal"]).model)
+    density = LogDensity(build_model(Observed(joint, coded), NOISES["normal"]).model)
     draws = density.prior(5, seed=0)
     pointwise, parameters = density.pointwise(draws), density.parameters(draws)
     for code, group in enumerate(groups):
-        own = LogDensity(build_model(law, runs.take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
+        own = LogDensity(build_model(Observed(law, runs).take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
         values = {name: parameters[f"{name}_{group}"] for name in ("y_centre", "slope")}
         # A group of its own has another centre, so its level there is taken from the pooled law's coefficient.
         centre = np.exp(np.log(runs.column("x")[codes == code]).mean())
@@ -214,7 +216,7 @@ def test_what_cannot_be_pooled_is_refused(runs, pool, by, error, said):
     blank = runs.frame["group"].where(runs.frame.index != 2)
     table = Runs.from_frame(runs.frame.assign(one="same", blank=blank))
     with pytest.raises(error, match=said):
-        fit_pooled("m1", table, pool, by=by)
+        fit_pooled("m1", table, pool, Options(), by=by)
 
 
 def test_pooling_takes_one_law(runs):
@@ -225,5 +227,5 @@ def test_pooling_takes_one_law(runs):
 def test_odd_names_of_groups_are_taken(runs):
     names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "spread", "e": "GPT_Neo_J_"}
     odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
-    found = fit_pooled("m1", odd, ["slope"], discrepancy=False, draws=50)
+    found = fit("m1", odd, pool=["slope"], discrepancy=False, draws=50)
     assert list(found.groups) == list(names.values())
