@@ -49,11 +49,16 @@ def fitted_from(
         given = {**sampling, "columns": columns, "unit": unit}
         for option in (name for name, value in given.items() if value is not None):
             raise click.UsageError(f"--{option} has no effect on a saved fit ({source}): fit the runs again")
+        from bayescale.posterior.ensembles import Ensemble
+        from bayescale.posterior.fit import Fit
         from bayescale.posterior.storage import load
 
         if len(laws) > 1:
             raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
-        return load(source, law=laws[0] if laws else None)
+        loaded = load(source, law=laws[0] if laws else None)
+        if not isinstance(loaded, Fit | Ensemble):
+            raise click.UsageError(f"{source} holds {type(loaded).__name__.lower()} fits, which only Python can load")
+        return loaded
     from bayescale.posterior.fitting import fit
 
     table = runs_from(source, laws, columns, unit)

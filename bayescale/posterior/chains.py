@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS
 from bayescale.data.observed import Observed, check_unit_read
 from bayescale.data.runs import Runs
 from bayescale.inference.options import Choices, Options, chosen
@@ -25,6 +25,7 @@ from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.fitting import AnyLaw, fit
 from bayescale.posterior.forecasting import (
     Forecast,
@@ -45,7 +46,7 @@ _GRID = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Chain(Fitted):
     """Two posteriors of the same runs, the second of an outcome given the outcome of the first.
 
     Attributes
@@ -72,6 +73,15 @@ class Chain:
     def certified(self) -> bool:
         """Whether the draws of both steps can stand for their posteriors."""
         return self.first.certified and self.second.certified
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws of both steps as ArviZ takes them, under ``first`` and ``second``."""
+        return xr.DataTree.from_dict({"first": self.first.tree, "second": self.second.tree})
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """Mean, standard deviation and interval of every parameter of both steps, with its unit and meaning."""
+        return pd.concat({"first": self.first.summary(ci_prob), "second": self.second.summary(ci_prob)}, names=["step"])
 
     def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
         """Forecast the second outcome at inputs of the first law.

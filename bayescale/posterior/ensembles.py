@@ -12,6 +12,7 @@ from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.data.runs import Runs
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.recipe_risk import RecipeRisk
 
 Array = NDArray[np.float64]
@@ -21,7 +22,7 @@ ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(Fitted):
     """Several laws' posteriors given the same runs, and what each counts for.
 
     A draw of the ensemble is a draw of one of its laws, chosen by the weights at the horizon that is asked for, so that
@@ -89,6 +90,11 @@ class Ensemble:
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter of every law, with its unit and meaning."""
         return pd.concat({name: member.summary(ci_prob) for name, member in self.members.items()}, names=["law", None])
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws as ArviZ takes them, those of each member under its law's name."""
+        return xr.DataTree.from_dict({name: member.tree for name, member in self.members.items()})
 
     def weights_at(self, reach: Array) -> Array:
         """Weight of each law at ratios of shape (point,) to the largest run's compute, shape (point, law).

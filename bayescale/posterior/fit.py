@@ -20,6 +20,7 @@ from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name, noise_of_runs
 from bayescale.laws.parameters import Derived, Parameter
+from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.recipe_risk import RecipeRisk
 from bayescale.posterior.sensitivity import Sensitivity, sensitivity
 
@@ -61,7 +62,7 @@ class Record:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Fitted):
     """A posterior over a law's parameters.
 
     Attributes

@@ -16,7 +16,8 @@ from bayescale.inference.scales import learnt_scales
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import forecast
-from bayescale.posterior.pooling import fit_pooled, pooled_law
+from bayescale.posterior.pooled_law import pooled_law, sampled_names
+from bayescale.posterior.pooling import fit_pooled
 from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import load, save
 from bayescale.sampling.logdensity import LogDensity
@@ -130,9 +131,8 @@ def test_a_pooled_law_of_equal_groups_is_the_law(pool):
 
 
 def fit_sources(law, pool):
-    from bayescale.posterior.pooling import _sampled_names
 
-    return _sampled_names(law, pool)
+    return sampled_names(law, pool)
 
 
 @pytest.mark.parametrize(
