@@ -21,7 +21,7 @@ from bayescale.cli.printing import (
 from bayescale.cli.sources import chain_from, check_second_step, fitted_from
 
 if TYPE_CHECKING:
-    from bayescale.planning.attainable import Attainable
+    from bayescale.planning.answers import Answer
     from bayescale.planning.limits import Limits
     from bayescale.posterior.ensembles import Posterior
 
@@ -69,7 +69,7 @@ def limits(
         check_second_step(then, runs, **options)
     fitted: Posterior | None = None
     steps: list[Posterior] = []
-    reached: Attainable | None = None
+    reached: Answer | None = None
     if runs is not None:
         fitted = fitted_from(runs, seed, **options)
         steps, reached = _attain(found, fitted, runs, since, then, seed, **options)
@@ -114,7 +114,7 @@ def _write(shipped: Path, path: Path) -> None:
 
 def _attain(
     found: "Limits", fitted: "Posterior", runs: str, since: float | None, then: str | None, seed: int, **options: Any
-) -> tuple[list["Posterior"], "Attainable"]:
+) -> tuple[list["Posterior"], "Answer"]:
     """The posteriors of each step, and what they say that limits allow."""
     from bayescale.planning.attainable import attainable
 
@@ -149,7 +149,7 @@ def _show(found: "Limits", interval: float) -> None:
     print_lines(f"Factors a year: {', '.join(f'{words} {factor}' for words, factor in growth.items())}")
 
 
-def _show_attained(steps: Sequence["Posterior"], reached: "Attainable", interval: float) -> None:
+def _show_attained(steps: Sequence["Posterior"], reached: "Answer", interval: float) -> None:
     for step in steps:
         print_head(step)
     rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)

@@ -1,11 +1,12 @@
 """Commands that plan: what to train, what it costs, and which of two runs is better."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.errors import QuantityError
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.options import (
     BUDGETS,
@@ -28,6 +29,7 @@ from bayescale.cli.printing import (
     leave,
     masses,
     outcome_labels,
+    print_answer,
     print_head,
     print_json,
     print_lines,
@@ -35,13 +37,13 @@ from bayescale.cli.printing import (
     print_remarks,
     print_table,
     rows_at,
-    show_answer,
 )
-from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
+from bayescale.cli.sources import cost_of, fitted_from, run_from
+from bayescale.planning.modes import COMPUTE, LIFETIME, MONEY, ROBUST, Mode, mode_of
 
 if TYPE_CHECKING:
     from bayescale.laws.parameters import Prior
-    from bayescale.planning.costs import Cost
+    from bayescale.planning.answers import Answer
     from bayescale.posterior.ensembles import Posterior
 
 
@@ -93,106 +95,121 @@ def plan(
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
     prices = {name: options.pop(name) for name in COST_NAMES}
-    asked = {"--dollars": bool(dollars), "--served": bool(served), "--unique": unique is not None, "--robust": robust}
-    chosen = [name for name, given in asked.items() if given]
-    if len(chosen) > 1:
-        raise click.UsageError(f"give one of {', '.join(asked)}, not {' and '.join(chosen)}")
-    if plot is not None and chosen:
-        raise click.UsageError(f"--plot draws the plan for compute, without {chosen[0]}")
-    if was_given("budgets") and (dollars or loss is not None):
-        raise click.UsageError("--budget is compute: leave it out with --dollars, and with --served and --loss")
-    if (loss is not None or serving_price is not None) and not served:
-        raise click.UsageError("--loss and --serving-price go with --served, the tokens to serve")
-    if served and loss is None and not (was_given("budgets") and len(budgets) == 1):
-        raise click.UsageError("--served: say what loss to reach by --loss, or what to spend in all by one --budget")
-    if token_price is not None and unique is None:
-        raise click.UsageError("--token-price goes with --unique, the tokens that there are")
-    if prices["study"] is not None and not dollars:
+    asked = _asked(budgets, robust, dollars, served, loss, serving_price, unique, token_price)
+    mode = _mode(asked)
+    if plot is not None and mode is not COMPUTE:
+        raise click.UsageError(f"--plot draws the plan for compute, without {_option(mode.needs[0])}")
+    if prices["study"] is not None and mode is not MONEY:
         raise click.UsageError("--study goes with --dollars, from which it is taken")
-    if not dollars and unique is None and any(value not in (None, False) for value in prices.values()):
+    if "cost" in mode.takes:
+        asked["cost"] = cost_of(seed, **prices)
+    elif any(value not in (None, False) for value in prices.values()):
         raise click.UsageError("prices go with --dollars or --unique, or with `bayescale cost`")
-    cost, demand = cost_of(seed, **prices), _demand(served)
-    budgets, dollars = tuple(once(budgets)), tuple(once(dollars))
     fitted = fitted_from(runs, seed, **options)
-    if dollars:
-        _plan_for_money(fitted, dollars, cost, seed, interval, as_json)
-    elif served:
-        price = serving_price or 1.0
-        if loss is None:
-            _plan_to_serve(fitted, budgets[0], demand, price, seed, interval, as_json)
-        else:
-            _plan_for_use(fitted, loss, demand, price, seed, interval, as_json)
-    elif unique is not None:
-        from bayescale.planning.data_wall import data_limited
+    from bayescale.planning.plan import plan as best_run
 
-        answer = data_limited(fitted, budgets, unique, token_price=token_price, cost=cost, seed=seed)
-        show_answer(fitted, answer, interval, as_json, [price_note(cost)])
-    elif robust:
-        _plan_robustly(fitted, budgets, seed, interval, as_json)
-    else:
-        _plan_for_compute(fitted, budgets, plot, seed, interval, as_json)
-
-
-def _plan_for_compute(
-    fitted: "Posterior", budgets: Sequence[float], plot: Path | None, seed: int, interval: float, as_json: bool
-) -> None:
-    from bayescale.planning.allocation import optimum
-
-    best = optimum(fitted, budgets, seed=seed)
+    answer = best_run(fitted, **asked, seed=seed)
     if plot is not None:
         from bayescale.plots import plot_plan, save_figure
 
-        save_figure(plot_plan(fitted, budgets, ci_prob=interval, seed=seed), plot)
+        save_figure(plot_plan(fitted, asked["budget"], ci_prob=interval, seed=seed), plot)
     if as_json:
-        from bayescale.cli.documents import plan_document
-
-        print_json(plan_document(fitted, best))
+        print_json(_document(mode, fitted, answer, loss))
     else:
         print_head(fitted)
-        summary = best.summary(interval)
-        if best.draws["N"].equals(best.draws["N_law"]):
-            summary = summary[summary["quantity"] != "N_law"]
-        print_table(
-            rows_at(summary, "C", "budget (FLOP)", labels=outcome_labels(fitted)),
-            f"Compute-optimal runs, {masses(interval)}",
+        if mode is ROBUST:
+            _print_robust(answer, interval)
+        else:
+            print_answer(answer, interval, outcome_labels(fitted))
+        if mode is COMPUTE:
+            print_parameters(fitted, interval)
+        print_remarks(answer.warnings, answer.notes)
+    leave(fitted)
+
+
+def _asked(
+    budgets: tuple[float, ...],
+    robust: bool,
+    dollars: tuple[float, ...],
+    served: tuple[tuple[float, float], ...],
+    loss: float | None,
+    serving_price: float | None,
+    unique: float | None,
+    token_price: float | None,
+) -> dict[str, Any]:
+    """The arguments of the plan that was asked for; budgets by default where a plan for compute needs them."""
+    given = {
+        "dollars": once(dollars) or None,
+        "served": _demand(served),
+        "loss": loss,
+        "serving_price": serving_price,
+        "unique": unique,
+        "token_price": token_price,
+        "robust": robust or None,
+    }
+    asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if was_given("budgets") or not {"dollars", "served", "loss"} & asked.keys():
+        asked["budget"] = once(budgets)
+    return asked
+
+
+def _mode(asked: Mapping[str, Any]) -> Mode:
+    try:
+        mode = mode_of(asked, _option)
+    except QuantityError as error:
+        raise click.UsageError(str(error)) from None
+    if mode is LIFETIME and len(asked["budget"]) > 1:
+        raise click.UsageError(f"--served takes one --budget, not {len(asked['budget'])}")
+    return mode
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _document(mode: Mode, fitted: "Posterior", answer: "Answer", loss: float | None) -> dict[str, Any]:
+    """What programs read of a plan."""
+    from bayescale.cli import documents
+
+    if loss is not None:
+        return documents.lifetime_document(fitted, answer, loss)
+    of_mode = {
+        COMPUTE: documents.plan_document,
+        MONEY: documents.spending_document,
+        ROBUST: documents.choice_document,
+    }
+    return of_mode.get(mode, documents.answer_document)(fitted, answer)
+
+
+def _print_robust(answer: "Answer", interval: float) -> None:
+    """Sizes of least expected regret, and what they and the plug-in sizes may cost."""
+    from bayescale.planning.choices import FLAT, REGRETS
+
+    unit = answer.draws["regret"].attrs["units"]
+    budgets = [answer.draws.isel(budget=i) for i in range(answer.draws.sizes["budget"])]
+    summary = answer.summary(interval)
+    rows = []
+    for at in sorted(budgets, key=lambda each: float(each["C"])):
+        regrets = summary[(summary["C"] == float(at["C"])) & summary["quantity"].isin(REGRETS)]
+        (row,) = rows_at(regrets, "C", "budget (FLOP)")
+        n, low, high, plug_in = (format_quantity(float(at[name])) for name in ("N", "N_low", "N_high", "N_plug_in"))
+        row[f"N within {FLAT:.1%} of the best (parameters)"] = f"{n} [{low}, {high}]"
+        row["plug-in N* (parameters)"] = plug_in
+        row[f"P(within {FLAT:.1%} of the best)"] = f"{float(at['near']):.2f}"
+        rows.append(row)
+    print_table(rows, f"Sizes of least expected regret; regrets ({unit}), {masses(interval)}")
+    for at in budgets:
+        means = [f"{float(at[name].mean()):.2g}" for name in REGRETS]
+        print_lines(
+            f"expected regret at {format_quantity(float(at['C']))} FLOP: {means[0]} {unit}, of the plug-in size "
+            f"{means[1]}"
         )
-        print_parameters(fitted, interval)
-        print_remarks(best.warnings, fitted.notes)
-    leave(fitted)
 
 
-def _plan_robustly(fitted: "Posterior", budgets: Sequence[float], seed: int, interval: float, as_json: bool) -> None:
-    from bayescale.planning.choices import FLAT, robust_choice
-
-    choice = robust_choice(fitted, budgets, seed=seed)
-    if as_json:
-        from bayescale.cli.documents import choice_document
-
-        print_json(choice_document(fitted, choice))
-    else:
-        print_head(fitted)
-        unit = choice.draws["regret"].attrs["units"]
-        rows = rows_at(choice.summary(interval), "C", "budget (FLOP)")
-        for i, row in enumerate(rows):
-            at = {str(name): float(values[i]) for name, values in choice.sizes.sortby("C").data_vars.items()}
-            row[f"N within {FLAT:.1%} of the best (parameters)"] = (
-                f"{format_quantity(at['N'])} [{format_quantity(at['N_low'])}, {format_quantity(at['N_high'])}]"
-            )
-            row["plug-in N* (parameters)"] = format_quantity(at["N_plug_in"])
-            row[f"P(within {FLAT:.1%} of the best)"] = f"{at['near']:.2f}"
-        print_table(rows, f"Sizes of least expected regret; regrets ({unit}), {masses(interval)}")
-        for i, budget in enumerate(choice.sizes["C"].to_numpy()):
-            means = [float(choice.draws[name][..., i].mean()) for name in ("regret", "regret_plug_in")]
-            print_lines(
-                f"expected regret at {format_quantity(budget)} FLOP: {means[0]:.2g} {unit}, of the plug-in size "
-                f"{means[1]:.2g}"
-            )
-        print_remarks(choice.warnings, fitted.notes)
-    leave(fitted)
-
-
-def _demand(served: Sequence[tuple[float, float]]) -> "list[float] | Prior":
+def _demand(served: Sequence[tuple[float, float]]) -> "list[float] | Prior | None":
     """Tokens to serve as numbers, or as the log-normal distribution of a 90 % interval."""
+    if not served:
+        return None
     if all(low == high for low, high in served):
         return once(low for low, _ in served)
     if len(served) > 1:
@@ -203,64 +220,6 @@ def _demand(served: Sequence[tuple[float, float]]) -> "list[float] | Prior":
 
     ((low, high),) = served
     return Prior("LogNormal", mu=(log(low) + log(high)) / 2, sigma=log(high / low) / (2 * _NORMAL_95))
-
-
-def _plan_to_serve(
-    fitted: "Posterior",
-    budget: float,
-    demand: "list[float] | Prior",
-    serving_price: float,
-    seed: int,
-    interval: float,
-    as_json: bool,
-) -> None:
-    from bayescale.planning.lifetimes import lifetime_budget
-
-    answer = lifetime_budget(fitted, budget, demand, serving_price=serving_price, seed=seed)
-    show_answer(fitted, answer, interval, as_json)
-
-
-def _plan_for_use(
-    fitted: "Posterior",
-    loss: float,
-    served: "list[float] | Prior",
-    serving_price: float,
-    seed: int,
-    interval: float,
-    as_json: bool,
-) -> None:
-    from bayescale.planning.lifetimes import lifetime_optimum
-
-    best = lifetime_optimum(fitted, loss, served, serving_price=serving_price, seed=seed)
-    if as_json:
-        from bayescale.cli.documents import lifetime_document
-
-        print_json(lifetime_document(fitted, best))
-    else:
-        print_head(fitted)
-        rows = rows_at(best.summary(interval), "served", "served (tokens)")
-        print_table(rows, f"Cheapest training and serving at {best.quality}, {masses(interval)}")
-        print_lines(f"P({best.quality} can be reached) = {best.reachable:.2f}")
-        print_remarks(best.warnings, fitted.notes)
-    leave(fitted)
-
-
-def _plan_for_money(
-    fitted: "Posterior", dollars: Sequence[float], cost: "Cost", seed: int, interval: float, as_json: bool
-) -> None:
-    from bayescale.planning.spending import optimum_for
-
-    best = optimum_for(fitted, dollars, cost, seed=seed)
-    if as_json:
-        from bayescale.cli.documents import spending_document
-
-        print_json(spending_document(fitted, best))
-    else:
-        print_head(fitted)
-        rows = rows_at(best.summary(interval), "dollars", "budget (dollars)", labels=outcome_labels(fitted))
-        print_table(rows, f"Compute-optimal runs for money, {masses(interval)}")
-        print_remarks(best.warnings, (*fitted.notes, price_note(cost)))
-    leave(fitted)
 
 
 @click.command()
@@ -309,7 +268,7 @@ def cost(
         for row in summary_table(bill[name].expand_dims("chain"), interval).to_dict("records")
     ]
     print_table(rows, f"Training on {of.accelerator.name}")
-    print_remarks((), [price_note(of)])
+    print_remarks((), [of.note])
 
 
 @click.command(epilog=SOURCE_HELP)
@@ -329,7 +288,9 @@ def versus(
     """Which of two runs is better, by how much, and with what probability."""
     points = [run_from(f"--{name}", run) for name, run in (("first", first), ("second", second))]
     fitted = fitted_from(runs, seed, **options)
+    from bayescale.planning.versus import named
     from bayescale.planning.versus import versus as compare_runs
+    from bayescale.posterior.ensembles import first_fit
 
     compared = compare_runs(fitted, points[0], points[1], seed=seed)
     if as_json:
@@ -338,14 +299,17 @@ def versus(
         print_json(versus_document(compared))
     else:
         print_head(fitted)
-        rows = [
-            {"run": str(name), with_unit(compared.outcome, compared.unit): interval_of(row, 4)}
-            for name, row in compared.summary(interval).to_dict("index").items()
-        ]
-        print_table(rows, f"Two runs, {masses(interval)}")
-        print_lines(
-            f"P({compared.outcome} of {compared.names[0]} is lower) = {compared.probability:.2f}; "
-            f"of one run of each, noise included, {compared.probability_of_runs:.2f}"
+        heading = with_unit(fitted.outcome, first_fit(fitted).law.outcome_unit)
+        labels = [named(points[0]), named(points[1]), "first minus second", "first minus second, one run of each"]
+        summary = zip(labels, compared.summary(interval).to_dict("records"), strict=True)
+        print_table(
+            [{"run": label, heading: interval_of(row, 4)} for label, row in summary],
+            f"Two runs, {masses(interval)}",
         )
-        print_remarks(compared.warnings, fitted.notes)
+        probability, of_runs = compared.probabilities.values()
+        print_lines(
+            f"P({fitted.outcome} of {labels[0]} is lower) = {probability:.2f}; "
+            f"of one run of each, noise included, {of_runs:.2f}"
+        )
+        print_remarks(compared.warnings, compared.notes)
     leave(fitted)

@@ -212,8 +212,3 @@ def cost_of(
     found = None if accelerator is None else accelerator_by_name(accelerator)
     given = {"accelerator": found, "price": price, "utilisation": utilisation, "overhead": overhead, "study": study}
     return Cost(seed=seed, pays_energy=own).with_given(**given)
-
-
-def price_note(cost: "Cost") -> str:
-    """Where prices come from."""
-    return f"{cost.accelerator.name}: {cost.accelerator.source}"

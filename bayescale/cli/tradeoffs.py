@@ -15,7 +15,7 @@ from bayescale.cli.options import (
     price_options,
 )
 from bayescale.cli.printing import leave, print_answer, print_head, print_json, print_remarks, show_answer
-from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
+from bayescale.cli.sources import cost_of, fitted_from, run_from
 
 
 @click.group()
@@ -36,7 +36,7 @@ def compute(runs: str, budget: float, times: float, seed: int, interval: float, 
     from bayescale.planning.tradeoffs import scale_up
 
     answer = scale_up(fitted, budget, times, cost=cost, seed=seed)
-    show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    show_answer(fitted, answer, interval, as_json)
 
 
 @tradeoff.command(epilog=SOURCE_HELP)
@@ -54,7 +54,7 @@ def returns(
     from bayescale.planning.tradeoffs import diminishing_returns
 
     answer = diminishing_returns(fitted, gain, dollars=dollars, cost=cost, seed=seed)
-    show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    show_answer(fitted, answer, interval, as_json)
 
 
 @tradeoff.command(epilog=SOURCE_HELP)
@@ -112,7 +112,7 @@ def money(
     from bayescale.planning.purchases import next_dollar
 
     answer = next_dollar(fitted, dollars, token_price=token_price, cost=cost, seed=seed, **given)
-    show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    show_answer(fitted, answer, interval, as_json)
 
 
 @tradeoff.command(epilog=SOURCE_HELP)
@@ -152,5 +152,5 @@ def recipes(
         for answer in answers:
             print_answer(answer, interval)
         warnings = tuple(dict.fromkeys(text for answer in answers for text in answer.warnings))
-        print_remarks(warnings, tuple(dict.fromkeys((*one.notes, *other.notes))))
+        print_remarks(warnings, answers[0].notes)
     leave(one.certified and other.certified)

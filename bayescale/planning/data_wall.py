@@ -82,7 +82,8 @@ def data_limited(
             check_positive(name, value)
     two_inputs(first.law, {"U": unique} if "U" in first.law.input_names else {})
     budgets = checked_budgets(C)
-    prices = (cost or Cost()).paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
+    paid = cost or Cost()
+    prices = paid.paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
     each = {name: _draws(member, budgets, unique, prices, seed) for name, member in members(fit).items()}
     draws = joined(fit, each, reach_of(first, {"C": budgets}), seed).swap_dims(budget="C")
     sure = {}
@@ -102,6 +103,8 @@ def data_limited(
             *compute_warnings(first, budgets),
             *tokens_warnings(first, draws["D"] / draws["N"]),
         ),
+        notes=(*fit.notes, paid.note),
+        by="C",
     )
 
 

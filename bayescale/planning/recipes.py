@@ -67,6 +67,8 @@ def compare_recipes(first: Posterior, second: Posterior, C: ArrayLike, *, seed: 
             f"the first is better at {budget:g} FLOP": float(p) for budget, p in zip(budgets, share, strict=True)
         },
         warnings=_warnings(first, second, budgets),
+        notes=_notes(first, second),
+        by="C",
     )
 
 
@@ -120,6 +122,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
         draws=xr.Dataset({"C": (SAMPLE_DIMS, places, {"units": "FLOP"})}, coords=first_fit(first).sample_coords),
         probabilities={name: float(values.mean()) for name, values in shares.items()},
         warnings=_warnings(first, second, budgets),
+        notes=_notes(first, second),
     )
 
 
@@ -157,3 +160,7 @@ def _warnings(first: Posterior, second: Posterior, budgets: Array) -> tuple[str,
         for text in (*fit.warnings, *compute_warnings(first_fit(fit), budgets))
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _notes(first: Posterior, second: Posterior) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first.notes, *second.notes)))

@@ -27,7 +27,7 @@ _STEPS = 32
 
 
 def frontier(fit: Posterior, budgets: Array, *, seed: int = 0) -> xr.Dataset:
-    """Compute-optimal runs at several budgets as :attr:`Optimum.draws`, each draw of one law and one error of it.
+    """Compute-optimal runs at several budgets as :func:`optimum` draws them, each draw of one law and one error of it.
 
     The weights of an ensemble are those at the largest budget for all of them, so that differences between budgets are
     never differences between laws.
@@ -104,6 +104,7 @@ def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None
             "N grows by more than D": share_of(found["N_times"][0] > found["D_times"][0]),
         },
         warnings=(*fit.warnings, *compute_warnings(first, budgets)),
+        notes=fit.notes if cost is None else (*fit.notes, cost.note),
     )
 
 
@@ -153,8 +154,8 @@ def diminishing_returns(
     largest = six_nd(first.inputs["N"], first.inputs["D"]).max()
     budgets = np.asarray(largest * _STEP ** np.arange(_STEPS))
     latent = _rows(frontier(fit, budgets, seed=seed)["latent"])
-    price = _dollars_per_flop(first, cost or Cost(), seed)
-    paid = price.to_numpy().reshape(-1, 1)
+    prices = cost or Cost()
+    paid = _dollars_per_flop(first, prices, seed).to_numpy().reshape(-1, 1)
     more = budgets if dollars is None else dollars / paid
     if np.median(more) > budgets[-1]:
         raise QuantityError(f"so many dollars buy more than {budgets[-1]:.3g} FLOP: give less")
@@ -188,6 +189,7 @@ def diminishing_returns(
             f"it still buys more at {format_quantity(budgets[-2])} FLOP": float(enough[:, -1].mean()),
         },
         warnings=(*fit.warnings, *(compute_warnings(first, np.exp(np.median(log_c[exists]))) if exists.any() else ())),
+        notes=(*fit.notes, prices.note),
     )
 
 
@@ -252,6 +254,8 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
             *compute_warnings(first, budget),
             *tokens_warnings(first, draws["tokens_per_parameter"]),
         ),
+        notes=fit.notes,
+        by="share",
     )
 
 
