@@ -15,7 +15,7 @@ from bayescale.planning.allocation import optimum
 from bayescale.planning.attainable import attainable
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import read_outlook
-from bayescale.posterior import stacking
+from bayescale.posterior import fitting
 from bayescale.posterior.single import fit_law
 
 ROOT = root("models").parent
@@ -135,7 +135,7 @@ ASKED = re.compile(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)``
 @pytest.fixture(scope="module")
 def fitted_once():
     """Commands of the pages share their fits, as readers who save theirs do."""
-    kept, real = {}, stacking.fit
+    kept, real = {}, fitting.fit
 
     def fit(law, runs, **options):
         key = (str(law), runs.data_hash, str(sorted(options.items())))
@@ -144,7 +144,7 @@ def fitted_once():
         return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stacking, "fit", fit)
+        patch.setattr(fitting, "fit", fit)
         patch.setenv("COLUMNS", "320")
         yield
 
