@@ -73,7 +73,7 @@ def test_contradictions_are_refused_in_one_line_of_python(thin_chinchilla, argum
 
 
 def test_a_refusal_can_be_written_for_another_place():
-    with pytest.raises(QuantityError, match="^<loss> goes with <served>$"):
+    with pytest.raises(QuantityError, match=r"^<loss> goes with <served>$"):
         mode_of(["loss", "budget"], "<{}>".format)
 
 
