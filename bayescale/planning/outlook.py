@@ -232,9 +232,7 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise LimitsError(
-            f"{path}: no such file: write one to start from by `bayescale limits --write {path}`"
-        ) from None
+        raise LimitsError(f"{path}: no such file: start from a copy of {SHIPPED}") from None
     except OSError as error:
         raise LimitsError(f"{path}: cannot be read ({error.strerror}): name a file of limits") from None
     except (ValueError, RecursionError) as error:

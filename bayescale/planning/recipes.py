@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, six_nd, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.tradeoffs import frontier
@@ -126,14 +127,25 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     )
 
 
+def check_same_outcome(one: Law, other: Law) -> None:
+    """Check that two recipes can be compared.
+
+    Raises
+    ------
+    LawError
+        If their outcomes, or the units of these, differ.
+    """
+    if (one.outcome, one.outcome_unit) != (other.outcome, other.outcome_unit):
+        raise LawError(
+            f"one recipe's outcome is {one.outcome} ({one.outcome_unit}), the other's {other.outcome} "
+            f"({other.outcome_unit}): recipes are compared by the same outcome"
+        )
+
+
 def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     """Expected outcomes of both recipes' compute-optimal runs, draw by draw."""
     one, other = first_fit(first), first_fit(second)
-    if (one.outcome, one.law.outcome_unit) != (other.outcome, other.law.outcome_unit):
-        raise LawError(
-            f"one recipe's outcome is {one.outcome} ({one.law.outcome_unit}), the other's {other.outcome} "
-            f"({other.law.outcome_unit}): recipes are compared by the same outcome"
-        )
+    check_same_outcome(one.law, other.law)
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
     # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their

@@ -57,7 +57,7 @@ def test_runs_that_cannot_be_compared_are_refused(chinchilla_fit, first, second,
 
 
 def test_the_command_says_the_same(run_cli, saved_fit, chinchilla_fit):
-    options = ("--first", "N=70B,D=1.4T", "--second", "N=280B,D=300B")
+    options = ("--at", "N=70B,D=1.4T", "--at", "N=280B,D=300B")
     document = json.loads(run_cli("versus", saved_fit, *options, "--json")[1])
     compared = bs.versus(chinchilla_fit, CHINCHILLA, GOPHER)
     assert document["probability"] == probability(compared)
@@ -66,4 +66,4 @@ def test_the_command_says_the_same(run_cli, saved_fit, chinchilla_fit):
     assert status == 0
     assert "P(loss of N = 70B, D = 1.4T is lower) = 1.00" in out
     status, _, err = run_cli("versus", saved_fit, *options[:2])
-    assert (status, "--second" in err) == (2, True)
+    assert (status, "--at: give two runs" in err) == (2, True)
