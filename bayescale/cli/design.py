@@ -120,9 +120,9 @@ def _print_batch(plan: "Design") -> None:
             "C (FLOP)": format_quantity(row["C"]),
             "spent (FLOP)": format_quantity(row["spent"]),
             f"standard deviation left ({plan.unit})": f"{row['sd']:.3g}",
-            "less than now": f"{row['reduction']:.0%}",
+            "reduction": f"{row['reduction']:.0%}",
         }
         for row in plan.summary().to_dict("records")
     ]
-    print_table(rows, f"Runs to do next for {format_quantity(plan.budget)} FLOP, the one that tells most first")
+    print_table(rows, f"Runs to do next for {format_quantity(plan.budget)} FLOP, the one that teaches most first")
     print_lines(f"{plan.target}: standard deviation now {plan.sd:.3g} {plan.unit}")

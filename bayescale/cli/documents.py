@@ -141,7 +141,7 @@ def choice_document(fit: Posterior, choice: Answer) -> dict[str, Any]:
 
 
 def design_document(fit: Posterior, plan: Design) -> dict[str, Any]:
-    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would tell."""
+    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would teach."""
     own = {"target": plan.target, "sd": plan.sd, "unit": plan.unit, "budget": plan.budget}
     tables = {"batch": plan.summary(), "candidates": plan.ranking()}
     runs = {name: finite(table.to_dict("records")) for name, table in tables.items()}

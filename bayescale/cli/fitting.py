@@ -49,7 +49,7 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
     asked = Asked(runs=runs, seed=seed, **options)
     if asked.pool and asked.group is None:
         if output is not None:
-            raise click.UsageError("--output: each group's fit has a file of its own: name one by --group")
+            raise click.UsageError("--output: a file holds the fit of one group: name it by --group")
         _show_pooled(pooled_from(asked), interval, as_json)
         return
     fitted = source_from(asked).posterior()

@@ -46,7 +46,7 @@ def laws(name: str | None) -> None:
 
 
 def _stated(parameter: "Parameter") -> str:
-    """A prior, and whether parameters that stand before it take part."""
+    """A prior, and whether earlier parameters take part in it."""
     given = parameter.arguments is not None or parameter.shift is not None
     return f"{parameter.prior}{', given those above' * given}"
 

@@ -158,7 +158,7 @@ def rows_at(
 
 
 def interval_of(row: Any, digits: int) -> str:
-    """Median and interval of a row of a summary, whose three quantiles stand in order."""
+    """Median and interval of a row of a summary, whose three quantiles are in order."""
     shown = format_interval((row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit()), digits)
     return shown if shown == "none" else shown + of_draws(row.get("exists", 1.0))
 

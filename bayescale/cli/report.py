@@ -78,8 +78,8 @@ def report(
     from bayescale.report.page import ENDINGS, write_report
 
     check_output(output, ENDINGS)
-    told = _told(given)
-    check_given(told)
+    described = _described(given)
+    check_given(described)
     command = command_line()
     cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
     asked = Asked(runs=runs, seed=seed, **options)
@@ -96,7 +96,7 @@ def report(
             ci_prob=interval,
             seed=seed,
             cost=cost,
-            given=told,
+            given=described,
             backtested=measured,
             compared=compared,
             command=command,
@@ -110,7 +110,7 @@ def report(
     leave(fitted)
 
 
-def _told(given: tuple[str, ...]) -> dict[str, str]:
+def _described(given: tuple[str, ...]) -> dict[str, str]:
     pairs = [each.partition("=") for each in given]
     for name, _, text in pairs:
         if not (name.strip() and text.strip()):

@@ -1,4 +1,4 @@
-"""Commands whose help stands in sections: what is asked, then what several commands share, each described once."""
+"""Commands whose help has sections: their own options first, then those that several commands share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -124,7 +124,7 @@ def compare(
         check_output(plot, FIGURE_ENDINGS)
     table, chosen = runs_from(runs, laws, columns, unit), laws or None
     names, fits = laws_to_compare(chosen, table)
-    # A line and no spinner, which would stand in the way of the bars and leave with its message.
+    # A line, since a spinner would overwrite the progress bars and vanish with its message.
     doing = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
     click.echo(doing, err=True)
     with on_backend(backend, jobs):

@@ -41,7 +41,7 @@ _PLAUSIBLE = (1e6, 1e36)
 """FLOP within which a budget makes sense."""
 _POINTS = 960
 _SIZES = (24, 160)
-"""Points at which the law's error is drawn jointly, and the fewest and most sizes among them for one budget."""
+"""Points at which the discrepancy is drawn jointly, and the fewest and most sizes among them for one budget."""
 _REACH = 4.0
 """E-folds of N beyond the law's own optima within which the optimum of law and discrepancy is sought."""
 
@@ -76,7 +76,7 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     flops : callable
         Training compute of N parameters on D tokens; increasing in both.
     seed : int
-        Of the noise in ``loss`` and of the law's error.
+        Of the noise in ``loss`` and of the model discrepancy.
     **fixed : float
         What the law reads besides N and D, such as ``U``, the unique tokens there are.
 
@@ -192,7 +192,7 @@ def optimum_draws(
         n_best, error = (np.hstack(parts) for parts in zip(*found, strict=True))
     best = {"N": n_best, "D": tokens_at(flops, budgets, n_best)}
     given = {**best, **{name: np.full(len(budgets), value) for name, value in fixed.items()}}
-    # Nobody can plan around a break that nobody foresees: it is added to the run that is chosen.
+    # A break is not foreseen, so the choice of size ignores it: it is added to the run that is chosen.
     error = error + broken(fit, given)
     latent = link_mean(fit, given) + error
     inverse = fit.law.link.inverse

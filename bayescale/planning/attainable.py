@@ -1,7 +1,7 @@
 """What the largest feasible run could attain: its compute-optimal loss by year, and a score that follows from the loss.
 
 A law fitted to runs that exist is continued to compute millions of times theirs, which nothing can check: the draws say
-what the law and its error come to there, not what will happen.
+what the law and its discrepancy imply there, not what will happen.
 """
 
 from dataclasses import replace

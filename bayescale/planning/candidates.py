@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 type Candidates = pd.DataFrame | Mapping[str, ArrayLike]
 
 MOST = 10
-"""Runs in a batch unless more are asked for: a hundred tiny ones would tell little more."""
+"""Runs in a batch unless more are asked for: a hundred tiny ones would teach little more."""
 
 _SIDE = 12
 """Sizes and token counts of the default candidates, evenly spaced in the logarithm."""

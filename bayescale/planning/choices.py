@@ -37,7 +37,7 @@ def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Answer:
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     seed : int
-        Of the law's error.
+        Of the model discrepancy.
 
     Returns
     -------

@@ -1,13 +1,13 @@
 """Which runs to do next: those from which the answer to a question is expected to gain most for their compute.
 
-What a posterior believes of the outcomes of candidate runs and of the target is summed up by their means and
-covariances, over its draws and, within a draw, over the law's error. The variance of the target that observing some of
-the candidates leaves to the best linear estimate is then a Schur complement, whatever their outcomes are, and no
-posterior is sampled again. It is what a refit is expected to leave where everything is normal, and as near to that as
+What a posterior says about the outcomes of candidate runs and about the target is summed up by their means and
+covariances, over its draws and, within a draw, over the model discrepancy. The variance of the target that remains for
+the best linear estimate after some of the candidates are observed is then a Schur complement, whatever their outcomes
+are, and no posterior is sampled again. It is what a refit is expected to leave where everything is normal, and as near to that as
 linear estimates come where it is not (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
 
-Without the law's error a few runs anywhere would be expected to tell all about it; with it a run tells most of its own
-neighbourhood.
+Without a model discrepancy a few runs anywhere would be expected to settle the law; with it a run teaches most about
+its own neighbourhood.
 """
 
 from collections.abc import Mapping
@@ -35,12 +35,12 @@ Array = NDArray[np.float64]
 _ROUGH = 1.0
 """E-folds of N and D within which neighbours share what runs scatter by."""
 _LITTLE = 0.05
-"""Share of the target's standard deviation below which a batch is said to tell little."""
+"""Share of the target's standard deviation below which a warning says that a batch teaches little."""
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What each candidate run would tell of a target, and a batch of them to do next.
+    """What each candidate run would teach about a target, and a batch of them to do next.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Design:
         alone is expected to lower the target's standard deviation; ``per_flop``, that over ``C``; ``batch``, whether it
         is in the batch.
     batch : xarray.Dataset
-        Dim run, in the order in which the runs tell most for their compute; ``candidate`` is the place of each among
+        Dim run, in the order in which the runs teach most for their compute; ``candidate`` is the place of each among
         the candidates, ``sd`` the target's expected standard deviation after it and those before it, ``reduction`` the
         share by which that is below ``sd``, and ``spent`` their compute together (FLOP).
     target : str
@@ -85,7 +85,7 @@ class Design:
         return self.batch[["N", "D", "C", "spent", "sd", "reduction"]].to_dataframe().reset_index(drop=True)
 
     def ranking(self) -> pd.DataFrame:
-        """All candidates, the one that tells most for its compute first."""
+        """All candidates, the one that teaches most for its compute first."""
         table = self.candidates[["N", "D", "C", "reduction", "per_flop"]].to_dataframe()
         return table.sort_values("per_flop", ascending=False)
 
@@ -98,7 +98,7 @@ class Design:
                 "C (FLOP)": table["C"].map(format_quantity),
                 "spent (FLOP)": table["spent"].map(format_quantity),
                 f"sd ({self.unit})": table["sd"].map("{:.3g}".format),
-                "below now": table["reduction"].map("{:.0%}".format),
+                "reduction": table["reduction"].map("{:.0%}".format),
             }
         )
         head = f"{self.target}: standard deviation now {self.sd:.3g} {self.unit}, expected after each run:"
@@ -135,7 +135,7 @@ def next_runs(
         and whose variance is c times as large for a run of c times less compute than the target. Many small runs do
         not average that out. What the batch is expected to leave is computed with noise, as in the fit, either way.
     seed : int
-        Of the law's error in draws of N*.
+        Of the model discrepancy in draws of N*.
 
     Returns
     -------
@@ -210,9 +210,9 @@ def _belief(fit: Posterior, points: Mapping[str, Array], asked: Asked, seed: int
     fits = list(members(fit).values())
     each = [_member_belief(member, points, asked, seed) for member in fits]
     if isinstance(asked.target, WhichLaw):
-        told = np.eye(len(each))
+        shares = np.eye(len(each))
         each = [
-            (np.append(mean, row), np.pad(own, (0, len(each)))) for (mean, own), row in zip(each, told, strict=True)
+            (np.append(mean, row), np.pad(own, (0, len(each)))) for (mean, own), row in zip(each, shares, strict=True)
         ]
     weights = fit.weights_at(np.array([asked.reach]))[0] if isinstance(fit, Ensemble) else np.ones(1)
     means, covariances = (np.stack(parts) for parts in zip(*each, strict=True))
@@ -292,8 +292,8 @@ def _warnings(fit: Fit, asked: Asked, left: float, budget: float) -> tuple[str, 
     warnings = list(compute_warnings(fit, asked.reach * fit.groups["constant_data"]["C"].to_numpy().max(keepdims=True)))
     if fit.basis is None:
         warnings.append(
-            "the law is taken as true, so that a few runs are expected to tell all about it: fit it with its "
-            "discrepancy before trusting how much they will"
+            "the law is taken as true, so a few runs are expected to settle the answer: fit it with a model "
+            "discrepancy before relying on that"
         )
     if 1 - np.sqrt(left) < _LITTLE:
         warnings.append(

@@ -50,7 +50,7 @@ _BISECTIONS = 60
 _TOKENS = (0.0, np.log(1e30))
 _SURE = 0.999
 _HARDLY_ANY, _NOTHING = 1e-3, 1e-30
-"""Shares of a budget: the least that the best run leaves to training, and what stands for none."""
+"""Shares of a budget: the least that the best run leaves to training, and a number for none."""
 _DEMANDS = 8
 """Demands at which the best size is found where demand is a distribution."""
 _NEVER = 500.0
@@ -207,7 +207,7 @@ def lifetime_optimum(
     serving_price : float
         Of a FLOP of serving over that of one of training.
     seed : int
-        Of the law's error, which is drawn at the size of least training and held along the curve of equal loss.
+        Of the model discrepancy, which is drawn at the size of least training and held along the curve of equal loss.
 
     Returns
     -------
@@ -314,7 +314,7 @@ def _height(fit: Fit, n: Array, d: Array) -> Array:
 
 
 def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: int) -> Array:
-    """The law's error where the quality is reached with least training, for the median draw; shape (sample,)."""
+    """Model discrepancy where the quality is reached with least training, for the median draw; shape (sample,)."""
     if fit.basis is None and fit.risk is None:
         return np.zeros(len(along))
     middle = np.median(along, axis=0)
@@ -325,7 +325,7 @@ def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: i
 
 
 def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
-    """Log of the tokens with which each size's mean comes to a target, infinite where none do; by bisection.
+    """Log of the tokens with which each size's mean reaches a target, infinite where none do; by bisection.
 
     Parameters
     ----------

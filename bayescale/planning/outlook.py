@@ -1,7 +1,7 @@
 """What a file of limits to training says: quantiles of what each limit allows, growth, sources and assumptions.
 
-All numbers stand in ``limits.toml`` beside this module, or in a user's edited copy: published quantiles, and, named as
-such, assumptions about what nobody has published.
+All numbers are in ``limits.toml`` beside this module, or in a user's edited copy: published quantiles and, marked as
+such, assumptions about what is not published.
 """
 
 import re
@@ -243,7 +243,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of a file: it gives out checked values, and says where a fault stands."""
+    """A table of a file: it returns checked values, and names the place of a fault."""
 
     entries: dict[str, Any]
     source: str

@@ -58,8 +58,8 @@ def next_dollar(
     Returns
     -------
     Answer
-        By ``use``: ``gain`` of the outcome over the planned run, and the ``N`` and ``D`` it comes to. The law's error
-        is drawn at the median of each.
+        By ``use``: ``gain`` of the outcome over the planned run, and the resulting ``N`` and ``D``. The model
+        discrepancy is drawn at the median of each.
 
     Raises
     ------

@@ -89,7 +89,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     Answer
         ``C``, the last crossing in the range of budgets, which starts in the middle of the runs of the recipe with the
         smaller ones; NaN in draws without one.
-        The probabilities tell which recipe wins beyond it, and that there is none.
+        The probabilities are those of each recipe winning beyond it, and of there being none.
 
     Raises
     ------

@@ -189,12 +189,12 @@ def diminishing_returns(
     }
     step = "a doubling of compute" if dollars is None else f"{format_quantity(dollars)} dollars more"
     start = "the largest run" if C is None else f"{format_quantity(C)} FLOP"
-    told = f"{step} buys less than {gain:g} {first.law.outcome_unit}"
+    claim = f"{step} buys less than {gain:g} {first.law.outcome_unit}"
     return Answer(
-        question=f"From which budget on {told}",
+        question=f"From which budget on {claim}",
         draws=_dataset(shaped).assign_coords(first.sample_coords),
         probabilities={
-            f"{told} already at {start}": float((~enough.any(axis=1)).mean()),
+            f"{claim} already at {start}": float((~enough.any(axis=1)).mean()),
             f"it still buys more at {format_quantity(budgets[-2])} FLOP": float(enough[:, -1].mean()),
         },
         warnings=(*fit.warnings, *(compute_warnings(first, np.exp(np.median(log_c[exists]))) if exists.any() else ())),
@@ -221,11 +221,11 @@ def returns_budgets(fit: Fit | Observed, C: float | None = None) -> Array:
 
 
 def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: int = 0) -> Answer:
-    """How much more compute a model smaller (or larger) than the optimum takes to come to the same loss.
+    """How much more compute a model smaller (or larger) than the optimum takes to reach the same loss.
 
     With k times the compute-optimal parameters and k_D times its tokens the overhead is k k_D - 1 (de Vries 2023, "Go
-    smol or go home"), whatever the compute where the law is additive. The law's error is taken to be the same along
-    the curve of equal loss, so that it drops out, as does the risk of a recipe that breaks.
+    smol or go home"), whatever the compute where the law is additive. The model discrepancy is taken to be the same
+    along the curve of equal loss, so that it drops out, as does the risk of a recipe that breaks.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ def test_limits_are_shown_by_year_with_sources_and_assumptions(run_cli):
         "P(the trend lies above the largest feasible run in 2030) = 0.",
         "compute of the largest runs 4.47 [",
         "algorithmic efficiency 3 [",
-        "warning: 2028: limits were given for 2030 only",
+        "warning: 2028: limits are published for 2030 only",
         "note: assumed, without a source: rank correlation 0.3",
     ):
         assert words in out, words
