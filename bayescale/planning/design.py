@@ -3,8 +3,8 @@
 What a posterior says about the outcomes of candidate runs and about the target is summed up by their means and
 covariances, over its draws and, within a draw, over the model discrepancy. The variance of the target that remains for
 the best linear estimate after some of the candidates are observed is then a Schur complement, whatever their outcomes
-are, and no posterior is sampled again. It is what a refit is expected to leave where everything is normal, and as near to that as
-linear estimates come where it is not (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
+are, and no posterior is sampled again. It is what a refit is expected to leave where everything is normal, and
+otherwise as near to that as linear estimates come (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
 
 Without a model discrepancy a few runs anywhere would be expected to settle the law; with it a run teaches most about
 its own neighbourhood.
