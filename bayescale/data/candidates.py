@@ -1,6 +1,7 @@
 """Which shipped laws suit a table's columns, and why the others do not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from bayescale.laws import catalog
 from bayescale.laws.law import Law
 
 
-def default_laws(runs: Runs) -> list[Law]:
+def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     """Laws of the default mixture that suit a table: those that follow the most of what varies, the way that it goes.
 
     Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
@@ -23,6 +24,13 @@ def default_laws(runs: Runs) -> list[Law]:
     ----------
     runs : Runs
 
+    Returns
+    -------
+    laws : list of Law
+        In the order of their names.
+    runs : Runs
+        With a note where a column that laws of the mixture read has one value only, which no law can follow.
+
     Raises
     ------
     LawError
@@ -31,10 +39,10 @@ def default_laws(runs: Runs) -> list[Law]:
     Examples
     --------
     >>> from bayescale.data.datasets import load_runs
-    >>> [law.name for law in default_laws(load_runs("chinchilla"))]
+    >>> [law.name for law in default_laws(load_runs("chinchilla"))[0]]
     ['skaling', 'tied']
     >>> curve = Runs.from_frame(pd.DataFrame({"x": [1, 2, 4], "y": [0.5, 0.6, 0.7]}), outcome="y")
-    >>> [law.name for law in default_laws(curve)]
+    >>> [law.name for law in default_laws(curve)[0]]
     ['rise_logarithm', 'rise_logistic', 'rise_power', 'rise_to_ceiling']
     """
     members = [law for law in map(catalog.load_law, catalog.law_names()) if law.in_ensemble]
@@ -44,7 +52,9 @@ def default_laws(runs: Runs) -> list[Law]:
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
-    return found
+    read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
+    fixed = dict.fromkeys(why.partition(": law ")[0] for why in reasons.values() if why.startswith("every run has"))
+    return found, replace(runs, notes=(*runs.notes, *(f"{text}, {read}" for text in fixed)))
 
 
 def _rises(runs: Runs, law: Law) -> bool | None:

@@ -147,8 +147,7 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
         If several laws do not have names of their own and the same inputs and outcome, or none suits the runs.
     """
     if law == AUTO:
-        table = as_runs(runs)
-        return default_laws(table), table
+        return default_laws(as_runs(runs))
     laws = [catalog.law_of(each) for each in (law if several(law) else [law])]
     names = [each.name for each in laws]
     if not laws or len(set(names)) < len(names):
