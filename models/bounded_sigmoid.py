@@ -47,4 +47,5 @@ LAW = Law(
     derived=(accuracies.CEILING, accuracies.C_MID),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

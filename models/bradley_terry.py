@@ -51,4 +51,5 @@ LAW = Law(
     derived=(Derived(name="elo_of_one", meaning="Elo of a single parameter, c", unit="Elo"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

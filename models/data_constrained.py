@@ -98,4 +98,5 @@ LAW = Law(
             note="E, A, B and alpha from 54 one-epoch runs, then R_D* and R_N* from 182 runs; no standard errors given",
         ),
     ),
+    in_ensemble=True,
 )

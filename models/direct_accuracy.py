@@ -31,4 +31,5 @@ LAW = Law(
     derived=(Derived(name="log_A", meaning="log of the coefficient of C^-a"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

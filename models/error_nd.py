@@ -47,4 +47,5 @@ LAW = Law(
     derived=(Derived(name="log_K", meaning="log of the coefficient"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -51,4 +51,5 @@ LAW = Law(
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D, *additive.SIZED, ADDED),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -64,4 +64,5 @@ LAW = Law(
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -44,4 +44,5 @@ LAW = Law(
     derived=(Derived(name="log_D_c", meaning="log of the D at which perplexity would be 1"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -44,4 +44,5 @@ LAW = Law(
     derived=(Derived(name="log_N_c", meaning="log of the N at which perplexity would be 1"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

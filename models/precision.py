@@ -100,4 +100,5 @@ LAW = Law(
             "here; no standard errors given; E is at its bound",
         ),
     ),
+    in_ensemble=True,
 )

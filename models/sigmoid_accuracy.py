@@ -29,4 +29,5 @@ LAW = Law(
     derived=(accuracies.C_MID,),
     mean=mean,
     derive=accuracies.derive_sigmoid,
+    in_ensemble=True,
 )

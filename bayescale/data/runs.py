@@ -21,6 +21,17 @@ from bayescale.data.tables import FloatArray, missing_column, numbers_in, positi
 
 RAY_WIDTH = float(np.log(1.05))
 
+_OUTCOMES = {
+    "loss": "positive",
+    "y": "positive",
+    "accuracy": "fraction",
+    "error": "positive",
+    "perplexity": "positive",
+    "elo": "real",
+    "performance": "positive",
+}
+"""Columns that laws predict, in the order in which a table's outcome is sought, and the values that they can take."""
+
 
 @dataclass(frozen=True, eq=False)
 class Runs:
@@ -79,7 +90,7 @@ class Runs:
         *,
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
-        domain: str = "positive",
+        domain: str | None = None,
         unit: str | None = None,
     ) -> Self:
         """Read runs from a CSV or Parquet file.
@@ -91,9 +102,11 @@ class Runs:
         columns : mapping, optional
             The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
         outcome : str, optional
-            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
-        domain : {"positive", "fraction", "real"}
-            Values that the outcome can take.
+            Column that a law is to predict, by the name used here; by default the first of ``loss``, ``y``,
+            ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
+        domain : {"positive", "fraction", "real"}, optional
+            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
+            positive one otherwise.
         unit : str, optional
             What the outcome is measured in, such as ``"bits/character"``.
 
@@ -120,10 +133,10 @@ class Runs:
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
-        domain: str = "positive",
+        domain: str | None = None,
         unit: str | None = None,
     ) -> Self:
-        """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
+        """Check a DataFrame and take it as runs; of N, D and C = 6 N D (FLOP) two give the third.
 
         Parameters
         ----------
@@ -134,9 +147,11 @@ class Runs:
         columns : mapping, optional
             The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
         outcome : str, optional
-            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
-        domain : {"positive", "fraction", "real"}
-            Values that the outcome can take.
+            Column that a law is to predict, by the name used here; by default the first of ``loss``, ``y``,
+            ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
+        domain : {"positive", "fraction", "real"}, optional
+            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
+            positive one otherwise.
         unit : str, optional
             What the outcome is measured in, such as ``"bits/character"``.
 
@@ -163,7 +178,8 @@ class Runs:
         if len(frame) == 0:
             raise RunsError(f"{source}: has no rows: a table needs at least one run")
         if outcome is None:
-            outcome = "y" if {"x", "y"} <= set(frame.columns) and "loss" not in frame else "loss"
+            outcome = next((name for name in _OUTCOMES if name in frame), "loss")
+        domain = _OUTCOMES.get(outcome, "positive") if domain is None else domain
         faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
         for name in checked_columns(frame, outcome):
             label = f"{columns[name]} (as {name})" if name in columns else name
@@ -177,8 +193,15 @@ class Runs:
         if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
             with np.errstate(over="ignore", under="ignore"):
                 frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
+        notes = []
+        for name, given in (("D", "N"), ("N", "D")):
+            if not faults and name not in frame and {"C", given} <= set(frame.columns):
+                with np.errstate(over="ignore", under="ignore"):
+                    frame[name], faults = positive(frame["C"] / (6 * frame[given]), source, f"{name} = C / (6 {given})")
+                notes.append(f"{name} is C / (6 {given}), since the table gives no {name}")
         refuse(faults)
-        return cls(frame, source, outcome, domain, tuple(doubts_of(frame, outcome, domain, unit)), unit=unit)
+        doubts = tuple(doubts_of(frame, outcome, domain, unit))
+        return cls(frame, source, outcome, domain, doubts, tuple(notes), unit=unit)
 
     def __len__(self) -> int:
         return len(self.frame)

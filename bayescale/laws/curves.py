@@ -47,6 +47,27 @@ WIDTH = Parameter(
     reason="5-95 % 0.26-0.97: kinks look alike to the runs below that, and above it breaks fade into one bend",
 )
 
+RISING_X = Input(name="x", meaning="what the outcome rises with: examples, tokens, steps, parameters ...", unit="")
+RISE = Parameter(
+    name="slope",
+    prior=Prior("LogNormal", mu=float(np.log(0.15)), sigma=1.0),
+    meaning="per cent that the outcome rises per per cent of x, at the centre",
+    reason="5-95 % 0.03-0.8: accuracies near their ceiling to rewards that have just begun to rise",
+)
+REACHED = Parameter(
+    name="reached",
+    prior=Prior("Beta", alpha=2.0, beta=2.0),
+    meaning="share of the ceiling that the outcome has reached at the centre",
+    reason="5-95 % 0.14-0.86: from far below the ceiling to hardly anything left to gain",
+)
+CEILING = Derived(name="ceiling", meaning="outcome for unlimited x")
+RISE_COEFFICIENT = Derived(name="b", meaning="coefficient of the power of x")
+RISE_EXPONENT = Derived(name="exponent", meaning="power with which the way to the ceiling is covered")
+RISE_LOG_COEFFICIENT = Derived(name="log_a", meaning="log of the coefficient of the power of x")
+LOG_HALFWAY = Derived(name="log_x0", meaning="log of the x at half of the ceiling, x0")
+LOG_X_CENTRE = Derived(name="log_x_centre", meaning="log of the geometric-mean x of the runs")
+PER_E_FOLD = Derived(name="per_e_fold", meaning="what each e-fold of x brings")
+
 COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
 RATIO = Parameter(
     name="ratio",

@@ -7,6 +7,7 @@ from typing import Literal, TypeIs, Unpack, overload
 import pandas as pd
 
 from bayescale.basics.errors import LawError
+from bayescale.data.candidates import default_laws
 from bayescale.data.runs import Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
@@ -146,8 +147,7 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
         If several laws do not have names of their own and the same inputs and outcome, or none suits the runs.
     """
     if law == AUTO:
-        table = as_runs(runs)
-        return _default_members(table), table
+        return default_laws(as_runs(runs))
     laws = [catalog.law_of(each) for each in (law if several(law) else [law])]
     names = [each.name for each in laws]
     if not laws or len(set(names)) < len(names):
@@ -156,19 +156,6 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
     if odd:
         raise LawError(f"laws of one ensemble share inputs and outcome: {odd[0]} and {names[0]} do not")
     return laws, as_runs(runs, laws[0])
-
-
-def _default_members(table: Runs) -> list[Law]:
-    shipped = [catalog.load_law(name) for name in catalog.law_names()]
-    members = [law for law in shipped if law.in_ensemble]
-    suited = [law for law in members if law.outcome == table.outcome and set(law.input_names) <= set(table.frame)]
-    if not suited:
-        needs = {f"{law.outcome} from {' and '.join(law.input_names)}" for law in members}
-        raise LawError(
-            f"{table.source}: no law of the ensemble predicts {table.outcome} from columns "
-            f"{', '.join(map(str, table.frame.columns))}: it predicts {' or '.join(sorted(needs))}; or name a law"
-        )
-    return suited
 
 
 def _columns(law: Law) -> tuple[set[str], str]:

@@ -323,7 +323,7 @@ BAD_TABLES = {
     "negative": ("N,D,loss\n1e8,2e9,-3.2\n", "row 1, column loss: -3.2 is not above zero"),
     "empty": ("", "is empty"),
     "one size": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,3.1\n", "every run has N = 100M"),
-    "no D": ("N,loss\n1e8,3.2\n2e8,3.1\n", "no law of the ensemble predicts loss from columns N, loss"),
+    "no D": ("N,loss\n1e8,3.2\n2e8,3.1\n", "no law of the default mixture suits loss from columns"),
 }
 
 
