@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 MODES = Section("What to plan for")
 
+_ASKED = ("budgets", "robust", "dollars", "served", "loss", "serving_price", "unique", "token_price")
+"""Options that say what to plan for."""
+
 _NORMAL_95 = 1.6448536
 """Standard normal quantile at 0.95."""
 
@@ -95,25 +98,10 @@ _NORMAL_95 = 1.6448536
 @figure("the plan for compute")
 @cost_options
 @forecast_options
-def plan(
-    runs: str,
-    budgets: tuple[float, ...],
-    robust: bool,
-    dollars: tuple[float, ...],
-    served: tuple[tuple[float, float], ...],
-    loss: float | None,
-    serving_price: float | None,
-    unique: float | None,
-    token_price: float | None,
-    plot: Path | None,
-    seed: int,
-    interval: float,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def plan(runs: str, plot: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Find the best run: N, D and loss, with credible intervals, for compute unless asked otherwise."""
     prices = {name: options.pop(name) for name in COST_NAMES}
-    question = _question(budgets, robust, dollars, served, loss, serving_price, unique, token_price)
+    question = _question({name: options.pop(name) for name in _ASKED})
     mode = _mode(question)
     _check_output(plot, mode)
     cost = _cost(seed, prices, mode)
@@ -130,7 +118,7 @@ def plan(
 
         save_figure(plot_plan(fitted, question["budget"], ci_prob=interval, seed=seed), plot)
     if as_json:
-        print_json(_document(mode, fitted, answer, loss))
+        print_json(_document(mode, fitted, answer, question.get("loss")))
     else:
         print_head(fitted)
         if mode is ROBUST:
@@ -143,30 +131,19 @@ def plan(
     leave(fitted)
 
 
-def _question(
-    budgets: tuple[float, ...],
-    robust: bool,
-    dollars: tuple[float, ...],
-    served: tuple[tuple[float, float], ...],
-    loss: float | None,
-    serving_price: float | None,
-    unique: float | None,
-    token_price: float | None,
-) -> dict[str, Any]:
+def _question(given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of the plan that was asked for; budgets by default where a plan for compute needs them."""
-    given = {
-        "dollars": once(dollars) or None,
-        "served": _demand(served),
-        "loss": loss,
-        "serving_price": serving_price,
-        "unique": unique,
-        "token_price": token_price,
-        "robust": robust or None,
+    read = {
+        **given,
+        "budgets": None,
+        "dollars": once(given["dollars"]) or None,
+        "served": _demand(given["served"]),
+        "robust": given["robust"] or None,
     }
-    asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if was_given("budgets") or not {"dollars", "served", "loss"} & asked.keys():
-        asked["budget"] = once(budgets)
-    return asked
+    question = {name: value for name, value in read.items() if value is not None}
+    if was_given("budgets") or not {"dollars", "served", "loss"} & question.keys():
+        question["budget"] = once(given["budgets"])
+    return question
 
 
 def _mode(question: Mapping[str, Any]) -> Mode:
