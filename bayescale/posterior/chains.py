@@ -31,6 +31,7 @@ from bayescale.posterior.forecasting import (
     Forecast,
     add_noise,
     check_points,
+    check_task,
     draw_error,
     forecast,
     interpolated,
@@ -243,6 +244,7 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
     for setting in fit.law.settings:
         check_points(setting.name, found[setting.name], setting.domain)
+    check_task(fit, inputs)
     return found
 
 

@@ -140,6 +140,8 @@ def test_settings_shared_by_the_runs_need_not_be_said(counted_fit):
     assert given.draws.equals(silent.draws)
     with pytest.raises(LawError, match=r"chance is 1\.5, but must be a finite number from 0 to less than 1"):
         forecast(counted_fit, C=1e23, chance=1.5)
+    with pytest.raises(LawError, match=r"chance was 0\.25 in the fit, and 0\.5 is asked for"):
+        forecast(counted_fit, C=1e23, chance=0.5)
 
 
 def test_settings_that_differ_between_runs_must_be_said(counted):
