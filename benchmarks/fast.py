@@ -70,7 +70,7 @@ def measure() -> dict[str, float]:
         "fit of 2,400 runs, law with its error": lowest(lambda: bs.fit("chinchilla", many), repeats=1),
         "default mixture": lowest(lambda: bs.fit("auto", runs), repeats=1),
         "forecast at 100 points": lowest(lambda: bs.forecast(fitted, N=sizes, D=20 * sizes)),
-        "optimum at 3 budgets": lowest(lambda: bs.optimum(fitted, [1e23, 1e24, 1e25])),
+        "optimum at 3 budgets": lowest(lambda: bs.plan(fitted, budget=[1e23, 1e24, 1e25])),
         "save and load": saving,
     }
     effective = {

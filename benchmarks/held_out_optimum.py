@@ -36,7 +36,7 @@ def _measure(name: str) -> Iterator[dict[str, Any]]:
         train = runs.take(np.flatnonzero(compute <= 1.01 * compute.max() / fraction))
         fits = {"bayescale": bs.fit("auto", train), "plain": bs.fit("chinchilla", train, discrepancy=False)}
         for method, fitted in fits.items():
-            draws = bs.optimum(fitted, optima["C"].to_numpy()).draws["N"].to_numpy().reshape(-1, len(optima))
+            draws = bs.plan(fitted, budget=optima["C"].to_numpy()).draws["N"].to_numpy().reshape(-1, len(optima))
             for values, (_, found) in zip(draws.T, optima.iterrows(), strict=True):
                 rank = float((values < found["N"]).mean())
                 low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from reporting import add_study_options, keep, machine, study
 
-import bayescale as bs
 from bayescale.data.datasets import load_runs
 from bayescale.data.runs import Runs, rows_of
+from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.forecasting import joint_log_density
 from bayescale.posterior.single import fit_law
 from bayescale.validation.comparison import GOOD_K
@@ -95,7 +95,7 @@ def closed_form(name: str) -> tuple[Any, Any]:
     law, make = TABLES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = az.loo(bs.with_log_likelihood(fit_law(law, make())).groups, pointwise=True)
+        found = az.loo(with_log_likelihood(fit_law(law, make())).groups, pointwise=True)
     return found.elpd_i.to_numpy(), found.pareto_k.to_numpy()
 
 

@@ -339,7 +339,7 @@ def _fitted(case: Case, learns_error: bool, seed: int) -> dict[str, Any]:
     if {"N", "D"} <= set(law.input_names):
         true["N"], budget = case.true_optimum()
         try:
-            best = bs.optimum(fitted, budget)
+            best = bs.plan(fitted, budget=budget)
         except BayescaleError as error:
             said.append(f"optimum refused: {error}")
             del true["N"]

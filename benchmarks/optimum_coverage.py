@@ -96,7 +96,7 @@ def _measure(surface: dict[str, Any]) -> list[dict[str, Any]]:
     fits = {"bayescale": bs.fit("auto", runs), "plain": bs.fit("chinchilla", runs, discrepancy=False)}
     rows = []
     for method, fitted in fits.items():
-        draws = np.log(bs.optimum(fitted, budgets).draws["N"].to_numpy()).reshape(-1, len(budgets))
+        draws = np.log(bs.plan(fitted, budget=budgets).draws["N"].to_numpy()).reshape(-1, len(budgets))
         for ahead, values, truth in zip(AHEAD, draws.T, np.log(surface["optima"]), strict=True):
             low, high = np.quantile(values, [0.05, 0.95])
             rank = float((values < truth).mean())

@@ -61,7 +61,7 @@ def _truths(n: int) -> list[tuple[pd.DataFrame, dict[float, Any]]]:
     runs = load_runs("chinchilla")
     small = runs.frame[runs.column("C") <= LARGEST]
     reference = bs.fit("chinchilla", runs)
-    centre = bs.optimum(reference, BUDGETS).draws["N"].median(("chain", "draw")).to_numpy()
+    centre = bs.plan(reference, budget=BUDGETS).draws["N"].median(("chain", "draw")).to_numpy()
     grids = {c: n_best * np.geomspace(1 / 100, 100, SIZES) for c, n_best in zip(BUDGETS, centre, strict=True)}
     N = np.concatenate([small["N"], *grids.values()])
     D = np.concatenate([small["D"], *(c / (6 * grid) for c, grid in grids.items())])
@@ -80,8 +80,8 @@ def _truths(n: int) -> list[tuple[pd.DataFrame, dict[float, Any]]]:
 
 
 def _measure(seed: int, frame: pd.DataFrame, truth: dict[float, Any]) -> list[dict[str, Any]]:
-    choice = robust_choice(fit_law("chinchilla", frame, seed=seed), BUDGETS, seed=seed).sizes
-    plain = robust_choice(fit_law("chinchilla", frame, discrepancy=False, seed=seed), BUDGETS, seed=seed).sizes
+    choice = robust_choice(fit_law("chinchilla", frame, seed=seed), BUDGETS, seed=seed).draws
+    plain = robust_choice(fit_law("chinchilla", frame, discrepancy=False, seed=seed), BUDGETS, seed=seed).draws
     rows = []
     for i, budget in enumerate(BUDGETS):
         sizes = {"robust": choice["N"], "plug-in": choice["N_plug_in"], "plain": plain["N_plug_in"]}

@@ -128,7 +128,7 @@ def ours(kind: str, path: Path) -> dict[str, Any]:
     staged(
         stages, "forecast", lambda: bs.forecast(fitted, N=np.geomspace(1e9, 1e12, 10), D=np.geomspace(2e10, 2e13, 10))
     )
-    staged(stages, "optimum", lambda: bs.optimum(fitted, [1e22, 1e24, 1e26]))
+    staged(stages, "optimum", lambda: bs.plan(fitted, budget=[1e22, 1e24, 1e26]))
     first = fitted.first if kind == "auto" else fitted
     E, fits = first.parameters["E"], list(fitted.members.values()) if kind == "auto" else [fitted]
     return {

@@ -638,8 +638,8 @@ _COMMANDS: dict[str, tuple[list[str], dict[str, st.SearchStrategy[str]]]] = {
     "plan": (["SAVED"], {"--budget": _NUMBERS, "--plot": _OUTPUTS, "--dollars": _NUMBERS, "--served": _NUMBERS}),
     "fit": (["SAVED"], {"-o": _OUTPUTS, "--engine": st.sampled_from(["nuts", "x"]), "--pool": st.text(max_size=3)}),
     "predict": (["SAVED"], {"--at": _PAIRS, "--points": st.sampled_from(["SMALL", "absent.csv", "SAVED", "."])}),
-    "versus": (["SAVED"], {"--first": _PAIRS, "--second": _PAIRS}),
-    "cost": ([], {"--flop": _NUMBERS, "--dollars": _NUMBERS, "--price": _NUMBERS, "--utilisation": _NUMBERS}),
+    "versus": (["SAVED", "--at", "N=280B,D=300B"], {"--at": _PAIRS}),
+    "cost": ([], {"--budget": _NUMBERS, "--dollars": _NUMBERS, "--price": _NUMBERS, "--utilisation": _NUMBERS}),
     "limits": ([], {"--year": _NUMBERS, "--file": st.sampled_from(["SMALL", "absent.toml", "."]), "--plot": _OUTPUTS}),
     "laws": (["chinchilla"], {"--nosuch": _NUMBERS}),
     "datasets": (["pythia"], {"--nosuch": _NUMBERS}),
@@ -650,8 +650,8 @@ _COMMANDS: dict[str, tuple[list[str], dict[str, st.SearchStrategy[str]]]] = {
 _SOURCES = st.sampled_from(["SMALL", "absent.csv", ".", "x" * 300])
 _GOOD = {
     "predict": {"--at": "N=70B,D=1.4T"},
-    "versus": {"--first": "N=70B,D=1.4T", "--second": "N=280B,D=300B"},
-    "cost": {"--flop": "5.76e23"},
+    "versus": {"--at": "N=70B,D=1.4T"},
+    "cost": {"--budget": "5.76e23"},
     "design": {"--budget": "1e21", "--optimum-at": "1e23", "--most": "1"},
 }
 _SHARED: dict[str, st.SearchStrategy[str] | None] = {

@@ -6,6 +6,7 @@ import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.printing import print_lines, print_table
+from bayescale.cli.sections import Command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from bayescale.laws.parameters import Parameter
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", required=False)
 def laws(name: str | None) -> None:
     """List the laws, or show one (a NAME or a file) in full: formula, priors, published fits."""
@@ -45,7 +46,7 @@ def laws(name: str | None) -> None:
 
 
 def _stated(parameter: "Parameter") -> str:
-    """A prior, and whether parameters that stand before it take part."""
+    """A prior, and whether earlier parameters take part in it."""
     given = parameter.arguments is not None or parameter.shift is not None
     return f"{parameter.prior}{', given those above' * given}"
 
@@ -54,7 +55,7 @@ def _maybe(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", required=False)
 def datasets(name: str | None) -> None:
     """List the shipped data sets, or show one's card and the ranges of its runs."""

@@ -84,7 +84,7 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     """
     summary = answer.summary(ci_prob).query("quantity == @quantity")
     low, middle, high = (summary[name].to_numpy() for name in summary if str(name)[0] == "q" and str(name)[1].isdigit())
-    labels = [case if isinstance(case, str) else format_quantity(float(case)) for case in summary[answer.by]]
+    labels = [case if isinstance(case, str) else format_quantity(float(case)) for case in summary[str(answer.by)]]
     ax = axes_of(ax, height=1.4 + 0.45 * len(labels))
     rows = -np.arange(len(labels))
     ax.errorbar(middle, rows, xerr=[middle - low, high - middle], fmt="o", color=COLOURS[0], capsize=3)

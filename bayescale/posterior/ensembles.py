@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.data.runs import Runs
+from bayescale.laws.law import Law
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.recipe_risk import RecipeRisk
@@ -199,13 +200,24 @@ def with_risk(posterior: Posterior, *, probability: float, size: float) -> Poste
     >>> bool(wide["q95"].item() > narrow["q95"].item())
     True
     """
-    risk, law = RecipeRisk(probability, size), first_fit(posterior).law
+    risk = RecipeRisk(probability, size)
+    check_knows_compute(first_fit(posterior).law)
+    return _with_risk(without_risk(posterior), risk)
+
+
+def check_knows_compute(law: Law) -> None:
+    """Check that a law's inputs tell the compute of a run, at which a recipe breaks.
+
+    Raises
+    ------
+    LawError
+        If they do not.
+    """
     if compute_of({name: np.ones(1) for name in law.input_names}) is None:
         raise LawError(
             f"law {law.name!r} reads {', '.join(law.input_names)}: a recipe breaks at some compute, which takes a law "
             "of N and D, or of C"
         )
-    return _with_risk(without_risk(posterior), risk)
 
 
 def without_risk(posterior: Posterior) -> Posterior:

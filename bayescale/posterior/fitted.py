@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from bayescale.basics.intervals import DEFAULT_MASS
 
 if TYPE_CHECKING:
-    from bayescale.posterior.forecasting import Forecast
+    import bayescale
 
 
 class Fitted(ABC):
@@ -41,7 +41,7 @@ class Fitted(ABC):
 
     # The public face is asked, since forecasts, plans and files are made of what was fitted, not the other way round.
 
-    def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> "Forecast":
+    def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> "bayescale.Forecast":
         """Forecast new runs, as by :func:`bayescale.forecast`."""
         import bayescale
 

@@ -299,7 +299,7 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
 
 
-def checked_points(fit: Posterior, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def checked_points(fit: Posterior | Observed, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Inputs and settings of the laws at new points, of shape (point,); settings that all runs share may be left out.
 
     Raises
@@ -307,7 +307,7 @@ def checked_points(fit: Posterior, inputs: Mapping[str, ArrayLike]) -> dict[str,
     LawError
         If one is missing, unknown, or not a finite number of its domain.
     """
-    each = members(fit).values()
+    each = [fit] if isinstance(fit, Observed) else list(members(fit).values())
     read = {item.name: item for one in each for item in (*one.law.inputs, *one.law.settings)}
     shared = {name: value for one in each for name, value in shared_settings(one).items()}
     given = {**shared, **inputs}
@@ -357,7 +357,7 @@ def check_points(name: str, values: Array, domain: str) -> None:
             raise LawError(f"point {row}: {name} is {value:g}, but {fault}")
 
 
-def shared_settings(fit: Fit) -> dict[str, float]:
+def shared_settings(fit: Fit | Observed) -> dict[str, float]:
     """Settings that are the same for all fitted runs, and so for new ones unless they are said."""
     values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

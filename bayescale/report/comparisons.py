@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayescale.basics.intervals import quantiles, tail_probabilities
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.planning.allocation import Optimum, optimum
+from bayescale.planning.allocation import optimum
+from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Ensemble, Posterior
 from bayescale.report.content import Figure, Section, Table
 from bayescale.report.figures import intervals, shares_by
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def comparison_section(
     fit: Posterior,
     budgets: Sequence[float],
-    best: Optimum | None,
+    best: Answer | None,
     compared: "Comparison | None",
     mass: float,
     seed: int,

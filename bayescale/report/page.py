@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from bayescale.basics.errors import LawError
 from bayescale.basics.files import check_output, replacing
 from bayescale.basics.intervals import DEFAULT_MASS
-from bayescale.planning.allocation import Optimum, checked_budgets, optimum
+from bayescale.planning.allocation import checked_budgets, optimum
+from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.report.comparisons import backtest_section, comparison_section
@@ -198,7 +199,7 @@ def render(content: Content) -> str:
 
 def _planned(
     fit: Posterior, budgets: Sequence[float], cost: Cost, ci_prob: float, seed: int
-) -> tuple[Optimum | None, dict[str, Any] | None, str]:
+) -> tuple[Answer | None, dict[str, Any] | None, str]:
     """The best runs, what the planner computes with, and why either is missing."""
     law, best = first_fit(fit).law, None
     if not {"N", "D"} <= set(law.input_names):

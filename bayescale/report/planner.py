@@ -140,7 +140,7 @@ def planner_document(
     cost : Cost
         Its prices are drawn anew, one a draw of the posterior.
     best : xarray.Dataset
-        :attr:`Optimum.draws` at the budgets, for the error of thinning.
+        The draws of :func:`bayescale.plan` at the budgets, for the error of thinning.
     mass : float
         Of the intervals that the page starts with.
     seed : int
@@ -169,7 +169,7 @@ def planner_document(
         "dollars_per_flop": packed(prices[:: -(-n // DRAWS)], "<f8"),
         "study": cost.study,
         "accelerator": cost.accelerator.name,
-        "prices": f"{cost.accelerator.name}: {cost.accelerator.source}",
+        "prices": cost.note,
         "runs": {"C": compute[shown].tolist(), "y": fit.runs.column(fit.outcome)[shown].tolist(), "n": len(compute)},
         "largest": float(compute.max()),
         "measured": MEASURED_HORIZON,
@@ -186,7 +186,7 @@ def thinning_error(best: xr.Dataset, draws: int, mass: float) -> dict[str, float
     Parameters
     ----------
     best : xarray.Dataset
-        :attr:`Optimum.draws`.
+        The draws of :func:`bayescale.plan`.
     draws : int
         That are kept.
     mass : float

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bayescale.basics.intervals import quantiles, tail_probabilities
 from bayescale.basics.quantities import format_interval, format_quantity, with_unit
 from bayescale.laws.parameters import Parameter
-from bayescale.planning.allocation import Optimum, units_of
+from bayescale.planning.allocation import units_of
+from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, members
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import predicted_runs
@@ -43,7 +44,7 @@ _QUANTITIES = {
 }
 
 
-def answer(fit: Posterior, best: Optimum | None, mass: float) -> tuple[str, ...]:
+def answer(fit: Posterior, best: Answer | None, mass: float) -> tuple[str, ...]:
     """The sentence to read if no other is: the best run at each budget, or what the law's parameters are."""
     if best is None:
         found = [f"{name} is {interval_of(draws, mass, 4)}" for name, draws in _headline(first_fit(fit)).items()]
@@ -61,7 +62,7 @@ def answer(fit: Posterior, best: Optimum | None, mass: float) -> tuple[str, ...]
     return (f"{text[0].upper()}{text[1:]} (medians and {mass:.0%} intervals).",)
 
 
-def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float) -> Section:
+def plan_section(fit: Posterior, best: Answer | None, refusal: str, mass: float) -> Section:
     """The best run at each budget, and why there is no planner, if there is none."""
     said = (f"There is no planner: {refusal}.",) if refusal else ()
     if best is None:

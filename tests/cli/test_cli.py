@@ -167,7 +167,7 @@ def test_a_law_of_ones_own_is_shown(run_cli, own_law):
 
 def test_a_bill_shows_every_amount_with_its_interval(run_cli):
     status, out, err = run_cli(
-        "cost", "--flop", "1e24", "--accelerators", "1024", "--utilisation", "0.4", "--price", "2.35"
+        "cost", "--budget", "1e24", "--accelerators", "1024", "--utilisation", "0.4", "--price", "2.35"
     )
     assert (status, err) == (0, "")
     for amount in ("1.65M [1.65M, 1.65M]", "702k [702k, 702k]", "28.6 [28.6, 28.6]"):
@@ -254,6 +254,14 @@ BAD_INPUT = {
     "a back-test's figure": (["backtest", "--plot", "coverage.gif"], "ends in .png, .svg, .pdf"),
     "a comparison's figure": (["compare", "--plot", "laws.gif"], "ends in .png, .svg, .pdf"),
     "a fit's folder": (["fit", "-o", "absent/fit.nc"], "create it first"),
+    "a fit's ending": (["fit", "-o", "fit.txt"], "ends in .nc"),
+    "a point without D": (["predict", "chinchilla", "--at", "N=1B"], "takes N, D: D is missing"),
+    "a point of other inputs": (["predict", "chinchilla", "--at", "N=1B,D=2B,lr=1"], "lr is not an input"),
+    "a point below zero": (["predict", "chinchilla", "--at", "N=1B,D=-2B"], "D is -2e+09, but"),
+    "a point of a chain": (
+        ["predict", "gadre:c4", "--then", "downstream_error", "--at", "N=1B,D=1B,C=1"],
+        "C is not an input",
+    ),
     "no points": (["predict", "chinchilla"], "--at N=70B,D=1.4T"),
     "points twice": (["predict", "chinchilla", "--at", "N=1B,D=1B", "--points", "p.csv"], "--points FILE"),
     "points unlike each other": (["predict", "chinchilla", "--at", "N=1B,D=1B", "--at", "N=1B"], "the same inputs"),
@@ -262,15 +270,15 @@ BAD_INPUT = {
     "absent fit": (["predict", "absent.nc", "--at", "N=1B,D=1B"], "absent.nc: does not exist"),
     "law shown": (["laws", "nosuch"], "Laws: "),
     "data set shown": (["datasets", "nosuch"], "Data sets: "),
-    "no amount": (["cost"], "give one of --flop, --dollars, --days, --mwh, not none"),
-    "two amounts": (["cost", "--flop", "1e24", "--dollars", "1M"], "not --flop and --dollars"),
+    "no amount": (["cost"], "give one of --budget, --dollars, --days, --mwh, not none"),
+    "two amounts": (["cost", "--budget", "1e24", "--dollars", "1M"], "not --budget and --dollars"),
     "days of nothing": (["cost", "--days", "30"], "--accelerators 1024"),
-    "unknown accelerator": (["cost", "--flop", "1e24", "--accelerator", "h10"], "did you mean 'h100'?"),
-    "utilisation in per cent": (["cost", "--flop", "1e24", "--utilisation", "40"], "not between 0 and 1"),
-    "free hours": (["cost", "--flop", "1e24", "--price", "0"], "not above zero"),
+    "unknown accelerator": (["cost", "--budget", "1e24", "--accelerator", "h10"], "did you mean 'h100'?"),
+    "utilisation in per cent": (["cost", "--budget", "1e24", "--utilisation", "40"], "not between 0 and 1"),
+    "free hours": (["cost", "--budget", "1e24", "--price", "0"], "not above zero"),
     "a study that costs all": (["cost", "--dollars", "1M", "--study", "2M"], "do not pay for the study"),
-    "rents with energy": (["cost", "--flop", "1e24", "--own"], "rents include energy"),
-    "an infinite overhead": (["cost", "--flop", "1e24", "--overhead", "inf"], "inf is not in the range 0<=x<=100"),
+    "rents with energy": (["cost", "--budget", "1e24", "--own"], "rents include energy"),
+    "an infinite overhead": (["cost", "--budget", "1e24", "--overhead", "inf"], "inf is not in the range 0<=x<=100"),
     "pooling of a saved fit": (["fit", "a.nc", "--law", "tied", "--pool", "E"], "not a saved fit"),
     "one-sided accuracy": (
         ["fit", "pythia:arc_easy", "--law", "sigmoid_accuracy", "--noise", "one_sided", "--no-discrepancy"],

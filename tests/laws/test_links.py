@@ -100,7 +100,7 @@ def test_losses_stay_positive_and_ratings_need_not_be():
 
 
 def test_runs_of_another_domain_are_checked_by_the_law():
-    runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), outcome="accuracy", domain="positive")
+    runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), domain="positive")
     with pytest.raises(RunsError, match=r"row 2, column accuracy: 1\.5 is not between 0 and 1"):
         fit_law("sigmoid_accuracy", runs)
 
