@@ -9,7 +9,7 @@ error and its noise, and from each draw the outcome: the uncertainty of both ste
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,9 @@ from bayescale.posterior.forecasting import (
     shared_settings,
 )
 from bayescale.posterior.single import fit_law
+
+if TYPE_CHECKING:
+    import bayescale
 
 Array = NDArray[np.float64]
 
@@ -111,6 +114,10 @@ class Chain(Fitted):
         points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
         bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
         return self.following(bands, seed=seed, **{name: points[name] for name in settings})
+
+    def plan(self, **asked: Any) -> "bayescale.Answer":
+        """Find the best run by the first outcome, as by :func:`bayescale.plan`: the second follows from it."""
+        return self.first.plan(**asked)
 
     def following(self, bands: Forecast, *, seed: int = 0, **settings: ArrayLike) -> Forecast:
         """Forecast the second outcome of runs whose first outcome is known as draws.

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
@@ -46,6 +46,12 @@ class Fitted(ABC):
         import bayescale
 
         return bayescale.forecast(self, seed=seed, **inputs)  # type: ignore[arg-type]
+
+    def plan(self, **asked: Any) -> "bayescale.Answer":
+        """Find the best run, as by :func:`bayescale.plan`, whose arguments these are."""
+        import bayescale
+
+        return bayescale.plan(self, **asked)  # type: ignore[arg-type]
 
     def save(self, path: str | Path) -> Path:
         """Save to a file, as by :func:`bayescale.save`."""

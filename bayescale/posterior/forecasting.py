@@ -1,6 +1,6 @@
 """Posterior-predictive bands on the outcome of runs that nobody has trained yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -299,7 +299,7 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
 
 
-def checked_points(fit: Posterior | Observed, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Inputs and settings of the laws at new points, of shape (point,); settings that all runs share may be left out.
 
     Raises
@@ -307,7 +307,7 @@ def checked_points(fit: Posterior | Observed, inputs: Mapping[str, ArrayLike]) -
     LawError
         If one is missing, unknown, or not a finite number of its domain.
     """
-    each = [fit] if isinstance(fit, Observed) else list(members(fit).values())
+    each = _laws_of(fit)
     read = {item.name: item for one in each for item in (*one.law.inputs, *one.law.settings)}
     shared = {name: value for one in each for name, value in shared_settings(one).items()}
     given = {**shared, **inputs}
@@ -325,7 +325,7 @@ def checked_points(fit: Posterior | Observed, inputs: Mapping[str, ArrayLike]) -
     return points
 
 
-def check_task(fit: Posterior, inputs: Mapping[str, ArrayLike]) -> None:
+def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> None:
     """Check that a setting of the task, such as its chance level, is the one that the fit took.
 
     Raises
@@ -333,7 +333,7 @@ def check_task(fit: Posterior, inputs: Mapping[str, ArrayLike]) -> None:
     LawError
         If it is another one.
     """
-    for one in members(fit).values():
+    for one in _laws_of(fit):
         shared = shared_settings(one)
         for name in (each.name for each in one.law.settings if each.of_task and each.name in shared):
             asked = np.atleast_1d(np.asarray(inputs.get(name, shared[name]), dtype=float))
@@ -342,6 +342,11 @@ def check_task(fit: Posterior, inputs: Mapping[str, ArrayLike]) -> None:
                     f"{name} was {shared[name]:g} in the fit, and {other[0]:g} is asked for: a task has one, so give "
                     f"the table a column {name} and fit again"
                 )
+
+
+def _laws_of(fit: Posterior | Sequence[Fit | Observed]) -> Sequence[Fit | Observed]:
+    """Laws and runs, fitted or yet to be."""
+    return fit if isinstance(fit, Sequence) else list(members(fit).values())
 
 
 def check_points(name: str, values: Array, domain: str) -> None:
