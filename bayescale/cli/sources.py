@@ -91,10 +91,10 @@ class Source:
 
     def check_points(self, points: Mapping[str, Any]) -> None:
         """Refuse points with other inputs than those of the laws, or values that they cannot have."""
-        from bayescale.posterior.forecasting import checked_points
+        from bayescale.posterior.forecasting import check_task, checked_points
 
-        for each in self.bound:
-            checked_points(each, points)
+        checked_points(self.bound, points)
+        check_task(self.bound, points)
 
 
 def source_from(asked: Asked) -> Source:

@@ -13,7 +13,7 @@ SCATTER = 0.1
 
 COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
 LOSS = Input(name="loss", meaning="pre-training loss", unit="nats/token", linear=0.5)
-CHANCE = Setting(name="chance", meaning="share right by guessing", unit=UNIT, domain="share", default=0.0)
+CHANCE = Setting(name="chance", meaning="share right by guessing", unit=UNIT, domain="share", default=0.0, of_task=True)
 
 MISSED = Parameter(
     name="missed",

@@ -166,10 +166,13 @@ class Setting(Input):
         Values that it can take.
     default : float, optional
         What tables without the column have; without it the column is needed.
+    of_task : bool
+        Whether it belongs to the task, so that a forecast takes what the runs have.
     """
 
     domain: str = "positive"
     default: float | None = None
+    of_task: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

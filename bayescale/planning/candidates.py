@@ -97,4 +97,4 @@ def _checked_candidates(fit: Fit | Observed, candidates: Candidates) -> tuple[di
     columns = {name: values for name, (values, _) in read.items()}
     cost = columns.pop("C", six_nd(columns["N"], columns["D"]))
     settings = {item.name: frame[item.name].to_numpy() for item in fit.law.settings if item.name in frame}
-    return checked_points(fit, {**columns, **settings}), cost
+    return checked_points([fit], {**columns, **settings}), cost

@@ -9,7 +9,7 @@ error and its noise, and from each draw the outcome: the uncertainty of both ste
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from bayescale.posterior.forecasting import (
     Forecast,
     add_noise,
     check_points,
+    check_task,
     draw_error,
     forecast,
     interpolated,
@@ -38,6 +39,9 @@ from bayescale.posterior.forecasting import (
     shared_settings,
 )
 from bayescale.posterior.single import fit_law
+
+if TYPE_CHECKING:
+    import bayescale
 
 Array = NDArray[np.float64]
 
@@ -110,6 +114,10 @@ class Chain(Fitted):
         points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
         bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
         return self.following(bands, seed=seed, **{name: points[name] for name in settings})
+
+    def plan(self, **asked: Any) -> "bayescale.Answer":
+        """Find the best run by the first outcome, as by :func:`bayescale.plan`: the second follows from it."""
+        return self.first.plan(**asked)
 
     def following(self, bands: Forecast, *, seed: int = 0, **settings: ArrayLike) -> Forecast:
         """Forecast the second outcome of runs whose first outcome is known as draws.
@@ -243,6 +251,7 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
     for setting in fit.law.settings:
         check_points(setting.name, found[setting.name], setting.domain)
+    check_task(fit, inputs)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from bayescale.basics.intervals import DEFAULT_MASS
 
 if TYPE_CHECKING:
-    from bayescale.posterior.forecasting import Forecast
+    import bayescale
 
 
 class Fitted(ABC):
@@ -41,11 +41,17 @@ class Fitted(ABC):
 
     # The public face is asked, since forecasts, plans and files are made of what was fitted, not the other way round.
 
-    def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> "Forecast":
+    def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> "bayescale.Forecast":
         """Forecast new runs, as by :func:`bayescale.forecast`."""
         import bayescale
 
         return bayescale.forecast(self, seed=seed, **inputs)  # type: ignore[arg-type]
+
+    def plan(self, **asked: Any) -> "bayescale.Answer":
+        """Find the best run, as by :func:`bayescale.plan`, whose arguments these are."""
+        import bayescale
+
+        return bayescale.plan(self, **asked)  # type: ignore[arg-type]
 
     def save(self, path: str | Path) -> Path:
         """Save to a file, as by :func:`bayescale.save`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeIs, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 import pandas as pd
 
@@ -17,6 +17,9 @@ from bayescale.posterior.fit import Fit
 from bayescale.posterior.pooling import Pooled, fit_pooled
 from bayescale.posterior.single import as_runs, fit_law
 from bayescale.posterior.stacking import horizon_weights, sketched
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs  # in typing since Python 3.13
 
 AnyLaw = str | Path | Law
 AnyRuns = str | Path | pd.DataFrame | Runs
@@ -126,7 +129,7 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
 
-def several(law: AnyLaw | Sequence[AnyLaw]) -> TypeIs[Sequence[AnyLaw]]:
+def several(law: AnyLaw | Sequence[AnyLaw]) -> "TypeIs[Sequence[AnyLaw]]":
     """Whether a choice of laws stands for an ensemble."""
     return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))
 

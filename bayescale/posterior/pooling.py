@@ -8,6 +8,7 @@ learnt with them: groups of few runs lean on the others as far as the groups are
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,9 @@ from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.forecasting import Forecast
 from bayescale.posterior.pooled_law import SPREAD, pooled_law, sampled_names, slugs_of
 from bayescale.posterior.single import as_runs, assembled, sampled_runs
+
+if TYPE_CHECKING:
+    import bayescale
 
 Array = NDArray[np.float64]
 
@@ -104,6 +108,16 @@ class Pooled(Fitted):
             If there is no such group, or as of :func:`bayescale.forecast`.
         """
         return self.of(group).forecast(seed=seed, **inputs)
+
+    def plan(self, *, group: str | None = None, **asked: Any) -> "bayescale.Answer":
+        """Find the best run for one group, as by :func:`bayescale.plan`.
+
+        Raises
+        ------
+        LawError
+            If there is no such group, or as of :func:`bayescale.plan`.
+        """
+        return self.of(group).plan(**asked)
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter by group, and of what groups have in common."""

@@ -68,7 +68,7 @@ def save(fit: AnyFitted, path: str | Path) -> Path:
         # Not straight to the file: on a full disk the HDF5 library ends the process by a segmentation fault.
         content = io.BytesIO()
         tree.to_netcdf(content, engine="h5netcdf")
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content.getvalue())
     return path
 
 

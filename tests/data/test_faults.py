@@ -68,6 +68,7 @@ def test_a_disk_that_fills_up_is_said_in_a_line_and_keeps_the_old_file(arguments
     assert done.returncode == 2, done.stderr
     assert f"bayescale: {name}: cannot be written (File too large)" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
     assert [path.name for path in elsewhere.iterdir()] == [name]
     assert Path(name).read_text() == "old"
 

@@ -92,15 +92,15 @@ def test_one_sided_noise_is_for_outcomes_that_poor_tuning_raises():
 
 def test_losses_stay_positive_and_ratings_need_not_be():
     frame = pd.DataFrame({"N": [1e6, 1e7], "elo": [-300.0, 20.0]})
-    with pytest.raises(RunsError, match=r"column elo: -300\.0 is not above zero"):
-        Runs.from_frame(frame, outcome="elo")
-    assert Runs.from_frame(frame, outcome="elo", domain="real").column("elo").tolist() == [-300.0, 20.0]
+    with pytest.raises(RunsError, match=r"column rating: -300\.0 is not above zero"):
+        Runs.from_frame(frame.rename(columns={"elo": "rating"}), outcome="rating")
+    assert Runs.from_frame(frame).column("elo").tolist() == [-300.0, 20.0]
     with pytest.raises(RunsError, match="missing value"):
         Runs.from_frame(frame.assign(elo=[np.nan, 1.0]), outcome="elo", domain="real")
 
 
 def test_runs_of_another_domain_are_checked_by_the_law():
-    runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), outcome="accuracy")
+    runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), domain="positive")
     with pytest.raises(RunsError, match=r"row 2, column accuracy: 1\.5 is not between 0 and 1"):
         fit_law("sigmoid_accuracy", runs)
 
@@ -140,6 +140,8 @@ def test_settings_shared_by_the_runs_need_not_be_said(counted_fit):
     assert given.draws.equals(silent.draws)
     with pytest.raises(LawError, match=r"chance is 1\.5, but must be a finite number from 0 to less than 1"):
         forecast(counted_fit, C=1e23, chance=1.5)
+    with pytest.raises(LawError, match=r"chance was 0\.25 in the fit, and 0\.5 is asked for"):
+        forecast(counted_fit, C=1e23, chance=0.5)
 
 
 def test_settings_that_differ_between_runs_must_be_said(counted):
