@@ -17,7 +17,7 @@ from development import development_tables
 from reporting import add_study_options, keep, machine, study
 
 from bayescale.basics.errors import BayescaleError
-from bayescale.data.datasets import dataset_groups, load_runs
+from bayescale.data.datasets import dataset_groups, load_dataset
 from bayescale.data.runs import Runs
 from bayescale.inference.options import Options
 from bayescale.posterior.fitting import fit_to_score
@@ -63,7 +63,7 @@ def of_losses(folder: Path | None) -> Iterator[tuple[str, str, pd.DataFrame]]:
 def of_accuracies() -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Accuracy against tokens of each task and size, as a curve whose direction nobody tells."""
     for task in dataset_groups("pythia"):
-        for _, rows in load_runs(f"pythia:{task}").frame.groupby("N"):
+        for _, rows in load_dataset("pythia", group=task, everything=True).frame.groupby("N"):
             curve = rows.rename(columns={"D": "x", "accuracy": "y"})[["x", "y"]].sort_values("x")
             yield "accuracy by tokens", task, curve.reset_index(drop=True)
 

@@ -35,5 +35,4 @@ LAW = Law(
     derived=(Derived(name="log_D_c", meaning="log of the D that alone would give a loss of 1"),),
     mean=mean,
     derive=derive,
-    in_ensemble=True,
 )

@@ -35,5 +35,4 @@ LAW = Law(
     derived=(Derived(name="log_N_c", meaning="log of the N that alone would give a loss of 1"),),
     mean=mean,
     derive=derive,
-    in_ensemble=True,
 )

@@ -21,8 +21,8 @@ FALLING, RISING = (
 
 TABLES = {
     "compute": ({"C": C, "loss": LOSS}, ["floor_c", "kaplan_c"]),
-    "tokens": ({"D": C / 1e12, "loss": LOSS}, ["floor_d", "kaplan_d"]),
-    "size": ({"N": C / 1e12, "loss": LOSS}, ["floor_n", "kaplan_n"]),
+    "tokens": ({"D": C / 1e12, "loss": LOSS}, ["floor_d"]),
+    "size": ({"N": C / 1e12, "loss": LOSS}, ["floor_n"]),
     "size and compute": ({**PLANE, "loss": LOSS}, ["skaling", "tied"]),
     "accuracy by compute": ({"C": C, "accuracy": 1 - LOSS / 6}, ACCURACY),
     "accuracy of a plane": ({**PLANE, "accuracy": 1 - LOSS / 6}, ACCURACY),
@@ -73,7 +73,7 @@ def test_where_nothing_suits_the_nearest_laws_and_what_they_miss_are_named():
 
 def test_what_does_not_vary_is_said_and_left_to_laws_of_the_rest():
     laws, runs = default_laws(Runs.from_frame(pd.DataFrame({"N": 1e8, "D": C / 1e12, "loss": LOSS})))
-    assert [law.name for law in laws] == ["floor_d", "kaplan_d"]
+    assert [law.name for law in laws] == ["floor_d"]
     assert runs.notes == ("every run has N = 100M, so that laws of D alone are fitted",)
 
 
