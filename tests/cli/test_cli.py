@@ -255,7 +255,7 @@ BAD_INPUT = {
     "a comparison's figure": (["compare", "--plot", "laws.gif"], "ends in .png, .svg, .pdf"),
     "a fit's folder": (["fit", "-o", "absent/fit.nc"], "create it first"),
     "a fit's ending": (["fit", "-o", "fit.txt"], "ends in .nc"),
-    "a point without D": (["predict", "chinchilla", "--at", "N=1B"], "takes N, D: D is missing"),
+    "a point without D": (["predict", "chinchilla", "--at", "N=1B"], "take N, D: D is missing"),
     "a point of other inputs": (["predict", "chinchilla", "--at", "N=1B,D=2B,lr=1"], "lr is not an input"),
     "a point below zero": (["predict", "chinchilla", "--at", "N=1B,D=-2B"], "D is -2e+09, but"),
     "a point of a chain": (
@@ -325,8 +325,8 @@ BAD_TABLES = {
     "word": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,oops\n", "row 2, column loss: 'oops'"),
     "negative": ("N,D,loss\n1e8,2e9,-3.2\n", "row 1, column loss: -3.2 is not above zero"),
     "empty": ("", "is empty"),
-    "one size": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,3.1\n", "every run has N = 100M"),
-    "no D": ("N,loss\n1e8,3.2\n2e8,3.1\n", "no law of the default mixture suits loss from columns"),
+    "one run twice": ("N,D,loss\n1e8,2e9,3.2\n1e8,2e9,3.1\n", "no law of the default mixture suits loss from columns"),
+    "no inputs": ("lr,loss\n1e-3,3.2\n2e-3,3.1\n", "no law of the default mixture suits loss from columns"),
 }
 
 
@@ -341,6 +341,15 @@ def test_bad_tables_are_refused_by_every_command_in_one_line(run_cli, elsewhere,
         assert line.startswith("bayescale: bad.csv")
         assert said in line
     assert [path.name for path in elsewhere.iterdir()] == ["bad.csv"]
+
+
+@pytest.mark.usefixtures("no_sampling")
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "--dollars", "1M"], ["tradeoff", "compute"], ["limits"]])
+def test_runs_of_one_input_are_not_planned_with(run_cli, elsewhere, arguments):
+    (elsewhere / "sizes.csv").write_text("N,loss\n1e8,3.2\n2e8,3.1\n4e8,3.05\n")
+    status, out, err = run_cli(*arguments, "sizes.csv")
+    assert (status, out) == (2, "")
+    assert "reads N: an optimum needs a law of N and D" in err
 
 
 @pytest.mark.parametrize(
