@@ -127,7 +127,7 @@ def test_foreign_lines_among_kept_results_are_left_alone(content, tmp_path):
 def test_a_file_of_another_kind_is_not_written_to(tmp_path):
     kept = tmp_path / "kept.jsonl"
     kept.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(OutputError, match=r"kept\.jsonl: cannot be read as kept results"):
+    with pytest.raises(OutputError, match=r"kept\.jsonl: cannot be read as stored results"):
         run_tasks(noted, {"0": (0, str(tmp_path))}, keep=kept)
     assert kept.read_bytes() == b"\xff\xfe\x00"
 
@@ -135,7 +135,7 @@ def test_a_file_of_another_kind_is_not_written_to(tmp_path):
 def test_a_place_that_nothing_can_be_kept_in_is_refused_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     for keep in (tmp_path, tmp_path / "file" / "kept.jsonl"):
-        with pytest.raises(OutputError, match=r"cannot be (read as kept results|kept there)"):
+        with pytest.raises(OutputError, match=r"cannot be (read as stored results|stored there)"):
             run_tasks(noted, {"0": (0, str(tmp_path))}, keep=keep)
     assert not (tmp_path / "ran").exists()
 

@@ -96,7 +96,7 @@ def test_all_faults_are_said_at_once_in_file_order(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("N,D,los\n-1,x,3.2\n1e8,0,3.1\n")
     assert [line.removeprefix(f"{path}") for line in refusal(Runs.read, path).splitlines()] == [
-        ": no column 'loss'; did you mean 'los'? Then say --columns loss=los",
+        ": no column 'loss'; did you mean 'los'? If so, add --columns loss=los",
         ", row 1, column N: -1.0 is not above zero: correct it or leave the row out",
         ", row 1, column D: 'x' is not a number: write it as 70B, 1.4T, 350M or 5.76e23",
         ", row 2, column D: '0' is not above zero: correct it or leave the row out",
@@ -350,9 +350,9 @@ def test_good_runs_inform_the_law():
 def test_columns_that_the_law_needs_are_asked_for(table):
     runs = Runs.from_frame(table.rename(columns={"N": "params", "D": "x"}), source="mine.csv")
     assert refusal(check_runs, CHINCHILLA, runs).splitlines() == [
-        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? Then say --columns N=params",
+        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add --columns N=params",
         "mine.csv: no column 'D', which law 'chinchilla' needs; its columns are params, x, loss: "
-        "say --columns D=COLUMN",
+        "add --columns D=COLUMN",
     ]
 
 
@@ -472,7 +472,7 @@ def test_columns_that_share_a_name_in_parquet_are_refused(tmp_path):
 
     columns = [pa.array([1e8, 2e8]), pa.array([1e9, 2e9]), pa.array([3.0, 2.9])]
     pq.write_table(pa.Table.from_arrays(columns, names=["N", "N", "loss"]), tmp_path / "twice.parquet")
-    assert "column 'N' stands 2 times" in refusal(Runs.read, tmp_path / "twice.parquet")
+    assert "column 'N' appears twice" in refusal(Runs.read, tmp_path / "twice.parquet")
 
 
 def test_floats_are_taken_without_a_copy(table):
