@@ -42,8 +42,8 @@ LAW = Law(
     formula="b x^-c0 (1 + (x/d1)^(1/f))^(-c1 f) (1 + (x/d2)^(1/f))^(-c2 f), c1 and c2 the changes of exponent",
     citation="Caballero et al. 2022, arXiv:2210.14891, with a = 0 and f1 = f2",
     decision="Whether a rise is a peak that more x overcomes, as in double descent, or continues.",
-    failure="Has no floor and no third break; if the runs show fewer than two, fits are seldom certified and intervals too "
-    "narrow; with model discrepancy the evidence does not determine the number of breaks.",
+    failure="Has no floor and no third break; if the runs show fewer than two, fits are seldom certified and intervals "
+    "too narrow; with model discrepancy the evidence does not determine the number of breaks.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",
