@@ -80,7 +80,8 @@ def test_a_killed_worker_costs_a_retry_and_not_the_study(place, tmp_path, reques
 
 def test_workers_that_die_again_and_again_are_given_up_in_one_line():
     with pytest.raises(
-        BackendError, match=f"killed {1 + RETRIES} times in a row, with 1 of 1 fits left: is there memory"
+        BackendError,
+        match=f"killed {1 + RETRIES} times in a row, with 1 of 1 fits left: they may have run out of memory",
     ):
         run_tasks(always_dies, {"one": ()}, jobs=2)
 
@@ -164,7 +165,7 @@ def test_tasks_use_one_thread_each(jobs):
 def test_workers_of_another_bayescale_are_refused(monkeypatch):
     monkeypatch.setattr("bayescale.basics.parallel._shipped", lambda: ("bayescale 0", "numpy 1.0"))
     with pytest.raises(
-        BackendError, match=r"another bayescale or other libraries \(.*bayescale 0, bayescale .*install"
+        BackendError, match=r"other versions of bayescale or of libraries \(.*bayescale 0, bayescale .*install"
     ):
         run_tasks(abs, {"one": (1,)}, jobs=2)
 
