@@ -1,7 +1,7 @@
-"""Chinchilla's run against Gopher's, at about equal compute, under every law of N and D and under their mixture.
+"""Chinchilla's run compared with Gopher's, at about equal compute, under every law of N and D and under their mixture.
 
-``P`` is the probability that 70B parameters on 1.4T tokens have the lower loss than 280B on 300B, expected and with the
-noise of one run of each; the optimum is that at Gopher's compute. Run it as ``python benchmarks/gopher.py``.
+``P`` is the probability that 70B parameters on 1.4T tokens have a lower loss than 280B on 300B, in expectation and with
+the noise of one run of each; the optimum is at Gopher's compute. Run it as ``python benchmarks/gopher.py``.
 """
 
 import pandas as pd

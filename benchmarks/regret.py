@@ -1,10 +1,9 @@
 """Realised regret of the robust choice and of the plug-in, on simulated truths.
 
-Every truth is a draw of law and error, jointly, from the posterior of the Chinchilla law given the 240 Chinchilla runs.
-It gives outcomes, with noise, to forty of the smaller runs, chosen at random; from these alone sizes are chosen at
-larger budgets, and the truth tells how much worse than its own best size they are. ``plain`` takes the law for true, as
-a point fit does. The truths come from the model that is fitted, so that this is a best case. Run it as
-``python benchmarks/regret.py``.
+Every truth is a joint draw of law and discrepancy from the posterior of the Chinchilla law given the 240 Chinchilla
+runs. Forty of the smaller runs, chosen at random, get noisy outcomes from it; sizes at larger budgets are chosen from
+these runs alone, and compared with the true best size. ``plain`` assumes that the law is exact, as a point fit does.
+The truths come from the model that is fitted, so this is a best case. Run it as ``python benchmarks/regret.py``.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Simulation-based calibration of the default: discrepancy on two scales, heavy tails, standard errors or none.
 
 Parameters are drawn from the prior, amplitudes and noise among them, coefficients of the discrepancy's features from
-theirs, and outcomes from the model at the inputs of a design; the fit knows none of it. Where a posterior is right, the
+theirs, and outcomes from the model at the inputs of a design; the fit uses none of these. If a posterior is right, the
 ranks of the true values are uniform. The tests are those of ``sbc.py``. Run it as ``python benchmarks/sbc_default.py
 [--law LAW] [--noise NOISE] [--runs N] [--errors] [--replicates N] [--jobs N]``: each invocation adds a row.
 """
@@ -89,7 +89,7 @@ def design(law: Law, n: int, errors: bool) -> Runs:
 
 
 def simulated(law: Law, noise_name: str, runs: Runs, rng: np.random.Generator) -> tuple[Runs, dict[str, float]]:
-    """A table drawn from the prior, and the parameters that made it."""
+    """A table drawn from the prior, and the parameters behind it."""
     observed, noise = Observed(law, runs), noise_by_name(noise_name)
     basis = discrepancy_basis(observed)
     posterior = build_model(observed, noise, basis)
@@ -115,7 +115,7 @@ def discrepancy(basis: "Basis[Any]", truth: dict[str, float], latent: "np.ndarra
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """A line a case, and every parameter that a test rejects."""
+    """One line per case, and every parameter that a test rejects."""
     rejected = [
         f"{row['law']}, {row['runs']} runs, {row['design']}: {', '.join(found)}"
         for row in rows

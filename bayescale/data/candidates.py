@@ -88,10 +88,10 @@ def _none_suits(runs: Runs, reasons: dict[str, str]) -> str:
 
 
 def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law], dict[str, str]]:
-    """Shipped laws that predict a table's outcome from its columns, and the reasons against the others of that outcome.
+    """Shipped laws that predict a table's outcome from its columns, and why other laws of that outcome do not.
 
-    A law that reads fewer of the quantities that vary, as one of N alone where D varies too, takes the others for
-    noise, and does not suit.
+    A law that reads only some of the quantities that vary, such as a law of N where D varies too, would treat the
+    others as noise, and does not suit.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
     >>> [law.name for law in laws][:3]
     ['chinchilla', 'embedding_aware', 'farseer']
     >>> reasons["kaplan_n"], reasons["data_constrained"]
-    ('reads N alone, while D varies too', 'reads U, which the table has not')
+    ('reads only N, but D varies too', 'reads U, which is not in the table')
     """
     choice = map(catalog.load_law, catalog.law_names()) if laws is None else laws
     same = [law for law in choice if law.outcome == runs.outcome]
@@ -123,7 +123,9 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
         needed = (*law.input_names, *(setting.name for setting in law.settings if setting.default is None))
         missing = [name for name in needed if name not in runs.frame]
         if missing:
-            reasons[law.name] = f"reads {listed(missing)}, which the table has not"
+            reasons[law.name] = (
+                f"reads {listed(missing)}, which {'is' if len(missing) == 1 else 'are'} not in the table"
+            )
             continue
         try:
             observe(law, runs)
@@ -136,12 +138,10 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())
         if besides:
             verb = "varies" if len(besides) == 1 else "vary"
-            reasons[law.name] = (
-                f"reads {listed(law.input_names)} alone, while {' and '.join(sorted(besides))} {verb} too"
-            )
+            reasons[law.name] = f"reads only {listed(law.input_names)}, but {' and '.join(sorted(besides))} {verb} too"
     return [law for law in able if law.name not in reasons], reasons
 
 
 def _varied(law: Law) -> set[str]:
-    """What a law follows as it varies: compute alone stands for neither parameters nor data."""
+    """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data."""
     return set(law.input_names) - {"C"}

@@ -1,7 +1,8 @@
 """A checked table of training runs: what every fit, forecast and comparison starts from.
 
-A table is checked as far as it can be without a law when it is read (:meth:`Runs.read`, :meth:`Runs.from_frame`), and
-for what a law needs when that law is fitted (:func:`check_runs`). All faults of a table are raised at once, one a line.
+Checks that need no law are made when the table is read (:meth:`Runs.read`, :meth:`Runs.from_frame`); checks that
+depend on a law are made when that law is fitted (:func:`check_runs`). All faults of a table are raised at once, one per
+line.
 """
 
 import hashlib
@@ -35,28 +36,28 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Training runs, one a row, checked; made by :meth:`read` or :meth:`from_frame`.
+    """A checked table of training runs, one per row; create it with :meth:`read` or :meth:`from_frame`.
 
     Parameters
     ----------
     frame : pandas.DataFrame, shape (runs, columns)
         ``N`` (parameters), ``D`` and ``U`` (tokens), ``C`` (FLOP), the outcome, such as ``loss`` (nats/token), and its
-        standard error, such as ``loss_se``, are finite positive floats as far as they are present; other columns are as
-        they came. Its index counts from 0.
+        standard error, such as ``loss_se``, are finite positive floats if present; other columns are unchanged. The
+        index counts from 0.
     source : str
         File or data set that the runs come from.
     outcome : str
-        Column that a law is to predict.
+        Column that a law predicts.
     domain : {"positive", "fraction", "real"}
-        Values that the outcome can take. A fraction of 0 or 1 needs the number of items it was counted over, in a
+        Values that the outcome can take. A fraction of 0 or 1 needs the number of items that it was measured on, in a
         column such as ``accuracy_n``.
     warnings : tuple of str
-        What makes the table doubtful, though usable.
+        Reasons to doubt the table, which is still usable.
     notes : tuple of str
-        What a reader should know besides, such as rows left out.
+        Other information about the table, such as rows left out.
     unit : str, optional
-        What the outcome is measured in, such as ``"bits/character"``; by default what a law takes it for, nats/token of
-        a loss. All that is printed of a fit to the runs has it.
+        Unit of the outcome, such as ``"bits/character"``; by default that of the law, nats/token for
+        a loss. All output of a fit to the runs uses it.
 
     Examples
     --------
@@ -100,15 +101,15 @@ class Runs:
         path : path
             Ends in ``.csv`` (UTF-8, comma-separated, decimal points, a header line), ``.parquet`` or ``.pq``.
         columns : mapping, optional
-            The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+            Column names of the file by the names used here, such as ``{"loss": "val_loss", "N": "params"}``.
         outcome : str, optional
-            Column that a law is to predict, by the name used here; by default the first of ``loss``, ``y``,
+            Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
             ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
         domain : {"positive", "fraction", "real"}, optional
             Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
             positive one otherwise.
         unit : str, optional
-            What the outcome is measured in, such as ``"bits/character"``.
+            Unit of the outcome, such as ``"bits/character"``.
 
         Returns
         -------
@@ -122,7 +123,7 @@ class Runs:
             If the unit is not a short printable text.
         """
         asked: dict[str, Any] = {"columns": columns, "outcome": outcome, "domain": domain, "unit": unit}
-        # Not by a name of its own, which would keep the columns of the file while they are replaced by floats.
+        # The table gets no name here, which would keep the columns of the file in memory while floats replace them.
         return cls.from_frame(read_table(Path(path)), source=str(path), **asked)
 
     @classmethod
@@ -136,24 +137,24 @@ class Runs:
         domain: str | None = None,
         unit: str | None = None,
     ) -> Self:
-        """Check a DataFrame and take it as runs; of N, D and C = 6 N D (FLOP) two give the third.
+        """Check a DataFrame and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
 
         Parameters
         ----------
         frame : pandas.DataFrame, shape (runs, columns)
-            Left as it is. Numbers may be text such as ``"70B"``.
+            Not modified. Numbers may be text such as ``"70B"``.
         source : str
-            What error messages call the table.
+            Name of the table in messages.
         columns : mapping, optional
-            The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
+            Column names of the frame by the names used here, such as ``{"loss": "val_loss"}``.
         outcome : str, optional
-            Column that a law is to predict, by the name used here; by default the first of ``loss``, ``y``,
+            Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
             ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
         domain : {"positive", "fraction", "real"}, optional
             Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
             positive one otherwise.
         unit : str, optional
-            What the outcome is measured in, such as ``"bits/character"``.
+            Unit of the outcome, such as ``"bits/character"``.
 
         Returns
         -------
@@ -226,7 +227,7 @@ class Runs:
         ----------
         name : str
         domain : {"positive", "fraction", "real"}, optional
-            Values that it can take; by default those of the outcome, and positive ones otherwise.
+            Values that it can take; by default those of the outcome, and positive values for other columns.
 
         Returns
         -------
@@ -246,7 +247,7 @@ class Runs:
 
     @property
     def data_hash(self) -> str:
-        """SHA-256 of the column names and all values, in row order, whatever the row labels and column order."""
+        """SHA-256 of the column names and all values, in row order; row labels and column order do not matter."""
         digest = hashlib.sha256()
         for name in sorted(self.frame.columns):
             digest.update(f"{name}\0".encode())
@@ -257,24 +258,24 @@ class Runs:
         return digest.hexdigest()
 
     def take(self, rows: NDArray[np.intp]) -> Self:
-        """The runs in some rows, counted from zero; what was said of the whole table is left behind."""
+        """The runs in some rows, counted from zero, without the warnings and notes of the whole table."""
         return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
 
     @property
     def outcome_unit(self) -> str:
-        """What the outcome is measured in; empty where the name of its column alone does not tell."""
+        """Unit of the outcome; empty if it was not given and does not follow from the column name."""
         return UNITS.get(self.outcome, "") if self.unit is None else self.unit
 
     @property
     def clusters(self) -> NDArray[np.int64]:
-        """Code of the training run that each row belongs to, shape (runs,): by the column ``run``, or a row its own."""
+        """Code of each row's training run, shape (runs,), from the column ``run``; without it, each row is a run."""
         if "run" not in self.frame:
             return np.arange(len(self))
         return np.asarray(pd.factorize(self.frame["run"])[0])
 
     @property
     def shared(self) -> bool:
-        """Whether some rows belong to one training run."""
+        """Whether some training run has several rows."""
         return len(self) > 0 and int(self.clusters.max()) + 1 < len(self)
 
     @property
@@ -300,8 +301,8 @@ class Runs:
         Returns
         -------
         pandas.DataFrame
-            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades``, which
-            is NaN where values are not positive.
+            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades`` (NaN
+            if values are not positive).
         """
         names = checked_columns(self.frame, self.outcome)
         low, high = self.frame[names].min().to_numpy(), self.frame[names].max().to_numpy()
@@ -324,12 +325,12 @@ def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:
 
 
 def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[str]:
-    """Fractions of 0 or 1, whose log-odds need the number of items that they were counted over."""
+    """Faults for fractions of 0 or 1, whose log-odds need the number of items that they were measured on."""
     if f"{outcome}_n" in frame:
         return []
     rows = np.flatnonzero(frame[outcome].isin([0.0, 1.0]))
     return [
         f"{source}, row {row + 1}, column {outcome}: {frame[outcome].iloc[row]:g} is at the end of its range: give the "
-        f"number of items it was counted over in a column {outcome}_n, or leave the row out"
+        f"number of items it was measured on in a column {outcome}_n, or leave the row out"
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""The sections on how laws compare and on whether bands held hidden runs, each as far as it was asked for."""
+"""The sections on the comparison of laws and on coverage of hidden runs, as far as they were requested."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def comparison_section(
     mass: float,
     seed: int,
 ) -> Section:
-    """What each law says by itself, how they are weighed, and how they compare, if that was asked for."""
+    """The answer of each law, the weights of the laws, and their comparison if it was requested."""
     found: list[Figure] = []
     paragraphs = []
     if isinstance(fit, Ensemble):
@@ -50,11 +50,11 @@ def comparison_section(
 
 
 def backtest_section(measured: "Backtest | None") -> Section:
-    """Whether bands held larger runs that were hidden, if that was asked for."""
+    """Whether bands contained hidden larger runs, if a back-test was requested."""
     if measured is None:
         said = (
-            "The larger runs were not hidden and predicted: that takes minutes. How the defaults did on published "
-            "tables is measured, and stands in the documentation of bayescale (docs/calibration.md)."
+            "No back-test with hidden larger runs was made: that takes minutes. The documentation of bayescale "
+            "(docs/calibration.md) shows how the defaults perform on published tables."
         )
         return Section("backtest", "Back-test", (said,))
     summary = measured.summary()
@@ -79,11 +79,11 @@ def backtest_section(measured: "Backtest | None") -> Section:
             "bias",
         ),
         tuple(_scores(row) for row in summary.to_dict("records")),
-        "In brackets one standard error, clustered by split.",
+        "One standard error in brackets, clustered by split.",
     )
     figure = Figure(
         "backtest-coverage",
-        f"90% intervals held {held:.0%} of the larger runs that were hidden",
+        f"90% intervals contain {held:.0%} of the hidden larger runs",
         shares_by(horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9),
         table,
     )
@@ -101,10 +101,10 @@ def _weights(fit: Ensemble) -> Figure:
     )
     return Figure(
         "weights",
-        f"At {horizons[-1]:g} times the compute trained on, {heaviest} counts most, for {shares[heaviest][-1]:.0%}",
+        f"At {horizons[-1]:g} times the compute trained on, {heaviest} has the most weight, {shares[heaviest][-1]:.0%}",
         shares_by([f"{h:g}" for h in horizons], shares, ("times the compute trained on", "weight of the law")),
         Table("Weights of the laws", ("times the compute trained on", *shares, "hidden runs"), rows),
-        "Weights are learnt from runs that were hidden; beyond the largest horizon they fall back towards equal ones.",
+        "Weights are learnt from hidden runs; beyond the largest horizon they return towards equal weights.",
     )
 
 
@@ -126,10 +126,10 @@ def _optima_by_law(fit: Ensemble, budgets: Sequence[float], mass: float, seed: i
     unit = fit.first.law.outcome_unit
     return Figure(
         "optima",
-        f"By themselves the laws differ by a factor of {ratio:.2g} in N* at {format_quantity(budgets[-1])} FLOP",
+        f"The laws' separate answers differ by a factor of {ratio:.2g} in N* at {format_quantity(budgets[-1])} FLOP",
         intervals(found, [f"{format_quantity(each)} FLOP" for each in budgets], "N* (parameters)"),
         Table(
-            f"What each law says by itself, median and {mass:.0%} interval",
+            f"Separate answer of each law, median and {mass:.0%} interval",
             ("law", "budget", "N* (parameters)", "D* (tokens)", with_unit(fit.outcome, unit)),
             tuple(rows),
         ),
@@ -167,7 +167,7 @@ def _compared(compared: "Comparison") -> Table:
             "stacking weight",
         ),
         tuple(rows),
-        "In brackets one standard error.",
+        "One standard error in brackets.",
     )
 
 
@@ -185,5 +185,5 @@ def _scores(row: Mapping[Any, Any]) -> tuple[str, ...]:
 
 
 def _in_brackets(error: float) -> str:
-    """A standard error, which a single split does not have."""
+    """A standard error; there is none for a single split."""
     return "" if math.isnan(error) else f" ({error:.0%})"

@@ -129,11 +129,11 @@ def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere)
     assert "describes the runs better than" in out
     assert "with probability" in out
     assert "probability of being best" in out
-    assert "note: not compared: chinchilla, which reads D, which the table has not" in out
+    assert "note: not compared: chinchilla, which reads D, which is not in the table" in out
     assert (elsewhere / "laws.svg").read_text().startswith("<?xml")
     document = json.loads(run_cli("compare", "sizes.csv", "--no-discrepancy", "--json")[1])
     assert document["verdict"] in out
-    assert document["left_out"]["kaplan_d"] == "reads D, which the table has not"
+    assert document["left_out"]["kaplan_d"] == "reads D, which is not in the table"
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

@@ -9,8 +9,8 @@ def test_laws_of_a_table_are_those_that_suit_it_and_why_not_the_others(run_cli):
     lines = {line.split()[0]: line for line in out.splitlines() if line.split()}
     assert all(lines[law].rstrip().endswith("yes") for law in ("skaling", "tied"))
     assert not lines["chinchilla"].rstrip().endswith("yes")
-    assert "reads U, which the table has not" in lines["data_constrained"]
-    assert "reads C alone, while D and N vary too" in lines["floor_c"]
+    assert "reads U, which is not in the table" in lines["data_constrained"]
+    assert "reads only C, but D and N vary too" in lines["floor_c"]
 
 
 def test_a_file_is_a_table_and_a_name_of_both_is_the_law(run_cli, elsewhere):

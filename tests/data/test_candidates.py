@@ -67,7 +67,7 @@ def test_what_follows_from_two_of_parameters_tokens_and_compute_is_said():
 
 
 def test_where_nothing_suits_the_nearest_laws_and_what_they_miss_are_named():
-    with pytest.raises(LawError, match=r"suits loss from columns width, loss: .*floor_c reads C, which the table has"):
+    with pytest.raises(LawError, match=r"suits loss from columns width, loss: .*floor_c reads C, which is not in the table"):
         default_laws(Runs.from_frame(pd.DataFrame({"width": [1.0, 2.0, 3.0], "loss": [3.0, 2.9, 2.8]})))
 
 
@@ -79,7 +79,7 @@ def test_what_does_not_vary_is_said_and_left_to_laws_of_the_rest():
 
 def test_a_law_that_reads_less_than_varies_is_left_out_with_the_reason():
     _, reasons = suited_laws(load_runs("chinchilla"))
-    assert reasons["floor_n"] == "reads N alone, while D varies too"
+    assert reasons["floor_n"] == "reads only N, but D varies too"
 
 
 def test_accuracies_that_rise_are_not_forecast_to_fall():

@@ -365,7 +365,7 @@ def test_a_wrong_clock_changes_nothing_but_the_date(year, few_fit, tmp_path, mon
 @pytest.mark.parametrize(
     ("content", "cure"),
     [
-        ("N;D;loss\n1e8;2e9;3,2\n", "use commas, and decimal points"),
+        ("N;D;loss\n1e8;2e9;3,2\n", "use commas, and write decimals with a point"),
         ("N,D,loss\n1e8,2e9,3,2\n", "write decimals with a point"),
         ('N,D,loss\n1e8,2e9,"3,2"\n', "write decimals with a point (3.2)"),
         ("N\tD\tloss\n1e8\t2e9\t3.2\n", "use commas"),

@@ -46,9 +46,12 @@ BAD_FILES = {
         "N,D,loss\n1e30,1e30,3.2\n",
         ["row 1", "column C = 6 N D", "must lie between 1e-30 and 1e+40"],
     ),
-    "repeated column": ("N,D,loss,loss\n1e8,2e9,3.2,3.1\n", ["column 'loss'", "2 times", "keep one"]),
-    "columns alike but for space": ("N,N ,loss\n1e8,1e8,3.2\n", ["column 'N'", "2 times", "keep one"]),
-    "semicolons": ("N;D;loss\n1e8;2e9;3,2\n", ["line 1", "'N;D;loss'", "semicolons", "commas, and decimal points"]),
+    "repeated column": ("N,D,loss,loss\n1e8,2e9,3.2,3.1\n", ["column 'loss'", "appears twice", "keep one"]),
+    "columns alike but for space": ("N,N ,loss\n1e8,1e8,3.2\n", ["column 'N'", "appears twice", "keep one"]),
+    "semicolons": (
+        "N;D;loss\n1e8;2e9;3,2\n",
+        ["line 1", "'N;D;loss'", "semicolons", "use commas, and write decimals with a point"],
+    ),
     "tabs": ("N\tD\tloss\n1e8\t2e9\t3.2\n", ["line 1", "tabs", "use commas"]),
     "ragged line": ("N,D,loss\n1e8,2e9,3.2\n1e8,2e9,3,2\n", ["line 3", "'1e8,2e9,3,2'", "4 values", "point"]),
     "short line": ("N,D,loss\n1e8,2e9\n", ["line 2", "'1e8,2e9'", "2 values", "header 3"]),
@@ -96,7 +99,7 @@ def test_all_faults_are_said_at_once_in_file_order(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("N,D,los\n-1,x,3.2\n1e8,0,3.1\n")
     assert [line.removeprefix(f"{path}") for line in refusal(Runs.read, path).splitlines()] == [
-        ": no column 'loss'; did you mean 'los'? Then say --columns loss=los",
+        ": no column 'loss'; did you mean 'los'? If so, add --columns loss=los",
         ", row 1, column N: -1.0 is not above zero: correct it or leave the row out",
         ", row 1, column D: 'x' is not a number: write it as 70B, 1.4T, 350M or 5.76e23",
         ", row 2, column D: '0' is not above zero: correct it or leave the row out",
@@ -207,7 +210,7 @@ def test_columns_can_be_swapped(table):
         ({"loss": "vall_loss"}, "no column 'vall_loss' to use as 'loss'; did you mean --columns loss=val_loss?"),
         ({"loss": "zzz"}, "no column 'zzz' to use as 'loss'; its columns are N, D, loss, val_loss"),
         ({"loss": "val_loss"}, "column 'val_loss' cannot become 'loss', which exists already: rename or remove"),
-        ({"x": "N", "y": "N"}, "column 'N' is to be 'x' and another one"),
+        ({"x": "N", "y": "N"}, "column 'N' is used as 'x' and as another column"),
     ],
     ids=["misspelt", "unknown", "collision", "twice"],
 )
@@ -350,9 +353,9 @@ def test_good_runs_inform_the_law():
 def test_columns_that_the_law_needs_are_asked_for(table):
     runs = Runs.from_frame(table.rename(columns={"N": "params", "D": "x"}), source="mine.csv")
     assert refusal(observe, CHINCHILLA, runs).splitlines() == [
-        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? Then say --columns N=params",
+        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add --columns N=params",
         "mine.csv: no column 'D', which law 'chinchilla' needs; its columns are params, x, loss: "
-        "say --columns D=COLUMN",
+        "add --columns D=COLUMN",
     ]
 
 
@@ -472,7 +475,7 @@ def test_columns_that_share_a_name_in_parquet_are_refused(tmp_path):
 
     columns = [pa.array([1e8, 2e8]), pa.array([1e9, 2e9]), pa.array([3.0, 2.9])]
     pq.write_table(pa.Table.from_arrays(columns, names=["N", "N", "loss"]), tmp_path / "twice.parquet")
-    assert "column 'N' stands 2 times" in refusal(Runs.read, tmp_path / "twice.parquet")
+    assert "column 'N' appears twice" in refusal(Runs.read, tmp_path / "twice.parquet")
 
 
 def test_floats_are_taken_without_a_copy(table):

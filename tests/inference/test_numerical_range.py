@@ -223,7 +223,7 @@ def test_published_runs_are_in_the_order_of_their_sizes():
 
 
 def test_losses_that_are_all_the_same_are_refused(clean):
-    with pytest.raises(LawError, match=r"every run has loss = 3: law 'chinchilla' has nothing to learn from"):
+    with pytest.raises(LawError, match=r"every run has loss = 3: law 'chinchilla' cannot learn from it"):
         true(clean.assign(loss=3.0))
 
 
