@@ -65,6 +65,7 @@ def of_accuracies() -> Iterator[tuple[str, str, pd.DataFrame]]:
     for task in dataset_groups("pythia"):
         for _, rows in load_dataset("pythia", group=task, everything=True).frame.groupby("N"):
             curve = rows.rename(columns={"D": "x", "accuracy": "y"})[["x", "y"]].sort_values("x")
+            curve = curve[curve["y"] > 0]
             yield "accuracy by tokens", task, curve.reset_index(drop=True)
 
 
