@@ -142,3 +142,24 @@ def test_output_of_programs_and_allowed_labels_are_left_alone():
     assert not stumbling("a.md", "Before\n```text\nlaw taken as true\n```\nafter")
     assert not stumbling("benchmarks/fast.py", '"law taken as true"')
     assert stumbling("benchmarks/sbc.py", '"law taken as true"')
+
+
+KNOWN = set((ROOT / "tests/words.txt").read_text(encoding="utf-8").split())
+PAGES = [path for path in FILES if path.suffix == ".md"]
+CODE = re.compile(r"`[^`]*`|\]\([^)]*\)|https?://\S+|<!--.*?-->", flags=re.DOTALL)
+WORD = re.compile(r"(?<![\w./-])[a-z]{3,}(?![\w/-]|\.\w)")
+
+
+def words_of(page):
+    """Words of a page in lower case letters, without names, code and addresses."""
+    return set(WORD.findall(CODE.sub(" ", FENCE.sub(" ", page))))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[str(path.relative_to(ROOT)) for path in PAGES])
+def test_words_of_pages_are_spelt_as_in_the_list(path):
+    unknown = sorted(words_of(path.read_text(encoding="utf-8")) - KNOWN)
+    assert not unknown, "correct these words, or add them to tests/words.txt"
+
+
+def test_a_misspelt_word_is_found_outside_code():
+    assert words_of("A recieved `langth` of [this](langth.md).\n```text\nlangth\n```\n") - KNOWN == {"recieved"}
