@@ -9,7 +9,14 @@ from bayescale.basics.files import root
 ROOT = root("models").parent
 FILES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "bayescale/**/*.py", "models/*.py", "benchmarks/*.py")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "bayescale/**/*.py",
+        "bayescale/report/*.[jh]*",
+        "models/*.py",
+        "benchmarks/*.py",
+    )
     for path in ROOT.glob(pattern)
 )
 BANNED = {
