@@ -202,9 +202,9 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "i: importance sampling, law taken as true; d: the same with a discrepancy; n: NUTS, law taken as true",
-            "s: CPU seconds, ess: effective draws, k: largest Pareto k-hat of so many warm fits of either kind",
-            "N: so many of them fell back on NUTS; !: so many were not certified",
+            "i: importance sampling, law assumed exact; d: the same with discrepancy; n: NUTS, law assumed exact",
+            "s: CPU seconds, ess: effective draws, k: largest Pareto k-hat of the warm fits of either kind",
+            "N: number of them that fell back on NUTS; !: number not certified",
             "",
             table.to_string(index=False),
             "",
@@ -212,7 +212,7 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
             f"median {np.median(ratios):.1f}, lowest {min(ratios):.1f}, highest {max(ratios):.1f}",
             f"NUTS the faster: {names(nuts_better)}",
             f"NUTS not certified: {names([row for row in compared if row['nuts']['uncertified']])}",
-            f"NUTS by itself not measured: {names([row for row in rows if not row['nuts']])}",
+            f"NUTS alone not measured: {names([row for row in rows if not row['nuts']])}",
             *(
                 f"{label}: {names([row for row in rows if wrong(row[key])])}"
                 for key, title in COSTS.items()

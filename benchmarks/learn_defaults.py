@@ -134,7 +134,7 @@ def default_members(kind: str) -> list[str]:
 
 
 def mixtures_of(kind: str) -> list[list[str]]:
-    """Each law by itself, those of the default, and all."""
+    """Each law alone, those of the default, and all."""
     laws = list(CANDIDATES[kind])
     return [*([law] for law in laws), default_members(kind), laws]
 

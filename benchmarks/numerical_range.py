@@ -423,10 +423,11 @@ def report(found: Sequence[Outcome], seeds: int) -> str:
 
 
 LEGEND = (
-    "error: yes, the default, learns the law's error; no takes the law as true. ok: certified fits of those made. "
-    "nuts: fits that fell back to NUTS. k-hat, ESS: the worst. E, fore, N*: tables whose 90 % interval holds the truth "
-    "(99 %), of those made, for the floor, the law at ten times the largest compute, and the optimum there. wide: width"
-    " of the 90 % interval of the forecast and of N* (in logs; Elo as it is) over that of the clean Chinchilla tables."
+    "error: yes, the default, learns model discrepancy; no assumes an exact law. ok: certified fits of those made. "
+    "nuts: fits that fell back to NUTS. k-hat, ESS: the worst. E, fore, N*: tables whose 90 % interval contains the "
+    "truth (99 %), of those made, for the floor, the law at ten times the largest compute, and the optimum there. "
+    "wide: width of the 90 % interval of the forecast and of N* (in logs; Elo as it is) over that of the clean "
+    "Chinchilla tables."
 )
 HEADER = (
     f"{'table':33} {'error':5} {'ok':>6} {'nuts':>4} {'k-hat':>6} {'ESS':>6} {'CPU s':>6} "

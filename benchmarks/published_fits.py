@@ -150,7 +150,7 @@ def report(results: list[dict[str, Any]]) -> str:
     rows = [row for result in results for row in result["rows"]]
     explained = sum(bool(row["why"]) for row in large(rows))
     lines = [
-        f"our posterior, law taken as true, beside published fits; {machine()}",
+        f"our posterior, law assumed exact, and published fits; {machine()}",
         "",
         table.to_string(index=False),
         "",
@@ -450,7 +450,7 @@ def clark(runs: Runs) -> PublishedFit:
 
 
 PANFEROV_EFFICIENCIES = {1: 0.0205046859, 2: 0.151870911, 3: 0.433126203, 8: 1.01619263}
-"""Of weights and activations of so many bits, with Hadamard transform; that of 4 bits stands in the law's file."""
+"""Values for weights and activations, by bits, with Hadamard transform; that of 4 bits is in the law's file."""
 
 
 QUEST = "quest:format=hadamard|bf16"

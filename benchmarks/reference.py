@@ -126,7 +126,7 @@ def report(found: Iterable[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "d: with the law's error; z: largest of all parameters; sd: largest difference, in standard deviations",
+            "d: with model discrepancy; z: largest of all parameters; sd: largest difference, in standard deviations",
             "rms z: root mean square of all quantiles of all parameters, which depend on each other",
             "log Z: log evidence by importance sampling and by bridge sampling of the chains",
             "",

@@ -162,7 +162,7 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "50%, 90%: share of intervals that hold the truth, of the worst parameter; p: of the worst parameter,",
+            "50%, 90%: share of intervals that contain the truth, of the worst parameter; p: of the worst parameter,",
             "times the number of distinct parameters; N: fell back on NUTS; !: not certified; CPU s: median, largest",
             "",
             table.to_string(index=False),

@@ -124,7 +124,7 @@ def report(rows: list[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "50%, 90%: share of intervals that hold the truth, of the worst parameter; p: of the worst parameter,",
+            "50%, 90%: share of intervals that contain the truth, of the worst parameter; p: of the worst parameter,",
             "times the number of parameters; N: fell back on NUTS; !: not certified; CPU s: median, largest",
             "",
             pd.DataFrame([line(row) for row in rows]).to_string(index=False),

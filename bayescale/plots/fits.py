@@ -109,7 +109,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
         low, middle, high = np.quantile(draws, [*tail_probabilities(ci_prob), 0.5], axis=0)[[0, 2, 1]]
         ax.errorbar(
             x, middle, yerr=[middle - low, high - middle], fmt="none", color=COLOURS[1], alpha=0.35,
-            label=f"the law's error, {ci_prob:.0%}",
+            label=f"model discrepancy, {ci_prob:.0%}",
         )  # fmt: skip
     ax.axhline(0, color="black", linewidth=0.8)
     item = next(item for item in fit.law.inputs if item.name == along)

@@ -84,7 +84,9 @@ def backtest_section(measured: "Backtest | None") -> Section:
     figure = Figure(
         "backtest-coverage",
         f"90% intervals contain {held:.0%} of the hidden larger runs",
-        shares_by(horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9),
+        shares_by(
+            horizons, shares, ("horizon: hidden runs, up to this multiple of the training compute", "share inside"), 0.9
+        ),
         table,
     )
     return Section("backtest", "Back-test", (), (figure,))

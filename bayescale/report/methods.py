@@ -211,7 +211,7 @@ def _validation(fit: Posterior, backtested: "Backtest | None") -> Iterator[_Item
             "Validation",
             "hidden runs",
             f"up to {largest:g} times the compute trained on, only to learn the weights of the laws; no back-test was "
-            "asked for",
+            "requested",
         )
     else:
         yield "Validation", "hidden runs", "no back-test was requested"

@@ -80,7 +80,7 @@ def test_items_are_counted_and_standard_errors_yield_to_them():
         accuracies([0.3, 0.4], accuracy_n=[0.5, 10])
     both = accuracies([0.3, 0.4], accuracy_n=10, accuracy_se=0.1)
     assert both.warnings == (
-        "columns accuracy_n and accuracy_se both say how accuracy was measured: accuracy_n is used",
+        "columns accuracy_n and accuracy_se both give the precision of accuracy: accuracy_n is used",
     )
 
 

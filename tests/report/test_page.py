@@ -300,4 +300,6 @@ def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chin
     assert {"one is ahead", "a doubt"} <= set(part["comparison"].paragraphs)
     assert part["backtest"].command == part["comparison"].command == ""
     rows = dict(row for table in part["methods"].tables for row in table.rows)
-    assert rows["hidden runs up to 3 times the compute trained on"].startswith("4 runs: the 90 % interval held 75%")
+    assert rows["hidden runs up to 3 times the compute trained on"].startswith(
+        "4 runs: the 90 % interval contained 75%"
+    )
