@@ -1,4 +1,4 @@
-"""Importance sampling against NUTS on the unconstrained scale: every law and noise for the Chinchilla runs.
+"""Compare importance sampling with NUTS on the unconstrained scale, for every law and noise on the Chinchilla runs.
 
 Each sampler has at least 20,000 effective draws of its worst coordinate. Run it as ``python benchmarks/agreement.py``.
 """
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.data.datasets import load_card, load_dataset
+from bayescale.data.observed import Observed
 from bayescale.inference.model import build_model
 from bayescale.laws.catalog import law_names, load_law
 from bayescale.laws.noise import NOISES
@@ -25,14 +26,14 @@ RESULTS = Path(__file__).parent / "results"
 EFFECTIVE_DRAWS = 20_000
 PRIOR_DRAWS = 1000
 LIMITS = {"mean": 0.05, "sd": 0.03, "q05": 0.1, "q95": 0.1}
-"""Largest difference: of means and quantiles in posterior standard deviations, of standard deviations relative."""
+"""Largest difference: in posterior standard deviations for means and quantiles, relative for standard deviations."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--law", choices=law_names(), action="append")
     parser.add_argument("--noise", choices=NOISES, action="append")
-    parser.add_argument("--draws", type=int, default=10_000, help="NUTS draws a chain to begin with; four chains")
+    parser.add_argument("--draws", type=int, default=10_000, help="initial draws of NUTS per chain, of four")
     options = parser.parse_args()
 
     tables = []
@@ -48,7 +49,7 @@ def main() -> None:
 
 def compare(law: str, noise: str, draws: int) -> pd.DataFrame:
     """Differences between the samplers, one row per coordinate."""
-    model = build_model(load_law(law), load_dataset("chinchilla"), NOISES[noise]).model
+    model = build_model(Observed(load_law(law), load_dataset("chinchilla")), NOISES[noise]).model
     density = LogDensity(model)
     ours = sample_importance(density, density.prior(PRIOR_DRAWS, seed=0), EFFECTIVE_DRAWS, seed=0)
     nuts = sample_nuts(model, draws=draws, chains=4, seed=0)
@@ -66,7 +67,7 @@ def compare(law: str, noise: str, draws: int) -> pd.DataFrame:
 
 
 def differences(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> pd.DataFrame:
-    """Differences of shape (coordinate,) in standard deviations of the reference; of the sds, relative."""
+    """Differences of shape (coordinate,) in standard deviations of the reference; relative for the sds."""
     sd = theirs.std(axis=0)
     columns = {"mean": (ours.mean(axis=0) - theirs.mean(axis=0)) / sd, "sd": ours.std(axis=0) / sd - 1}
     for name, prob in (("q05", 0.05), ("q95", 0.95)):

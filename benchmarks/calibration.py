@@ -1,10 +1,11 @@
-"""Held-out calibration over the shipped tables: whether bands on larger runs hold, and how sharp they are.
+"""Held-out calibration over the shipped tables: coverage and sharpness of bands on larger runs.
 
-Every table with N and D, and every learning curve, is back-tested as ``bayescale backtest`` does it; scores are pooled
-within a table, averaged over the tables of a paper (a family), and then over families, so that no paper counts by its
-number of rows. Learning curves have no plain Chinchilla posterior to stand beside, and are summed up apart. Run it as
-``python benchmarks/calibration.py --law auto``; finished splits are kept in ``--keep`` and not computed again. With
-``--tables FOLDER`` it scores the development tables that do not ship too, and keeps that result apart.
+Every table with N and D, and every learning curve, is back-tested as in ``bayescale backtest``; scores are pooled
+within a table, averaged over the tables of a paper (a family), and then over families, so that a paper with many rows
+does not count more. Learning curves cannot be compared with a plain Chinchilla posterior, and are summarised
+separately. Run it as ``python benchmarks/calibration.py --law auto``; finished splits are stored in ``--keep`` and not
+computed again. With ``--tables FOLDER`` it also scores the development tables that do not ship, and stores that result
+separately.
 """
 
 import argparse
@@ -97,7 +98,7 @@ def per_table(name: str, family: str, test: Backtest) -> pd.DataFrame:
 
 
 def over_families(by_family: pd.DataFrame, law: str) -> pd.DataFrame:
-    """Mean over families, its standard error, the worst family, and CRPS over that of the plain posterior."""
+    """Mean over families, its standard error, the worst family, and CRPS relative to that of the plain posterior."""
     rows = []
     for horizon in HORIZONS:
         at = by_family[by_family["horizon"] == horizon]
@@ -120,7 +121,7 @@ def over_families(by_family: pd.DataFrame, law: str) -> pd.DataFrame:
 
 
 def shown(scores: pd.DataFrame, index: tuple[str, str]) -> str:
-    """Coverage, width and CRPS of the law under test beside the CRPS of plain and bootstrap."""
+    """Coverage, width and CRPS of the law under test, and the CRPS of plain and bootstrap."""
     own = scores[scores["method"] == "bayescale"].set_index(list(index))
     table = own[["n_test", *COVERAGES, "width", "crps", "log_score", "rmse", "bias"]].copy()
     for other in [name for name in ("plain", "bootstrap") if name in set(scores["method"])]:

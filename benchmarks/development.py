@@ -1,6 +1,6 @@
-"""The tables and learning curves that the defaults are judged by: those that ship, and others from a folder.
+"""The tables and learning curves that the defaults are evaluated on: those that ship, and others from a folder.
 
-Tables of one paper are one family. Those that may not be shipped, as nobody has stated a licence, are read from a
+Tables of one paper are one family. Those that may not be shipped, because nobody has stated a licence, are read from a
 folder of data sets, NAME/runs.csv and NAME/card.toml, and learning curves from a folder of NAME/curves.csv.
 """
 
@@ -43,11 +43,11 @@ class Unshipped:
     Attributes
     ----------
     family : str
-        Its paper.
+        The paper of the table.
     group : str or None
-        Column that names the series, each of which is a table of its own.
+        Column that names the series, each of which is a separate table.
     run : str or None
-        Column of the independent unit; each row is one if None.
+        Column of the independent unit; if None, each row is one.
     """
 
     family: str
@@ -58,7 +58,7 @@ class Unshipped:
 UNSHIPPED_TABLES = {
     "llama3_isoflops": Unshipped("grattafiori_2024"),
     "marin_isoflops": Unshipped("marin_2026", group="group"),
-    # Each row counts as independent, though those of one N are readings of a few runs: scores kept so far took them so.
+    # Each row counts as independent, though those of one N come from a few runs: stored scores assume this.
     "misfitting_isoflops": Unshipped("li_2025_misfitting"),
     "xlstm_llama": Unshipped("beck_2025"),
 }
@@ -72,7 +72,7 @@ def development_tables(folder: Path | None = None) -> dict[str, tuple[str, Runs]
     Parameters
     ----------
     folder : path, optional
-        Where the tables that do not ship lie; without one they are left out.
+        Folder of the tables that do not ship; without it they are left out.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def development_curves(folder: Path | None = None) -> pd.DataFrame:
     Parameters
     ----------
     folder : path, optional
-        Where the curves that do not ship lie; without one they are left out.
+        Folder of the curves that do not ship; without it they are left out.
 
     Raises
     ------

@@ -1,17 +1,17 @@
-"""Importance sampling beside NUTS: effective draws a CPU second for every law and data set that the cards pair.
+"""Importance sampling compared with NUTS: effective draws per CPU second for each pair of law and data set.
 
-A law is measured on the rows that the card selects for it, otherwise on the series of most runs. Each pair is measured
-in a process of its own.
+A law is measured on the rows that the card selects for it, otherwise on the series with most runs. Each pair is
+measured in its own process.
 
-Importance sampling is asked for 4 x 1,000 draws, with the law taken as true and with its discrepancy, falling back on
-NUTS where it is not certified. Cold CPU is that of a first fit, which builds and compiles the graph (imports left out,
-caches on disk kept). Warm CPU is the mean of more fits with other seeds, as many as the column ``fits`` says: where a
+Importance sampling is asked for 4 x 1,000 draws, with the law assumed exact and with discrepancy, falling back on
+NUTS if it is not certified. Cold CPU is that of a first fit, which builds and compiles the graph (imports left out,
+caches on disk kept). Warm CPU is the mean of more fits with other seeds, whose number is in the column ``fits``: if a
 first attempt is not certified, a second one takes several times as long. NUTS is asked for as many draws after as many
-of adaptation, with the law taken as true; its compilation, which every fit repeats, is counted apart. Effective draws
-are those of the worst parameter, and no more than the draws returned.
+of adaptation, with the law assumed exact; its compilation, which every fit repeats, is counted separately. Effective
+draws are those of the worst parameter, and at most the number of draws returned.
 
 Run it as ``python benchmarks/engines.py [--law LAW] [--dataset NAME] [--seeds N] [--without-nuts] [--again] [--json]``:
-pairs that the kept results hold are not measured again unless asked for, and those that no card names any more go.
+pairs in the stored results are not measured again unless requested, and pairs that no card lists any more are removed.
 """
 
 import argparse
@@ -43,7 +43,7 @@ K_HAT = re.compile(r"Pareto k-hat ([\d.]+|inf|nan)")
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one sampler's draws cost and what vouches for them; None where a figure is not defined.
+    """Cost and diagnostics of one sampler's draws; None if a value is not defined.
 
     Over several fits ``cpu`` and ``ess`` are means, ``pareto_k`` and ``r_hat`` the worst, and the others counts.
     """
@@ -61,7 +61,7 @@ class Cost:
 
     @property
     def ess_per_second(self) -> float:
-        """Effective draws of the worst parameter a CPU second."""
+        """Effective draws of the worst parameter per CPU second."""
         return self.ess / self.cpu
 
 
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def kept() -> list[dict[str, Any]]:
-    """Rows of the kept results."""
+    """Rows of the stored results."""
     path = RESULTS / f"{STEM}.json"
     return json.loads(path.read_text())["rows"] if path.exists() else []
 
@@ -173,7 +173,7 @@ def nuts(law: str, runs: Runs) -> Cost:
 def cost(fitted: Fit, cpu: float, *, compile_cpu: float | None = None) -> Cost:
     """Cost of one fit."""
     found, record = fitted.diagnostics, fitted.record
-    # Where NUTS stepped in, the warning tells how far importance sampling came.
+    # If NUTS took over, the warning contains the k-hat of importance sampling.
     failed = [float(match[1]) for warning in fitted.warnings if (match := K_HAT.search(warning))]
     return Cost(
         fell_back=int(bool(failed)),
@@ -192,7 +192,7 @@ def described(cost: Cost) -> dict[str, Any]:
 
 
 def report(rows: Iterable[dict[str, Any]]) -> str:
-    """One line a pair, the fall-backs and what is not certified, and a summary."""
+    """One line per pair, the fallbacks and uncertified fits, and a summary."""
     rows = list(rows)
     table = pd.DataFrame([line(row) for row in rows]).fillna("")
     compared = [row for row in rows if row["nuts"]]
@@ -202,9 +202,9 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "i: importance sampling, law taken as true; d: the same with a discrepancy; n: NUTS, law taken as true",
-            "s: CPU seconds, ess: effective draws, k: largest Pareto k-hat of so many warm fits of either kind",
-            "N: so many of them fell back on NUTS; !: so many were not certified",
+            "i: importance sampling, law assumed exact; d: the same with discrepancy; n: NUTS, law assumed exact",
+            "s: CPU seconds, ess: effective draws, k: largest Pareto k-hat of the warm fits of either kind",
+            "N: number of them that fell back on NUTS; !: number not certified",
             "",
             table.to_string(index=False),
             "",
@@ -212,7 +212,7 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
             f"median {np.median(ratios):.1f}, lowest {min(ratios):.1f}, highest {max(ratios):.1f}",
             f"NUTS the faster: {names(nuts_better)}",
             f"NUTS not certified: {names([row for row in compared if row['nuts']['uncertified']])}",
-            f"NUTS by itself not measured: {names([row for row in rows if not row['nuts']])}",
+            f"NUTS alone not measured: {names([row for row in rows if not row['nuts']])}",
             *(
                 f"{label}: {names([row for row in rows if wrong(row[key])])}"
                 for key, title in COSTS.items()

@@ -1,9 +1,9 @@
-"""What continuous integration watches: the cost of the main steps, in units of plain NumPy work of the same run.
+"""The cost of the main steps, for continuous integration, in units of plain NumPy work of the same run.
 
 The unit is the CPU time of evaluating Chinchilla's law at 4,000 draws of its parameters and 240 runs, a hundred times.
-Costs are the lowest of a few repetitions after one that compiles, with one BLAS thread (the CPU time of a thread that
-waits for another counts too, and depends on how many there are), and are compared as ratios with the committed ones,
-since machines differ; effective draws do not depend on the machine at all. Run it as ``python benchmarks/fast.py``;
+Costs are the lowest of a few repetitions after one that compiles, with one BLAS thread (waiting
+threads also use CPU time, which depends on their number), and are compared as ratios with the committed ones,
+because machines differ; effective draws do not depend on the machine at all. Run it as ``python benchmarks/fast.py``;
 ``--check`` compares with the committed result, and keeps nothing.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.linalg  # noqa: F401 - its threads can be limited only once it is there
+import scipy.linalg  # noqa: F401 - its threads can be limited only after its import
 from reporting import RESULTS, keep, machine
 from threadpoolctl import threadpool_limits
 
@@ -26,7 +26,7 @@ import bayescale as bs
 
 REPEATS = 2
 SLOWER, FEWER = 2.0, 0.7
-"""How many times the committed cost, and what share of the committed effective draws, is still let pass."""
+"""Largest accepted multiple of the committed cost, and smallest accepted share of the committed effective draws."""
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def passes(name: Any, ratio: float) -> bool:
-    """Whether a measure is no worse than the committed one, by more than machines differ."""
+    """Whether a measure is not worse than the committed one by more than machines differ."""
     return ratio >= FEWER if "effective draws" in name else ratio <= SLOWER
 
 
@@ -70,7 +70,7 @@ def measure() -> dict[str, float]:
         "fit of 2,400 runs, law with its error": lowest(lambda: bs.fit("chinchilla", many), repeats=1),
         "default mixture": lowest(lambda: bs.fit("auto", runs), repeats=1),
         "forecast at 100 points": lowest(lambda: bs.forecast(fitted, N=sizes, D=20 * sizes)),
-        "optimum at 3 budgets": lowest(lambda: bs.optimum(fitted, [1e23, 1e24, 1e25])),
+        "optimum at 3 budgets": lowest(lambda: bs.plan(fitted, budget=[1e23, 1e24, 1e25])),
         "save and load": saving,
     }
     effective = {

@@ -1,6 +1,6 @@
-"""Hostile input by the thousand: tables, law files, saved fits, documents and command lines.
+"""Thousands of hostile inputs: tables, law files, saved fits, documents and command lines.
 
-The cases are those of ``tests/fuzzing.py``, where it is said what may not happen. Run it as
+The cases are those of ``tests/fuzzing.py``, which defines what may not happen. Run it as
 ``python benchmarks/fuzz.py``; another ``--seed`` gives other cases.
 """
 
@@ -75,7 +75,7 @@ def _saved_fit(folder: Path) -> Path:
 
 
 def _measured(name: str, cases: int, start: int, folder: Path, saved: Path) -> dict[str, Any]:
-    """Run so many cases of a target, and count what became of them."""
+    """Run a number of cases of a target, and count the outcomes."""
     target = fuzzing.TARGETS[name]
     row: dict[str, Any] = {"target": name, "cases": 0, "refused": 0, "accepted": 0, "hangs": 0, "slowest": 0.0}
     failures: list[str] = []

@@ -1,7 +1,7 @@
-"""Chinchilla's run against Gopher's, at about equal compute, under every law of N and D and under their mixture.
+"""Chinchilla's run compared with Gopher's, at about equal compute, under every law of N and D and under their mixture.
 
-``P`` is the probability that 70B parameters on 1.4T tokens have the lower loss than 280B on 300B, expected and with the
-noise of one run of each; the optimum is that at Gopher's compute. Run it as ``python benchmarks/gopher.py``.
+``P`` is the probability that 70B parameters on 1.4T tokens have a lower loss than 280B on 300B, in expectation and with
+the noise of one run of each; the optimum is at Gopher's compute. Run it as ``python benchmarks/gopher.py``.
 """
 
 import pandas as pd
@@ -21,14 +21,15 @@ def main() -> None:
         for discrepancy in (True, False):
             fitted = bs.fit(name, TABLE, discrepancy=discrepancy)
             compared = bs.versus(fitted, CHINCHILLA, GOPHER)
-            optimal = bs.optimum(fitted, 6 * GOPHER["N"] * GOPHER["D"]).draws["tokens_per_parameter"]
+            optimal = bs.plan(fitted, budget=6 * GOPHER["N"] * GOPHER["D"]).draws["tokens_per_parameter"]
+            probability, of_runs = compared.probabilities.values()
             low, middle, high = compared.draws["difference"].quantile([0.05, 0.5, 0.95]).to_numpy()
             rows.append(
                 {
                     "law": name,
                     "law may be wrong": "yes" if discrepancy else "no",
-                    "P": compared.probability,
-                    "P of one run of each": compared.probability_of_runs,
+                    "P": probability,
+                    "P of one run of each": of_runs,
                     "difference (nats/token)": f"{middle:.3f} [{low:.3f}, {high:.3f}]",
                     "optimal tokens/parameter": f"{float(optimal.median()):.3g}",
                     "certified": "yes" if fitted.certified else "NO",

@@ -1,9 +1,9 @@
-"""N* from small budgets against the isoFLOP optimum at the largest ones, on published tables.
+"""N* from small budgets compared with the isoFLOP optimum at the largest ones, on published tables.
 
 Runs up to a tenth, and a thirtieth, of the largest budget are fitted, and N* at the largest budgets is compared with
-the optimum read off the isoFLOP slices there: Porian et al.'s own (the data set porian_optima), and for the Chinchilla
-runs the lowest point of a parabola through the runs near each budget. These optima have errors themselves, of about 0.1
-in log N. Run it as ``python benchmarks/held_out_optimum.py``.
+the optimum of the isoFLOP slices there: that of Porian et al. (the data set porian_optima), and for the Chinchilla runs
+the minimum of a parabola through the runs near each budget. These optima have errors of about 0.1 in log N. Run it as
+``python benchmarks/held_out_optimum.py``.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _measure(name: str) -> Iterator[dict[str, Any]]:
         train = runs.take(np.flatnonzero(compute <= 1.01 * compute.max() / fraction))
         fits = {"bayescale": bs.fit("auto", train), "plain": bs.fit("chinchilla", train, discrepancy=False)}
         for method, fitted in fits.items():
-            draws = bs.optimum(fitted, optima["C"].to_numpy()).draws["N"].to_numpy().reshape(-1, len(optima))
+            draws = bs.plan(fitted, budget=optima["C"].to_numpy()).draws["N"].to_numpy().reshape(-1, len(optima))
             for values, (_, found) in zip(draws.T, optima.iterrows(), strict=True):
                 rank = float((values < found["N"]).mean())
                 low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])

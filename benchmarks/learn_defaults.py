@@ -1,16 +1,16 @@
-"""Learn the constants of laws' discrepancy from the development tables, and write them where the package reads them.
+"""Learn the constants of the model discrepancy from the development tables, and write the file that the package reads.
 
 There are constants for laws of several inputs, learnt from every split of every table with N and D, and for laws of
-one, learnt from learning curves. For every choice of constants on a grid each candidate law is fitted to what is to be
-trained on, and equal mixtures of the laws are scored on the hidden runs. Scores are averaged over the
+one, learnt from learning curves. For every choice of constants on a grid each candidate law is fitted to the
+training runs, and equal mixtures of the laws are scored on the hidden runs. Scores are averaged over the
 runs of a table, the tables of a family (a paper, or the domain of a curve) and then over families. The choice with the
 least sum of two means over families and horizons, of the logarithm of the CRPS and of minus the log score, is written
-to ``bayescale/inference/error_defaults.json``, with its scores; beside them stand those of each family with the
-constants that all other families would have chosen.
+to ``bayescale/inference/error_defaults.json``, with its scores, and the scores of each family with the constants
+that all other families would have chosen.
 
 Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve} --others FOLDER [--jobs N]``, where the folder
-holds the development tables, or curves, that do not ship; without one only the shipped ones teach, and nothing is
-written. Finished splits are kept, and the result of the other kind stays as it is.
+holds the development tables, or curves, that do not ship; without it only the shipped ones are used, and nothing is
+written. Finished splits are stored, and the result of the other kind is unchanged.
 """
 
 import argparse
@@ -41,12 +41,12 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "surface": {"decay": (0.15, 0.25), "local": (0.01, 0.015), "drift": (0.0015, 0.0025)},
     "curve": {"length": (0.5, 1.0), "drift": (0.01, 0.02)},
 }
-"""Values that are tried; the other constants stay as they are."""
+"""Values to try; the other constants are unchanged."""
 CANDIDATES = {
     "surface": ("skaling", "tied", "chinchilla"),
     "curve": ("power_law", "m3", "saturating", "double_saturating"),
 }
-"""Laws whose mixtures are scored; the constants are those that suit the mixture of the default."""
+"""Laws whose mixtures are scored; the constants are chosen for the default mixture."""
 DRAWS = 250
 COVERAGES = ("cover_0.5", "cover_0.8", "cover_0.9")
 SCORES = (*COVERAGES, "width", "crps", "log_score")
@@ -86,7 +86,7 @@ def hidden_points(folder: Path | None) -> Iterator[Case]:
 
 
 def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str, Any]:
-    """What each choice of constants of one kind scores, the best one, and each family's without it."""
+    """Scores of each choice of constants of one kind, the best choice, and the choice without each family."""
     grid = GRIDS[kind]
     base = learnt.learnt_scales()[kind]
     choices = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
@@ -134,7 +134,7 @@ def default_members(kind: str) -> list[str]:
 
 
 def mixtures_of(kind: str) -> list[list[str]]:
-    """Each law by itself, those of the default, and all."""
+    """Each law alone, those of the default, and all."""
     laws = list(CANDIDATES[kind])
     return [*([law] for law in laws), default_members(kind), laws]
 
@@ -179,7 +179,7 @@ def over_families(by_family: pd.DataFrame, constants: list[str]) -> pd.DataFrame
 
 
 def chosen(by_family: pd.DataFrame, constants: list[str]) -> dict[str, float]:
-    """Constants of the best mean over families and horizons of CRPS and log score."""
+    """Constants with the best mean of CRPS and log score over families and horizons."""
     means = over_families(by_family, constants)
     cost = (np.log(means["crps"]) - means["log_score"]).groupby(constants).mean()
     return dict(zip(constants, cost.idxmin(), strict=True))
@@ -191,7 +191,7 @@ def of_choice(table: pd.DataFrame, choice: dict[str, float]) -> pd.DataFrame:
 
 
 def write(kind: str, learnt: dict[str, Any]) -> None:
-    """Write the constants, with what they scored, to the file that the package reads."""
+    """Write the constants, with their scores, to the file that the package reads."""
     found = json.loads(FILE.read_text(encoding="utf-8"))
     found[kind] |= learnt["chosen"]
     found["scores"] = found.get("scores", {}) | {kind: learnt["scores"]}

@@ -3,9 +3,9 @@
 The table has columns domain, group (a curve), x, y and split (fit or extrapolate). Scores are those of a public
 benchmark (Lee et al. 2025, arXiv:2505.23032): per curve, RMSLE of the predictive median, mean log density of y,
 coverage of central intervals and MSCE, the mean squared calibration error over seven levels; then means over curves.
-Beside them stands the last fitted value, repeated. Run it as ``python benchmarks/learning_curves.py TABLE.csv
-[--json]``; without a table it takes the shipped curves, and with ``--curves FOLDER`` the development curves that do not
-ship too, whose result is kept apart.
+They are compared with the last fitted value, repeated. Run it as ``python benchmarks/learning_curves.py TABLE.csv
+[--json]``; without a table it uses the shipped curves, and with ``--curves FOLDER`` also the development curves that do
+not ship, whose result is stored separately.
 """
 
 import argparse

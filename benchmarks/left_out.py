@@ -1,6 +1,6 @@
-"""Leave-one-run-out densities in closed form against exact refits without each run, on five tables.
+"""Leave-one-run-out densities in closed form compared with exact refits without each run, on five tables.
 
-The closed form is the log density of a training run's rows given all others, with the law's discrepancy integrated out,
+The closed form is the log density of a training run's rows given all others, with model discrepancy integrated out,
 averaged over draws by Pareto-smoothed importance sampling. Runs whose k-hat is above .7 are refitted by ``compare``
 anyway. Run it as ``python benchmarks/left_out.py``.
 """
@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 from reporting import add_study_options, keep, machine, study
 
-import bayescale as bs
 from bayescale.data.datasets import load_runs
 from bayescale.data.runs import Runs, rows_of
+from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.forecasting import joint_log_density
 from bayescale.posterior.single import fit_law
 from bayescale.validation.comparison import GOOD_K
 
 
 def checkpoints() -> Runs:
-    """Sixteen simulated runs of five checkpoints, which share their run's luck."""
+    """Sixteen simulated runs of five checkpoints, which share a random effect of their run."""
     rng, n = np.random.default_rng(0), 16
     size = np.repeat(10 ** rng.uniform(7, 9, n), 5)
     tokens = 20 * size * np.tile(2.0 ** np.arange(-2, 3), n)
@@ -41,7 +41,7 @@ def clean() -> Runs:
 
 
 def thinned(name: str, n: int) -> Runs:
-    """Every so manieth run of a shipped table."""
+    """A regular subsample of the runs of a shipped table."""
     runs = load_runs(name)
     return runs.take(np.linspace(0, len(runs) - 1, n).round().astype(int))
 
@@ -95,7 +95,7 @@ def closed_form(name: str) -> tuple[Any, Any]:
     law, make = TABLES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = az.loo(bs.with_log_likelihood(fit_law(law, make())).groups, pointwise=True)
+        found = az.loo(with_log_likelihood(fit_law(law, make())).groups, pointwise=True)
     return found.elpd_i.to_numpy(), found.pareto_k.to_numpy()
 
 

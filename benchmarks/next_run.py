@@ -1,22 +1,22 @@
-"""Whether the next runs that bayescale asks for are the right ones: published tables replayed from eight small runs.
+"""Whether the next runs that bayescale proposes are good choices: published tables replayed from eight small runs.
 
 Runs within a factor of ten of a table's largest are out of reach, and the five largest of them are the targets; runs
-below are small, but for checkpoints of a target's own training run. Eight small runs are drawn at random, and each
+below are small, except checkpoints of a target's own training run. Eight small runs are drawn at random, and each
 method chooses more of the others, for a tenth and for a hundredth of the compute of all small runs; a row that is a
-checkpoint costs what it took up to there. The Chinchilla law with its discrepancy is then fitted to what was drawn and
-what was chosen, and predicts the targets' log loss. All methods start from the same runs, whose number is the seed.
+checkpoint costs the compute up to it. The Chinchilla law with discrepancy is then fitted to the drawn and chosen
+runs, and predicts the targets' log loss. All methods start from the same runs, whose number is the seed.
 
-``chosen`` minimises the expected variance at the targets (:func:`bayescale.next_runs`), and ``trusting`` does so
-without being wary. Of the simple rules ``random`` takes what fits in random order; ``cheapest`` and ``largest`` take
-the cheapest, or the largest that fits, again and again; ``d_optimal`` takes the run that says most of the law's
-parameters per FLOP (Bayesian D-optimality, Chaloner and Verdinelli 1995, doi:10.1214/ss/1177009939, at the posterior
-mean). ``none`` takes nothing.
+``chosen`` minimises the expected variance at the targets (:func:`bayescale.next_runs`), and ``trusting`` does so with
+``wary=False``. Of the simple rules, ``random`` takes affordable runs in random order; ``cheapest`` and ``largest``
+repeatedly take the cheapest, or the largest affordable run; ``d_optimal`` takes the run with most information about the
+law's parameters per FLOP (Bayesian D-optimality, Chaloner and Verdinelli 1995, doi:10.1214/ss/1177009939, at the
+posterior mean). ``none`` takes nothing.
 
-``trusting`` was the method first. It was made wary on the two tables marked in the results, and nothing has been
-changed since the others were looked at.
+``trusting`` was the first version of the method. It was made conservative on the two tables marked in the results, and
+nothing has been changed since we looked at the others.
 
-Fits are quick ones: those of ``--certify`` are certified. Run it as ``python benchmarks/next_run.py --jobs 2``; what is
-done is kept in ``--cache``.
+Fits are quick and uncertified unless ``--certify`` is given. Run it as ``python benchmarks/next_run.py --jobs 2``;
+finished work is stored in ``--cache``.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def sides(runs: Runs) -> tuple[Rows, Rows]:
 
 
 def first_runs(runs: Runs, small: Rows, seed: int) -> Rows:
-    """Eight random small runs that can tell N from D: of three sizes and token counts, not all on one ray."""
+    """Eight random small runs that separate N from D: of three sizes and token counts, not all on one ray."""
     rng = np.random.default_rng(seed)
     while True:
         rows = rng.choice(small, START, replace=False)
@@ -127,7 +127,7 @@ def sensitivities(fit: Fit, runs: Runs) -> tuple[Array, Array]:
 
 
 def affordable(order: Rows, unused: Runs, budget: float) -> Rows:
-    """Rows in order, each if what is left pays for it."""
+    """Rows in order, each if the remaining budget covers it."""
     cost, taken = unused.column("C"), []
     for row in order:
         if cost[row] <= budget:
@@ -195,7 +195,7 @@ def scores(table: str, rows: tuple[int, ...], certify: bool) -> dict[str, float]
 
 
 def check() -> pd.DataFrame:
-    """Standard deviation at the targets after one run: as designed, and as refits to simulated outcomes leave it."""
+    """Standard deviation at the targets after one run: as designed, and from refits to simulated outcomes."""
     runs = load_runs(DEVELOPED_ON[0])
     small, targets = sides(runs)
     start = first_runs(runs, small, seed=0)
@@ -297,7 +297,7 @@ def paired_lines(paired: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def findings(results: pd.DataFrame, paired: pd.DataFrame) -> Iterator[str]:
-    """How often the chosen runs did better than each other method's, and than all of them."""
+    """How often the chosen runs did better than those of each other method, and of all of them."""
     means = results.pivot_table(index=["share", "table"], columns="method", values="crps", sort=False)
     for share in SHARES:
         at = means.loc[share]

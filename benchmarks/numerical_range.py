@@ -1,8 +1,8 @@
-"""Extreme but possible tables of runs, fitted as a user would: what is refused, what is certified, and what is right.
+"""Extreme but possible tables of runs, fitted as a user would: which are refused, certified, or right.
 
-Every table is simulated from a known law, with and without a fault that a user's table may have. It is fitted with the
-law's error learnt (the default) and with the law taken as true, forecast at ten times the largest compute, and asked
-for the optimum there. Run it as ``python benchmarks/numerical_range.py``, or with ``--only`` and a part of a name.
+Every table is simulated from a known law, with and without a fault that a user's table may have. It is fitted with
+model discrepancy (the default) and with the law assumed exact, forecast at ten times the largest compute, and asked for
+the optimum there. Run it as ``python benchmarks/numerical_range.py``, or with ``--only`` and a part of a name.
 """
 
 import argparse
@@ -34,12 +34,12 @@ FORWARD = 10.0
 """Compute of the forecast and of the budget, over that of the largest run."""
 NOISE = 0.004
 CPU_SECONDS = 20.0
-"""After which a case gets no further seed."""
+"""CPU seconds after which a case gets no further seed."""
 LONGEST = 120.0
 """CPU seconds that no fit may take."""
 INTERVALS = ("E", "forecast", "N")
 _ALIKE = 30
-"""Characters in which two warnings agree that differ in their numbers only."""
+"""Number of leading characters in which two warnings agree if only their numbers differ."""
 
 CHINCHILLA = {"E": 1.81686, "A": 482.00572, "B": 2085.4342, "alpha_N": 0.34781, "beta_D": 0.36585}
 TRUTHS: dict[str, dict[str, float]] = {
@@ -81,18 +81,18 @@ def as_it_is(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A table of runs from a known law, in units and with faults of its own.
+    """A table of runs from a known law, with its own units and faults.
 
     Attributes
     ----------
     inputs : pandas.DataFrame
-        Of the runs, in the units of the law's known parameters.
+        Inputs of the runs, in the units of the law's known parameters.
     units : mapping
-        What each column is multiplied by in the table that is fitted.
+        Factors that multiply the columns in the table that is fitted.
     noise : float
         Standard deviation on the link's scale.
     change : callable
-        What is wrong with the table; it gets a generator of its own.
+        The fault of the table; it gets its own random generator.
     """
 
     group: str
@@ -115,7 +115,7 @@ class Case:
         return TRUTHS[self.law] | dict(self.truth)
 
     def mean(self, inputs: Mapping[str, Any]) -> Array:
-        """What the law gives, in the units of the known parameters."""
+        """The law's prediction, in the units of the known parameters."""
         settings = {setting.name: setting.default for setting in self.definition.settings}
         return np.asarray(self.definition.mean(np, {**settings, **inputs}, self.known), dtype=float)
 
@@ -182,7 +182,7 @@ def rising(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def with_loss(value: float) -> Change:
-    """The largest run has a loss of its own."""
+    """The largest run has another loss."""
     return lambda table, rng: table.assign(loss=[*table["loss"].iloc[:-1], value])
 
 
@@ -282,7 +282,7 @@ def cases() -> list[Case]:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one table."""
+    """Outcome of one table."""
 
     case: str
     group: str
@@ -302,7 +302,7 @@ class Outcome:
 
 
 def tried(case: Case, learns_error: bool, seed: int) -> Outcome:
-    """Fit a table, forecast and ask for the optimum, and say what came of it."""
+    """Fit a table, forecast and compute the optimum, and record the outcome."""
     start = time.process_time()
     about: dict[str, Any] = {"case": case.name, "group": case.group, "learns_error": learns_error, "seed": seed}
     with warnings.catch_warnings(record=True) as leaked:
@@ -339,7 +339,7 @@ def _fitted(case: Case, learns_error: bool, seed: int) -> dict[str, Any]:
     if {"N", "D"} <= set(law.input_names):
         true["N"], budget = case.true_optimum()
         try:
-            best = bs.optimum(fitted, budget)
+            best = bs.plan(fitted, budget=budget)
         except BayescaleError as error:
             said.append(f"optimum refused: {error}")
             del true["N"]
@@ -392,7 +392,7 @@ def _seeds(case: Case, learns_error: bool, most: int) -> list[Outcome]:
 
 
 def report(found: Sequence[Outcome], seeds: int) -> str:
-    """The table, and below it what users are told."""
+    """The table, and below it the messages to users."""
     clean = {o.learns_error: _widths(_of(found, "Chinchilla", o.learns_error)) for o in found}
     blocks, told = [HEADER], []
     for name in dict.fromkeys(outcome.case for outcome in found):
@@ -423,10 +423,11 @@ def report(found: Sequence[Outcome], seeds: int) -> str:
 
 
 LEGEND = (
-    "error: yes, the default, learns the law's error; no takes the law as true. ok: certified fits of those made. "
-    "nuts: fits that fell back to NUTS. k-hat, ESS: the worst. E, fore, N*: tables whose 90 % interval holds the truth "
-    "(99 %), of those made, for the floor, the law at ten times the largest compute, and the optimum there. wide: width"
-    " of the 90 % interval of the forecast and of N* (in logs; Elo as it is) over that of the clean Chinchilla tables."
+    "error: yes, the default, learns model discrepancy; no assumes an exact law. ok: certified fits of those made. "
+    "nuts: fits that fell back to NUTS. k-hat, ESS: the worst. E, fore, N*: tables whose 90 % interval contains the "
+    "truth (99 %), of those made, for the floor, the law at ten times the largest compute, and the optimum there. "
+    "wide: width of the 90 % interval of the forecast and of N* (in logs; Elo as it is) over that of the clean "
+    "Chinchilla tables."
 )
 HEADER = (
     f"{'table':33} {'error':5} {'ok':>6} {'nuts':>4} {'k-hat':>6} {'ESS':>6} {'CPU s':>6} "

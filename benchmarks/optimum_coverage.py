@@ -1,10 +1,10 @@
 """Coverage of N* at ten and a hundred times the largest budget, on simulated surfaces with realistic misfit.
 
-A surface is a law whose parameters are a posterior draw given a published table, times a smooth relative error of the
-size that the table showed. Its kernel is not the one that bayescale assumes: squared exponential, of a random length,
-and falling with compute by a random power, from not at all to twice as fast as assumed. Runs are a random part of the
-table's own design, with Student-t noise. The true N* is the surface's lowest point along the isoFLOP line, and D* is
-covered where N* is. Run it as ``python benchmarks/optimum_coverage.py --surfaces 225``.
+A surface is a law whose parameters are a posterior draw given a published table, times a smooth relative discrepancy of
+the size that the table showed. Its kernel is not the one that bayescale assumes: squared exponential, of a random
+length, and falling with compute by a random power, from not at all to twice as fast as assumed. Runs are a random
+subset of the table's own design, with Student-t noise. The true N* is the surface's lowest point along the isoFLOP
+line, and D* is covered whenever N* is. Run it as ``python benchmarks/optimum_coverage.py --surfaces 225``.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _surfaces(table: str, law: str, n: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Runs of n surfaces, and the true N* of each ahead of them."""
+    """Runs of n surfaces, and the true N* of each at larger budgets."""
     runs = load_runs(table)
     fitted = bs.fit(law, runs, seed=seed)
     rng = np.random.default_rng([seed, TABLES.index(table), LAWS.index(law)])
@@ -96,7 +96,7 @@ def _measure(surface: dict[str, Any]) -> list[dict[str, Any]]:
     fits = {"bayescale": bs.fit("auto", runs), "plain": bs.fit("chinchilla", runs, discrepancy=False)}
     rows = []
     for method, fitted in fits.items():
-        draws = np.log(bs.optimum(fitted, budgets).draws["N"].to_numpy()).reshape(-1, len(budgets))
+        draws = np.log(bs.plan(fitted, budget=budgets).draws["N"].to_numpy()).reshape(-1, len(budgets))
         for ahead, values, truth in zip(AHEAD, draws.T, np.log(surface["optima"]), strict=True):
             low, high = np.quantile(values, [0.05, 0.95])
             rank = float((values < truth).mean())
@@ -116,7 +116,7 @@ def _measure(surface: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _coverage(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Share of intervals of log N* that hold the truth, their mean width and the median's error."""
+    """Share of intervals of log N* that contain the truth, their mean width and the median's error."""
     found = []
     for key, block in rows.groupby(keys, sort=False):
         share = block["in 0.9"].mean()

@@ -1,13 +1,13 @@
-"""Whether pooling helps: Chinchilla's law in similar groups of runs, learnt together beside each of them alone.
+"""Whether pooling helps: Chinchilla's law in similar groups of runs, learnt together or separately.
 
 The groups are Gadre et al.'s three training sets, which share their evaluation set, and Porian et al.'s five protocols,
-whose true optima differ and whose parameters and losses are not counted alike. E and the allocation exponent are
-pooled, all other parameters being the same for all groups, and the law has its discrepancy. First all runs are fitted;
-then each group's runs above a ceiling are hidden, and predicted from the rest. Scores are on the log outcome. Their
-standard errors take checkpoints of one run as one, but leave out that the hidden runs of a group share a fit. Beside
-the allocation exponents stand those that the authors read off isoFLOP slices, where they did.
+whose true optima differ and which count parameters and losses differently. E and the allocation exponent are pooled,
+all other parameters are the same for all groups, and the law has model discrepancy. First all runs are fitted; then
+each group's runs above a ceiling are hidden, and predicted from the rest. Scores are on the log outcome. Their standard
+errors treat checkpoints of one run as one, but ignore that the hidden runs of a group share a fit. The allocation
+exponents are compared with those that the authors read off isoFLOP slices, if any.
 
-A pooled fit that falls back on NUTS takes minutes, so that ceilings are few. Run it as ``python benchmarks/pooling.py
+A pooled fit that falls back on NUTS takes minutes, so there are few ceilings. Run it as ``python benchmarks/pooling.py
 [--table NAME] [--json]``; only a run of both tables is kept.
 """
 
@@ -26,8 +26,8 @@ from speed import cpu_seconds
 from bayescale.data.datasets import load_runs
 from bayescale.data.runs import Runs
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import predicted_runs
-from bayescale.posterior.pooling import fit_pooled
 from bayescale.posterior.single import fit_law
 from bayescale.validation.backtesting import clustered_error, scores_of
 
@@ -35,9 +35,9 @@ LAW = "chinchilla"
 POOL = ("E", "a_opt")
 WAYS = ("pooled", "alone")
 CEILINGS = {"gadre": (1.0, 3.0, 9.0), "porian": (1.0, 3.0)}
-"""Runs above a group's largest compute over so much are hidden; none where it is 1."""
+"""Runs above a group's largest compute divided by this are hidden; none if it is 1."""
 SCORES = {"crps": 0.01, "log_score": 1.0, "cover_0.9": 0.01}
-"""Scores and the units that they are shown in."""
+"""Scores and the units in which they are shown."""
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def measure(table: str, ceiling: float) -> Iterator[tuple[dict[str, Any], pd.Dat
 def both_ways(runs: Runs) -> Iterator[tuple[str, str, Fit, float]]:
     """Way, group, posterior and CPU seconds, which for a pooled fit are those of all groups together."""
     start = cpu_seconds()
-    pooled = fit_pooled(LAW, runs, POOL)
+    pooled = fit(LAW, runs, pool=POOL)
     spent = cpu_seconds() - start
     for group, fitted in pooled.groups.items():
         yield "pooled", group, fitted, spent
@@ -102,7 +102,7 @@ def of_group(runs: Runs, group: str) -> Runs:
 
 
 def scores(fitted: Fit, hidden: Runs) -> pd.DataFrame:
-    """Scores of hidden runs, and the training run that each is of."""
+    """Scores of hidden runs, and the training run of each."""
     if not len(hidden):
         return pd.DataFrame()
     found = scores_of(*predicted_runs(fitted, hidden), np.random.default_rng(0))
@@ -124,7 +124,7 @@ def report(posteriors: pd.DataFrame, hidden: pd.DataFrame) -> str:
 
 
 def side_by_side(posteriors: pd.DataFrame) -> list[dict[str, Any]]:
-    """For each table, ceiling and group the posteriors by way, and what the authors read off slices."""
+    """Posteriors in both ways for each table, ceiling and group, and the exponents that the authors read off slices."""
     return [
         {"table": table, "up to": up_to, "group": group, "slices": from_slices(table, group)}
         | {row["way"]: row for row in block.to_dict("records")}
@@ -153,7 +153,7 @@ def narrower(row: dict[str, Any], name: str) -> float:
 
 
 def in_pairs(hidden: pd.DataFrame) -> pd.DataFrame:
-    """One row a hidden run, its scores both ways side by side, and their differences."""
+    """One row per hidden run, with its scores in both ways and their differences."""
     keys = ["table", "up to", "group", "run", "point"]
     pooled, alone = (hidden[hidden["way"] == way].drop(columns="way") for way in WAYS)
     paired = pooled.merge(alone, on=keys, suffixes=(" pooled", " alone"))
@@ -201,7 +201,7 @@ def narrowing(wide: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def nearness(wide: list[dict[str, Any]]) -> Iterator[str]:
-    """How far posteriors of the allocation exponent are from what the authors read off slices."""
+    """Distance of posteriors of the allocation exponent from the exponents that the authors read off slices."""
     known = [row for row in wide if row["slices"] is not None]
     for up_to in dict.fromkeys(row["up to"] for row in known):
         rows = [row for row in known if row["up to"] == up_to]
@@ -218,7 +218,7 @@ def nearness(wide: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def changes(paired: pd.DataFrame) -> Iterator[str]:
-    """Whether hidden runs are predicted better or worse for pooling, beyond two standard errors."""
+    """Whether pooling predicts hidden runs better or worse by more than two standard errors."""
     for (table, up_to), rows in paired.groupby(["table", "up to"], sort=False):
         for score, better in (("crps", -1), ("log_score", 1)):
             values = rows[f"{score} change"].to_numpy()

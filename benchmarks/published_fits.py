@@ -1,14 +1,14 @@
-"""Our posteriors beside published fits of the same laws to the same runs.
+"""Our posteriors compared with published fits of the same laws to the same runs.
 
-For every parameter: the reference, its standard error where there is one, our posterior mean and standard deviation,
-and ``z = (ours - reference) / sqrt(sd^2 + se^2)``. Laws are taken as true, since the published fits take them so: with
-a discrepancy the parameters mean something else, the part of the truth that the law can hold. References are published
-values, which stand in the law files and on the cards of the data sets; where nobody published values that could be
-checked, they are ``computed`` with the authors' estimator. Wherever |z| exceeds 2 a sentence says why, and the
-calculations that it rests on are made again and printed beside it.
+For every parameter: the reference, its standard error if there is one, our posterior mean and standard deviation, and
+``z = (ours - reference) / sqrt(sd^2 + se^2)``. Laws are assumed exact, as in the published fits: with model discrepancy
+the parameters mean something else, the part of the truth that the law can represent. References are published values
+from the law files and the cards of the data sets; if nobody published values that could be checked, they are
+``computed`` with the authors' estimator. Wherever |z| exceeds 2, a sentence says why, and the calculations behind it
+are repeated and printed with it.
 
-Another comparison is another entry of ``COMPARISONS``. Run it as ``python benchmarks/published_fits.py [--law LAW]
-[--json]``; only a run of all comparisons is kept. It exits with 1 if some |z| above 2 goes unexplained.
+To add a comparison, add an entry to ``COMPARISONS``. Run it as ``python benchmarks/published_fits.py [--law LAW]
+[--json]``; only a run of all comparisons is stored. It exits with 1 if some |z| above 2 is unexplained.
 """
 
 import argparse
@@ -41,13 +41,13 @@ Point = dict[str, float]
 LARGE = 2.0
 """Size of z above which a difference needs a reason."""
 HUBER_DELTA = 1e-3
-"""Where the Huber loss of log loss turns linear in most published fits."""
+"""Residual at which the Huber loss of log loss becomes linear in most published fits."""
 BITS = (1, 2, 3, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A calculation that an explanation rests on: its title, and numbers by name, given our fit."""
+    """A calculation behind an explanation: its title, and numbers by name, given our fit."""
 
     title: str
     values: Callable[[Fit], Mapping[str, float]]
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A law, runs, and what somebody found with the same law.
+    """A law, runs, and a reference for the same law.
 
     Attributes
     ----------
@@ -67,12 +67,12 @@ class Comparison:
     computed : bool
         Whether the reference was computed here rather than published.
     quantities : callable
-        ``quantities(fit)``: draws of what is compared besides the law's parameters.
+        ``quantities(fit)``: draws of other quantities to compare, in addition to the law's parameters.
     checks : tuple of Check
     why : mapping
-        By parameter, a sentence for |z| above 2, which the checks bear out.
+        By parameter, a sentence for |z| above 2, which the checks support.
     draws : int
-        In each chain, more than usual where as many are not certified.
+        Draws per chain; more than usual if the usual number is not certified.
     """
 
     law: str
@@ -150,7 +150,7 @@ def report(results: list[dict[str, Any]]) -> str:
     rows = [row for result in results for row in result["rows"]]
     explained = sum(bool(row["why"]) for row in large(rows))
     lines = [
-        f"our posterior, law taken as true, beside published fits; {machine()}",
+        f"our posterior, law assumed exact, and published fits; {machine()}",
         "",
         table.to_string(index=False),
         "",
@@ -204,11 +204,11 @@ def estimate(
         The law, given parameters.
     outcome : array
     start : mapping
-        Parameters to begin with, none of them zero; each keeps its sign.
+        Initial values of parameters, none of them zero; each keeps its sign.
     frozen : collection of str
-        Parameters that stay as they are.
+        Parameters that are held fixed.
     delta : float, optional
-        Where the Huber loss turns linear; squares if None.
+        Residual at which the Huber loss becomes linear; least squares if None.
     link : Link
         The scale.
 
@@ -256,7 +256,7 @@ def on_card(dataset: str, fit: str) -> PublishedFit:
 
 
 def select(dataset: str, title: str, rows: Callable[[pd.DataFrame], Any]) -> Runs:
-    """Some runs of a data set, under a name of their own."""
+    """Some runs of a data set, under their own name."""
     runs = load_dataset(dataset, everything=True)
     return replace(runs.take(np.flatnonzero(rows(runs.frame))), source=f"{dataset}, {title}")
 
@@ -281,7 +281,7 @@ def objective(law: str, runs: Runs, p: Mapping[str, float], **options: Any) -> f
 
 
 def sensitivity(*names: str) -> Check:
-    """How much our posterior follows the prior and the runs."""
+    """Sensitivity of our posterior to the prior and to the runs."""
 
     def values(fitted: Fit) -> Point:
         of = {name: zip(("prior", "runs"), fitted.parameter_sensitivity[name], strict=True) for name in names}
@@ -365,7 +365,7 @@ def muennighoff(fitted: Fit, *, frozen: bool) -> Point:
 
 
 def with_wide_priors(fitted: Fit) -> Point:
-    """Our posterior means where the priors of R_D and R_N are three times as wide."""
+    """Our posterior means if the priors of R_D and R_N are three times as wide."""
 
     def widened(parameter: Parameter) -> Parameter:
         if parameter.name not in ("R_D", "R_N"):
@@ -450,7 +450,7 @@ def clark(runs: Runs) -> PublishedFit:
 
 
 PANFEROV_EFFICIENCIES = {1: 0.0205046859, 2: 0.151870911, 3: 0.433126203, 8: 1.01619263}
-"""Of weights and activations of so many bits, with Hadamard transform; that of 4 bits stands in the law's file."""
+"""Values for weights and activations, by bits, with Hadamard transform; that of 4 bits is in the law's file."""
 
 
 QUEST = "quest:format=hadamard|bf16"
@@ -462,7 +462,7 @@ def panferov_reference(runs: Runs) -> PublishedFit:
 
 
 def efficiencies(p: Mapping[str, Any], bits: Iterable[int] = BITS) -> dict[str, Any]:
-    """What share of a parameter one of so many bits counts for."""
+    """Value of a parameter with a number of bits, as a share of a full-precision one."""
     return {f"eff_{n}": (-np.expm1(-n / p["bits_scale"])) ** p["tensors"] for n in bits}
 
 
@@ -560,7 +560,7 @@ def porian(group: str, why: Mapping[str, str]) -> Comparison:
 
 
 def porian_slices(group: str) -> Comparison:
-    """The law of the optima themselves, which knows their errors."""
+    """The law of the optima themselves, with their standard errors."""
     return Comparison(
         law="compute_optimal",
         runs=lambda: load_runs(f"porian_optima:{group}"),

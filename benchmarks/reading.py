@@ -1,8 +1,8 @@
 """Memory and time of reading a table and checking it, by its rows and columns: ``python benchmarks/reading.py``.
 
-Each file is read by a process of its own, which has read a small one before, so that imports are not counted. The rise
-is of the resident set while the file is read, from what it was before to its peak, and what is kept is what it has
-risen by in the end, one column of compute that is added among it. Floats are what the columns take as numbers.
+Each file is read by its own process, which has read a small file before, so that imports are not counted. The rise is
+that of the resident set while the file is read, from before to its peak; kept memory is the rise at the end, including
+one added column of compute. Floats are the memory of the columns as numbers.
 """
 
 import argparse

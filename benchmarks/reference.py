@@ -1,10 +1,10 @@
-"""A long-chain reference: importance sampling against NUTS with 40,000 draws, its log evidence against bridge sampling.
+"""A long-chain reference: importance sampling compared with NUTS (40,000 draws), its log evidence with bridge sampling.
 
-Ten pairs of a law and a published table, two of them with the law's error. Of every sampled and derived parameter the
-median, the ends of the 90 % interval and of the 99 % interval are compared. A z-score is a difference over the Monte
-Carlo standard errors of both (of a quantile: Vehtari et al. 2021, arXiv:1903.08008; importance draws count as many as
-their weights' effective sample size). The log evidence of the chains is by bridge sampling, which shares neither draws
-nor proposal with importance sampling. Run it as ``python benchmarks/reference.py``.
+Ten pairs of a law and a published table, two of them with model discrepancy. For every sampled and derived parameter
+the median and the ends of the 90 % and 99 % intervals are compared. A z-score is a difference divided by the Monte
+Carlo standard error of both (of a quantile: Vehtari et al. 2021, arXiv:1903.08008; importance draws count with their
+weights' effective sample size). The log evidence of the chains is by bridge sampling, which shares neither draws nor
+proposal with importance sampling. Run it as ``python benchmarks/reference.py``.
 """
 
 import argparse
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from reporting import add_study_options, keep, machine, study
 
 from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.data.checks import observe
 from bayescale.data.datasets import load_runs
-from bayescale.inference.engine import Engine, Sampled
+from bayescale.inference.engine import Sampled
+from bayescale.inference.options import Engine, Options
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.single import sampled_runs
 
@@ -36,14 +38,14 @@ PAIRS = (
     ("power_law", "double_descent:cifar10_mcnn_p10_sgd", False),
     ("board_elo", "boardlaw", False),
 )
-"""Law, table, and whether the law may be wrong."""
+"""Law, table, and whether there is model discrepancy."""
 
 CHAINS = 4
 NUTS_DRAWS, IMPORTANCE_DRAWS = 10_000, 5_000
 """Of each chain."""
 QUANTILES = {"99 %": (0.005, 0.995), "90 %": (0.05, 0.95), "median": (0.5,)}
 ERROR = 0.01
-"""Probability that any z-score of a table of true agreement exceeds the limit (Bonferroni)."""
+"""Probability that any z-score of a table exceeds the limit if the samplers agree (Bonferroni)."""
 
 
 def main() -> None:
@@ -85,15 +87,15 @@ def measure(law: str, dataset: str, discrepancy: bool) -> dict[str, Any]:
 def sample(law: str, dataset: str, discrepancy: bool, engine: Engine, draws: int) -> Sampled:
     loaded = load_law(law)
     runs = load_runs(dataset, outcome=loaded.outcome, domain=loaded.link.domain)
-    asked = {"noise": "student_t", "discrepancy": discrepancy, "engine": engine, "chains": CHAINS, "seed": 0}
-    return sampled_runs(loaded, runs, draws=draws, **asked)  # type: ignore[arg-type]
+    asked = Options(discrepancy=discrepancy, engine=engine, draws=draws, chains=CHAINS)
+    return sampled_runs(observe(loaded, runs), asked)
 
 
 def compared(name: str, ours: Sampled, theirs: Sampled) -> list[dict[str, Any]]:
     """Quantiles of a parameter under both samplers, in standard deviations and in standard errors."""
     sd = float(theirs.posterior[name].std())
     size = ours.posterior[name].size
-    # Importance draws repeat where their weights ask for it, which no error from the draws alone can see.
+    # Importance draws with large weights repeat, which a standard error from the draws alone cannot detect.
     inflation = np.sqrt(max(1.0, size / ours.diagnostics.ess_min))
     rows = []
     for group, probs in QUANTILES.items():
@@ -124,7 +126,7 @@ def report(found: Iterable[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "d: with the law's error; z: largest of all parameters; sd: largest difference, in standard deviations",
+            "d: with model discrepancy; z: largest of all parameters; sd: largest difference, in standard deviations",
             "rms z: root mean square of all quantiles of all parameters, which depend on each other",
             "log Z: log evidence by importance sampling and by bridge sampling of the chains",
             "",
@@ -163,12 +165,12 @@ def root_mean_square(values: "pd.Series[float]") -> float:
 
 
 def fell_back(pair: dict[str, Any]) -> bool:
-    """Whether NUTS was asked; where it was not certified either, the better draws are kept."""
+    """Whether NUTS was used; if it was not certified either, the better draws are kept."""
     return pair["engine"] == "nuts" or not pair["importance_certified"]
 
 
 def z_of_evidence(pair: dict[str, Any]) -> float:
-    """Undefined where draws that are not certified have no evidence."""
+    """Undefined if uncertified draws have no evidence."""
     (ours, theirs), errors = pair["log_evidence"], pair["log_evidence_se"]
     if None in (ours, theirs):
         return float("nan")

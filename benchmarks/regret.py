@@ -1,10 +1,9 @@
 """Realised regret of the robust choice and of the plug-in, on simulated truths.
 
-Every truth is a draw of law and error, jointly, from the posterior of the Chinchilla law given the 240 Chinchilla runs.
-It gives outcomes, with noise, to forty of the smaller runs, chosen at random; from these alone sizes are chosen at
-larger budgets, and the truth tells how much worse than its own best size they are. ``plain`` takes the law for true, as
-a point fit does. The truths come from the model that is fitted, so that this is a best case. Run it as
-``python benchmarks/regret.py``.
+Every truth is a joint draw of law and discrepancy from the posterior of the Chinchilla law given the 240 Chinchilla
+runs. Forty of the smaller runs, chosen at random, get noisy outcomes from it; sizes at larger budgets are chosen from
+these runs alone, and compared with the true best size. ``plain`` assumes that the law is exact, as a point fit does.
+The truths come from the model that is fitted, so this is a best case. Run it as ``python benchmarks/regret.py``.
 """
 
 import argparse
@@ -61,7 +60,7 @@ def _truths(n: int) -> list[tuple[pd.DataFrame, dict[float, Any]]]:
     runs = load_runs("chinchilla")
     small = runs.frame[runs.column("C") <= LARGEST]
     reference = bs.fit("chinchilla", runs)
-    centre = bs.optimum(reference, BUDGETS).draws["N"].median(("chain", "draw")).to_numpy()
+    centre = bs.plan(reference, budget=BUDGETS).draws["N"].median(("chain", "draw")).to_numpy()
     grids = {c: n_best * np.geomspace(1 / 100, 100, SIZES) for c, n_best in zip(BUDGETS, centre, strict=True)}
     N = np.concatenate([small["N"], *grids.values()])
     D = np.concatenate([small["D"], *(c / (6 * grid) for c, grid in grids.items())])
@@ -80,8 +79,8 @@ def _truths(n: int) -> list[tuple[pd.DataFrame, dict[float, Any]]]:
 
 
 def _measure(seed: int, frame: pd.DataFrame, truth: dict[float, Any]) -> list[dict[str, Any]]:
-    choice = robust_choice(fit_law("chinchilla", frame, seed=seed), BUDGETS, seed=seed).sizes
-    plain = robust_choice(fit_law("chinchilla", frame, discrepancy=False, seed=seed), BUDGETS, seed=seed).sizes
+    choice = robust_choice(fit_law("chinchilla", frame, seed=seed), BUDGETS, seed=seed).draws
+    plain = robust_choice(fit_law("chinchilla", frame, discrepancy=False, seed=seed), BUDGETS, seed=seed).draws
     rows = []
     for i, budget in enumerate(BUDGETS):
         sizes = {"robust": choice["N"], "plug-in": choice["N_plug_in"], "plain": plain["N_plug_in"]}

@@ -1,4 +1,4 @@
-"""What benchmarks share: where many fits run, what is printed beside a table, and where it is kept."""
+"""Common parts of benchmarks: where fits run, what is printed with a table, and where results are stored."""
 
 import argparse
 import json
@@ -15,12 +15,12 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
-    """The machine that a benchmark ran on, in a line."""
+    """The machine of a benchmark, in one line."""
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def keep(stem: str, text: str, document: Any) -> None:
-    """Print a result, and keep it as text and as JSON beside the others."""
+    """Print a result, and store it as text and as JSON with the others."""
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{stem}.txt").write_text(text + "\n")
@@ -28,7 +28,7 @@ def keep(stem: str, text: str, document: Any) -> None:
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:
-    """Give a benchmark of many fits the options that say where they run."""
+    """Add the options that say where the fits of a benchmark run."""
     parser.add_argument("--jobs", type=int, help="processes of this machine")
     parser.add_argument("--backend", help="a cluster instead: dask://HOST:PORT or ray://HOST:PORT")
     parser.add_argument("--keep", type=Path, default=Path(".studies"), help="folder of finished tasks, to resume from")
@@ -37,7 +37,7 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
 def study(
     options: argparse.Namespace, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]
 ) -> list[Any]:
-    """What a function finds for each of many tasks; those that the same code finished before are not run again."""
+    """Results of a function for many tasks; tasks that the same code finished before are not run again."""
     code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
     keyed = {fingerprint(name, code, *task): task for task in tasks}
     path = options.keep / f"{name}.jsonl"

@@ -1,6 +1,6 @@
 """Rolling cuts of the Chinchilla table: train below a percentile of compute, predict every larger run.
 
-Unlike a back-test, which scores runs within a factor of three, this scores all that lies beyond the cut. Run it as
+Unlike a back-test, which scores runs within a factor of three, this scores all runs beyond the cut. Run it as
 ``python benchmarks/rolling_cuts.py``.
 """
 

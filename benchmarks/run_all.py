@@ -1,10 +1,10 @@
-"""Every result that the documentation quotes, made again: each benchmark in a process of its own, then the pages.
+"""Reproduce every result that the documentation quotes: each benchmark in its own process, then the pages.
 
-Where a page in docs/ shows a whole result, between a comment that names its file and a fence, it is written anew from
-the file; what is quoted in words and smaller tables is not.
-What each benchmark took and how it ended is kept in results/run_all.json. Run it as ``python benchmarks/run_all.py
-[--only NAME]``; all of it takes about a day of CPU time. Studies that take ``--keep`` go on where they were stopped,
-the others start anew. With ``--pages`` only the pages are written.
+If a page in docs/ shows a whole result, in a fence after a comment that names its file, it is rewritten from that file;
+results quoted in words and smaller tables are not.
+The cost and status of each benchmark are stored in results/run_all.json. Run it as ``python benchmarks/run_all.py
+[--only NAME]``; all of it takes about a day of CPU time. Studies with ``--keep`` resume where they stopped,
+the others start again. With ``--pages`` only the pages are written.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SHOWN = re.compile(r"(<!-- benchmarks/results/(\S+)\.txt -->\n```text\n).*?(```)
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A command, as arguments after ``python benchmarks/``, and the results that it keeps."""
+    """A command, as arguments after ``python benchmarks/``, and the results that it stores."""
 
     command: tuple[str, ...]
     results: tuple[str, ...]
@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=BENCHMARKS, action="append")
     parser.add_argument("--jobs", type=int, default=1, help="processes of those that can use several")
-    parser.add_argument("--pages", action="store_true", help="write the pages from the kept results, and run nothing")
+    parser.add_argument("--pages", action="store_true", help="write the pages from the stored results, and run nothing")
     options = parser.parse_args()
     failed = []
     for name in () if options.pages else options.only or BENCHMARKS:
@@ -111,14 +111,14 @@ def children() -> float:
 
 
 def note(name: str, entry: dict[str, Any]) -> None:
-    """Put what a benchmark took among what others took."""
+    """Add the cost of a benchmark to those of the others."""
     path = RESULTS / "run_all.json"
     entries = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**entries, name: entry}, indent=1) + "\n")
 
 
 def refreshed(page: str) -> str:
-    """A page with every result that it shows as it is kept."""
+    """A page with every result replaced by the stored one."""
     return SHOWN.sub(lambda shown: shown[1] + (RESULTS / f"{shown[2]}.txt").read_text() + shown[3], page)
 
 

@@ -1,17 +1,17 @@
 """Simulation-based calibration of every law in the catalogue, at a design that suits it.
 
-Parameters are drawn from the prior, runs from the law at the inputs of a table, and fitted with the law taken as true,
-fall-backs included. The table is, of those that a card pairs with the law, the one of most runs; else the Chinchilla
-runs, where they hold the law's inputs; else a small design. Standard errors and counts that a table has are left out.
+Parameters are drawn from the prior, runs from the law at the inputs of a table, and fitted with the law assumed exact,
+fallbacks included. The table is the largest of those that a card pairs with the law; otherwise the Chinchilla runs, if
+they have the law's inputs; otherwise a small design. Standard errors and counts of a table are left out.
 
-Where a law is calibrated, the ranks of the true values are uniform. Four tests look at each parameter: whether 50 and
+If a law is calibrated, the ranks of the true values are uniform. Four tests check each parameter: whether 50 and
 90 % intervals cover as often as they say (exact binomial), a chi-square of ten bins, and the greatest distance of the
 ranks' distribution from the diagonal (simultaneous bands, Sailynoja et al. 2022). Each has a probability of 1 % to
 reject any parameter of a calibrated law (Bonferroni over its distinct parameters), so that one law in thirty is
 rejected by chance; the same tests are also made at 1 % for all laws together.
 
 Run it as ``python benchmarks/sbc.py [--law LAW] [--replicates N] [--engine nuts] [--seed N] [--jobs N | --backend
-ADDRESS]``. Replicates that ``--keep`` holds are not made again, so that a stopped study goes on where it was.
+ADDRESS]``. Replicates in ``--keep`` are not repeated, so a stopped study resumes where it stopped.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def measure(law: str, asked: int, engine: str, seed: int, jobs: int | None, folder: Path) -> None:
-    """Calibrate a law, and put its row among the kept ones."""
+    """Calibrate a law, and add its row to the stored ones."""
     source, runs = design(law)
     print(f"{law} at {source}, {asked} tables, {engine}", flush=True)
     found = recover(
@@ -86,7 +86,7 @@ def measure(law: str, asked: int, engine: str, seed: int, jobs: int | None, fold
 
 
 def design(law: str) -> tuple[str, Runs]:
-    """Where the inputs come from, and a table of them."""
+    """The source of the inputs, and a table of them."""
     loaded = load_law(law)
     paired = [runs_of(law, name) for name in dataset_names() if law in load_card(name).laws]
     if not paired and set(loaded.input_names) <= {"N", "D", "C"}:
@@ -98,10 +98,10 @@ def design(law: str) -> tuple[str, Runs]:
 
 
 def summary(replicates: list[Replicate]) -> dict[str, Any]:
-    """What the ranks of a law say, parameter by parameter, and how its fits went."""
+    """Tests of the ranks of a law, parameter by parameter, and statistics of its fits."""
     ranks = pd.DataFrame([replicate.ranks for replicate in replicates])
     truths = pd.DataFrame([replicate.parameters for replicate in replicates])
-    # A constant of the design has no posterior, and what is another one's monotone image says nothing new.
+    # A constant of the design has no posterior, and a monotone function of another parameter adds nothing.
     distinct = ranks.loc[:, np.ptp(truths, axis=0) > 0].T.drop_duplicates().T
     table = pd.DataFrame({f"cover_{level:g}": coverage(distinct.to_numpy(), level) for level in LEVELS})
     table.index = distinct.columns
@@ -120,7 +120,7 @@ def summary(replicates: list[Replicate]) -> dict[str, Any]:
 
 
 def chi_square_p(ranks: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
-    """Probability of ranks less even over ten bins than these, were they uniform."""
+    """Probability that uniform ranks are less even over ten bins than these."""
     from scipy.stats import chisquare
 
     return float(chisquare(np.histogram(ranks, bins=BINS, range=(0, 1))[0]).pvalue)
@@ -150,7 +150,7 @@ TESTS = {"chi-square": "chi2_p", "ECDF": "ecdf_p"}
 
 
 def report(rows: Iterable[dict[str, Any]]) -> str:
-    """A line a law and sampler, and every parameter that fails."""
+    """One line per law and sampler, and every parameter that fails."""
     rows = list(rows)
     table = pd.DataFrame([line(row) for row in rows])
     laws, parameters = len({row["law"] for row in rows}), sum(len(row["parameters"]) for row in rows)
@@ -162,7 +162,7 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "50%, 90%: share of intervals that hold the truth, of the worst parameter; p: of the worst parameter,",
+            "50%, 90%: share of intervals that contain the truth, of the worst parameter; p: of the worst parameter,",
             "times the number of distinct parameters; N: fell back on NUTS; !: not certified; CPU s: median, largest",
             "",
             table.to_string(index=False),
@@ -178,7 +178,7 @@ def report(rows: Iterable[dict[str, Any]]) -> str:
 
 
 def power(tables: int, parameters: int = 8) -> str:
-    """How wrong coverage must be seen to be for a law to be rejected."""
+    """Observed coverage at which a law is rejected."""
     bands = {level: coverage_band(tables, level, error=ERROR / parameters) for level in LEVELS}
     held = ", ".join(f"{level:.0%} intervals hold {low:.0%} to {high:.0%}" for level, (low, high) in bands.items())
     return f"not rejected with {tables} tables of {parameters} parameters: {held}"

@@ -1,7 +1,7 @@
 """Simulation-based calibration of the default: discrepancy on two scales, heavy tails, standard errors or none.
 
 Parameters are drawn from the prior, amplitudes and noise among them, coefficients of the discrepancy's features from
-theirs, and outcomes from the model at the inputs of a design; the fit knows none of it. Where a posterior is right, the
+theirs, and outcomes from the model at the inputs of a design; the fit uses none of these. If a posterior is right, the
 ranks of the true values are uniform. The tests are those of ``sbc.py``. Run it as ``python benchmarks/sbc_default.py
 [--law LAW] [--noise NOISE] [--runs N] [--errors] [--replicates N] [--jobs N]``: each invocation adds a row.
 """
@@ -19,7 +19,8 @@ from reporting import RESULTS, add_study_options, keep, machine, study
 from sbc import faults, line, summary
 
 from bayescale.data.datasets import load_dataset
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import DRIFT, Basis
 from bayescale.inference.engine import discrepancy_basis
 from bayescale.inference.model import COEFFICIENTS, build_model
@@ -88,14 +89,15 @@ def design(law: Law, n: int, errors: bool) -> Runs:
 
 
 def simulated(law: Law, noise_name: str, runs: Runs, rng: np.random.Generator) -> tuple[Runs, dict[str, float]]:
-    """A table drawn from the prior, and the parameters that made it."""
-    noise, basis = noise_by_name(noise_name), discrepancy_basis(law, runs)
-    posterior = build_model(law, runs, noise, basis)
+    """A table drawn from the prior, and the parameters behind it."""
+    observed, noise = Observed(law, runs), noise_by_name(noise_name)
+    basis = discrepancy_basis(observed)
+    posterior = build_model(observed, noise, basis)
     density = LogDensity(posterior.model)
     latent = rng.standard_normal((1, posterior.model[COEFFICIENTS].shape.eval()[0]))
     drawn = density.parameters(density.prior(1, int(rng.integers(2**31))), latent)
     truth = {name: float(values[0]) for name, values in drawn.items()}
-    mean = np.log(law.mean(np, law_inputs(law, runs), truth)) + discrepancy(basis, truth, latent[0])
+    mean = np.log(law.mean(np, observed.inputs, truth)) + discrepancy(basis, truth, latent[0])
     relative = runs.column(f"{law.outcome}_se") if f"{law.outcome}_se" in runs.frame else None
     columns = {name: np.array([value]) for name, value in truth.items()}
     shift, scale = noise.draw_moments(rng, columns, mean.shape, relative=basis.noise_scale, standard_error=relative)
@@ -113,7 +115,7 @@ def discrepancy(basis: "Basis[Any]", truth: dict[str, float], latent: "np.ndarra
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """A line a case, and every parameter that a test rejects."""
+    """One line per case, and every parameter that a test rejects."""
     rejected = [
         f"{row['law']}, {row['runs']} runs, {row['design']}: {', '.join(found)}"
         for row in rows
@@ -122,7 +124,7 @@ def report(rows: list[dict[str, Any]]) -> str:
     return "\n".join(
         [
             machine(),
-            "50%, 90%: share of intervals that hold the truth, of the worst parameter; p: of the worst parameter,",
+            "50%, 90%: share of intervals that contain the truth, of the worst parameter; p: of the worst parameter,",
             "times the number of parameters; N: fell back on NUTS; !: not certified; CPU s: median, largest",
             "",
             pd.DataFrame([line(row) for row in rows]).to_string(index=False),

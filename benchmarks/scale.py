@@ -1,4 +1,4 @@
-"""Time, CPU and memory by the number of runs, ours and a hand-written model's: ``python benchmarks/scale.py``.
+"""Time, CPU and memory by the number of runs, for ours and a hand-written model: ``python benchmarks/scale.py``.
 
 A table of n runs holds copies of the 240 shipped Chinchilla designs, taken in turn, with N and D each multiplied by
 exp(0.1 z), z standard normal, so that no two are alike. Its losses are those of the law with the published values of
@@ -6,9 +6,9 @@ Besiroglu et al. 2024, times exp(noise); the noise is Student-t with the scale a
 runs have around the law. 245 runs are thus all of the shipped designs, and five of them twice.
 
 Every row is a process of its own that reads the table from Parquet, fits it, forecasts at ten points and finds the
-optimum at three budgets. What building and compiling take is counted, imports are not. Memory is the resident set's
+optimum at three budgets. Building and compiling are counted, imports are not. Memory is the resident set's
 peak in a stage, the packages included. The hand-written model is that of ``speed.py``, in PyMC, sampled by nutpie; it
-takes the law as true, and is stopped after ten minutes.
+assumes that the law is exact, and is stopped after ten minutes.
 """
 
 import argparse
@@ -41,7 +41,7 @@ KINDS = {
     "peer": "hand-written PyMC + nutpie, law taken as true",
 }
 LARGEST_OF = {"auto": 24_500}
-"""A mixture takes four times what a law does: two laws, each fitted again to the runs below each of four horizons."""
+"""A mixture takes four times as long as a law: two laws, each refitted to the runs below each of four horizons."""
 STAGES = ("read", "fit", "forecast", "optimum")
 JITTER = 0.1
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -76,7 +76,7 @@ def true_values() -> dict[str, float]:
 
 
 def simulated(n: int, truth: dict[str, float]) -> pd.DataFrame:
-    """A table of n runs, as the head of this file says."""
+    """A table of n runs, as described at the top of this file."""
     from bayescale.data.datasets import load_dataset
 
     rng = np.random.default_rng(0)
@@ -128,7 +128,7 @@ def ours(kind: str, path: Path) -> dict[str, Any]:
     staged(
         stages, "forecast", lambda: bs.forecast(fitted, N=np.geomspace(1e9, 1e12, 10), D=np.geomspace(2e10, 2e13, 10))
     )
-    staged(stages, "optimum", lambda: bs.optimum(fitted, [1e22, 1e24, 1e26]))
+    staged(stages, "optimum", lambda: bs.plan(fitted, budget=[1e22, 1e24, 1e26]))
     first = fitted.first if kind == "auto" else fitted
     E, fits = first.parameters["E"], list(fitted.members.values()) if kind == "auto" else [fitted]
     return {
@@ -233,7 +233,7 @@ def slope(rows: list[dict[str, Any]]) -> float:
 
 
 def ratio(other: dict[str, Any], row: dict[str, Any]) -> str:
-    """The least that it may be where the other was stopped."""
+    """A lower bound if the other was stopped."""
     if "stopped" in other:
         return f"more than {other['cpu'] / total(row):.1f}"
     return f"{total(other) / total(row):.1f}"

@@ -1,4 +1,4 @@
-"""Simulated tables without model error: bands on larger runs should be nominal, and weights find the true law.
+"""Simulated tables without model discrepancy: bands on larger runs should be nominal, and weights find the true law.
 
 Tables have the design of the Chinchilla runs and come from each law in turn, at its posterior mean given them, with
 Student-t noise. Larger runs are hidden as in a back-test, at the largest ceiling. Run it as

@@ -1,4 +1,4 @@
-"""What a posterior costs, ours and its peers', on the 240 shipped Chinchilla runs: ``python benchmarks/speed.py``.
+"""The cost of a posterior, ours and others', on the 240 shipped Chinchilla runs: ``python benchmarks/speed.py``.
 
 Every row runs in a process of its own, so that neither imports nor compiled code are shared. CPU seconds are those of
 the process and its children. Rows in a process leave out imports and count building, compiling and sampling; rows of
@@ -41,7 +41,7 @@ BOOTSTRAPS = 4000
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU and wall seconds; effective draws of the worst parameter, None where there are none; and a remark."""
+    """CPU and wall seconds; effective draws of the worst parameter, or None; and a remark."""
 
     cpu: float
     wall: float
@@ -104,7 +104,7 @@ def import_pymc(quick: bool) -> Cost:
 
 
 def processes(command: list[str], repeats: int) -> Iterator[Cost]:
-    subprocess.run(command, check=True, capture_output=True)  # once more than counted, for byte code and disk caches
+    subprocess.run(command, check=True, capture_output=True)  # one more than is counted, for byte code and disk caches
     for _ in range(repeats):
         clock = Clock()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -143,7 +143,7 @@ def textbook(sampler: str, quick: bool) -> Cost:
 
 
 def textbook_chains(sampler: str, N: Array, D: Array, loss: Array, draws: int = 1000) -> Any:
-    """Draws of that model, of as many tuning steps."""
+    """Draws of that model, after as many tuning steps."""
     import pymc as pm
 
     with pm.Model():

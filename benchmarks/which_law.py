@@ -1,10 +1,10 @@
-"""Whether the law that ``compare`` ranks first is the right one, and the probabilities that it states are right.
+"""Whether ``compare`` ranks the right law first, and whether its stated probabilities are right.
 
-On simulated tables from each of several laws: how often the true law, or one that nests it, comes first, and whether
-the law that is said to be best with some probability is best that often. Best is the law whose score is highest on
-average over the other tables of the same truth and size, since that is what a score of hidden runs estimates. On
-published tables, with the folder of those that do not ship: whether the ranking by the horizons of 1 and 3 tells which
-law wins at those of 10 and 30. Run it as ``python benchmarks/which_law.py [--others FOLDER] [--replicates N]``.
+On simulated tables from each of several laws: how often the true law, or one that nests it, comes first, and whether a
+law that is the best with a stated probability is the best that often. The best law is the one with the highest average
+score over the other tables of the same truth and size, because a score of hidden runs estimates that. On published
+tables, with the folder of those that do not ship: whether the ranking at horizons of 1 and 3 predicts the best law at
+10 and 30. Run it as ``python benchmarks/which_law.py [--others FOLDER] [--replicates N]``.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from reporting import add_study_options, keep, machine, study
 import bayescale as bs
 from bayescale.data.datasets import load_runs
 from bayescale.data.splitting import HORIZONS, splits
+from bayescale.inference.options import Options
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.fitting import fit_to_score
@@ -97,7 +98,7 @@ def show(replicates: int, right: pd.DataFrame, reliability: pd.DataFrame, far: p
 
 
 def truth_of(law: str) -> dict[str, float]:
-    """Posterior mean given the Chinchilla runs, the law taken as true."""
+    """Posterior mean given the Chinchilla runs, with the law assumed exact."""
     fitted = bs.fit(law, load_runs("chinchilla"), discrepancy=False, noise="normal")
     return {name: float(values.mean()) for name, values in fitted.parameters.items()}
 
@@ -122,15 +123,15 @@ def published(law: str, table: str, runs: bs.Runs, place: int) -> list[dict[str,
 
 def scored(law: str, runs: bs.Runs, place: int, horizons: tuple[float, ...], error: bool) -> list[dict[str, Any]]:
     split = splits(runs, horizons)[place]
-    asked: dict[str, Any] = {"noise": "student_t", "discrepancy": error, "engine": "importance", "seed": 0}
-    forecast, observed = predicted_runs(fit_to_score(law, runs.take(split.train), **asked), runs.take(split.test))
+    asked = Options(discrepancy=error)
+    forecast, observed = predicted_runs(fit_to_score(law, runs.take(split.train), asked), runs.take(split.test))
     clusters, densities = runs.clusters[split.test].tolist(), forecast.log_density(observed).tolist()
     where = {"horizon": split.horizon, "ceiling": float(split.ceiling), "law": law}
     return [{**where, "run": c, "score": score} for c, score in zip(clusters, densities, strict=True)]
 
 
 def by_law(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scores of training runs, a column a law, as :func:`ranked_by_hidden_runs` takes them."""
+    """Scores of training runs, one column per law, as input of :func:`ranked_by_hidden_runs`."""
     return rows.pivot_table(values="score", index=INDEX, columns="law")
 
 
@@ -169,7 +170,7 @@ def summaries(ranked: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def winners(families: dict[str, str], rows: pd.DataFrame) -> pd.DataFrame:
-    """The law that near hidden runs rank first, and how it and an equal mixture score at far ones, by table."""
+    """The law ranked first at short horizons, and its score and that of an equal mixture at long ones, by table."""
     found = []
     for table, block in rows.groupby("table", sort=False):
         scores = by_law(block)

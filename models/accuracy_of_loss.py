@@ -1,4 +1,4 @@
-"""Accuracy as a sigmoid of pre-training loss, the second step from a run to what it can do (Bhagia et al. 2024)."""
+"""Accuracy as a sigmoid of pre-training loss, the second step from a run to its accuracy (Bhagia et al. 2024)."""
 
 from types import ModuleType
 from typing import Any
@@ -12,7 +12,7 @@ RISE = Parameter(
     prior=Prior("LogNormal", mu=float(np.log(3.0)), sigma=0.8),
     meaning="log-odds gained per nat of loss",
     unit="1/(nats/token)",
-    reason="5-95 % 0.8-11: from 10 to 90 % of the way within 0.4 to 5 nats",
+    reason="5-95 % 0.8-11: going from 10 to 90 % of the way takes 0.4 to 5 nats",
 )
 
 
@@ -31,7 +31,7 @@ LAW = Law(
     formula="chance + (1 - chance) (1 - missed) / (1 + exp(k (L - L_mid)))",
     citation="Bhagia et al. 2024, arXiv:2412.04403, second step",
     decision="Task accuracy of a planned run, with a law of its loss as the first step.",
-    failure="Holds within one family of recipes: runs of equal loss on other data differ in what they can do.",
+    failure="Holds within one family of recipes: runs of equal loss on different data differ in accuracy.",
     inputs=(accuracies.LOSS,),
     settings=(accuracies.CHANCE,),
     outcome="accuracy",
@@ -40,7 +40,7 @@ LAW = Law(
     scatter=accuracies.SCATTER,
     falls=False,
     parameters=(accuracies.MISSED, accuracies.LOG_ODDS, RISE),
-    derived=(Derived(name="loss_mid", meaning="loss half-way from guessing to the ceiling", unit="nats/token"),),
+    derived=(Derived(name="loss_mid", meaning="loss half-way from chance to the ceiling", unit="nats/token"),),
     mean=mean,
     derive=derive,
 )

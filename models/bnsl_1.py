@@ -8,8 +8,8 @@ from bayescale import Derived, Law, Parameter, Prior, Values, curves
 PLACE = Parameter(
     name="place",
     prior=Prior("Normal", mu=0.0, sigma=1.5),
-    meaning="e-folds of x by which the break lies beyond the geometric-mean x of the runs",
-    reason="5-95 % a factor of 12 either way: inside the runs as a rule, since others cannot be seen",
+    meaning="position of the break in e-folds of x above the geometric-mean x of the runs",
+    reason="5-95 % a factor of 12 either way: mostly inside the range of the runs, because others cannot be seen",
 )
 
 
@@ -30,9 +30,9 @@ LAW = Law(
     title="Broken power law, one break",
     formula="b x^-c0 (1 + (x/d1)^(1/f))^(-c1 f), c1 = exponent_1 - exponent_0",
     citation="Caballero et al. 2022, arXiv:2210.14891, with a = 0",
-    decision="Whether a curve turns, and how steeply it goes on beyond the turn that the runs have passed.",
-    failure="Without a floor it falls for ever, and a break that the runs have not passed is the prior's; with an "
-    "error of the law, which can bend too, the evidence does not tell how many breaks there are.",
+    decision="Whether a curve bends, and how steep it is beyond a bend that the runs have passed.",
+    failure="Has no floor, and only the prior knows a break that the runs have not passed; model discrepancy can "
+    "bend too, so that the evidence then does not determine the number of breaks.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",

@@ -10,14 +10,14 @@ from bayescale import Derived, Law, Parameter, Prior, Values, curves
 PLACE = Parameter(
     name="place",
     prior=Prior("Normal", mu=0.0, sigma=1.5),
-    meaning="e-folds of x by which the middle of both breaks lies beyond the geometric-mean x of the runs",
-    reason="5-95 % a factor of 12 either way: inside the runs as a rule, since others cannot be seen",
+    meaning="position of the midpoint of the breaks in e-folds of x above the geometric-mean x of the runs",
+    reason="5-95 % a factor of 12 either way: mostly inside the range of the runs, because others cannot be seen",
 )
 GAP = Parameter(
     name="gap",
     prior=Prior("LogNormal", mu=float(np.log(1.2)), sigma=0.5),
-    meaning="e-folds of x between the breaks, less a width of each",
-    reason="5-95 % 0.5-2.7: near enough for the same runs to see both; breaks that overlap are one to the runs",
+    meaning="e-folds of x between the breaks, minus the width of each",
+    reason="5-95 % 0.5-2.7: close enough for the runs to show both; the runs cannot separate overlapping breaks",
 )
 
 
@@ -41,9 +41,9 @@ LAW = Law(
     title="Broken power law, two breaks",
     formula="b x^-c0 (1 + (x/d1)^(1/f))^(-c1 f) (1 + (x/d2)^(1/f))^(-c2 f), c1 and c2 the changes of exponent",
     citation="Caballero et al. 2022, arXiv:2210.14891, with a = 0 and f1 = f2",
-    decision="Whether a rise is a peak that more x gets past, as in double descent, or the start of worse to come.",
-    failure="Has no floor and foresees no third turn; where the runs show fewer than two, seldom certified, and its "
-    "intervals then hold less than they say; with an error of the law the evidence does not tell how many there are.",
+    decision="Whether a rise is a peak that more x overcomes, as in double descent, or continues.",
+    failure="Has no floor and no third break; if the runs show fewer than two, fits are seldom certified and intervals "
+    "too narrow; with model discrepancy the evidence does not determine the number of breaks.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",

@@ -18,37 +18,37 @@ PER_DECADE = Parameter(
 BOARD_COST = Parameter(
     name="board_cost",
     prior=Prior("LogNormal", mu=float(np.log(450.0)), sigma=0.5),
-    meaning="Elo that a board larger by one cell costs at equal compute",
+    meaning="loss of Elo at equal compute when the board is larger by one cell",
     unit="Elo/cell",
-    reason="5-95 % 200-1000: about a decade of compute",
+    reason="5-95 % 200-1000: as much as about a decade of compute",
 )
 AT_CENTRE = Parameter(
     name="elo_centre",
     prior=Prior("Normal", mu=-500.0, sigma=500.0),
     meaning="Elo of the incline at the geometric-mean compute and board of the runs",
     unit="Elo",
-    reason="5-95 % -1300 to 300: runs reach from untrained to perfect play",
+    reason="5-95 % -1300 to 300: runs range from untrained to perfect play",
 )
 UNTRAINED = Parameter(
     name="untrained",
     prior=Prior("LogNormal", mu=float(np.log(800.0)), sigma=0.6),
-    meaning="how far untrained play lies below perfect play on the geometric-mean board of the runs",
+    meaning="Elo of perfect play above untrained play on the geometric-mean board of the runs",
     unit="Elo",
     reason="5-95 % 300-2100",
 )
 UNTRAINED_COST = Parameter(
     name="untrained_cost",
     prior=Prior("LogNormal", mu=float(np.log(250.0)), sigma=0.6),
-    meaning="how much farther below it lies on a board larger by one cell",
+    meaning="increase of that difference when the board is larger by one cell",
     unit="Elo/cell",
     reason="5-95 % 90-670",
 )
 ROUNDING = Parameter(
     name="rounding",
     prior=Prior("LogNormal", mu=float(np.log(60.0)), sigma=0.8),
-    meaning="width over which plateau, incline and perfect play run into each other",
+    meaning="width over which plateau, incline and perfect play blend",
     unit="Elo",
-    reason="5-95 % 16-220: the published law has sharp kinks, which play has not",
+    reason="5-95 % 16-220: the published law has sharp kinks, actual play has none",
 )
 
 
@@ -72,10 +72,10 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 LAW = Law(
     name="board_elo",
     title="Elo of board games",
-    formula="min(0, max(m_p s + c_p, m_C log10 C + m_i s + c_i)), its kinks rounded",
+    formula="min(0, max(m_p s + c_p, m_C log10 C + m_i s + c_i)), with smooth kinks",
     citation="Jones 2021, arXiv:2104.03113",
-    decision="What compute plays a larger game as well, from runs on smaller ones.",
-    failure="Of the frontier, whose best-of-many points lie above what one run reaches.",
+    decision="Compute for the same strength in a larger game, from runs on smaller ones.",
+    failure="Describes the frontier, whose points, each the best of many, lie above a single run.",
     inputs=(accuracies.COMPUTE, BOARD),
     outcome="elo",
     outcome_unit="Elo",
@@ -89,4 +89,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -1,4 +1,4 @@
-"""A bounded metric as a sigmoid of compute between a floor and a ceiling that are both learnt (ScaleRL)."""
+"""A bounded metric as a sigmoid of compute between a floor and a ceiling, both learnt (ScaleRL)."""
 
 from types import ModuleType
 from typing import Any
@@ -10,12 +10,12 @@ FLOOR = Parameter(
     prior=Prior("Beta", alpha=1.5, beta=5.0),
     meaning="pass rate or accuracy for hardly any compute",
     unit=accuracies.UNIT,
-    reason="5-95 % 0.02-0.53: from nothing to guessing between two answers",
+    reason="5-95 % 0.02-0.53: from zero to guessing between two answers",
 )
 REACH = Parameter(
     name="reach",
     prior=Prior("Beta", alpha=2.0, beta=1.5),
-    meaning="share of what lies above the floor that unlimited compute reaches",
+    meaning="share of the range above the floor that unlimited compute reaches",
     reason="5-95 % 0.17-0.95: recipes of reinforcement learning saturate at very different levels",
 )
 
@@ -35,8 +35,8 @@ LAW = Law(
     title="Bounded sigmoid",
     formula="R_0 + (A - R_0) / (1 + (C_mid/C)^B)",
     citation="ScaleRL, Khatri et al. 2025, arXiv:2510.13786",
-    decision="How far a recipe of reinforcement learning goes, and how soon; a default for any bounded metric.",
-    failure="The ceiling is the prior's until the curve has passed its half-way point.",
+    decision="Final level of a reinforcement-learning recipe, and how soon it is reached; fits any bounded metric.",
+    failure="Only the prior determines the ceiling until the curve has passed its half-way point.",
     inputs=(accuracies.COMPUTE,),
     outcome="accuracy",
     outcome_unit=accuracies.UNIT,
@@ -47,4 +47,5 @@ LAW = Law(
     derived=(accuracies.CEILING, accuracies.C_MID),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

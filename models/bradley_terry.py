@@ -8,20 +8,20 @@ import numpy as np
 from bayescale import IDENTITY, PARAMETERS, Derived, Law, Parameter, Prior, Values
 
 ELO_PER_DECADE_OF_STRENGTH = 400.0
-"""Definition of Elo: a player ten times as strong in the sense of Bradley and Terry stands 400 higher."""
+"""Definition of Elo: a player who is ten times as strong in the sense of Bradley and Terry has 400 more."""
 
 AT_CENTRE = Parameter(
     name="elo_centre",
     prior=Prior("Normal", mu=0.0, sigma=1000.0),
     meaning="Elo at the geometric-mean N of the runs",
     unit="Elo",
-    reason="Elo has no zero of its own: a pool of players may be set to any",
+    reason="Elo has no natural zero: any value may be assigned to a pool of players",
 )
 EXPONENT = Parameter(
     name="exponent",
     prior=Prior("LogNormal", mu=float(np.log(0.7)), sigma=0.5),
-    meaning="power of N that strength grows with",
-    reason="5-95 % 0.3-1.6: strength grows about as size does",
+    meaning="exponent with which strength grows with N",
+    reason="5-95 % 0.3-1.6: strength grows roughly in proportion to size",
 )
 
 
@@ -39,8 +39,8 @@ LAW = Law(
     title="Strength as a power of size",
     formula="c + 400 p log10 N",
     citation="Neumann and Gros 2022, arXiv:2210.00849",
-    decision="How much stronger a larger network plays.",
-    failure="Has no end: near perfect play strength stops growing.",
+    decision="Gain in playing strength from a larger network.",
+    failure="Unbounded, while actual strength stops growing near perfect play.",
     inputs=(PARAMETERS,),
     outcome="elo",
     outcome_unit="Elo",
@@ -51,4 +51,5 @@ LAW = Law(
     derived=(Derived(name="elo_of_one", meaning="Elo of a single parameter, c", unit="Elo"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -1,4 +1,4 @@
-"""Chinchilla: loss falls as a power of parameters plus a power of tokens, to a floor (Hoffmann et al. 2022)."""
+"""Chinchilla: loss falls as a power of parameters plus a power of tokens, above a floor (Hoffmann et al. 2022)."""
 
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,7 @@ LAW = Law(
     formula="E + A N^-alpha + B D^-beta",
     citation="Hoffmann et al. 2022, arXiv:2203.15556, approach 3",
     decision="Size and tokens for a compute budget, and the loss of a planned run.",
-    failure="Fitted to small runs it extrapolates too high, and its bands alone are too narrow.",
+    failure="Extrapolates too high from small runs; bands without model discrepancy are too narrow.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,

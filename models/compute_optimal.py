@@ -12,13 +12,13 @@ SIZE_CENTRE = Parameter(
     prior=Prior("LogNormal", mu=float(np.log(1e8)), sigma=3.0),
     meaning="compute-optimal size at the geometric-mean budget of the slices",
     unit="parameters",
-    reason="5-95 % 0.7M-14B: from laptop studies to those of large laboratories",
+    reason="5-95 % 0.7M-14B: from studies on a laptop to those of large laboratories",
 )
 ALLOCATION = Parameter(
     name="a_opt",
     prior=Prior("Normal", mu=0.5, sigma=0.15),
     meaning="allocation exponent: N* grows as C^a",
-    reason="0.5, sd 0.15: published ones are 0.50 +- 0.06, and biased protocols reach 0.83",
+    reason="0.5, sd 0.15: published values are 0.50 +- 0.06, and biased protocols reach 0.83",
 )
 
 
@@ -35,8 +35,8 @@ LAW = Law(
     title="Compute-optimal size",
     formula="G C^a",
     citation="Hoffmann et al. 2022, arXiv:2203.15556, approach 2; Porian et al. 2024, arXiv:2406.19146",
-    decision="The size for a budget where only the minima of isoFLOP slices are trusted.",
-    failure="Minima read off parabolas are biased, more so on wide grids of sizes, and no loss comes with the size.",
+    decision="The size for a budget if only the minima of isoFLOP slices can be trusted.",
+    failure="Minima of fitted parabolas are biased, more so on wide grids of sizes, and it predicts no loss.",
     inputs=(curves.COMPUTE,),
     outcome="N",
     outcome_unit="parameters",

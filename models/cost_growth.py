@@ -16,7 +16,7 @@ GROWTH = Parameter(
     prior=Prior("Normal", mu=float(np.log(2.0)), sigma=0.5),
     meaning="log of the factor by which it grows in a year",
     unit="1/year",
-    reason="5-95 % a factor of 0.9 to 4.6 a year: from falling to faster than compute per dollar doubles",
+    reason="5-95 % a factor of 0.9 to 4.6 a year: from a fall to faster growth than that of compute per dollar",
 )
 
 
@@ -26,7 +26,7 @@ LAW = Law(
     formula="y_0 g^(year - year_0)",
     citation="Cottier et al. 2024, arXiv:2405.21015",
     decision="What training a frontier model will cost by a date.",
-    failure="Knows no limits of money, and fitted to all models it is the trend of their median.",
+    failure="Ignores limits of money, and fitted to all models it is the trend of their median.",
     inputs=(growth.YEAR,),
     outcome="cost_2023usd",
     outcome_unit="2023 US dollars",

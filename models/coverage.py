@@ -12,12 +12,12 @@ SURPRISE_OF_ONE = Parameter(
     prior=Prior("LogNormal", mu=float(np.log(1.5)), sigma=0.8),
     meaning="minus log coverage of one sample",
     unit="nats",
-    reason="5-95 % 0.4-5.6 nats: models that solve from 0.4 to 67 % at the first try",
+    reason="5-95 % 0.4-5.6 nats: models that solve between 0.4 and 67 % at the first attempt",
 )
 EXPONENT = Parameter(
     name="exponent",
     prior=Prior("LogNormal", mu=float(np.log(0.4)), sigma=0.6),
-    meaning="power with which minus log coverage falls",
+    meaning="exponent with which minus log coverage falls",
     reason="5-95 % 0.15-1.1: from problems of very unequal difficulty to equal ones",
 )
 
@@ -31,8 +31,8 @@ LAW = Law(
     title="Coverage of repeated samples",
     formula="exp(-a k^-b)",
     citation="Brown et al. 2024, arXiv:2407.21787",
-    decision="How much inference compute buys at a fixed model, against training a larger one.",
-    failure="The power comes from how difficulty is spread over problems: another benchmark has another exponent.",
+    decision="Gain from inference compute with a fixed model, compared with training a larger one.",
+    failure="The exponent depends on how difficulty is distributed over problems, so it differs between benchmarks.",
     inputs=(Input(name="samples", meaning="samples per problem", unit="samples"),),
     outcome="coverage",
     outcome_unit=accuracies.UNIT,

@@ -1,4 +1,4 @@
-"""Repeated data: tokens seen again, and parameters beyond what the data can use, count for less (Muennighoff 2023)."""
+"""Repeated data: repeated tokens and excess parameters count for less (Muennighoff et al. 2023)."""
 
 from dataclasses import replace
 from types import ModuleType
@@ -12,42 +12,43 @@ RATIO = replace(
     additive.RATIO_ALONE, meaning="reducible loss over the irreducible one, E, at the geometric-mean N, D and U"
 )
 SLOPE = replace(
-    additive.SLOPE_TIED, meaning="per cent that the loss falls per per cent of N, D and U together, at their centre"
+    additive.SLOPE_TIED,
+    meaning="fall of the loss in per cent for each per cent of N, D and U together, at their centre",
 )
 TOKENS_PER_PARAMETER = replace(
     additive.TOKENS_PER_PARAMETER,
-    meaning="compute-optimal tokens per parameter where every token is fresh",
+    meaning="compute-optimal tokens per parameter if every token is fresh",
 )
 REPEATED_TOKENS = Parameter(
     name="R_D",
     prior=Prior("LogNormal", mu=float(np.log(15.0)), sigma=1.0),
-    meaning="repetitions of the data after which further ones hardly count, R_D*",
+    meaning="number of repetitions of the data beyond which more hardly count, R_D*",
     unit="epochs",
     reason="5-95 % 2.9-78: a few epochs are nearly as good as fresh data, a hundred are not",
 )
 EXCESS_PARAMETERS = Parameter(
     name="R_N",
     prior=Prior("LogNormal", mu=float(np.log(5.0)), sigma=1.0),
-    meaning="excess of parameters, in multiples of what the unique data can use, that still counts, R_N*",
-    reason="5-95 % 1-26: excess parameters lose their worth sooner than repeated data",
+    meaning="excess parameters that still count, in multiples of what the unique data can use, R_N*",
+    reason="5-95 % 1-26: excess parameters lose their value sooner than repeated data",
 )
 
 
 def saturating(xp: ModuleType, total: Any, unique: Any, worth: Any) -> Any:
-    """``unique`` items, and what their repetitions up to ``total`` are worth in fresh ones."""
+    """``unique`` items plus the value of their repetitions up to ``total``, in fresh items."""
     unique = xp.minimum(unique, total)
     return unique * (1 - worth * xp.expm1(-(total / unique - 1) / worth))
 
 
 def effective(xp: ModuleType, x: Values, p: Values) -> tuple[Any, Any]:
-    """Parameters and tokens that count."""
+    """Effective parameters and tokens."""
     unique_tokens = xp.minimum(x["U"], x["D"])
     parameters = saturating(xp, x["N"], unique_tokens / p["M_opt"], p["R_N"])
     return parameters, saturating(xp, x["D"], x["U"], p["R_D"])
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    # With one exponent the optimum is at D/N = (B/A)^(1/alpha), which fixes the ratio of the terms.
+    # With one exponent the optimum is at D/N = (B/A)^(1/alpha), which determines the ratio of the terms.
     parameters, tokens = effective(xp, centre, q)
     alpha = q["slope"] / additive.falling(q)
     tilt = power(xp, q["M_opt"], alpha)
@@ -65,8 +66,8 @@ LAW = Law(
     title="Data-constrained",
     formula="E + A N'^-alpha + B D'^-alpha, X' = U + U R (1 - exp(-(X/U - 1)/R)), U_N = U_D/M_opt",
     citation="Muennighoff et al. 2023, arXiv:2305.16264",
-    decision="Epochs and size when unique data are limited, and what more of them would be worth.",
-    failure="Falls with every epoch, so it cannot show over-fitting: leave runs out whose loss has risen.",
+    decision="Epochs and size if unique data are limited, and the value of more unique data.",
+    failure="Falls with every epoch, so it cannot show over-fitting: leave out runs whose loss has risen.",
     inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
     parameters=(
         RATIO,
@@ -98,4 +99,5 @@ LAW = Law(
             note="E, A, B and alpha from 54 one-epoch runs, then R_D* and R_N* from 182 runs; no standard errors given",
         ),
     ),
+    in_ensemble=True,
 )

@@ -16,7 +16,7 @@ GROWTH = Parameter(
     prior=Prior("Normal", mu=float(np.log(2.0)), sigma=0.5),
     meaning="log of the factor by which it grows in a year",
     unit="1/year",
-    reason="5-95 % a factor of 0.9 to 4.6 a year: from standing still to the growth of compute itself",
+    reason="5-95 % a factor of 0.9 to 4.6 a year: from no growth to the growth of compute itself",
 )
 
 
@@ -25,8 +25,8 @@ LAW = Law(
     title="Growth of training sets",
     formula="y_0 g^(year - year_0)",
     citation="Villalobos et al. 2024, arXiv:2211.04325",
-    decision="When training meets the end of the text there is.",
-    failure="Knows no limit of the stock; sizes are counted in tokens by some and in words or sentences by others.",
+    decision="When training uses all available text.",
+    failure="Ignores the limit of the stock; some sizes are counted in tokens, others in words or sentences.",
     inputs=(growth.YEAR,),
     outcome="dataset_size",
     outcome_unit="datapoints",

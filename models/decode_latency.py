@@ -1,4 +1,4 @@
-"""Decoding: the time of a token is that of reading the weights, and an overhead."""
+"""Decoding: the time per token is that of reading the weights plus an overhead."""
 
 from types import ModuleType
 from typing import Any
@@ -12,15 +12,15 @@ BYTES_PER_PARAMETER = 2.0
 SHARE = Parameter(
     name="bandwidth_share",
     prior=Prior("Beta", alpha=6.0, beta=4.0),
-    meaning="share of the memory bandwidth that decoding reaches, u",
-    reason="5-95 % 0.35-0.83: well below the data sheet, without a source that measured it widely",
+    meaning="share of the memory bandwidth that decoding achieves, u",
+    reason="5-95 % 0.35-0.83: well below the data sheet; no broad measurements are available",
 )
 OVERHEAD = Parameter(
     name="overhead",
     prior=Prior("LogNormal", mu=float(np.log(0.003)), sigma=1.0),
-    meaning="time a token takes besides reading the weights, t0",
+    meaning="time per token in addition to reading the weights, t0",
     unit="s/token",
-    reason="5-95 % 0.6-16 ms: launches and synchronisation over tens of layers, without a source",
+    reason="5-95 % 0.6-16 ms: kernel launches and synchronisation over tens of layers; no source",
 )
 PARAMETERS_SAMPLED = (SHARE, OVERHEAD)
 
@@ -34,8 +34,8 @@ LAW = Law(
     title="Latency of decoding",
     formula="2 N/(bandwidth u) + t0",
     citation="Lower bound by memory bandwidth, at two bytes a parameter",
-    decision="Size of a model that answers in time on given hardware.",
-    failure="Leaves out the key-value cache, batches, and communication that grows with the number of devices.",
+    decision="Size of a model that meets a latency target on given hardware.",
+    failure="Ignores the key-value cache, batching, and communication, which grows with the number of devices.",
     inputs=(PARAMETERS, Input(name="bandwidth", meaning="memory bandwidth of all devices together", unit="bytes/s")),
     outcome="seconds_per_token",
     outcome_unit="s/token",

@@ -1,4 +1,4 @@
-"""Accuracy straight from compute: minus its logarithm falls as a power (Krajewski et al. 2025)."""
+"""Accuracy directly from compute: minus its logarithm falls as a power (Krajewski et al. 2025)."""
 
 from types import ModuleType
 from typing import Any
@@ -16,11 +16,11 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 
 LAW = Law(
     name="direct_accuracy",
-    title="Accuracy straight from compute",
+    title="Accuracy directly from compute",
     formula="exp(-A C^-a)",
     citation="Krajewski et al. 2025, arXiv:2512.08894",
-    decision="Task accuracy of a planned run at the same tokens per parameter, without a law of loss between.",
-    failure="Knows neither chance nor ceiling: runs that guess do not follow it.",
+    decision="Task accuracy of a planned run at the same tokens per parameter, without a law of loss as first step.",
+    failure="Has neither chance level nor ceiling, so runs at chance do not follow it.",
     inputs=(accuracies.COMPUTE,),
     outcome="accuracy",
     outcome_unit=accuracies.UNIT,
@@ -31,4 +31,5 @@ LAW = Law(
     derived=(Derived(name="log_A", meaning="log of the coefficient of C^-a"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -9,13 +9,13 @@ SHIFT_SHARE = Parameter(
     name="shift_share",
     prior=Prior("Beta", alpha=1.0, beta=3.0),
     meaning="share of d in x + d at the centre; 0 is a power law with a floor",
-    reason="mean 1/4, 95 % 0.63: curves are read where they fall",
+    reason="mean 1/4, 95 % 0.63: curves are mostly measured where they fall",
 )
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     floor = q["y_centre"] * q["floor_share"]
-    # The runs fix level and slope at their centre, and leave floor, shift and exponent to trade off.
+    # The runs determine level and slope at their centre, while floor, shift and exponent trade off.
     falling = 1 - q["shift_share"]
     exponent = q["slope"] / ((1 - q["floor_share"]) * falling)
     at_centre = centre["x"] / falling
@@ -38,8 +38,8 @@ LAW = Law(
     title="Power law that saturates at both ends",
     formula="c + a (x + d)^-b",
     citation="Zhai et al. 2021, arXiv:2106.04560",
-    decision="Error at more compute or examples, and whether the floor is near.",
-    failure="Shift, floor and exponent trade off unless the runs reach both ends.",
+    decision="Error at more compute or examples, and whether the floor is close.",
+    failure="Shift, floor and exponent trade off against each other unless the runs reach both ends.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",

@@ -8,14 +8,14 @@ from bayescale import LOGIT, Derived, Law, Parameter, Prior, PublishedFit, Value
 EPSILON = Parameter(
     name="epsilon",
     prior=Prior("Beta", alpha=8.0, beta=2.0),
-    meaning="error of guessing, that of models with large loss",
+    meaning="error of random guessing, as of models with large loss",
     unit="fraction",
-    reason="5-95 % 0.57-0.96: averages of tasks with two to many answers",
+    reason="5-95 % 0.57-0.96: averages of tasks with two or more answers",
 )
 GAIN = Parameter(
     name="gain",
     prior=Prior("Beta", alpha=1.5, beta=6.0),
-    meaning="share of that error which is gone at the geometric-mean loss of the runs",
+    meaning="share of that error that is removed at the geometric-mean loss of the runs",
     reason="5-95 % 0.03-0.46: small models hardly beat guessing",
 )
 GAMMA = Parameter(
@@ -41,14 +41,14 @@ LAW = Law(
     formula="epsilon - k exp(-gamma L)",
     citation="Gadre et al. 2024, arXiv:2403.08540",
     decision="Whether a planned run reaches a level on an average of benchmarks.",
-    failure="Single tasks do not follow it, and far below the runs' losses it falls below no error at all.",
+    failure="Single tasks do not follow it, and far below the runs' losses it predicts negative error.",
     inputs=(accuracies.LOSS,),
     outcome="error",
     outcome_unit="fraction",
     link=LOGIT,
     scatter=0.03,
     parameters=(EPSILON, GAIN, GAMMA),
-    derived=(Derived(name="k", meaning="gain over guessing for no loss, which is out of reach", unit="fraction"),),
+    derived=(Derived(name="k", meaning="gain over guessing at zero loss, which is unreachable", unit="fraction"),),
     mean=mean,
     derive=derive,
     published=(

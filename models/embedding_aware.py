@@ -1,4 +1,4 @@
-"""Chinchilla's law in all parameters, for runs that count those outside the embeddings (Pearce and Song 2024)."""
+"""Chinchilla's law in total parameters, for runs that count non-embedding ones (Pearce and Song 2024)."""
 
 from types import ModuleType
 from typing import Any
@@ -17,7 +17,7 @@ EMBEDDINGS = Parameter(
 
 
 def all_parameters(xp: ModuleType, n: Any, omega: Any) -> Any:
-    """Parameters with embeddings, whose width grows as the cube root of what they are added to."""
+    """Total parameters: the width of the embeddings grows as the cube root of the other parameters."""
     return n + omega * power(xp, n, 1 / 3)
 
 
@@ -35,8 +35,8 @@ LAW = Law(
     title="Embedding-aware Chinchilla",
     formula="E + A (N + omega N^(1/3))^-alpha + B D^-beta",
     citation="Pearce, Song 2024, arXiv:2406.12907",
-    decision="Translates small runs counted without embeddings to sizes where these no longer matter.",
-    failure="Needs runs below 100M parameters to tell embeddings from the exponent.",
+    decision="Extrapolates small runs counted without embeddings to sizes where embeddings no longer matter.",
+    failure="Needs runs below 100M parameters to separate embeddings from the exponent.",
     inputs=(
         Input(name="N", meaning="model parameters outside the embeddings", unit="parameters"),
         TOKENS,

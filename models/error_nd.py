@@ -18,7 +18,7 @@ BETA_N = Parameter(
     name="beta_N",
     prior=Prior("LogNormal", mu=float(np.log(0.12)), sigma=0.8),
     meaning="exponent of parameters, b",
-    reason="5-95 % 0.03-0.45: as the slopes of one-input curves",
+    reason="5-95 % 0.03-0.45: as for the slopes of one-input curves",
 )
 GAMMA_D = Parameter(name="gamma_D", prior=BETA_N.prior, meaning="exponent of data, g", reason=BETA_N.reason)
 
@@ -37,8 +37,8 @@ LAW = Law(
     title="Error as a product of powers",
     formula="K N^-b D^-g",
     citation="A common form without a single source",
-    decision="Whether size or data brings more at the margin, read off two exponents.",
-    failure="Each input helps for ever whatever the other is, so it has no compute-optimal size and no floor.",
+    decision="Whether size or data helps more at the margin, by two exponents.",
+    failure="Each input helps without limit whatever the other is, so there is no compute-optimal size and no floor.",
     inputs=(PARAMETERS, Input(name="D", meaning="training examples or tokens", unit="examples")),
     outcome="error",
     outcome_unit="fraction",
@@ -47,4 +47,5 @@ LAW = Law(
     derived=(Derived(name="log_K", meaning="log of the coefficient"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

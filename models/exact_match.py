@@ -1,4 +1,4 @@
-"""Exact match of answers of several tokens, each of which must be right: emergence from a smooth law (Schaeffer)."""
+"""Exact match of answers with several tokens that must all be right: emergence from a smooth law (Schaeffer)."""
 
 from types import ModuleType
 from typing import Any
@@ -9,7 +9,7 @@ from bayescale import LOGIT, PARAMETERS, Derived, Law, Parameter, Prior, Setting
 
 LENGTH = Setting(
     name="answer_tokens",
-    meaning="tokens that must all be right; 1 takes the answer as a whole",
+    meaning="number of tokens that must all be right; 1 treats the answer as a whole",
     unit="tokens",
     default=1.0,
 )
@@ -18,7 +18,7 @@ SURPRISE = Parameter(
     prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.5),
     meaning="loss per answer token at the geometric-mean N of the runs",
     unit="nats/token",
-    reason="5-95 % 0.04-6 nats: a token of a long answer, or a short answer as a whole",
+    reason="5-95 % 0.04-6 nats: from a token of a long answer to a whole short answer",
 )
 
 
@@ -36,7 +36,7 @@ LAW = Law(
     formula="exp(-T (N/N_c)^-alpha)",
     citation="Schaeffer, Miranda, Koyejo 2023, arXiv:2304.15004",
     decision="Whether an ability that seems absent is about to emerge, and at what size.",
-    failure="Takes tokens of an answer as independent, and the tokens of all runs' training as enough.",
+    failure="Assumes that the tokens of an answer are independent, and that all runs had enough training tokens.",
     inputs=(PARAMETERS,),
     settings=(LENGTH,),
     outcome="accuracy",
@@ -45,7 +45,7 @@ LAW = Law(
     scatter=accuracies.SCATTER,
     falls=False,
     parameters=(SURPRISE, accuracies.EXPONENT),
-    derived=(Derived(name="log_N_c", meaning="log of the size at which a token's loss is one nat"),),
+    derived=(Derived(name="log_N_c", meaning="log of the size at which the loss per token is one nat"),),
     mean=mean,
     derive=derive,
 )

@@ -29,8 +29,8 @@ LAW = Law(
     title="Power law with a floor, compute alone",
     formula="E + K C^-gamma",
     citation="Henighan et al. 2020, arXiv:2010.14701",
-    decision="Loss that a larger budget buys, if it is spent as the runs spent theirs.",
-    failure="Runs that split their compute in other ways, smaller or longer, lie above it.",
+    decision="Loss with a larger budget that is split as in the runs.",
+    failure="Runs that split their compute differently, with smaller or larger models, lie above it.",
     inputs=(curves.COMPUTE,),
     parameters=(curves.RATIO, additive.LOSS_CENTRE, EXPONENT),
     derived=(
@@ -39,4 +39,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

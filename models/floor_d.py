@@ -30,7 +30,7 @@ LAW = Law(
     formula="E + B D^-beta",
     citation="Henighan et al. 2020, arXiv:2010.14701",
     decision="Loss of the same model trained on more data.",
-    failure="Its floor holds the term of the size, so it says nothing of models of other sizes.",
+    failure="Its floor includes the term of the size, so it says nothing about models of other sizes.",
     inputs=(TOKENS,),
     parameters=(curves.RATIO, additive.LOSS_CENTRE, EXPONENT),
     derived=(
@@ -39,4 +39,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

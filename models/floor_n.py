@@ -30,7 +30,7 @@ LAW = Law(
     formula="E + A N^-alpha",
     citation="Henighan et al. 2020, arXiv:2010.14701",
     decision="Loss of a larger model trained on the same data.",
-    failure="Its floor holds the term of the data, so it says nothing of runs on other data.",
+    failure="Its floor includes the term of the data, so it says nothing about runs with other amounts of data.",
     inputs=(PARAMETERS,),
     parameters=(curves.RATIO, additive.LOSS_CENTRE, EXPONENT),
     derived=(
@@ -39,4 +39,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

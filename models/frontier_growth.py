@@ -16,7 +16,7 @@ GROWTH = Parameter(
     prior=Prior("Normal", mu=float(np.log(3.0)), sigma=0.5),
     meaning="log of the factor by which it grows in a year",
     unit="1/year",
-    reason="5-95 % a factor of 1.3 to 6.8 a year: from hardware alone to the boldest budgets",
+    reason="5-95 % a factor of 1.3 to 6.8 a year: from better hardware alone to the boldest budgets",
 )
 
 
@@ -25,8 +25,8 @@ LAW = Law(
     title="Growth of training compute",
     formula="y_0 g^(year - year_0)",
     citation="Epoch AI, training compute of notable models since 2010",
-    decision="How much compute others will train with by a date.",
-    failure="Knows no limits of power, chips or data; fitted to all models it is the trend of their median.",
+    decision="How much training compute others will use by a date.",
+    failure="Ignores limits of power, chips or data; fitted to all models it is the trend of their median.",
     inputs=(growth.YEAR,),
     outcome="C",
     outcome_unit="FLOP",

@@ -1,4 +1,4 @@
-"""Granularity: experts cut into more, smaller ones shrink the parameter term of the loss (Krajewski et al. 2024)."""
+"""Granularity: more and smaller experts reduce the parameter term of the loss (Krajewski et al. 2024)."""
 
 from types import ModuleType
 from typing import Any
@@ -10,8 +10,8 @@ from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior,
 GRANULAR_SHARE = Parameter(
     name="granular_share",
     prior=Prior("Beta", alpha=1.0, beta=6.0),
-    meaning="share of the parameter term that finer experts would do away with, at the centre",
-    reason="mean 1/7, 95 % 0.39: a correction to the parameter term, perhaps none",
+    meaning="share of the parameter term that infinitely fine experts would remove, at the centre",
+    reason="mean 1/7, 95 % 0.39: a correction to the parameter term, possibly zero",
 )
 GAMMA_G = Parameter(
     name="gamma_G",
@@ -46,12 +46,12 @@ LAW = Law(
     title="Fine-grained mixture of experts",
     formula="E + (g G^-gamma + a) N^-alpha + b D^-beta",
     citation="Krajewski et al. 2024, arXiv:2402.07871",
-    decision="How finely to cut the experts of a model, against the cost of routing.",
-    failure="For one expansion rate; leaves the cost of routing, which limits G, to the planner.",
+    decision="How many small experts to use, given the cost of routing.",
+    failure="For one expansion rate; the cost of routing, which limits G, is not included.",
     inputs=(
         PARAMETERS,
         TOKENS,
-        Input(name="granularity", meaning="feed-forward width over the width of an expert, G", unit="experts"),
+        Input(name="granularity", meaning="feed-forward width divided by the width of an expert, G", unit="experts"),
     ),
     parameters=(
         *additive.LEVELS,
@@ -63,7 +63,7 @@ LAW = Law(
     derived=(
         additive.E,
         Derived(name="a", meaning="coefficient of the parameter term for the finest experts", unit="nats/token"),
-        Derived(name="g", meaning="what experts of G = 1 add to it", unit="nats/token"),
+        Derived(name="g", meaning="addition to this coefficient for G = 1", unit="nats/token"),
         Derived(name="b", meaning="coefficient of the data term", unit="nats/token"),
         additive.ALPHA_N,
         additive.BETA_D,
@@ -71,4 +71,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -1,4 +1,4 @@
-"""Growth of training compute that changes its pace once: two log-linear trends in time (Sevilla et al. 2022)."""
+"""Growth of training compute with one change of rate: two log-linear trends in time (Sevilla et al. 2022)."""
 
 from types import ModuleType
 from typing import Any
@@ -19,33 +19,33 @@ BEFORE = Parameter(
     prior=Prior("Normal", mu=float(np.log(3.0)), sigma=0.5),
     meaning="log of the factor by which it grows in a year, well before the break",
     unit="1/year",
-    reason="5-95 % a factor of 1.3 to 6.8 a year: from hardware alone to the boldest budgets",
+    reason="5-95 % a factor of 1.3 to 6.8 a year: from better hardware alone to the boldest budgets",
 )
 CHANGE = Parameter(
     name="log_growth_change",
     prior=Prior("Normal", mu=0.0, sigma=0.5),
-    meaning="log of the yearly factor well after the break over that before",
+    meaning="log of the ratio of the yearly factors well after and well before the break",
     unit="1/year",
-    reason="5-95 % a factor of 0.44 to 2.3: slowing and speeding up alike, about as far as trends have moved before",
+    reason="5-95 % a factor of 0.44 to 2.3: slower or faster, about as much as trends have changed before",
 )
 PLACE = Parameter(
     name="place",
     prior=Prior("Normal", mu=0.0, sigma=2.5),
-    meaning="years by which the break comes after the mean date of the models",
+    meaning="years from the mean date of the models to the break",
     unit="years",
-    reason="5-95 % 4 years either way: within a table of a decade, since other breaks cannot be seen",
+    reason="5-95 % 4 years either way: within a table of a decade, because other breaks cannot be seen",
 )
 DURATION = Parameter(
     name="duration",
     prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=0.5),
-    meaning="years within which the pace changes",
+    meaning="years over which the rate changes",
     unit="years",
-    reason="5-95 % 0.2-1.1: from one release to the next, to what a new budget takes to be spent",
+    reason="5-95 % 0.2-1.1: from the time between two releases to the time to spend a new budget",
 )
 
 
 def gained(xp: ModuleType, year: Any, p: Values) -> Any:
-    """Log of what the change of pace has added by a date."""
+    """Log of the factor due to the change of rate by a date."""
     return p["log_growth_change"] * p["duration"] * curves.softplus(xp, (year - p["break_year"]) / p["duration"])
 
 
@@ -54,7 +54,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
         "growth_before": xp.exp(q["log_growth_before"]),
         "growth_after": xp.exp(q["log_growth_before"] + q["log_growth_change"]),
         "break_year": centre["year"] + q["place"],
-        "year_0": centre["year"] + 0 * q["place"],  # every derived parameter has a value a draw
+        "year_0": centre["year"] + 0 * q["place"],  # every derived parameter needs one value per draw
     }
 
 
@@ -66,11 +66,11 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 
 LAW = Law(
     name="growth_break",
-    title="Growth of training compute with a change of pace",
-    formula="y_0 g^(year - year_0), with g one number before break_year and another after",
+    title="Growth of training compute with a change of rate",
+    formula="y_0 g^(year - year_0), with different g before and after break_year",
     citation="Sevilla et al. 2022, arXiv:2202.05924 (compute trends of machine learning in eras)",
-    decision="Whether the growth of compute has sped up or slowed down, and which pace to plan with.",
-    failure="Finds one change only; the pace after a break near the end of the table is hardly more than the prior's.",
+    decision="Whether the growth of compute has sped up or slowed down, and which rate to plan with.",
+    failure="Finds only one change; after a break near the end of the table, the rate depends mostly on the prior.",
     inputs=(growth.YEAR,),
     outcome="C",
     outcome_unit="FLOP",

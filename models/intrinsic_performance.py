@@ -11,8 +11,8 @@ INTERACTIONS = Input(name="interactions", meaning="interactions with the environ
 AT_CENTRE = Parameter(
     name="share_centre",
     prior=Prior("LogNormal", mu=float(np.log(0.3)), sigma=0.7),
-    meaning="intrinsic performance at the geometric-mean N and interactions of the runs, over their product",
-    reason="5-95 % 0.1-0.95: at most 1 where both are in balance, less where either is short",
+    meaning="intrinsic performance divided by N times interactions, at the geometric means of the runs",
+    reason="5-95 % 0.1-0.95: at most 1, if the two are balanced, and less if either is too small",
 )
 ALPHA_N = Parameter(
     name="alpha_N",
@@ -27,7 +27,7 @@ BALANCE = Parameter(
     name="balance",
     prior=Prior("Beta", alpha=2.0, beta=2.0),
     meaning="share of the shortfall that is due to few parameters, at the centre of the runs",
-    reason="5-95 % 0.14-0.86: sizes and lengths that were worth trying",
+    reason="5-95 % 0.14-0.86: for sizes and lengths that people try",
 )
 
 
@@ -54,7 +54,7 @@ LAW = Law(
     formula="((N_c/N)^alpha_N + (E_c/E)^alpha_E)^(-1/beta), 1/beta = 1/alpha_N + 1/alpha_E",
     citation="Hilton, Tang, Schulman 2023, arXiv:2301.13442",
     decision="How to split reinforcement-learning compute between a larger model and more interactions.",
-    failure="Performance must first be measured by the least compute that reaches a return, over runs of every size.",
+    failure="Performance must first be converted to the least compute that reaches a return, over runs of every size.",
     inputs=(PARAMETERS, INTERACTIONS),
     outcome="performance",
     outcome_unit="parameters x interactions",
@@ -62,10 +62,11 @@ LAW = Law(
     falls=False,
     parameters=(AT_CENTRE, ALPHA_N, ALPHA_E, BALANCE),
     derived=(
-        Derived(name="beta", meaning="power with which the shortfall falls in compute"),
+        Derived(name="beta", meaning="exponent with which the shortfall falls with compute"),
         Derived(name="log_N_c", meaning="log of the scale of parameters, N_c"),
         Derived(name="log_E_c", meaning="log of the scale of interactions, E_c"),
     ),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

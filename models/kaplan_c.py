@@ -11,7 +11,7 @@ ALPHA = Parameter(
     name="alpha_C",
     prior=Prior("LogNormal", mu=float(np.log(0.05)), sigma=0.35),
     meaning="exponent of compute, of total loss",
-    reason="5-95 % 0.028-0.089: there is no floor, so far below that of the reducible loss",
+    reason="5-95 % 0.028-0.089: without a floor, so far below that of the reducible loss",
 )
 
 
@@ -28,11 +28,12 @@ LAW = Law(
     title="Kaplan, compute alone",
     formula="(C_c/C)^alpha_C",
     citation="Kaplan et al. 2020, arXiv:2001.08361",
-    decision="A comparison: how loss falls along the compute frontier, if it had no floor.",
-    failure="Holds along well-allocated runs only, and without a floor forecasts too low at large C.",
+    decision="For comparison: how loss would fall along the compute frontier without a floor.",
+    failure="Holds only for well-allocated runs, and without a floor forecasts too low at large C.",
     inputs=(curves.COMPUTE,),
     parameters=(additive.LOSS_CENTRE, ALPHA),
     derived=(Derived(name="log_C_c", meaning="log of the C that alone would give a loss of 1"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

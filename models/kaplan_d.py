@@ -11,7 +11,7 @@ ALPHA = Parameter(
     name="alpha_D",
     prior=Prior("LogNormal", mu=float(np.log(0.10)), sigma=0.35),
     meaning="exponent of data, of total loss",
-    reason="5-95 % 0.056-0.18: there is no floor, so far below that of the reducible loss",
+    reason="5-95 % 0.056-0.18: without a floor, so far below that of the reducible loss",
 )
 
 
@@ -28,8 +28,8 @@ LAW = Law(
     title="Kaplan, training tokens alone",
     formula="(D_c/D)^alpha_D",
     citation="Kaplan et al. 2020, arXiv:2001.08361",
-    decision="A comparison: how loss falls with data alone, if it had no floor.",
-    failure="Without a floor, and with a size that limits the loss as well, it forecasts too low at large D.",
+    decision="For comparison: how loss would fall with data alone without a floor.",
+    failure="Without a floor or a limit from model size, it forecasts too low at large D.",
     inputs=(TOKENS,),
     parameters=(additive.LOSS_CENTRE, ALPHA),
     derived=(Derived(name="log_D_c", meaning="log of the D that alone would give a loss of 1"),),

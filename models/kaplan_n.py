@@ -11,7 +11,7 @@ ALPHA = Parameter(
     name="alpha_N",
     prior=Prior("LogNormal", mu=float(np.log(0.08)), sigma=0.35),
     meaning="exponent of parameters, of total loss",
-    reason="5-95 % 0.045-0.14: there is no floor, so far below that of the reducible loss",
+    reason="5-95 % 0.045-0.14: without a floor, so far below that of the reducible loss",
 )
 
 
@@ -28,8 +28,8 @@ LAW = Law(
     title="Kaplan, model size alone",
     formula="(N_c/N)^alpha_N",
     citation="Kaplan et al. 2020, arXiv:2001.08361",
-    decision="A comparison: how loss falls with size alone, if it had no floor.",
-    failure="Without a floor, and with data that limit the loss as well, it forecasts too low at large N.",
+    decision="For comparison: how loss would fall with size alone without a floor.",
+    failure="Without a floor or a limit from data, it forecasts too low at large N.",
     inputs=(PARAMETERS,),
     parameters=(additive.LOSS_CENTRE, ALPHA),
     derived=(Derived(name="log_N_c", meaning="log of the N that alone would give a loss of 1"),),

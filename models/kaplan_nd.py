@@ -17,7 +17,7 @@ ALPHA_N = Parameter(
     name="alpha_N",
     prior=Prior("LogNormal", mu=float(np.log(0.08)), sigma=0.35),
     meaning="exponent of parameters, of total loss",
-    reason="5-95 % 0.045-0.14: there is no floor, so far below Chinchilla's",
+    reason="5-95 % 0.045-0.14: without a floor, so far below Chinchilla's",
 )
 ALPHA_D = Parameter(
     name="alpha_D",
@@ -53,8 +53,8 @@ LAW = Law(
     title="Kaplan",
     formula="((N_c/N)^(alpha_N/alpha_D) + D_c/D)^alpha_D",
     citation="Kaplan et al. 2020, arXiv:2001.08361",
-    decision="A comparison: what the forecast would be if loss had no floor.",
-    failure="Without a floor it forecasts too low at large scale; made for N without embeddings and early stopping.",
+    decision="For comparison: the forecast if loss had no floor.",
+    failure="Without a floor it forecasts too low at large scale; meant for non-embedding N and early stopping.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(additive.LOSS_CENTRE, SHARE_N, ALPHA_N, ALPHA_D),
     derived=(

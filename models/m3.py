@@ -9,12 +9,12 @@ FALLING_SHARE = Parameter(
     name="falling_share",
     prior=Prior("Beta", alpha=2.0, beta=1.0),
     meaning="share of 1/x in 1/x + g at the centre; 1 is a pure power law",
-    reason="curves are read where they fall: mean 2/3, 5 % 0.22",
+    reason="curves are mostly measured where they fall: mean 2/3, 5 % 0.22",
 )
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    # The runs fix level and slope at their centre, and leave shift and exponent to trade off.
+    # The runs determine level and slope at their centre, while shift and exponent trade off.
     share = q["falling_share"]
     exponent = q["slope"] / share
     at_centre = 1 / (centre["x"] * share)
@@ -35,8 +35,8 @@ LAW = Law(
     title="M3",
     formula="b (1/x + g)^c",
     citation="Alabdulmohsin, Neyshabur, Zhai 2022, arXiv:2209.06640",
-    decision="Whether to go on with a run: what more x would bring.",
-    failure="Misses the flat start of a learning curve near guessing, where M4 bends.",
+    decision="Whether to continue a run: the gain from more x.",
+    failure="Misses the flat start of a learning curve near guessing, which M4 follows.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",

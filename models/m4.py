@@ -8,43 +8,43 @@ import numpy as np
 from bayescale import Derived, Law, Parameter, Prior, Values, curves
 
 NEWTON_STEPS = 6
-"""Enough for 1e-9 wherever alpha is between 1/50 and 50."""
+"""Enough for a precision of 1e-9 if alpha is between 1/50 and 50."""
 
 HEADROOM = Parameter(
     name="headroom",
     prior=Prior("LogNormal", mu=0.0, sigma=1.0),
-    meaning="ceiling over the outcome at the centre, less 1",
+    meaning="ceiling divided by the outcome at the centre, minus 1",
     reason="5-95 % 0.2-5: from few-shot errors to language-model losses",
 )
 CEILING_POWER = Parameter(
     name="ceiling_power",
     prior=Prior("LogNormal", mu=0.0, sigma=0.5),
-    meaning="how sharply the outcome leaves the ceiling, alpha; near 0 it has none",
-    reason="of the prior that a public learning-curve benchmark draws from",
+    meaning="how sharply the outcome leaves the ceiling, alpha; near 0 there is no ceiling",
+    reason="as in the prior of a public learning-curve benchmark",
 )
 
 
 def share_of_span(xp: ModuleType, z: Any) -> Any:
-    """Share of the way from floor to ceiling whose log-odds are z."""
+    """Share of the way from floor to ceiling with log-odds z."""
     return 1 / (1 + xp.exp(-z))
 
 
 def log_fall(xp: ModuleType, z: Any, ceiling_power: Any) -> Any:
-    """Log of ``share / (1 - share)^alpha`` for the share of the way from floor to ceiling whose log-odds are z."""
+    """Log of ``share / (1 - share)^alpha`` for the share of the way from floor to ceiling with log-odds z."""
     return z + (ceiling_power - 1) * curves.softplus(xp, z)
 
 
 def log_odds(xp: ModuleType, target: Any, ceiling_power: Any) -> Any:
     """Solve ``log_fall(z) = target`` by Newton's method.
 
-    ``log_fall`` has slopes between 1 and alpha, and bends one way only, so that the steps converge from anywhere; they
+    ``log_fall`` has slopes between 1 and alpha, and is convex or concave, so the steps converge from anywhere; they
     start on its asymptotes.
     """
     z = target / xp.where(target > 0, ceiling_power, 1.0)
     for _ in range(NEWTON_STEPS):
         slope = 1 + (ceiling_power - 1) * share_of_span(xp, z)
         step = (log_fall(xp, z, ceiling_power) - target) / slope
-        # The condition always holds: it keeps PyTensor from multiplying out the derivatives of all steps for minutes.
+        # Always true: without it, PyTensor spends minutes on expanding the derivatives of all steps.
         z = xp.where(abs(step) < np.inf, z - step, z)
     return z
 
@@ -67,8 +67,8 @@ LAW = Law(
     title="M4",
     formula="(y - floor)/(ceiling - y)^alpha = b x^-c",
     citation="Alabdulmohsin, Neyshabur, Zhai 2022, arXiv:2209.06640",
-    decision="Whether to go on with a run that starts from guessing: what more x would bring.",
-    failure="Floor, ceiling and exponent trade off unless the runs reach both ends; falls only, so it misses peaks.",
+    decision="Whether to continue a run that starts from guessing: the gain from more x.",
+    failure="Floor, ceiling and exponent trade off unless the runs reach both ends; it only falls, so it misses peaks.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",

@@ -1,8 +1,8 @@
 """Over-fitting: Chinchilla with a penalty on repeating data, so that more epochs can hurt (after Lovelace 2026).
 
-Lovelace et al. add a penalty of one coefficient in the repetitions. Its form here, repetitions times parameters per
-unique token, is this package's own choice: of seven tried on datablations it left the smallest residuals for one
-coefficient, and effective tokens and parameters added nothing to it.
+Lovelace et al. add a penalty on repetitions with one coefficient. Its form here, repetitions times parameters per
+unique token, was chosen for this package: of seven forms tried on datablations it left the smallest residuals for one
+coefficient, and effective tokens and parameters did not improve it.
 """
 
 from dataclasses import replace
@@ -15,16 +15,16 @@ from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior,
 
 LOSS_CENTRE = replace(
     additive.LOSS_CENTRE,
-    meaning="loss at the geometric-mean N and D of the runs, were every token fresh",
+    meaning="loss at the geometric-mean N and D of the runs if every token were fresh",
 )
 PENALTY = Parameter(
     name="penalty_share",
     prior=Prior("LogNormal", mu=float(np.log(0.004)), sigma=2.0),
-    meaning="share of the loss at the centre that a repetition adds for each parameter per unique token",
-    reason="5-95 % 0.00015-0.11: ten repetitions of a token per parameter cost 0.15 % of the loss, or double it",
+    meaning="increase of the loss, relative to that at the centre, per repetition and parameter per unique token",
+    reason="5-95 % 0.00015-0.11: ten repetitions of one token per parameter add 0.15 % to the loss, or double it",
 )
 ADDED = Derived(
-    name="penalty", meaning="loss that a repetition adds for each parameter per unique token, P", unit="nats/token"
+    name="penalty", meaning="increase of the loss per repetition and parameter per unique token, P", unit="nats/token"
 )
 
 
@@ -43,7 +43,7 @@ LAW = Law(
     name="overfitting",
     title="Over-fitting by repetition",
     formula="E + A N^-alpha + B D^-beta + P (D/U - 1) N/U",
-    citation="Lovelace et al. 2026, arXiv:2605.01640, for an additive penalty; its form is this package's",
+    citation="Lovelace et al. 2026, arXiv:2605.01640, for an additive penalty; the form is that of this package",
     decision="After how many epochs, and at what size, further training on the same data does harm.",
     failure="Linear in the repetitions, so it rises too fast at hundreds of epochs; weight decay changes its P.",
     inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
@@ -51,4 +51,5 @@ LAW = Law(
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D, *additive.SIZED, ADDED),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

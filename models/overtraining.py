@@ -7,7 +7,7 @@ import numpy as np
 
 from bayescale import PARAMETERS, TOKENS, Derived, Law, PublishedFit, Values, additive, power
 
-ETA = Derived(name="eta", meaning="exponent of compute; those of parameters and data are twice it")
+ETA = Derived(name="eta", meaning="exponent of compute; those of parameters and data are twice as large")
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
@@ -33,8 +33,8 @@ LAW = Law(
     title="Over-training",
     formula="E + (a M^eta + b M^-eta) C^-eta, M = D/N, C = 6 N D",
     citation="Gadre et al. 2024, arXiv:2403.08540",
-    decision="What a smaller model that is trained for longer loses against the compute-optimal one.",
-    failure="Fixes the allocation exponent at 1/2, and overrates tokens far beyond the runs' tokens per parameter.",
+    decision="How much worse a smaller model that is trained for longer is than the compute-optimal one.",
+    failure="Fixes the allocation exponent at 1/2, and overestimates tokens far beyond the runs' tokens per parameter.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(additive.RATIO_ALONE, additive.LOSS_CENTRE, additive.TOKENS_PER_PARAMETER, additive.SLOPE_TIED),
     derived=(
@@ -50,8 +50,8 @@ LAW = Law(
         PublishedFit(
             citation="Gadre et al. 2024, arXiv:2403.08540, released notebook",
             values={"E": 1.836645, "a": 212.2352, "b": 366.6850, "eta": 0.1364252},
-            note="RedPajama; computed by least squares through the five runs of the notebook, whose printed errors of "
-            "prediction, 0.71 % (1.4B, M 640) and 0.73 % (6.9B, M 20), these values have; no standard errors given",
+            note="RedPajama; computed by least squares through the five runs of the notebook; reproduces its printed "
+            "prediction errors, 0.71 % (1.4B, M 640) and 0.73 % (6.9B, M 20); no standard errors given",
         ),
     ),
 )

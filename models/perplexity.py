@@ -8,7 +8,7 @@ import numpy as np
 from bayescale import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, additive, power
 
 LARGEST_LOSS = 700.0
-"""Nats/token whose exponential is still a float; no model comes near it."""
+"""Largest loss in nats/token whose exponential is a float; no model comes close to it."""
 
 PERPLEXITY_CENTRE = Parameter(
     name="y_centre",
@@ -21,7 +21,7 @@ FLOOR_SHARE = Parameter(
     name="floor_share",
     prior=Prior("Beta", alpha=6.0, beta=4.0),
     meaning="irreducible loss as a share of the loss at the centre",
-    reason="5-95 % 0.35-0.83: of 2.8 nats/token 1 to 2.3",
+    reason="5-95 % 0.35-0.83: 1 to 2.3 of 2.8 nats/token",
 )
 SHARE_N = Parameter(
     name="share_N",
@@ -54,8 +54,8 @@ LAW = Law(
     title="Perplexity of Chinchilla's loss",
     formula="exp(E + A N^-alpha + B D^-beta)",
     citation="Hoffmann et al. 2022, arXiv:2203.15556, approach 3, for the loss",
-    decision="Perplexity of a planned run where perplexity is what was measured.",
-    failure="As Chinchilla: fitted to small runs it extrapolates too high, and its bands alone are too narrow.",
+    decision="Perplexity of a planned run if perplexity was measured.",
+    failure="As Chinchilla: it extrapolates too high from small runs; bands without model discrepancy are too narrow.",
     inputs=(PARAMETERS, TOKENS),
     outcome="perplexity",
     outcome_unit="perplexity",
@@ -64,4 +64,5 @@ LAW = Law(
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

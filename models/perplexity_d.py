@@ -16,7 +16,7 @@ PERPLEXITY_CENTRE = Parameter(
 ALPHA = Parameter(
     name="alpha_D",
     prior=Prior("LogNormal", mu=float(np.log(0.2)), sigma=0.6),
-    meaning="exponent of data: nats/token of loss a factor e of D",
+    meaning="exponent of data: nats/token of loss per factor of e in D",
     reason="5-95 % 0.07-0.54: loss falls by 0.05 to 0.4 nats when D doubles",
 )
 
@@ -34,8 +34,8 @@ LAW = Law(
     title="Perplexity, data alone",
     formula="(D_c/D)^alpha_D",
     citation="Loss linear in log D; the common reading of perplexity plots, without a single source",
-    decision="What a factor of D brings in perplexity, over a decade or two of data.",
-    failure="Says that perplexity goes to zero, though it cannot fall below 1, let alone the exponential of E.",
+    decision="Gain in perplexity from more data, within a decade or two.",
+    failure="Predicts that perplexity goes to zero, but it cannot fall below 1, or even below the exponential of E.",
     inputs=(TOKENS,),
     outcome="perplexity",
     outcome_unit="perplexity",
@@ -44,4 +44,5 @@ LAW = Law(
     derived=(Derived(name="log_D_c", meaning="log of the D at which perplexity would be 1"),),
     mean=mean,
     derive=derive,
+    in_ensemble=True,
 )

@@ -8,7 +8,7 @@ from bayescale import Derived, Law, Values, curves, power
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     floor = q["y_centre"] * q["floor_share"]
-    # The runs fix level and slope at their centre, and leave floor and exponent to trade off.
+    # The runs determine level and slope at their centre, while floor and exponent trade off.
     exponent = q["slope"] / (1 - q["floor_share"])
     return {
         "floor": floor,
@@ -26,7 +26,7 @@ LAW = Law(
     title="Power law with a floor",
     formula="c + A x^-b",
     citation="Hestness et al. 2017, arXiv:1712.00409",
-    decision="How much more data, steps or size a target outcome takes.",
+    decision="How much more data, steps or size a target outcome needs.",
     failure="Misses the flat start of a learning curve, and puts the floor too high while the curve still bends.",
     inputs=(curves.X,),
     outcome="y",

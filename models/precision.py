@@ -1,8 +1,8 @@
-"""Precision: a parameter of few bits counts as a fraction of one (Kumar et al. 2024; Panferov et al. 2025).
+"""Precision: a parameter with few bits counts as a fraction of a parameter (Kumar et al. 2024; Panferov et al. 2025).
 
-Kumar et al. multiply ``1 - exp(-P/g)`` over weights, activations and cache; Panferov et al. give each format a factor
-of its own. Here all tensors have the same bits, so the product is a power, whose exponent is free because the factors
-fall faster towards one bit than two or three tensors would have it.
+Kumar et al. multiply ``1 - exp(-P/g)`` over weights, activations and cache; Panferov et al. give each format
+its own factor. Here all tensors have the same bits, so the product is a power; its exponent is free because the factors
+fall faster towards one bit than two or three tensors would imply.
 """
 
 from types import ModuleType
@@ -15,28 +15,28 @@ from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior,
 BITS_SCALE = Parameter(
     name="bits_scale",
     prior=Prior("LogNormal", mu=float(np.log(2.0)), sigma=0.4),
-    meaning="bits that take a tensor 63 % of the way to full precision, g",
+    meaning="bits with which a tensor reaches 63 % of full precision, g",
     unit="bits",
     reason="5-95 % 1-3.9: eight bits are nearly as good as sixteen, two are not",
 )
 EFFICIENCY = Parameter(
     name="eff_4",
     prior=Prior("Beta", alpha=4.0, beta=2.0),
-    meaning="share of a parameter that one of 4 bits counts for",
-    reason="5-95 % 0.34-0.92: four bits lose something, and less than half as a rule",
+    meaning="value of a parameter with 4 bits, as a share of a full-precision one",
+    reason="5-95 % 0.34-0.92: four bits lose something, usually less than half",
 )
 REFERENCE_BITS = 4.0
 
 
 def log_approach(xp: ModuleType, bits: Any, p: Values) -> Any:
-    """Log of the share of the way to full precision that so many bits take one tensor."""
+    """Log of the share of full precision that one tensor reaches with a number of bits."""
     return xp.log(-xp.expm1(-bits / p["bits_scale"]))
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     size = additive.sized(q)
     alpha, beta = additive.exponents({**q, **size})
-    # Runs of few and of many bits fix what four bits cost, and leave the two parts of it to trade off.
+    # Runs with few and with many bits determine the cost of four bits, while its two parts trade off.
     tensors = xp.log(q["eff_4"]) / log_approach(xp, REFERENCE_BITS, q)
     at_centre = centre["N"] * xp.exp(tensors * log_approach(xp, centre["w_bits"], q))
     return {
@@ -60,8 +60,8 @@ LAW = Law(
     title="Precision",
     formula="E + A (N eff)^-alpha + B D^-beta, eff = (1 - exp(-P/g))^k",
     citation="Kumar et al. 2024, arXiv:2411.04330; Panferov et al. 2025, arXiv:2502.05003",
-    decision="Bits to train in: a larger model of fewer bits, or a smaller one of more.",
-    failure="For one family of formats at a time; says nothing of quantising after training.",
+    decision="Training precision: a larger model with fewer bits, or a smaller one with more.",
+    failure="For one family of formats at a time; says nothing about quantisation after training.",
     inputs=(
         PARAMETERS,
         TOKENS,
@@ -75,7 +75,7 @@ LAW = Law(
         EFFICIENCY,
     ),
     derived=(
-        Derived(name="tensors", meaning="how many tensors of such bits would cost as much, k"),
+        Derived(name="tensors", meaning="number of tensors with these bits that would have the same effect, k"),
         additive.E,
         Derived(name="A", meaning="coefficient of the parameter term", unit="nats/token"),
         additive.B,
@@ -96,8 +96,9 @@ LAW = Law(
                 "beta_D": 0.2412884,
                 "eff_4": 0.691831718,
             },
-            note="104 runs, one efficiency a format, that of weights and activations of 4 bits with Hadamard transform "
-            "here; no standard errors given; E is at its bound",
+            note="104 runs, one efficiency per format, here that of 4-bit weights and activations with Hadamard "
+            "transform; no standard errors given; E is at its bound",
         ),
     ),
+    in_ensemble=True,
 )

@@ -11,7 +11,7 @@ FLOOR_SHARE = Parameter(
     name="floor_share",
     prior=Prior("Beta", alpha=1.2, beta=1.2),
     meaning="irreducible loss as a share of the loss at the centre",
-    reason="nearly flat, so that both no floor (Kaplan) and two thirds (Chinchilla) are within reach",
+    reason="nearly flat, to allow both no floor (Kaplan) and two thirds (Chinchilla)",
 )
 SHARE_N = Parameter(
     name="share_N",
@@ -28,7 +28,7 @@ EXPONENT = Parameter(
 Q = Parameter(
     name="q",
     prior=Prior("LogNormal", mu=float(np.log(0.4)), sigma=0.8),
-    meaning="outer exponent: 1 adds the terms, towards 0 the larger one alone counts",
+    meaning="outer exponent: at 1 the terms add, towards 0 only the larger one counts",
     reason="5-95 % 0.11-1.5: from Kaplan's data exponent to beyond Chinchilla",
 )
 
@@ -46,7 +46,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    # The terms to the power 1/q leave the range of floats for small q: the larger one is taken out of the sum.
+    # For small q the terms to the power 1/q leave the range of floats, so the larger one is factored out.
     log_n = xp.log(p["A"]) - p["alpha_N"] * xp.log(x["N"])
     log_d = xp.log(p["B"]) - p["beta_D"] * xp.log(x["D"])
     smaller_over_larger = xp.exp(-abs(log_n - log_d) / p["q"])
@@ -54,7 +54,7 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 
 
 def optimum(p: Values, product: Any) -> Any:
-    # Where A^(1/q) N^(-alpha/q) + B^(1/q) D^(-beta/q) is least: Chinchilla's, with another ratio of coefficients.
+    # Minimum of A^(1/q) N^(-alpha/q) + B^(1/q) D^(-beta/q): Chinchilla's, with another ratio of coefficients.
     ratio = power(np, p["alpha_N"] / p["beta_D"], p["q"] - 1)
     return additive.additive_optimum({**p, "A": p["A"] * ratio}, product)
 
@@ -64,8 +64,8 @@ LAW = Law(
     title="The family between Kaplan and Chinchilla",
     formula="E + ((A N^-alpha)^(1/q) + (B D^-beta)^(1/q))^q",
     citation="arXiv:2608.07222 (2026)",
-    decision="Whether the runs side with Kaplan or with Chinchilla, and what that does to N*.",
-    failure="Floor and q trade off: runs over few decades leave both to the prior.",
+    decision="Whether the runs support Kaplan or Chinchilla, and the effect on N*.",
+    failure="Floor and q trade off: runs over few decades determine neither.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(additive.LOSS_CENTRE, FLOOR_SHARE, SHARE_N, EXPONENT, additive.ALLOCATION, Q),
     derived=(

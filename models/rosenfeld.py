@@ -1,7 +1,7 @@
-"""Rosenfeld: Chinchilla's sum under an envelope that levels off at the loss of guessing (Rosenfeld et al. 2019).
+"""Rosenfeld: Chinchilla's sum under an envelope that levels off at the loss of random guessing (Rosenfeld et al. 2019).
 
 The published form is ``eps0 |e / (e - i eta)|``, unchanged when ``e`` and ``eta`` are scaled together. Here ``eta`` is
-``eps0``, so that ``e`` is in nats per token and the loss itself wherever it is far below guessing.
+``eps0``, so that ``e`` is in nats per token, and equals the loss far below that of guessing.
 """
 
 from types import ModuleType
@@ -14,25 +14,25 @@ from bayescale import PARAMETERS, TOKENS, Derived, Law, Parameter, Prior, Values
 HEADROOM = Parameter(
     name="headroom",
     prior=Prior("LogNormal", mu=float(np.log(8.0 / 2.7)), sigma=0.35),
-    meaning="loss of guessing over the loss at the centre, less 1",
-    reason="5-95 % 1.7-5.3: log of a vocabulary of 10 to 250 thousand tokens is 9.2-12.4 nats, over losses of 2 to 4",
+    meaning="loss of guessing divided by the loss at the centre, minus 1",
+    reason="5-95 % 1.7-5.3: 9.2-12.4 nats, the log of a vocabulary of 10 to 250 thousand tokens, over losses of 2 to 4",
 )
 
 
 def below_ceiling(q: Values) -> Any:
-    """Share of a change of the log of e that reaches the log of the loss, at the centre."""
+    """Derivative of the log of the loss with respect to the log of e, at the centre."""
     return 1 - (1 + q["headroom"]) ** -2.0
 
 
 def slope_over_exponent(q: Values) -> Any:
-    """Slope of the loss at the centre, over the mean exponent."""
+    """Slope of the loss at the centre, relative to the mean exponent."""
     return additive.slope_over_exponent(q) * below_ceiling(q)
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     size = {**additive.levels(q), "exponent": q["slope"] / slope_over_exponent(q)}
     alpha, beta = additive.exponents({**q, **size})
-    # Levels and floor are sampled as shares of the loss at the centre, which the envelope leaves there as it is.
+    # Levels and floor are sampled as shares of the loss at the centre, which the envelope does not change.
     inner = 1 / xp.sqrt(below_ceiling(q))
     return {
         "E": inner * additive.floor(q),
@@ -55,8 +55,8 @@ LAW = Law(
     title="Rosenfeld",
     formula="eps0 e/sqrt(e^2 + eps0^2), e = E + A N^-alpha + B D^-beta",
     citation="Rosenfeld et al. 2019, arXiv:1909.12673",
-    decision="Data or size for a target loss where the smallest runs hardly learn.",
-    failure="Without runs near guessing the ceiling is the prior's, and the law is Chinchilla's.",
+    decision="Data or size for a target loss if the smallest runs hardly learn.",
+    failure="Without runs near guessing only the prior determines the ceiling, and the law equals Chinchilla's.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,

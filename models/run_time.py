@@ -1,4 +1,4 @@
-"""Training time: compute over the hardware's peak and the share of it that training reaches."""
+"""Training time: compute divided by the hardware's peak and the utilisation."""
 
 from types import ModuleType
 from typing import Any
@@ -8,7 +8,7 @@ from bayescale import Input, Law, Parameter, Prior, Values, curves
 MFU = Parameter(
     name="mfu",
     prior=Prior("Beta", alpha=18.0, beta=29.0),
-    meaning="share of the peak that training reaches, model FLOP utilisation",
+    meaning="share of the peak that training achieves, model FLOP utilisation",
     reason="0.38, sd 0.07: large public runs of language models reach 0.3 to 0.46",
 )
 PARAMETERS_SAMPLED = (MFU,)
@@ -22,9 +22,9 @@ LAW = Law(
     name="run_time",
     title="Training time",
     formula="C/(peak MFU)",
-    citation="Identity; MFU of training by public reports of large runs",
+    citation="Identity; MFU from public reports of large runs",
     decision="How long a run takes on a cluster, or how large a cluster a deadline needs.",
-    failure="One utilisation for all clusters: it falls with more devices, and stops and restarts count as computing.",
+    failure="Assumes one utilisation, which falls with more devices, and counts interruptions as computing.",
     inputs=(curves.COMPUTE, Input(name="peak", meaning="peak of all devices together, dense BF16", unit="FLOP/s")),
     outcome="seconds",
     outcome_unit="s",

@@ -8,14 +8,14 @@ from bayescale import Derived, Law, Parameter, Prior, Values, curves
 LOST_SHARE = Parameter(
     name="lost_share",
     prior=Prior("Beta", alpha=3.0, beta=1.0),
-    meaning="share of the way from ceiling to floor that lies behind at the centre; near 1 it is a power law",
-    reason="mean 3/4, 5 % 0.37: curves are read where they fall, and seldom near the outcome of guessing",
+    meaning="share of the way from ceiling to floor that is completed at the centre; near 1 it is a power law",
+    reason="mean 3/4, 5 % 0.37: curves are mostly measured where they fall, seldom near guessing",
 )
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     floor = q["y_centre"] * q["floor_share"]
-    # The runs fix level and slope at their centre, and leave floor, place and exponent to trade off.
+    # The runs determine level and slope at their centre, while floor, place and exponent trade off.
     exponent = q["slope"] / ((1 - q["floor_share"]) * q["lost_share"])
     amplitude = (q["y_centre"] - floor) / (1 - q["lost_share"])
     log_odds = xp.log(q["lost_share"]) - xp.log1p(-q["lost_share"])
@@ -37,8 +37,8 @@ LAW = Law(
     title="Logistic curve in log x",
     formula="c + (ceiling - c)/(1 + (x/x0)^b)",
     citation="Hill 1910, J. Physiol. 40, iv-vii; M4 with alpha = 1 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
-    decision="Whether to go on with a run that starts from guessing: what more x would bring.",
-    failure="Leaves the ceiling as slowly as it nears the floor, and without runs near either the prior tells where.",
+    decision="Whether to continue a run that starts from guessing: the gain from more x.",
+    failure="Leaves the ceiling as slowly as it nears the floor; only runs near these determine them.",
     inputs=(curves.X,),
     outcome="y",
     outcome_unit="",

@@ -1,4 +1,4 @@
-"""Chinchilla's law with width and depth: what a bad shape costs at a size (McLeish et al. 2025)."""
+"""Chinchilla's law with width and depth: the cost of a bad shape at a given size (McLeish et al. 2025)."""
 
 from dataclasses import replace
 from types import ModuleType
@@ -11,13 +11,13 @@ from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior,
 RATIO_WIDTH = Parameter(
     name="ratio_width",
     prior=Prior("LogNormal", mu=float(np.log(0.1 / 1.3)), sigma=float(np.hypot(1.0, 0.35))),
-    meaning="loss due to finite width over the irreducible one, at the runs' geometric-mean width",
+    meaning="loss due to finite width relative to the irreducible one, at the runs' geometric-mean width",
     reason="5-95 % 0.01-0.44: shape matters less than size and data",
 )
 RATIO_DEPTH = Parameter(
     name="ratio_depth",
     prior=RATIO_WIDTH.prior,
-    meaning="loss due to finite depth over the irreducible one, at the runs' geometric-mean depth",
+    meaning="loss due to finite depth relative to the irreducible one, at the runs' geometric-mean depth",
     reason=RATIO_WIDTH.reason,
 )
 P_WIDTH = Parameter(
@@ -30,12 +30,12 @@ P_DEPTH = Parameter(name="p_depth", prior=P_WIDTH.prior, meaning="exponent of de
 
 
 def others(q: Values) -> Any:
-    """Sizes of the terms of width and depth over the irreducible loss, together."""
+    """Sum of the sizes of the terms of width and depth, relative to the irreducible loss."""
     return q["ratio_width"] + q["ratio_depth"]
 
 
 def slope_over_exponent(q: Values) -> Any:
-    """Slope of the loss at the centre along N and D, over the mean exponent."""
+    """Slope of the loss at the centre along N and D, relative to the mean exponent."""
     return additive.slope_over_exponent(q, others(q))
 
 
@@ -69,8 +69,8 @@ LAW = Law(
     title="Shape-aware Chinchilla",
     formula="E + A N^-alpha + B D^-beta + A_w width^-p_w + A_d depth^-p_d",
     citation="McLeish et al. 2025, arXiv:2502.06857",
-    decision="Width and depth at a size, and what a shape that suits the hardware costs.",
-    failure="N is nearly width squared times depth, so the three terms are told apart only by runs of many shapes.",
+    decision="Width and depth for a given size, and the cost of a shape that suits the hardware.",
+    failure="N is nearly width squared times depth, so only runs of many shapes separate the three terms.",
     inputs=(
         PARAMETERS,
         TOKENS,

@@ -1,4 +1,4 @@
-"""Accuracy as a sigmoid of log compute, between guessing and a ceiling."""
+"""Accuracy as a sigmoid of log compute, between chance and a ceiling."""
 
 from types import ModuleType
 from typing import Any
@@ -16,8 +16,8 @@ LAW = Law(
     title="Sigmoid of compute",
     formula="chance + (1 - chance) (1 - missed) / (1 + (C_mid/C)^k)",
     citation="A common form; as an observational law in Ruan, Maddison, Hashimoto 2024, arXiv:2405.10938",
-    decision="At what compute a task leaves chance, and reaches a target.",
-    failure="While all models guess, nothing says when the rise begins; families of models differ in compute alone.",
+    decision="The compute at which accuracy on a task rises above chance, or reaches a target.",
+    failure="The start of the rise is unknown while all models guess; treats families as differing only in compute.",
     inputs=(accuracies.COMPUTE,),
     settings=(accuracies.CHANCE,),
     outcome="accuracy",
@@ -29,4 +29,5 @@ LAW = Law(
     derived=(accuracies.C_MID,),
     mean=mean,
     derive=accuracies.derive_sigmoid,
+    in_ensemble=True,
 )

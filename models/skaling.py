@@ -1,4 +1,4 @@
-"""Skaling: a power of the sum of Chinchilla's two terms, which lets parameters and data interact."""
+"""Skaling: a power of the sum of Chinchilla's two terms, so that parameters and data interact."""
 
 from dataclasses import replace
 from types import ModuleType
@@ -12,14 +12,14 @@ OUTER_EXPONENT = Parameter(
     name="k",
     prior=Prior("LogNormal", mu=float(np.log(0.55)), sigma=0.5),
     meaning="power of the sum; 1 is Chinchilla",
-    reason="5-95 % 0.24-1.25: most tables bend towards powers below 1, and few beyond it",
+    reason="5-95 % 0.24-1.25: most tables favour powers below 1, and few above",
 )
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     size = additive.sized(q)
     # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents
-    # k alpha, k beta: the priors of that law keep their meaning, and k is left with the curvature.
+    # k alpha, k beta: the priors of that law keep their meaning, and k affects only the curvature.
     k = q["k"]
     alpha, beta = (each / k for each in additive.exponents({**q, **size}))
     scale = power(xp, additive.reducible(q), 1 / k - 1)
@@ -44,7 +44,7 @@ LAW = Law(
     formula="E + (A N^-alpha + B D^-beta)^k",
     citation="arXiv:2608.07222 (2026)",
     decision="Whether the additive form is wrong for these runs, and whether that changes the forecast.",
-    failure="k and E trade off: fits better inside the runs than it forecasts beyond them.",
+    failure="k and E trade off: it fits better inside the range of the runs than it forecasts beyond.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(
         *additive.LEVELS,

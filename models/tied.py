@@ -1,4 +1,4 @@
-"""Tied exponents: Chinchilla with alpha = beta, so that N* and D* grow alike with compute (Muennighoff et al. 2023)."""
+"""Tied exponents: Chinchilla with alpha = beta, so N* and D* grow equally with compute (Muennighoff et al. 2023)."""
 
 from types import ModuleType
 from typing import Any
@@ -29,7 +29,7 @@ LAW = Law(
     title="Chinchilla with tied exponents",
     formula="E + A N^-alpha + B D^-alpha",
     citation="Muennighoff et al. 2023, arXiv:2305.16264, section 3 (alpha = beta)",
-    decision="Loss and tokens per parameter when the runs are too few or too aligned to tell alpha from beta.",
+    decision="Loss and tokens per parameter if the runs are too few or too aligned to separate alpha from beta.",
     failure="Fixes the allocation exponent at 1/2, so it cannot say how tokens per parameter change with compute.",
     inputs=(PARAMETERS, TOKENS),
     parameters=(

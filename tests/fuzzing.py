@@ -35,7 +35,7 @@ from bayescale.data.datasets import load_runs
 from bayescale.laws.catalog import load_law
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import read_outlook
-from bayescale.posterior import storage
+from bayescale.posterior import netcdf, storage
 from bayescale.posterior.single import fit_law
 
 MARKER = "ran"
@@ -388,7 +388,7 @@ def load_a_law(case: bytes, folder: Path, saved: Path) -> bool:
 _WRONG = st.one_of(
     st.none(), st.integers(), st.floats(), st.text(max_size=4), st.just([]), st.just({}), st.just([[]]), st.booleans()
 )
-HEADER_ENTRIES = ("format", "record", "diagnostics", "warnings", "notes", "members", "weights", "bayescale")
+HEADER_ENTRIES = ("format", "record", "diagnostics", "warnings", "notes", "parts", "weights", "bayescale")
 RECORD_ENTRIES = tuple(storage.Record.__dataclass_fields__)
 DIAGNOSTICS_ENTRIES = tuple(storage.Diagnostics.__dataclass_fields__)
 HDF5_FAULTS = (
@@ -458,12 +458,12 @@ def _rewrite(path: Path, text: Callable[[dict[str, Any]], str]) -> None:
 def _sign(path: Path) -> None:
     """Make a file's checksum fit what is in it, as somebody who means harm would, if it can be read at all."""
     try:
-        tree = storage._read(path)
+        tree = netcdf.read_groups(path)
     except FitFileError:
         return
     if isinstance(tree.attrs.get("bayescale"), str):
         with h5py.File(path, "r+") as file:
-            file.attrs["digest"] = storage._digest(tree, tree.attrs["bayescale"])
+            file.attrs["digest"] = netcdf.digest_of(tree, tree.attrs["bayescale"])
 
 
 def _spoil(path: Path, fault: str, which: int) -> None:
@@ -638,8 +638,8 @@ _COMMANDS: dict[str, tuple[list[str], dict[str, st.SearchStrategy[str]]]] = {
     "plan": (["SAVED"], {"--budget": _NUMBERS, "--plot": _OUTPUTS, "--dollars": _NUMBERS, "--served": _NUMBERS}),
     "fit": (["SAVED"], {"-o": _OUTPUTS, "--engine": st.sampled_from(["nuts", "x"]), "--pool": st.text(max_size=3)}),
     "predict": (["SAVED"], {"--at": _PAIRS, "--points": st.sampled_from(["SMALL", "absent.csv", "SAVED", "."])}),
-    "versus": (["SAVED"], {"--first": _PAIRS, "--second": _PAIRS}),
-    "cost": ([], {"--flop": _NUMBERS, "--dollars": _NUMBERS, "--price": _NUMBERS, "--utilisation": _NUMBERS}),
+    "versus": (["SAVED", "--at", "N=280B,D=300B"], {"--at": _PAIRS}),
+    "cost": ([], {"--budget": _NUMBERS, "--dollars": _NUMBERS, "--price": _NUMBERS, "--utilisation": _NUMBERS}),
     "limits": ([], {"--year": _NUMBERS, "--file": st.sampled_from(["SMALL", "absent.toml", "."]), "--plot": _OUTPUTS}),
     "laws": (["chinchilla"], {"--nosuch": _NUMBERS}),
     "datasets": (["pythia"], {"--nosuch": _NUMBERS}),
@@ -650,8 +650,8 @@ _COMMANDS: dict[str, tuple[list[str], dict[str, st.SearchStrategy[str]]]] = {
 _SOURCES = st.sampled_from(["SMALL", "absent.csv", ".", "x" * 300])
 _GOOD = {
     "predict": {"--at": "N=70B,D=1.4T"},
-    "versus": {"--first": "N=70B,D=1.4T", "--second": "N=280B,D=300B"},
-    "cost": {"--flop": "5.76e23"},
+    "versus": {"--at": "N=70B,D=1.4T"},
+    "cost": {"--budget": "5.76e23"},
     "design": {"--budget": "1e21", "--optimum-at": "1e23", "--most": "1"},
 }
 _SHARED: dict[str, st.SearchStrategy[str] | None] = {

@@ -12,7 +12,8 @@ import bayescale
 from bayescale.basics.files import root
 
 HEAVY = ("arviz", "matplotlib", "nutpie", "plotly", "pymc", "pytensor")
-PACKAGE = root("models").parent / "bayescale"
+ROOT = root("models").parent
+PACKAGE = ROOT / "bayescale"
 
 FOLDERS = {
     "basics": set(),

@@ -1,6 +1,7 @@
 """The public face: names declared once, in a table that loads them on first use and a stub that types them."""
 
 import inspect
+import typing
 
 import pytest
 
@@ -33,6 +34,33 @@ def test_a_public_name_says_what_it_is_for(name):
     found = getattr(bayescale, name)
     if callable(found) or inspect.ismodule(found):
         assert inspect.getdoc(found)
+
+
+def classes_of(annotation):
+    """Classes of the package that an annotation names, through unions and aliases."""
+    if isinstance(annotation, typing.TypeAliasType):
+        annotation = annotation.__value__
+    parts = typing.get_args(annotation)
+    if parts:
+        return {each for part in parts for each in classes_of(part)}
+    ours = inspect.isclass(annotation) and annotation.__module__.startswith("bayescale.")
+    return {annotation.__name__} if ours else set()
+
+
+FUNCTIONS = [name for name in bayescale.__all__ if inspect.isfunction(getattr(bayescale, name))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_public_function_returns_is_public(name):
+    annotation = inspect.signature(getattr(bayescale, name)).return_annotation
+    assert not isinstance(annotation, str)
+    assert classes_of(annotation) <= set(bayescale.__all__)
+
+
+def test_dropped_names_are_not_public():
+    for name in ("optimum", "robust_choice", "Optimum", "with_risk", "backend"):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
+            getattr(bayescale, name)
 
 
 if __name__ == "__main__":

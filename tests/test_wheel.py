@@ -1,4 +1,4 @@
-"""The wheel: installed into an empty environment, away from the checkout, it does the main job."""
+"""The wheel: in an empty environment, away from the checkout, it does the main job on each declared Python."""
 
 import json
 import os
@@ -8,51 +8,78 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_release import PYTHONS, ROOT
 
-from bayescale.basics.files import root
 from bayescale.data.datasets import dataset_names
 from bayescale.laws.catalog import law_names
 
-CHECKOUT = root("models").parent
 UV = os.environ.get("UV") or shutil.which("uv")
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 pytestmark = [pytest.mark.wheel, pytest.mark.skipif(UV is None, reason="needs uv")]
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """Folder of the executables of an environment that holds the wheel and its locked dependencies, no more."""
+def built(tmp_path_factory):
+    """Folder of the wheel, and of the list of its locked dependencies."""
     folder = tmp_path_factory.mktemp("wheel")
-    uv(folder, "build", "--wheel", "--python", sys.executable, "--out-dir", folder, CHECKOUT)
-    uv(
-        CHECKOUT,
-        "export",
-        "--quiet",
-        "--frozen",
-        "--no-dev",
-        "--no-emit-project",
-        "--no-hashes",
-        "-o",
-        folder / "locked",
-    )
-    uv(folder, "venv", "--python", sys.executable, folder / "venv")
-    (wheel,) = folder.glob("*.whl")
-    uv(folder, "pip", "install", "--python", folder / "venv", "-r", folder / "locked", wheel)
-    return folder / "venv" / "bin"
+    uv("build", "--wheel", "--python", sys.executable, "--out-dir", folder, ROOT)
+    uv("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "-o", folder / "locked")
+    return folder
 
 
-def uv(folder, *arguments):
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run([UV, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def environment(built, python):
+    """Folder of the executables of an environment that holds the wheel and its locked dependencies, no more."""
+    folder = built / Path(python).name
+    uv("venv", "--python", python, folder)
+    (wheel,) = built.glob("*.whl")
+    uv("pip", "install", "--python", folder, "-r", built / "locked", wheel)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def installed(built):
+    return environment(built, sys.executable)
+
+
+def interpreter(version):
+    """Path of an interpreter of that version on this machine; None if there is none."""
+    known = [f"python{version}", "-c", "import sys; print(sys.executable)"]
+    managed = [UV, "python", "find", "--managed-python", "--no-python-downloads", "--no-project", version]
+    for command in (known, managed):
+        # Where pyenv manages interpreters it runs the one that is asked for.
+        environment = os.environ | ({"PYENV_VERSION": version} if command is known else {})
+        if shutil.which(command[0]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                return done.stdout.strip()
+    return None
+
+
+def clean():
+    """The variables of this process without those that lead to its own packages."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+
+def uv(*arguments):
+    done = subprocess.run([UV, *arguments], cwd=ROOT, env=clean(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def run(*command):
     folder = Path(command[0]).parent
-    return subprocess.run([*command], cwd=folder, capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*command], cwd=folder, env=clean(), capture_output=True, text=True, check=True).stdout
 
 
-def test_the_main_job_runs_from_the_wheel(installed):
+@pytest.mark.parametrize("version", PYTHONS)
+def test_the_main_job_runs_from_the_wheel(request, built, version):
+    if version == CURRENT:
+        installed = request.getfixturevalue("installed")
+    elif python := interpreter(version):
+        installed = environment(built, python)
+    else:
+        pytest.skip(f"no Python {version} on this machine")
+    assert run(installed / "python", "--version").startswith(f"Python {version}.")
     document = json.loads(run(installed / "bayescale", "plan", "--json"))
     assert {"law", "dataset", "n_runs", "engine", "diagnostics", "parameters", "budgets", "warnings"} <= document.keys()
     assert document["n_runs"] == 240

@@ -1,1 +1,1 @@
-"""What knows nothing of laws or runs: errors, files, quantities and units, wording, intervals, parallel work."""
+"""Code that knows nothing of laws or runs: errors, files, quantities and units, wording, intervals, parallel work."""

@@ -1,4 +1,4 @@
-"""Whether what was read from a file, JSON or TOML, is of the kinds that a dataclass says."""
+"""Check that entries read from a JSON or TOML file have the types of a dataclass."""
 
 from collections.abc import Mapping
 from types import NoneType, UnionType
@@ -6,14 +6,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 def misfit(kind: type, entries: Any) -> str:
-    """What is wrong with the entries of a dataclass, as they came from a file; empty if nothing is.
+    """Name the first entry that does not fit a dataclass; return an empty string if all do.
 
     Parameters
     ----------
     kind : type
-        A dataclass of texts, numbers, flags, tuples and mappings.
+        A dataclass whose fields are strings, numbers, booleans, tuples and mappings.
     entries : mapping
-        By the names of its fields; a list stands for a tuple. Missing ones are for the dataclass to notice.
+        Values by field name, as read from the file; a list may replace a tuple. The dataclass itself checks for missing
+        fields.
 
     Examples
     --------

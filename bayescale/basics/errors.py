@@ -10,10 +10,10 @@
     ├── SamplingError (RuntimeError) a posterior that cannot be sampled at all
     ├── FitFileError (ValueError)    a saved fit that cannot be read or trusted
     ├── LimitsError (ValueError)     a file of limits to training that cannot be used
-    ├── BackendError (RuntimeError)  a cluster that many fits cannot be sent to
+    ├── BackendError (RuntimeError)  a cluster that cannot run the fits
     └── OutputError (OSError)        a file that cannot be written
 
-Every message names the thing, its value, and what would be right. The command line turns each of them into one line
+Every message names the object, its value, and what to do. The command line turns each of them into one line
 and exit status 2.
 """
 
@@ -45,7 +45,7 @@ class CatalogError(BayescaleError, LookupError):
 
 
 class LawError(BayescaleError, ValueError):
-    """A law that contradicts itself, or that the given runs cannot inform."""
+    """A law that contradicts itself, or that cannot be fitted to the given runs."""
 
 
 class SamplingError(BayescaleError, RuntimeError):
@@ -53,7 +53,7 @@ class SamplingError(BayescaleError, RuntimeError):
 
 
 class FitFileError(BayescaleError, ValueError):
-    """A saved fit that is damaged, foreign, or belongs to another law or version."""
+    """A saved fit that is damaged, was not written by bayescale, or belongs to another law or version."""
 
 
 class LimitsError(BayescaleError, ValueError):
@@ -69,7 +69,7 @@ class OutputError(BayescaleError, OSError):
 
 
 def described(error: BaseException) -> str:
-    r"""What somebody else's code raised, in one line.
+    r"""Describe an exception from other code in one line.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def described(error: BaseException) -> str:
     """
     try:
         text = " ".join(str(error).split())
-    except Exception:  # a law file may define its own
+    except Exception:  # a law file may define an exception whose text fails
         text = ""
     return f"{type(error).__name__}: {text[:_LONGEST]}".removesuffix(": ")
 

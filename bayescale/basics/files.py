@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written is ever left under the name that was asked for."""
+"""Write files atomically: an output file is either complete or absent."""
 
 import os
 import tempfile
@@ -13,12 +13,12 @@ FIGURE_ENDINGS = (".png", ".svg", ".pdf")
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` to write to, and put it in place once the block has ended well.
+    """Yield a temporary path beside ``path``, and rename it to ``path`` when the block succeeds.
 
     Parameters
     ----------
     path : Path
-        Where the finished file goes; a file that is there stays whole until it is replaced.
+        Where the finished file goes; an existing file stays intact until it is replaced.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_output(path)
     try:
-        # So named that what a killed process leaves behind is known for what it is.
+        # The name shows what the file is if a killed process leaves it behind.
         handle, name = tempfile.mkstemp(prefix=f".unfinished-{path.stem[:50]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except (OSError, ValueError) as error:
@@ -46,21 +46,21 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_output(path: Path, endings: tuple[str, ...] = ()) -> None:
-    """Refuse a name that no file can be written under, before the work that it is to hold is done.
+    """Refuse a path that cannot be written, before the work whose result it will hold.
 
     Parameters
     ----------
     path : Path
     endings : tuple of str
-        What the name may end in, such as ``.png``; anything if there are none.
+        Allowed endings of the name, such as ``.png``; if empty, any ending.
 
     Raises
     ------
     OutputError
     """
     if endings and path.suffix not in endings:
-        raise OutputError(f"{path}: the name of such a file ends in {', '.join(endings)}")
-    # Functions of os.path, since a Path's own raise for names that no file can have.
+        raise OutputError(f"{path}: the file name must end in {', '.join(endings)}")
+    # os.path functions, because the methods of Path raise for names that no file can have.
     if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist: create it first")
     if os.path.isdir(path):
@@ -87,7 +87,7 @@ def _umask() -> int:
 
 
 def root(kind: str) -> Path:
-    """Folder of the shipped ``"models"`` or ``"datasets"``: inside an installed package, beside it in a checkout."""
+    """Folder of the shipped ``"models"`` or ``"datasets"``: inside an installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / kind
     return installed if installed.is_dir() else package.parent / kind

@@ -13,7 +13,7 @@ DEFAULT_MASS = 0.9
 
 
 def numbered(dim: str, n: int) -> dict[str, NDArray[np.int64]]:
-    """Labels of the elements of a dimension, counted from one as people do.
+    """Labels of the elements of a dimension, counted from one.
 
     Examples
     --------
@@ -32,12 +32,12 @@ def tail_probabilities(mass: float) -> tuple[float, float]:
     (0.05, 0.95)
     """
     if not 0 < mass < 1:
-        raise ValueError(f"an interval's mass lies between 0 and 1, not at {mass}")
+        raise ValueError(f"the mass of an interval is {mass}, but must lie between 0 and 1")
     return round((1 - mass) / 2, 12), round((1 + mass) / 2, 12)
 
 
 def quantiles(draws: xr.DataArray, probabilities: Sequence[float]) -> dict[str, xr.DataArray]:
-    """Quantiles over chains and draws by their names: ``q05`` for the 5 % quantile.
+    """Quantiles over chains and draws, by name: ``q05`` for the 5 % quantile.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def quantiles(draws: xr.DataArray, probabilities: Sequence[float]) -> dict[str, 
     {'q05': 5.0, 'q50': 50.0}
     """
     with warnings.catch_warnings():
-        # What exists in no draw has no quantiles, and nobody needs to be told twice.
+        # A quantity that exists in no draw has no quantiles; the caller reports this already.
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         values = draws.quantile(list(probabilities), dim=SAMPLE_DIMS)
     return {quantile_name(p): values.sel(quantile=p, drop=True) for p in probabilities}
@@ -58,16 +58,16 @@ def quantity_table(draws: xr.Dataset, units: Mapping[str, str], by: str, mass: f
     Parameters
     ----------
     draws : xarray.Dataset
-        Dims chain, draw and one more, along which the coordinate ``by`` runs.
+        Dims chain, draw and one more, which has the coordinate ``by``.
     units : mapping of str
-        Quantities to show, with their units.
+        Units by the names of the quantities to show.
     by : str
     mass : float
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``by``, ``quantity``, the quantiles by their names, and ``unit``; the points in their order.
+        Columns ``by``, ``quantity``, the named quantiles, and ``unit``; the points keep their order.
     """
     low, high = tail_probabilities(mass)
     tables = []
@@ -86,7 +86,7 @@ def quantile_name(probability: float) -> str:
 
 
 def summary_table(draws: xr.DataArray, mass: float = DEFAULT_MASS) -> pd.DataFrame:
-    """Mean, standard deviation, interval and median over the draws, a row per value of the other dimension, if any."""
+    """Mean, standard deviation, interval and median over the draws, one row per value of the other dimension."""
     low, high = tail_probabilities(mass)
     columns = {"mean": draws.mean(SAMPLE_DIMS), "sd": draws.std(SAMPLE_DIMS), **quantiles(draws, [low, 0.5, high])}
     return pd.DataFrame({name: np.atleast_1d(value.to_numpy()) for name, value in columns.items()})

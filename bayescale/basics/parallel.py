@@ -1,4 +1,4 @@
-"""Many fits: tasks run in processes of this machine or on a cluster, and what they find is kept as they end."""
+"""Run many fits as tasks, in processes of this machine or on a cluster, and store each result when it is ready."""
 
 import functools
 import json
@@ -18,18 +18,18 @@ from bayescale.basics.errors import BackendError, OutputError
 from bayescale.basics.files import root
 
 RETRIES = 3
-"""How often lost worker processes are replaced, without a task that ended in between, before a study gives up."""
+"""How often in a row lost worker processes are replaced, without any finished task in between, before a study fails."""
 
 _COMPUTING = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz", "scoringrules")
-"""Packages whose version may change a number."""
+"""Packages whose version may change a result."""
 
 _in_task: ContextVar[bool] = ContextVar("in_task", default=False)
 
 _TURN = 4
-"""Tasks for each worker of a backend that cannot give results one by one."""
+"""Tasks per worker and batch, for a backend that cannot return results one by one."""
 
 _DASK_TIMEOUT = 10.0
-"""Seconds in which a scheduler has to answer."""
+"""Seconds that a scheduler has to answer."""
 
 
 def run_tasks(
@@ -41,23 +41,23 @@ def run_tasks(
     label: str = "fits",
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Call a function once for every task, and return what each call found.
+    """Call a function once for every task, and return the results.
 
-    Tasks are independent, have seeds of their own and use one thread each, so that where and in which order they run
-    changes no number. A task whose worker is killed runs again on another one.
+    Tasks are independent, have their own seeds and use one thread each, so the results do not depend on where and in
+    which order they run. A task whose worker is killed runs again on another worker.
 
     Parameters
     ----------
     function : callable
-        Of a module; what it returns must be writable as JSON.
+        A function at module level whose results can be written as JSON.
     tasks : mapping
-        Arguments of each call by a key. The key names the task in ``keep``, so it must tell all that the result depends
-        on: see :func:`fingerprint`.
+        Arguments of each call by key. The key identifies the task in ``keep``, so it must reflect everything that the
+        result depends on: see :func:`fingerprint`.
     jobs : int, optional
-        Processes of this machine. By default one, or what :func:`backend` or a ``joblib.parallel_config`` provides.
+        Number of processes on this machine. By default one, or as set by :func:`backend` or ``joblib.parallel_config``.
     keep : path, optional
-        File to which every result is added as soon as it is there, a line of JSON each. Tasks that it holds are not
-        run again, so that a study that was stopped goes on where it was.
+        File to which every result is added as soon as it is ready, as one line of JSON. Tasks in it are not run
+        again, so a stopped study resumes where it stopped.
     label : str
         What the progress bar counts.
     progress : bool
@@ -71,7 +71,7 @@ def run_tasks(
     Raises
     ------
     BackendError
-        If workers are lost again and again, or have another bayescale installed.
+        If workers are lost repeatedly, or have another version of bayescale installed.
     OutputError
         If ``keep`` cannot be read or written.
 
@@ -103,12 +103,12 @@ def run_tasks(
                 losses = losses + 1 if len(left) == len(tasks) - len(found) else 1
     raise BackendError(
         f"worker processes were killed {losses} times in a row, with {len(tasks) - len(found)} of {len(tasks)} {label} "
-        "left: is there memory for so many? Use fewer jobs"
+        "left: they may have run out of memory, so use fewer jobs"
     )
 
 
 def cores() -> int | None:
-    """Cores that a computation may use: one inside a task, since there are as many of those at once as cores, or all.
+    """Cores that a computation may use: one inside a task, because tasks use all cores; otherwise all, None.
 
     Examples
     --------
@@ -119,12 +119,12 @@ def cores() -> int | None:
 
 
 def fingerprint(*parts: Any) -> str:
-    """A key for a task: a digest of what its result depends on, of what bayescale ships, and of what samples.
+    """A key for a task: a digest of its inputs, of the code and data of bayescale, and of the numerical libraries.
 
     Parameters
     ----------
     *parts
-        Plain values, and arrays and tables, which count by their content and by how they lie in memory.
+        Plain values, arrays and tables; arrays and tables enter with their content and memory layout.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def fingerprint(*parts: Any) -> str:
 
 @functools.cache
 def _shipped() -> tuple[str, ...]:
-    """What numbers depend on besides the task: code, laws and tables of bayescale, and what it computes with."""
+    """Everything besides the task that results depend on: code, laws and tables of bayescale, and library versions."""
     folders = (Path(__file__).parent, root("models"), root("datasets"))
     files = sorted(
         {file for folder in folders for ending in ("py", "csv", "toml") for file in folder.rglob(f"*.{ending}")}
@@ -148,13 +148,13 @@ def _shipped() -> tuple[str, ...]:
 
 
 def backend(address: str | None) -> AbstractContextManager[None]:
-    """Send the work of studies elsewhere than to processes of this machine, within a ``with`` block.
+    """Send the work of studies to a cluster, within a ``with`` block.
 
     Parameters
     ----------
     address : str or None
         ``dask://host:port`` of a Dask scheduler or ``ray://host:port`` of a Ray cluster, whose workers have bayescale
-        installed; without a place, a cluster of this machine's cores is started for the block. None changes nothing.
+        installed; without a host, a cluster of this machine's cores is started for the block. None changes nothing.
 
     Raises
     ------
@@ -182,22 +182,22 @@ def backend(address: str | None) -> AbstractContextManager[None]:
 def _finished(
     function: Callable[..., Any], tasks: Mapping[str, tuple[Any, ...]], jobs: int | None
 ) -> Iterator[tuple[str, str]]:
-    """Key and result, as JSON, of every task, in the order in which they end."""
+    """Key and result, as JSON, of every task, in the order in which tasks finish."""
     from joblib import Parallel, delayed, effective_n_jobs
 
     calls = (delayed(_alone)((function, key, arguments, _shipped())) for key, arguments in tasks.items())
-    # One task a batch, so that a lost worker costs one; the JSON is what a resumed study would read.
+    # One task per batch, so that a lost worker costs one task; JSON, because a resumed study reads the same text.
     try:
         results = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls)
     except ValueError as error:
         if "return_as" not in str(error):
             raise
-        # Ray's backend gives whole lists only, so that tasks go by turns.
+        # Ray's backend returns only whole lists, so tasks are sent in batches.
         turns = batched(calls, _TURN * effective_n_jobs(jobs or -1))
         results = chain.from_iterable(Parallel(n_jobs=jobs, batch_size=1)(turn) for turn in turns)
     while True:
         with warnings.catch_warnings():
-            # Workers that have grown by what they import are replaced, which needs no word, and no error in a thread.
+            # joblib replaces workers that grew by their imports; its warning would be an error in a thread.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             found = next(results, None)
         if found is None:
@@ -206,17 +206,18 @@ def _finished(
 
 
 def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...], tuple[str, ...]]) -> tuple[str, str]:
-    """Make a call in one thread, since there are as many such calls at once as cores.
+    """Make a call in one thread, because there are as many simultaneous calls as cores.
 
-    It comes as one tuple, which Dask sends with the task: what it would spread beforehand is lost with its worker.
+    The call is one tuple so that Dask sends it with the task: data that it distributes beforehand is lost with its
+    worker.
     """
-    import scipy.linalg  # noqa: F401 - its threads can be limited only once it is there
+    import scipy.linalg  # noqa: F401 - its threads can be limited only after its import
     from threadpoolctl import threadpool_limits
 
     function, key, arguments, shipped = call
     if differing := sorted(set(shipped) ^ set(_shipped())):
         raise BackendError(
-            f"a worker has another bayescale or other libraries ({', '.join(differing)}): install the same"
+            f"a worker has other versions of bayescale or of libraries ({', '.join(differing)}): install the same"
         )
     entered = _in_task.set(True)
     try:
@@ -227,13 +228,13 @@ def _alone(call: tuple[Callable[..., Any], str, tuple[Any, ...], tuple[str, ...]
 
 
 def _kept(path: Path | None) -> Iterator[tuple[str, Any]]:
-    """Results in a file; a line that was cut short is as if it were not there."""
+    """Results in a file; a truncated line is ignored."""
     if path is None or not path.exists():
         return
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(f"{path}: cannot be read as kept results ({error}): give another file or folder") from error
+        raise OutputError(f"{path}: cannot be read as stored results ({error}): give another file or folder") from error
     for line in lines:
         try:
             entry = json.loads(line)
@@ -244,7 +245,7 @@ def _kept(path: Path | None) -> Iterator[tuple[str, Any]]:
 
 
 def _add(path: Path, key: str, text: str) -> None:
-    """Add a result to a file; one that was cut short there is closed off first."""
+    """Add a result to a file; a truncated last line is ended first."""
     with _writing(path), path.open("a+b") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
@@ -257,12 +258,12 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{path}: results cannot be kept there ({error.strerror or error})") from error
+        raise OutputError(f"{path}: results cannot be stored there ({error.strerror or error})") from error
 
 
 @contextmanager
 def _bar(label: str, total: int, progress: bool) -> Iterator[Callable[[int], None]]:
-    """A function that shows how many of all are done."""
+    """A function that shows how many tasks are done."""
     if not progress:
         yield lambda done: None
         return
@@ -276,11 +277,12 @@ def _bar(label: str, total: int, progress: bool) -> Iterator[Callable[[int], Non
 
 _KEEP_MEMORY = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,  # the most that glibc takes
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,  # the largest value that glibc accepts
 }
-"""Of workers that are started here: freed memory stays with the process for the next array.
+"""Settings for workers started here: freed memory stays with the process for the next array.
 
-Dask gives it back from 64 KiB on, and a fit's arrays of some megabytes then wait for the kernel half of the time.
+By default Dask returns blocks above 64 KiB to the kernel, and a fit, with arrays of a few megabytes, then spends half
+of its time waiting for the kernel.
 """
 
 
@@ -299,12 +301,12 @@ def _dask(place: str) -> Iterator[None]:
             where = f"tcp://{place}" if place else stack.enter_context(LocalCluster(threads_per_worker=1))
             client = stack.enter_context(Client(where, timeout=_DASK_TIMEOUT, set_as_default=False))
         except (OSError, ValueError) as error:
-            raise BackendError(f"no Dask scheduler answers at {place}: start one by `dask scheduler`") from error
+            raise BackendError(f"no Dask scheduler answers at {place}: start one with `dask scheduler`") from error
         try:
             with parallel_config("dask", client=client):
                 yield
         except KilledWorker as error:
-            raise BackendError(f"Dask gave a task up: {error}") from error
+            raise BackendError(f"Dask gave up on a task: {error}") from error
 
 
 @contextmanager
@@ -322,7 +324,7 @@ def _ray(place: str) -> Iterator[None]:
             try:
                 ray.init(f"ray://{place}" if place else None, log_to_driver=False)
             except ConnectionError as error:
-                raise BackendError(f"no Ray cluster answers at {place}: start one by `ray start --head`") from error
+                raise BackendError(f"no Ray cluster answers at {place}: start one with `ray start --head`") from error
             stack.callback(ray.shutdown)
         with parallel_config("ray"):
             yield

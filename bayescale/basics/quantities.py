@@ -57,7 +57,7 @@ def parse_quantity(text: str) -> float:
 
 
 def check_positive(name: str, value: float) -> None:
-    """Check that a number is above zero, and neither so large nor so small that nothing is counted in it.
+    """Check that a number is above zero and within the range of real quantities.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def check_positive(name: str, value: float) -> None:
 
 
 def check_unit(unit: object) -> None:
-    """Check that a unit is a text that can stand in a heading.
+    """Check that a unit is a text that fits in a heading.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def format_quantity(value: float, digits: int = 3) -> str:
 
 
 def of_draws(exists: float) -> str:
-    """What to say of a quantity that does not exist in all draws.
+    """Text for a quantity that does not exist in all draws.
 
     Examples
     --------

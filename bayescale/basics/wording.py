@@ -1,4 +1,4 @@
-"""How messages name what was not found, and list what there is."""
+"""Wording of messages: unknown names, near misses and lists."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _SHOWN = 10
 
 
 def known(name: str, names: tuple[str, ...], kind: str, otherwise: str = "") -> str:
-    """The name itself, if it is among those that there are.
+    """Return the name if it is known.
 
     Raises
     ------
@@ -24,14 +24,14 @@ def known(name: str, names: tuple[str, ...], kind: str, otherwise: str = "") -> 
 
 
 def unknown(name: str, names: tuple[str, ...], kind: str, otherwise: str) -> str:
-    """What to say of a name that is not among those that there are."""
+    """Message for an unknown name."""
     near = nearest(name, names)
     hint = f", did you mean {near!r}?" if near else "."
     return f"no {kind} {name!r}{hint} {kind.capitalize()}s: {', '.join(names)}{otherwise and f'; or {otherwise}'}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """Choice that a misspelt name most likely stands for, whatever its case.
+    """Choice that a misspelt name most likely means, ignoring case.
 
     Examples
     --------
@@ -47,6 +47,6 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 
 def listed(items: Iterable[Any]) -> str:
-    """First ten items as text, with commas."""
+    """The first ten items as text, separated by commas."""
     texts = [str(item) for item in items]
     return ", ".join(texts[:_SHOWN] + ["..."] * (len(texts) > _SHOWN)) or "none"

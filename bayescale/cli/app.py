@@ -20,11 +20,11 @@ from bayescale.basics.errors import BayescaleError
 from bayescale.cli.printing import INTERRUPTED, printable
 
 _COMMANDS = {
-    "plan": "planning",
+    "plan": "plan",
     "fit": "fitting",
     "predict": "fitting",
-    "cost": "planning",
-    "versus": "planning",
+    "cost": "cost",
+    "versus": "versus",
     "tradeoff": "tradeoffs",
     "limits": "limits",
     "design": "design",

@@ -6,32 +6,52 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_quantity
-from bayescale.cli.options import SOURCE_HELP, Pairs, Quantity, fit_options
+from bayescale.cli.options import SOURCE_HELP, fit_options, runs_option
 from bayescale.cli.printing import leave, print_head, print_json, print_lines, print_remarks, print_table
-from bayescale.cli.sources import fitted_from, points_from, run_from
+from bayescale.cli.sections import Command, Section, option
+from bayescale.cli.sources import Asked, Source, points_from, source_from
+from bayescale.cli.values import Quantity
 
 if TYPE_CHECKING:
     from bayescale.planning.design import Design
     from bayescale.planning.targets import Target
 
 
-@click.command(epilog=SOURCE_HELP)
+LEARN = Section("What to learn (one of)")
+CHOICE = Section("Runs to choose from")
+
+
+@click.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs")
-@click.option("--budget", type=Quantity(), required=True, help="FLOP for the runs to do next.")
-@click.option(
-    "--loss-at", type=Pairs(), multiple=True, help="Learn the loss at N=70B,D=1.4T; repeat it for several points."
+@runs_option(LEARN, "The loss of a run, such as N=70B,D=1.4T; repeat it for several.")
+@option(
+    "--optimum-at", section=LEARN, type=Quantity(), metavar="FLOP", help="The compute-optimal size at this compute."
 )
-@click.option("--optimum-at", type=Quantity(), help="Learn the compute-optimal size at this budget, FLOP.")
-@click.option("--which-law", is_flag=True, help="Learn which law of a mixture is right.")
-@click.option(
-    "--candidates", type=click.Path(path_type=Path), help="A table of runs to choose from, with columns N and D."
+@option("--which-law", section=LEARN, is_flag=True, help="Which law of a mixture is right.")
+@option(
+    "--budget", section=CHOICE, type=Quantity(), metavar="FLOP", required=True, help="Compute for the runs to do next."
 )
-@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="Largest number of runs.")
+@option(
+    "--candidates",
+    section=CHOICE,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A table of runs to choose from, with columns N and D.",
+)
+@option(
+    "--most",
+    section=CHOICE,
+    type=click.IntRange(min=1),
+    metavar="INTEGER",
+    default=10,
+    show_default=True,
+    help="Largest number of runs.",
+)
 @fit_options
 def design(
     runs: str,
     budget: float,
-    loss_at: tuple[dict[str, str], ...],
+    at: tuple[dict[str, str], ...],
     optimum_at: float | None,
     which_law: bool,
     candidates: Path | None,
@@ -41,12 +61,16 @@ def design(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Which small runs to do next, to learn most about an answer for their compute."""
-    target = _target(loss_at, optimum_at, which_law)
+    """Choose the small runs to do next, which teach most about an answer for their compute."""
+    target = _target(at, optimum_at, which_law)
     table = None if candidates is None else points_from((), candidates)
-    fitted = fitted_from(runs, seed, **options)
+    source = source_from(Asked(runs=runs, seed=seed, **options))
+    from bayescale.planning.candidates import affordable
     from bayescale.planning.design import next_runs
 
+    _check(source, target)
+    affordable(source.bound[0], table, budget, most)
+    fitted = source.posterior()
     plan = next_runs(fitted, table, target=target, budget=budget, most=most, seed=seed)
     if as_json:
         from bayescale.cli.documents import design_document
@@ -59,11 +83,22 @@ def design(
     leave(fitted)
 
 
-def _target(loss_at: tuple[dict[str, str], ...], optimum_at: float | None, which_law: bool) -> "Target":
+def _check(source: Source, target: "Target") -> None:
+    """Refuse what cannot be learnt, before anything is fitted."""
+    from bayescale.planning.targets import LossAt, WhichLaw
+
+    source.check_planned(question="the next run")
+    if isinstance(target, LossAt):
+        source.check_points({"N": target.N, "D": target.D})
+    if isinstance(target, WhichLaw) and len(source.bound) == 1:
+        raise click.UsageError(f"--which-law is asked of several laws, not of {source.law.name!r} alone: repeat --law")
+
+
+def _target(at: tuple[dict[str, str], ...], optimum_at: float | None, which_law: bool) -> "Target":
     """What is to be learnt, of which there is one."""
     from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
 
-    asked = {"--loss-at": bool(loss_at), "--optimum-at": optimum_at is not None, "--which-law": which_law}
+    asked = {"--at": bool(at), "--optimum-at": optimum_at is not None, "--which-law": which_law}
     chosen = [name for name, given in asked.items() if given]
     if len(chosen) != 1:
         raise click.UsageError(f"give one of {', '.join(asked)}, not {' and '.join(chosen) or 'none'}")
@@ -71,10 +106,10 @@ def _target(loss_at: tuple[dict[str, str], ...], optimum_at: float | None, which
         return OptimumAt(optimum_at)
     if which_law:
         return WhichLaw()
-    points = [run_from("--loss-at", point) for point in loss_at]
-    if any(point.keys() != {"N", "D"} for point in points):
-        raise click.UsageError("--loss-at takes N=70B,D=1.4T")
-    return LossAt(N=[point["N"] for point in points], D=[point["D"] for point in points])
+    points = points_from(at, None)
+    if points.keys() != {"N", "D"}:
+        raise click.UsageError("--at takes N=70B,D=1.4T")
+    return LossAt(N=points["N"], D=points["D"])
 
 
 def _print_batch(plan: "Design") -> None:
@@ -85,9 +120,9 @@ def _print_batch(plan: "Design") -> None:
             "C (FLOP)": format_quantity(row["C"]),
             "spent (FLOP)": format_quantity(row["spent"]),
             f"standard deviation left ({plan.unit})": f"{row['sd']:.3g}",
-            "below now": f"{row['reduction']:.0%}",
+            "reduction": f"{row['reduction']:.0%}",
         }
         for row in plan.summary().to_dict("records")
     ]
-    print_table(rows, f"Runs to do next for {format_quantity(plan.budget)} FLOP, the one that tells most first")
+    print_table(rows, f"Runs to do next for {format_quantity(plan.budget)} FLOP, the one that teaches most first")
     print_lines(f"{plan.target}: standard deviation now {plan.sd:.3g} {plan.unit}")

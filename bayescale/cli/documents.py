@@ -1,6 +1,7 @@
 """The JSON documents of the command line, for programs: full precision, and quantile keys that do not change."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +9,11 @@ import numpy as np
 import xarray as xr
 
 from bayescale.basics.intervals import SAMPLE_DIMS, quantiles
-from bayescale.planning.allocation import Optimum
 from bayescale.planning.answers import Answer
-from bayescale.planning.attainable import Attainable
-from bayescale.planning.choices import Choice
+from bayescale.planning.choices import REGRETS
 from bayescale.planning.design import Design
-from bayescale.planning.lifetimes import Lifetime
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
-from bayescale.planning.spending import Spending
-from bayescale.planning.versus import Versus
 from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast
@@ -81,56 +77,46 @@ def pooled_document(pooled: Pooled) -> dict[str, Any]:
     return document
 
 
-def plan_document(fit: Posterior, best: Optimum) -> dict[str, Any]:
+def plan_document(fit: Posterior, best: Answer) -> dict[str, Any]:
     """The fit, and at each budget the compute-optimal run: ``loss`` with noise, the rest without."""
-    names = ("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law")
-    budgets = []
-    for i in range(best.draws.sizes["budget"]):
-        draws = best.draws.isel(budget=i)
-        compute = draws["C"].to_numpy()
-        weights = (
-            {"weights": _weights(fit, reach_of(fit.first, {"C": compute}).item())} if isinstance(fit, Ensemble) else {}
-        )
-        budgets.append({"C": float(compute), **{name: _at(draws[name], _TAILS) for name in names}, **weights})
+    budgets = _cases(best, ("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law"))
+    if isinstance(fit, Ensemble):
+        reach = [reach_of(fit.first, {"C": np.array([each["C"]])}).item() for each in budgets]
+        budgets = [{**each, "weights": _weights(fit, at)} for each, at in zip(budgets, reach, strict=True)]
     return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(best.warnings)}
 
 
-def spending_document(fit: Posterior, best: Spending) -> dict[str, Any]:
+def spending_document(fit: Posterior, best: Answer) -> dict[str, Any]:
     """The fit, and for each sum of money what it buys and the compute-optimal run: ``loss`` with noise."""
-    names = ("C", "N", "D", "tokens_per_parameter", "loss")
-    budgets = [
-        {"dollars": float(draws["dollars"]), **{name: _at(draws[name], _TAILS) for name in names}}
-        for draws in (best.draws.isel(budget=i) for i in range(best.draws.sizes["budget"]))
-    ]
+    budgets = _cases(best, ("C", "N", "D", "tokens_per_parameter", "loss"))
     return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(best.warnings)}
 
 
-def lifetime_document(fit: Posterior, best: Lifetime) -> dict[str, Any]:
-    """The fit, and for each demand the size of least training and serving together."""
+def lifetime_document(fit: Posterior, best: Answer, loss: float) -> dict[str, Any]:
+    """The fit, and for each demand the size of least training and serving together at a loss."""
     names = ("N", "D", "tokens_per_parameter", "training", "serving", "N_alone", "saved")
-    demands = [
-        {"served": float(draws["served"]), **{name: _at(draws[name], _TAILS) for name in names}}
-        for draws in (best.draws.isel(demand=i) for i in range(best.draws.sizes["demand"]))
-    ]
-    own = {"loss": best.loss, "reachable": best.reachable, "demands": finite(demands)}
+    (reachable,) = best.probabilities.values()
+    own = {"loss": loss, "reachable": reachable, "demands": finite(_cases(best, names))}
     return {**fit_document(fit), **own, "warnings": list(best.warnings)}
 
 
 def answer_document(fit: Posterior, answer: Answer) -> dict[str, Any]:
     """The fit, and the quantities of an answer, case by case, with their units and probabilities."""
-    return {**fit_document(fit), **_answer(answer), "warnings": list(answer.warnings)}
+    return {**fit_document(fit), **_answer(answer)}
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
-    if answer.by is None:
-        found: dict[str, Any] = _quantities(answer.draws)
-    else:
-        each = [answer.draws.isel({answer.by: i}) for i in range(answer.draws.sizes[answer.by])]
-        found = {"cases": [{answer.by: case[answer.by].item(), **_quantities(case)} for case in each]}
-    document: dict[str, Any] = finite(
-        {"question": answer.question, **found, "probabilities": dict(answer.probabilities)}
-    )
+    """An answer as it is, without its notes, which are those of the fit and of prices."""
+    document: dict[str, Any] = finite({name: value for name, value in answer.to_dict().items() if name != "notes"})
     return document
+
+
+def _cases(answer: Answer, names: Sequence[str], levels: tuple[float, ...] = _TAILS) -> list[dict[str, Any]]:
+    """Quantiles of some quantities, a dictionary for each case."""
+    assert answer.by is not None
+    (dim,) = answer.draws[answer.by].dims
+    each = (answer.draws.isel({dim: i}) for i in range(answer.draws.sizes[dim]))
+    return [{answer.by: float(case[answer.by]), **{name: _at(case[name], levels) for name in names}} for case in each]
 
 
 def recipes_document(first: Posterior, second: Posterior, budgets: Answer, crossing: Answer) -> dict[str, Any]:
@@ -139,36 +125,23 @@ def recipes_document(first: Posterior, second: Posterior, budgets: Answer, cross
     return {
         "first": fit_document(first),
         "second": fit_document(second),
-        **{name: {**_answer(answer), "warnings": list(answer.warnings)} for name, answer in answers.items()},
+        **{name: _answer(answer) for name, answer in answers.items()},
     }
 
 
-def choice_document(fit: Posterior, choice: Choice) -> dict[str, Any]:
+def choice_document(fit: Posterior, choice: Answer) -> dict[str, Any]:
     """The fit, and for each budget the size of least expected regret, and what it may cost."""
     budgets = []
-    for i, budget in enumerate(choice.sizes["C"].to_numpy().tolist()):
-        sizes = {str(name): float(values[i]) for name, values in choice.sizes.data_vars.items()}
-        regrets = {
-            str(name): {"mean": float(values[..., i].mean()), **_at(values[..., i], _QUARTILES)}
-            for name, values in choice.draws.data_vars.items()
-        }
-        budgets.append({"C": budget, **sizes, **regrets})
+    for i in range(choice.draws.sizes["budget"]):
+        at = choice.draws.isel(budget=i)
+        sizes = {str(name): float(value) for name, value in at.data_vars.items() if name not in REGRETS}
+        regrets = {name: {"mean": float(at[name].mean()), **_at(at[name], _QUARTILES)} for name in REGRETS}
+        budgets.append({"C": float(at["C"]), **sizes, **regrets})
     return {**fit_document(fit), "budgets": finite(budgets), "warnings": list(choice.warnings)}
 
 
-def _quantities(draws: xr.Dataset) -> dict[str, Any]:
-    return {
-        str(name): {
-            **_at(values, _QUARTILES),
-            "unit": values.attrs["units"],
-            "exists": 1 - float(np.isnan(values).mean()),
-        }
-        for name, values in draws.data_vars.items()
-    }
-
-
 def design_document(fit: Posterior, plan: Design) -> dict[str, Any]:
-    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would tell."""
+    """The fit, what is asked for and how uncertain it is, the runs to do next, and what each candidate would teach."""
     own = {"target": plan.target, "sd": plan.sd, "unit": plan.unit, "budget": plan.budget}
     tables = {"batch": plan.summary(), "candidates": plan.ranking()}
     runs = {name: finite(table.to_dict("records")) for name, table in tables.items()}
@@ -186,7 +159,7 @@ def cost_document(bill: xr.Dataset) -> dict[str, Any]:
     return document
 
 
-def limits_document(found: Limits, fit: Posterior | None = None, reached: Attainable | None = None) -> dict[str, Any]:
+def limits_document(found: Limits, fit: Posterior | None = None, reached: Answer | None = None) -> dict[str, Any]:
     """Each limit (FLOP) by year with the probability that it binds, and the least of them beside the trend.
 
     Given a fit and what it says could be attained, also these.
@@ -209,11 +182,7 @@ def limits_document(found: Limits, fit: Posterior | None = None, reached: Attain
         "notes": list(found.notes),
     }
     if fit is not None and reached is not None:
-        names = [name for name in reached.draws if name != "latent"]
-        document["attainable"] = [
-            {"year": float(draws["year"]), **{str(name): _at(draws[name], _QUARTILES) for name in names}}
-            for draws in (reached.draws.isel(budget=i) for i in range(reached.draws.sizes["budget"]))
-        ]
+        document["attainable"] = _cases(reached, reached.shown, _QUARTILES)
         remarks = {"warnings": [*found.warnings, *reached.warnings], "notes": [*found.notes, *fit.notes]}
         document = {**fit_document(fit), **document, **remarks}
     return {key: finite(value) for key, value in document.items()}
@@ -229,15 +198,17 @@ def predict_document(bands: Forecast) -> dict[str, Any]:
     return {"predictions": finite(predictions), "warnings": list(bands.warnings)}
 
 
-def versus_document(compared: Versus) -> dict[str, Any]:
+def versus_document(compared: Answer) -> dict[str, Any]:
     """Two runs beside each other: the probability that the first is lower, and their difference."""
+    found = {str(name): _at(draws, _QUARTILES) for name, draws in compared.draws.data_vars.items()}
+    probability, of_runs = compared.probabilities.values()
     document: dict[str, Any] = finite(
         {
-            "first": compared.names[0],
-            "second": compared.names[1],
-            "probability": compared.probability,
-            "probability_of_runs": compared.probability_of_runs,
-            **{str(name): _at(draws, _QUARTILES) for name, draws in compared.draws.data_vars.items()},
+            "first": found.pop("first"),
+            "second": found.pop("second"),
+            "probability": probability,
+            "probability_of_runs": of_runs,
+            **found,
             "warnings": list(compared.warnings),
         }
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.cli.options import SOURCE_HELP, Pairs, fit_options, forecast_options
+from bayescale.cli.options import SOURCE_HELP, fit_options, forecast_options, runs_option
 from bayescale.cli.printing import (
     interval_of,
     leave,
@@ -18,28 +18,41 @@ from bayescale.cli.printing import (
     print_remarks,
     print_table,
 )
-from bayescale.cli.sources import chain_from, check_second_step, fitted_from, points_from, pooled_from
+from bayescale.cli.sections import OUTPUT, Command, Section, option
+from bayescale.cli.sources import Asked, chain_from, check_second_step, points_from, pooled_from, source_from
 
 if TYPE_CHECKING:
     from bayescale.posterior.pooling import Pooled
 
 
-@click.command("fit", epilog=SOURCE_HELP)
+POINTS = Section("Runs to forecast (one of)")
+STEPS = Section("What to forecast")
+
+
+@click.command("fit", cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Save the fit to this netCDF file (.nc).")
+@option(
+    "--output",
+    "-o",
+    section=OUTPUT,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save the fit to a netCDF file (.nc).",
+)
 @fit_options
 def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Sample a law's posterior, show its parameters, and save it."""
     from bayescale.basics.files import check_output
 
     if output is not None:
-        check_output(output)
-    if options["pool"] and options["group"] is None:
+        check_output(output, (".nc",))
+    asked = Asked(runs=runs, seed=seed, **options)
+    if asked.pool and asked.group is None:
         if output is not None:
-            raise click.UsageError("--output: each group's fit has a file of its own: name one by --group")
-        _show_pooled(pooled_from(runs, seed, **options), interval, as_json)
+            raise click.UsageError("--output: a file holds the fit of one group: name it by --group")
+        _show_pooled(pooled_from(asked), interval, as_json)
         return
-    fitted = fitted_from(runs, seed, **options)
+    fitted = source_from(asked).posterior()
     if output is not None:
         from bayescale.posterior.storage import save
 
@@ -79,11 +92,18 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
     leave(pooled)
 
 
-@click.command(epilog=SOURCE_HELP)
+@click.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs")
-@click.option("--then", metavar="NAME|FILE", help="A law of what follows from the outcome, such as accuracy_of_loss.")
-@click.option("--at", type=Pairs(), multiple=True, help="A point, such as N=70B,D=1.4T; repeat it for more.")
-@click.option("--points", type=click.Path(path_type=Path), help="A CSV or Parquet table of points.")
+@runs_option(POINTS, "A run, such as N=70B,D=1.4T; repeat it.")
+@option(
+    "--points", section=POINTS, type=click.Path(path_type=Path), metavar="FILE", help="A CSV or Parquet table of runs."
+)
+@option(
+    "--then",
+    section=STEPS,
+    metavar="NAME|FILE",
+    help="A law of what follows from the outcome, such as accuracy_of_loss.",
+)
 @forecast_options
 def predict(
     runs: str,
@@ -96,18 +116,19 @@ def predict(
     **options: Any,
 ) -> None:
     """Forecast the outcome of runs that have not been trained, or with --then what follows from it."""
-    asked = points_from(at, points)
-    if then is not None:
-        check_second_step(then, runs, **options)
-    fitted = fitted_from(runs, seed, **options)
+    places, asked = points_from(at, points), Asked(runs=runs, seed=seed, **options)
+    settings = () if then is None else [item.name for item in check_second_step(then, asked).settings]
+    source = source_from(asked)
+    source.check_points({name: values for name, values in places.items() if name not in settings})
+    fitted = source.posterior()
     from bayescale.posterior.forecasting import forecast
 
     certified, notes = fitted.certified, fitted.notes
     if then is None:
-        bands = forecast(fitted, seed=seed, **asked)
+        bands = forecast(fitted, seed=seed, **places)
     else:
-        chain = chain_from(fitted, runs, then, seed, **options)
-        bands, certified = chain.forecast(seed=seed, **asked), chain.certified
+        chain = chain_from(fitted, then, asked)
+        bands, certified = chain.forecast(seed=seed, **places), chain.certified
         notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
     if as_json:
         from bayescale.cli.documents import predict_document

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.cli.options import SOURCE_HELP, forecast_options
+from bayescale.cli.options import SOURCE_HELP, figure, forecast_options
 from bayescale.cli.printing import (
     interval_of,
     leave,
@@ -18,28 +18,59 @@ from bayescale.cli.printing import (
     print_table,
     rows_at,
 )
-from bayescale.cli.sources import chain_from, check_second_step, fitted_from
+from bayescale.cli.sections import Command, Section, option
+from bayescale.cli.sources import Asked, chain_from, check_second_step, source_from
 
 if TYPE_CHECKING:
-    from bayescale.planning.attainable import Attainable
+    from bayescale.planning.answers import Answer
     from bayescale.planning.limits import Limits
     from bayescale.posterior.ensembles import Posterior
 
 
-@click.command(epilog=f"{SOURCE_HELP} Without it, only compute is shown.")
+LIMITS = Section("Limits")
+WITH_RUNS = Section("With RUNS")
+
+
+@click.command(cls=Command, epilog=f"{SOURCE_HELP} Without it, only compute is shown.")
 @click.argument("runs", required=False)
-@click.option("--year", "years", type=float, multiple=True, default=(2030.0,), help="Repeat it for more. Default 2030.")
-@click.option(
-    "--file", type=click.Path(path_type=Path), help="Numbers of your own instead of the shipped ones (.toml)."
+@option(
+    "--year",
+    "years",
+    section=LIMITS,
+    type=float,
+    metavar="YEAR",
+    multiple=True,
+    default=(2030.0,),
+    help="Repeat it for more. Default 2030.",
 )
-@click.option("--write", type=click.Path(path_type=Path), help="Write the shipped numbers to a file to edit, and stop.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the limits (.png, .svg or .pdf).")
-@click.option(
-    "--since", type=float, help="With RUNS, the year they are of: count what algorithms have gained from there on."
+@option(
+    "--file",
+    section=LIMITS,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your numbers instead of the shipped ones (.toml).",
 )
-@click.option(
-    "--then", metavar="NAME|FILE", help="With RUNS, a law of what follows from loss, such as downstream_error."
+@option(
+    "--write",
+    section=LIMITS,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the shipped numbers to a file to edit, and stop.",
 )
+@option(
+    "--since",
+    section=WITH_RUNS,
+    type=float,
+    metavar="YEAR",
+    help="Count what algorithms have gained since that year, in which the runs were trained.",
+)
+@option(
+    "--then",
+    section=WITH_RUNS,
+    metavar="NAME|FILE",
+    help="A law of what follows from loss, such as downstream_error.",
+)
+@figure("the limits")
 @forecast_options
 def limits(
     runs: str | None,
@@ -54,7 +85,7 @@ def limits(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """The largest feasible training run by a year, which limit binds, and with RUNS the loss it allows."""
+    """Show the largest feasible training run by a year, what limits it, and with RUNS its loss."""
     from bayescale.planning.limits import limits as limits_by
     from bayescale.planning.outlook import SHIPPED, read_outlook
 
@@ -65,14 +96,17 @@ def limits(
     found = limits_by(years, read_outlook(file or SHIPPED), seed=seed)
     if since is not None:
         found.effective(since)  # refuses a year that makes no sense, before anything is fitted
-    if runs is not None and then is not None:
-        check_second_step(then, runs, **options)
     fitted: Posterior | None = None
     steps: list[Posterior] = []
-    reached: Attainable | None = None
+    reached: Answer | None = None
     if runs is not None:
-        fitted = fitted_from(runs, seed, **options)
-        steps, reached = _attain(found, fitted, runs, since, then, seed, **options)
+        asked = Asked(runs=runs, seed=seed, **options)
+        if then is not None:
+            check_second_step(then, asked)
+        source = source_from(asked)
+        source.check_planned()
+        fitted = source.posterior()
+        steps, reached = _attain(found, fitted, asked, since, then)
     if plot is not None:
         from bayescale.plots import plot_limits, save_figure
 
@@ -95,9 +129,9 @@ def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
-    said = [name for name, value in given.items() if value not in (None, ())]
-    if runs is None and said:
-        name = "law" if said[0] == "laws" else said[0]
+    unused = [name for name, value in given.items() if value not in (None, ())]
+    if runs is None and unused:
+        name = "law" if unused[0] == "laws" else unused[0]
         raise click.UsageError(f"--{name} goes with RUNS: name a data set or a table of runs")
 
 
@@ -113,15 +147,15 @@ def _write(shipped: Path, path: Path) -> None:
 
 
 def _attain(
-    found: "Limits", fitted: "Posterior", runs: str, since: float | None, then: str | None, seed: int, **options: Any
-) -> tuple[list["Posterior"], "Attainable"]:
+    found: "Limits", fitted: "Posterior", asked: Asked, since: float | None, then: str | None
+) -> tuple[list["Posterior"], "Answer"]:
     """The posteriors of each step, and what they say that limits allow."""
     from bayescale.planning.attainable import attainable
 
     if then is None:
-        return [fitted], attainable(found, fitted, since=since, seed=seed)
-    chain = chain_from(fitted, runs, then, seed, **options)
-    return [fitted, chain.second], attainable(found, chain, since=since, seed=seed)
+        return [fitted], attainable(found, fitted, since=since, seed=asked.seed)
+    chain = chain_from(fitted, then, asked)
+    return [fitted, chain.second], attainable(found, chain, since=since, seed=asked.seed)
 
 
 def _show(found: "Limits", interval: float) -> None:
@@ -149,7 +183,7 @@ def _show(found: "Limits", interval: float) -> None:
     print_lines(f"Factors a year: {', '.join(f'{words} {factor}' for words, factor in growth.items())}")
 
 
-def _show_attained(steps: Sequence["Posterior"], reached: "Attainable", interval: float) -> None:
+def _show_attained(steps: Sequence["Posterior"], reached: "Answer", interval: float) -> None:
     for step in steps:
         print_head(step)
     rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.cli.printing import print_lines, print_table
+from bayescale.cli.printing import print_lines, print_remarks, print_table
+from bayescale.cli.sections import Command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     from bayescale.laws.parameters import Parameter
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", required=False)
 def laws(name: str | None) -> None:
-    """List the laws, or show one (a NAME or a file) in full: formula, priors, published fits."""
+    """List the laws, show one in full (its NAME or file), or say which suit a table (a data set's NAME or a file)."""
     from bayescale.laws.catalog import law_names, load_law
 
+    if name is not None and _is_table(name):
+        _print_suited(name)
+        return
     if name is None:
         found = [load_law(each) for each in law_names()]
         print_table([{"law": f.name, "formula": f.formula, "citation": f.citation} for f in found], "Laws")
@@ -44,8 +48,36 @@ def laws(name: str | None) -> None:
         print_table(rows, f"Published: {published.citation}" + (f"; {published.note}" if published.note else ""))
 
 
+def _is_table(name: str) -> bool:
+    from bayescale.data.datasets import dataset_names
+    from bayescale.data.tables import SUFFIXES
+    from bayescale.laws.catalog import law_names
+
+    # A data set of one paper may have the name of its law: the law is meant, and NAME:SERIES or a file the table.
+    known = name.partition(":")[0] in dataset_names() and name not in law_names()
+    return known or name.lower().endswith(SUFFIXES)
+
+
+def _print_suited(name: str) -> None:
+    """Laws that suit a table, those of the default mixture first, and why the others of its outcome do not."""
+    from bayescale.data.candidates import default_laws, suited_laws
+    from bayescale.data.datasets import load_runs
+
+    runs = load_runs(name)
+    suited, reasons = suited_laws(runs)
+    members, runs = default_laws(runs)
+    chosen = [law.name for law in members]
+    rows = [
+        {"law": law.name, "formula": law.formula, "fitted when none is named": "yes" * (law.name in chosen)}
+        for law in sorted(suited, key=lambda law: (law.name not in chosen, law.name))
+    ]
+    print_table(rows, f"Laws of {runs.outcome} that suit {name}")
+    print_table([{"law": law, "reason": why} for law, why in reasons.items()], "Laws of it that do not")
+    print_remarks((), runs.notes)
+
+
 def _stated(parameter: "Parameter") -> str:
-    """A prior, and whether parameters that stand before it take part."""
+    """A prior, and whether earlier parameters take part in it."""
     given = parameter.arguments is not None or parameter.shift is not None
     return f"{parameter.prior}{', given those above' * given}"
 
@@ -54,7 +86,7 @@ def _maybe(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", required=False)
 def datasets(name: str | None) -> None:
     """List the shipped data sets, or show one's card and the ranges of its runs."""

@@ -26,7 +26,13 @@ LABELS = {
     "N_alone": "N* if only trained",
 }
 
-_HEADINGS = {"C": "budget (FLOP)", "served": "served (tokens)", "share": "times the optimal size", "use": "use"}
+_HEADINGS = {
+    "C": "budget (FLOP)",
+    "dollars": "budget (dollars)",
+    "served": "served (tokens)",
+    "share": "times the optimal size",
+    "use": "use",
+}
 
 INTERRUPTED = Event()
 
@@ -152,7 +158,7 @@ def rows_at(
 
 
 def interval_of(row: Any, digits: int) -> str:
-    """Median and interval of a row of a summary, whose three quantiles stand in order."""
+    """Median and interval of a row of a summary, whose three quantiles are in order."""
     shown = format_interval((row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit()), digits)
     return shown if shown == "none" else shown + of_draws(row.get("exists", 1.0))
 
@@ -165,9 +171,7 @@ def _console() -> Any:
     return console if console.is_terminal else Console(width=400)
 
 
-def show_answer(
-    fitted: "Posterior", answer: "Answer", interval: float, as_json: bool, notes: Sequence[str] = ()
-) -> None:
+def show_answer(fitted: "Posterior", answer: "Answer", interval: float, as_json: bool) -> None:
     """An answer to a planning question, as a table or as JSON, and exit with status 1 if its fit is not certified."""
     if as_json:
         from bayescale.cli.documents import answer_document
@@ -176,11 +180,11 @@ def show_answer(
     else:
         print_head(fitted)
         print_answer(answer, interval)
-        print_remarks(answer.warnings, (*fitted.notes, *notes))
+        print_remarks(answer.warnings, answer.notes)
     leave(fitted)
 
 
-def print_answer(answer: "Answer", interval: float) -> None:
+def print_answer(answer: "Answer", interval: float, labels: Mapping[str, str] = LABELS) -> None:
     """Quantities of an answer, a row for each case if there are several, and its probabilities."""
     summary, title = answer.summary(interval), f"{answer.question}, {masses(interval)}"
     if answer.by is None:
@@ -190,8 +194,8 @@ def print_answer(answer: "Answer", interval: float) -> None:
         ]
     else:
         # Where cases differ by the size itself, N is that size and no optimum.
-        labels = LABELS if answer.by in {"C", "served"} else {}
-        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by), labels=labels)
+        shown = labels if answer.by in {"C", "dollars", "served"} else {}
+        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by), labels=shown)
     print_table(rows, title)
     print_lines(*(f"P({name}) = {value:.2f}" for name, value in answer.probabilities.items()))
 

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.cli.options import (
-    BUDGETS,
     COST_NAMES,
     DEFAULT_LAW,
     SOURCE_HELP,
+    budgets_option,
     command_line,
     cost_options,
     forecast_options,
 )
 from bayescale.cli.printing import leave, print_lines, progress
-from bayescale.cli.sources import asked_of, cost_of, fitted_from, runs_from
+from bayescale.cli.sections import Command, Section, option
+from bayescale.cli.sources import Asked, cost_of, runs_from, source_from
 
 if TYPE_CHECKING:
+    from bayescale.data.runs import Runs
     from bayescale.validation.backtesting import Backtest
     from bayescale.validation.comparison import Comparison
 
@@ -25,19 +27,36 @@ _COMPARED = ("chinchilla", "tied", "skaling")
 """Laws that are compared unless the report is of others."""
 
 
-@click.command(epilog=SOURCE_HELP)
+PAGE = Section("Page")
+
+
+@click.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
+@option(
+    "-o",
+    "--output",
+    section=PAGE,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=Path("report.html"),
+    show_default=True,
+    help="The page.",
 )
-@BUDGETS
-@click.option("--backtest", "with_backtest", is_flag=True, help="Also hide the larger runs and predict them (minutes).")
-@click.option("--compare", "with_comparison", is_flag=True, help="Also compare laws on these runs (minutes).")
-@click.option(
+@budgets_option(PAGE, "Training compute to plan for; repeat it.")
+@option(
+    "--backtest",
+    "with_backtest",
+    section=PAGE,
+    is_flag=True,
+    help="Also hide the larger runs and predict them (minutes).",
+)
+@option("--compare", "with_comparison", section=PAGE, is_flag=True, help="Also compare laws on these runs (minutes).")
+@option(
     "--given",
+    section=PAGE,
     metavar="ITEM=TEXT",
     multiple=True,
-    help="What a reader should know of how the runs were made, such as tokenizer='BPE, 32k'; repeat it.",
+    help="How the runs were made, such as tokenizer='BPE, 32k'; repeat it.",
 )
 @cost_options
 @forecast_options
@@ -53,22 +72,22 @@ def report(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """One self-contained page: answer, warnings, planner, data, posterior, checks, and how it was done."""
+    """Write one self-contained page: answer, warnings, planner, data, posterior, checks, and how it was done."""
     from bayescale.basics.files import check_output
     from bayescale.report.methods import check_given
     from bayescale.report.page import ENDINGS, write_report
 
     check_output(output, ENDINGS)
-    told = _told(given)
-    check_given(told)
+    described = _described(given)
+    check_given(described)
     command = command_line()
     cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
-    studied = with_backtest or with_comparison
-    if studied and (options["pool"] or Path(runs).suffix == ".nc"):
+    asked = Asked(runs=runs, seed=seed, **options)
+    if (with_backtest or with_comparison) and (asked.pool or asked.saved):
         raise click.UsageError("--backtest and --compare take a table of runs, and no pooling")
-    fitted = fitted_from(runs, seed, **options)
-    measured = _backtested(runs, seed, options) if with_backtest else None
-    compared = _compared(runs, seed, options) if with_comparison else None
+    fitted = source_from(asked).posterior()
+    measured = _backtested(asked) if with_backtest else None
+    compared = _compared(asked) if with_comparison else None
     with progress(f"writing {output}"):
         write_report(
             fitted,
@@ -77,7 +96,7 @@ def report(
             ci_prob=interval,
             seed=seed,
             cost=cost,
-            given=told,
+            given=described,
             backtested=measured,
             compared=compared,
             command=command,
@@ -91,7 +110,7 @@ def report(
     leave(fitted)
 
 
-def _told(given: tuple[str, ...]) -> dict[str, str]:
+def _described(given: tuple[str, ...]) -> dict[str, str]:
     pairs = [each.partition("=") for each in given]
     for name, _, text in pairs:
         if not (name.strip() and text.strip()):
@@ -99,26 +118,20 @@ def _told(given: tuple[str, ...]) -> dict[str, str]:
     return {name.strip(): text.strip() for name, _, text in pairs}
 
 
-def _backtested(runs: str, seed: int, options: dict[str, Any]) -> "Backtest":
+def _backtested(asked: Asked) -> "Backtest":
     from bayescale.validation.backtesting import backtest
 
-    laws = options["laws"] or (DEFAULT_LAW,)
-    return backtest(
-        laws[0] if len(laws) == 1 else laws,
-        runs_from(runs, options["laws"], options["columns"], options["unit"]),
-        progress=True,
-        **_sampling(seed, options),
-    )
+    return backtest(asked.law, _table(asked, asked.laws), progress=True, **asked.sampling)
 
 
-def _compared(runs: str, seed: int, options: dict[str, Any]) -> "Comparison":
+def _compared(asked: Asked) -> "Comparison":
     from bayescale.validation.comparison import compare
 
-    laws = tuple(law for law in options["laws"] if law != DEFAULT_LAW)
-    asked = {name: value for name, value in _sampling(seed, options).items() if name != "engine"}
+    laws = tuple(law for law in asked.laws if law != DEFAULT_LAW)
+    sampling = {name: value for name, value in asked.sampling.items() if name != "engine"}
     laws = laws if len(laws) > 1 else tuple(dict.fromkeys((*laws, *_COMPARED)))
-    return compare(laws, runs_from(runs, laws, options["columns"], options["unit"]), progress=True, **asked)
+    return compare(laws, _table(asked, laws), progress=True, **sampling)
 
 
-def _sampling(seed: int, options: dict[str, Any]) -> dict[str, Any]:
-    return asked_of(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
+def _table(asked: Asked, laws: tuple[str, ...]) -> "Runs":
+    return runs_from(asked.runs, laws, asked.columns, asked.unit)

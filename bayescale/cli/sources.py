@@ -1,7 +1,9 @@
-"""From what a user names, a table or a saved fit, to a posterior."""
+"""From what a user names, a table or a saved fit, to a posterior; what cannot be used is refused before any fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,61 +14,185 @@ from bayescale.cli.options import DEFAULT_DISCREPANCY, DEFAULT_ENGINE, DEFAULT_L
 from bayescale.cli.printing import progress
 
 if TYPE_CHECKING:
+    from bayescale.data.observed import Observed
     from bayescale.data.runs import Runs
+    from bayescale.laws.law import Law
     from bayescale.planning.costs import Cost
     from bayescale.posterior.chains import Chain
     from bayescale.posterior.ensembles import Posterior
+    from bayescale.posterior.fit import Fit
     from bayescale.posterior.pooling import Pooled
 
 
-def fitted_from(
-    source: str,
-    seed: int,
-    *,
-    laws: tuple[str, ...],
-    columns: dict[str, str] | None,
-    unit: str | None,
-    pool: tuple[str, ...],
-    by: str | None,
-    group: str | None,
-    risk: dict[str, str] | None = None,
-    **sampling: Any,
-) -> "Posterior":
-    """Fit runs, or load a saved fit."""
-    told: dict[str, Any] = {"laws": laws, "columns": columns, "unit": unit, "pool": pool, "by": by, "group": group}
-    if risk is not None:
-        broken = _risk(risk)
-        from bayescale.posterior.ensembles import with_risk
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Runs, and the options of :func:`bayescale.cli.options.forecast_options` that say how to fit them."""
 
-        return with_risk(fitted_from(source, seed, **told, **sampling), **broken)
-    if pool:
-        if group is None:
-            raise click.UsageError("--pool fits several groups: say which by --group")
-        return pooled_from(source, seed, **told, **sampling).groups[group]
-    if by is not None or group is not None:
+    runs: str
+    seed: int
+    laws: tuple[str, ...]
+    columns: dict[str, str] | None
+    unit: str | None
+    noise: str | None
+    discrepancy: bool | None
+    engine: str | None
+    pool: tuple[str, ...]
+    by: str | None
+    group: str | None
+    risk: dict[str, str] | None = None
+
+    @property
+    def saved(self) -> bool:
+        """Whether the runs are a saved fit."""
+        return Path(self.runs).suffix == ".nc"
+
+    @property
+    def law(self) -> str | tuple[str, ...]:
+        """What to fit: one law, several, or those that suit the runs."""
+        return self.laws[0] if len(self.laws) == 1 else self.laws or DEFAULT_LAW
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """How to sample, by default where nothing is given."""
+        return {
+            "noise": self.noise or DEFAULT_NOISE,
+            "discrepancy": DEFAULT_DISCREPANCY if self.discrepancy is None else self.discrepancy,
+            "engine": self.engine or DEFAULT_ENGINE,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Source:
+    """Laws and the runs to fit them to, read and checked; or a saved fit.
+
+    Attributes
+    ----------
+    bound : tuple of Observed or Fit
+        Each law with its runs.
+    posterior : callable
+        Fits them, or gives what was saved.
+    """
+
+    bound: "tuple[Observed | Fit, ...]"
+    posterior: "Callable[[], Posterior]"
+
+    @property
+    def law(self) -> "Law":
+        """The first law, for what all of them share."""
+        return self.bound[0].law
+
+    def check_planned(self, fixed: Mapping[str, float] = MappingProxyType({}), question: str = "an optimum") -> None:
+        """Refuse laws that read other inputs than N, D and what is given."""
+        from bayescale.planning.allocation import two_inputs
+
+        for each in self.bound:
+            two_inputs(each.law, fixed, question=question)
+
+    def check_points(self, points: Mapping[str, Any]) -> None:
+        """Refuse points with other inputs than those of the laws, or values that they cannot have."""
+        from bayescale.posterior.forecasting import check_task, checked_points
+
+        checked_points(self.bound, points)
+        check_task(self.bound, points)
+
+
+def source_from(asked: Asked) -> Source:
+    """Read what a command names."""
+    if asked.risk is None:
+        return _source(asked)
+    numbers = _risk(asked.risk)
+    found = _source(asked)
+    from bayescale.posterior.ensembles import check_knows_compute, with_risk
+
+    check_knows_compute(found.law)
+    return Source(found.bound, lambda: with_risk(found.posterior(), **numbers))
+
+
+def _source(asked: Asked) -> Source:
+    if asked.pool:
+        return _group(asked)
+    if asked.by is not None or asked.group is not None:
         raise click.UsageError("--by and --group go with --pool")
-    if Path(source).suffix == ".nc":
-        given = {**sampling, "columns": columns, "unit": unit}
-        for option in (name for name, value in given.items() if value is not None):
-            raise click.UsageError(f"--{option} has no effect on a saved fit ({source}): fit the runs again")
-        from bayescale.posterior.storage import load
+    if asked.saved:
+        return _saved(asked)
+    from bayescale.data.checks import observe
+    from bayescale.posterior.fitting import chosen_laws, fit
 
-        if len(laws) > 1:
-            raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
-        return load(source, law=laws[0] if laws else None)
+    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, asked.columns, asked.unit))
+    naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
+    compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
+
+    def posterior() -> "Posterior":
+        with progress(f"fitting {naming} to {len(table)} runs{compiling}"):
+            return fit(asked.law, table, **asked.sampling)
+
+    return Source(tuple(observe(law, table) for law in laws), posterior)
+
+
+def _saved(asked: Asked) -> Source:
+    given = {
+        "noise": asked.noise,
+        "discrepancy": asked.discrepancy,
+        "engine": asked.engine,
+        "columns": asked.columns,
+        "unit": asked.unit,
+    }
+    for option in (name for name, value in given.items() if value is not None):
+        raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
+    if len(asked.laws) > 1:
+        raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
+    from bayescale.posterior.ensembles import Ensemble, members
+    from bayescale.posterior.fit import Fit
+    from bayescale.posterior.storage import load
+
+    loaded = load(asked.runs, law=asked.laws[0] if asked.laws else None)
+    if not isinstance(loaded, Fit | Ensemble):
+        raise click.UsageError(f"{asked.runs} holds {type(loaded).__name__.lower()} fits, which only Python can load")
+    return Source(tuple(members(loaded).values()), lambda: loaded)
+
+
+def _group(asked: Asked) -> Source:
+    """One of several groups that are fitted together."""
+    if asked.group is None:
+        raise click.UsageError("--pool fits several groups: name the one to answer for by --group")
+    import numpy as np
+
+    from bayescale.data.observed import Observed
+    from bayescale.laws.catalog import load_law
+
+    table, codes, groups = _groups(asked)
+    rows = np.flatnonzero(codes == groups.index(asked.group))
+    return Source((Observed.of(load_law(asked.laws[0]), table.take(rows)),), lambda: pooled_from(asked).of(asked.group))
+
+
+def _groups(asked: Asked) -> "tuple[Runs, Any, list[str]]":
+    """A table of several groups, the code of each run's group, and their names."""
+    if asked.saved:
+        raise click.UsageError(f"--pool takes a table of runs, not a saved fit ({asked.runs})")
+    if len(asked.laws) != 1 or asked.laws[0] == DEFAULT_LAW:
+        raise click.UsageError("--pool takes a single law: name it by --law")
+    from bayescale.posterior.pooling import group_codes
+
+    table = runs_from(asked.runs, asked.laws, asked.columns, asked.unit, series_apart=False)
+    column = asked.by or "group"
+    codes, groups = group_codes(table, column)
+    if asked.group is not None and asked.group not in groups:
+        raise click.UsageError(f"--group: no group {asked.group!r} in column {column}: it holds {', '.join(groups)}")
+    return table, codes, groups
+
+
+def pooled_from(asked: Asked) -> "Pooled":
+    """Fit all groups of runs together."""
+    table, _, groups = _groups(asked)
     from bayescale.posterior.fitting import fit
 
-    table = runs_from(source, laws, columns, unit)
-    law = laws[0] if len(laws) == 1 else laws or DEFAULT_LAW
-    asked = asked_of(seed, **sampling)
-    naming = "the ensemble of laws" if law == DEFAULT_LAW else ", ".join(laws)
-    doing = f"fitting {naming} to {len(table)} runs" + (" (compiling: about 10 s)" if asked["engine"] == "nuts" else "")
-    with progress(doing):
-        return fit(law, table, **asked)
+    with progress(f"fitting {asked.laws[0]} to {len(table)} runs of {len(groups)} groups (minutes, if they are many)"):
+        return fit(asked.laws[0], table, pool=asked.pool, by=asked.by or "group", **asked.sampling)
 
 
 def _risk(given: dict[str, str]) -> dict[str, float]:
-    """Probability and size of a recipe that breaks, checked before anything is fitted."""
+    """Probability and size of a recipe that breaks."""
     from bayescale.posterior.recipe_risk import RecipeRisk
 
     if given.keys() != {"probability", "size"}:
@@ -74,45 +200,6 @@ def _risk(given: dict[str, str]) -> dict[str, float]:
     numbers = {name: _number("--risk", name, text) for name, text in given.items()}
     RecipeRisk(**numbers)
     return numbers
-
-
-def asked_of(seed: int, *, noise: str | None, discrepancy: bool | None, engine: str | None) -> dict[str, Any]:
-    """Options of a fit, the defaults for what was not said."""
-    return {
-        "noise": noise or DEFAULT_NOISE,
-        "discrepancy": DEFAULT_DISCREPANCY if discrepancy is None else discrepancy,
-        "engine": engine or DEFAULT_ENGINE,
-        "seed": seed,
-    }
-
-
-def pooled_from(
-    source: str,
-    seed: int,
-    *,
-    laws: tuple[str, ...],
-    columns: dict[str, str] | None,
-    unit: str | None,
-    pool: tuple[str, ...],
-    by: str | None,
-    group: str | None,
-    **sampling: Any,
-) -> "Pooled":
-    """Fit all groups of runs together."""
-    if Path(source).suffix == ".nc":
-        raise click.UsageError(f"--pool takes a table of runs, not a saved fit ({source})")
-    if len(laws) != 1 or laws[0] == DEFAULT_LAW:
-        raise click.UsageError("--pool takes a single law: name it by --law")
-    from bayescale.posterior.fitting import fit
-    from bayescale.posterior.pooling import group_codes
-
-    table = runs_from(source, laws, columns, unit, series_apart=False)
-    column = by or "group"
-    _, groups = group_codes(table, column)
-    if group is not None and group not in groups:
-        raise click.UsageError(f"--group: no group {group!r} in column {column}: it holds {', '.join(groups)}")
-    with progress(f"fitting {laws[0]} to {len(table)} runs of {len(groups)} groups (minutes, if they are many)"):
-        return fit(laws[0], table, pool=pool, by=column, **asked_of(seed, **sampling))
 
 
 def runs_from(
@@ -134,31 +221,31 @@ def runs_from(
     return load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked)
 
 
-def check_second_step(then: str, source: str, **options: Any) -> None:
-    """Refuse a second law that cannot follow the first, or not from these runs, before anything is fitted."""
-    from bayescale.data.runs import check_unit_read
+def check_second_step(then: str, asked: Asked) -> "Law":
+    """The second law, if it can follow the first, on these runs."""
+    from bayescale.data.observed import check_unit_read
     from bayescale.laws.catalog import load_law
 
-    if options["pool"] or Path(source).suffix == ".nc":
+    if asked.pool or asked.saved:
         raise click.UsageError("--then takes a table of runs, and no pooling")
-    second, first = load_law(then), runs_from(source, options["laws"], options["columns"], options["unit"])
+    second, first = load_law(then), runs_from(asked.runs, asked.laws, asked.columns, asked.unit)
     if second.input_names != (first.outcome,):
         read = ", ".join(second.input_names)
         raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
     check_unit_read(second.inputs[0], second.name, first.unit)
-    runs_from(source, (then,), options["columns"])
+    runs_from(asked.runs, (then,), asked.columns)
+    return second
 
 
-def chain_from(fitted: "Posterior", source: str, then: str, seed: int, **options: Any) -> "Chain":
+def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
     """A fit of the first step, and one of the second to the same runs."""
     from bayescale.posterior.chains import chained
     from bayescale.posterior.single import fit_law
 
-    table = runs_from(source, (then,), options["columns"])
-    asked = asked_of(seed, **{name: options[name] for name in ("noise", "discrepancy", "engine")})
+    table = runs_from(asked.runs, (then,), asked.columns)
     with progress(f"fitting {then} to {len(table)} runs"):
-        second = fit_law(then, table, **asked)
-    return chained(fitted, second)
+        second = fit_law(then, table, **asked.sampling)
+    return chained(first, second)
 
 
 def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:
@@ -178,9 +265,12 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
     return {name: [_number("--at", name, point[name]) for point in at] for name in at[0]}
 
 
-def run_from(option: str, given: dict[str, str]) -> dict[str, float]:
-    """A run's inputs, from an option such as --first N=70B,D=1.4T."""
-    return {name: _number(option, name, text) for name, text in given.items()}
+def runs_at(at: Sequence[dict[str, str]], n: int) -> list[dict[str, float]]:
+    """The runs of a question that is about so many of them, from ``--at``."""
+    if len(at) != n:
+        wanted = {1: "one run", 2: "two runs"}[n]
+        raise click.UsageError(f"--at: give {wanted}, each as --at N=70B,D=1.4T, not {len(at)}")
+    return [{name: _number("--at", name, text) for name, text in point.items()} for point in at]
 
 
 def _number(option: str, name: str, text: str) -> float:
@@ -207,8 +297,3 @@ def cost_of(
     found = None if accelerator is None else accelerator_by_name(accelerator)
     given = {"accelerator": found, "price": price, "utilisation": utilisation, "overhead": overhead, "study": study}
     return Cost(seed=seed, pays_energy=own).with_given(**given)
-
-
-def price_note(cost: "Cost") -> str:
-    """Where prices come from."""
-    return f"{cost.accelerator.name}: {cost.accelerator.source}"

@@ -8,34 +8,40 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_quantity
-from bayescale.cli.options import DEFAULT_LAW, Quantity, study_options
+from bayescale.cli.options import DEFAULT_LAW, TABLE_HELP, figure, study_options
 from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
+from bayescale.cli.sections import FIT, STUDY, Command, option
 from bayescale.cli.sources import runs_from
+from bayescale.cli.values import Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@click.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
+@click.command(cls=Command, epilog=TABLE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option(
+@option(
     "--law",
     "laws",
+    section=FIT,
+    metavar="NAME|FILE",
     multiple=True,
     default=(DEFAULT_LAW,),
     show_default=True,
-    help="A shipped law's name or a law file (.py); repeat it to mix several, or auto, a mixture of shipped laws.",
+    help="A law or law file (.py); repeat it to mix.",
 )
-@click.option(
+@option(
     "--horizon",
     "horizons",
+    section=STUDY,
     type=Quantity(),
+    metavar="RATIO",
     multiple=True,
     default=("1", "3", "10", "30"),
     show_default=True,
-    help="Ratio of the hidden runs' compute to the largest trained on; repeat it for more.",
+    help="Hidden compute over the largest kept; repeat it.",
 )
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the coverage by horizon (.png, .svg or .pdf).")
+@figure("the coverage by horizon")
 @study_options
 def backtest(
     runs: str,
@@ -83,15 +89,17 @@ def backtest(
         print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by split.")
 
 
-@click.command(epilog="RUNS is a shipped data set's name, or a CSV or Parquet file.")
+@click.command(cls=Command, epilog=TABLE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option(
+@option(
     "--law",
     "laws",
+    section=FIT,
+    metavar="NAME|FILE",
     multiple=True,
-    help="A shipped law's name or a law file (.py); repeat it. By default every shipped law that suits the columns.",
+    help="A law or law file (.py); repeat it. By default all that suit the runs.",
 )
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the ranking (.png, .svg or .pdf).")
+@figure("the ranking")
 @study_options
 def compare(
     runs: str,
@@ -107,7 +115,7 @@ def compare(
     cache: Path | None,
     as_json: bool,
 ) -> None:
-    """Which law: how well each predicts larger runs that are hidden, and how sure that is."""
+    """Compare laws: how well each predicts larger runs that are hidden, and how sure that is."""
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
     from bayescale.validation.comparison import compare as run_compare
     from bayescale.validation.comparison import laws_to_compare
@@ -116,9 +124,9 @@ def compare(
         check_output(plot, FIGURE_ENDINGS)
     table, chosen = runs_from(runs, laws, columns, unit), laws or None
     names, fits = laws_to_compare(chosen, table)
-    # A line and no spinner, which would stand in the way of the bars and leave with its message.
-    said = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
-    click.echo(said, err=True)
+    # A line, since a spinner would overwrite the progress bars and vanish with its message.
+    doing = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
+    click.echo(doing, err=True)
     with on_backend(backend, jobs):
         compared = run_compare(
             chosen,
@@ -148,7 +156,7 @@ def compare(
 
 
 def on_backend(address: str | None, jobs: int | None) -> AbstractContextManager[None]:
-    """Where a study's fits run, as a command was told."""
+    """Where a study's fits run, by the options of a command."""
     from bayescale.basics.parallel import backend
 
     if address and jobs:

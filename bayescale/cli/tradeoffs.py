@@ -7,15 +7,20 @@ import click
 from bayescale.cli.options import (
     PRICE_NAMES,
     SOURCE_HELP,
-    TOKEN_PRICE,
-    Pairs,
-    Quantity,
+    Decorator,
+    budgets_option,
     forecast_options,
     once,
     price_options,
+    runs_option,
+    token_price_option,
 )
 from bayescale.cli.printing import leave, print_answer, print_head, print_json, print_remarks, show_answer
-from bayescale.cli.sources import cost_of, fitted_from, price_note, run_from
+from bayescale.cli.sections import Command, Section, option
+from bayescale.cli.sources import Asked, cost_of, runs_at, source_from
+from bayescale.cli.values import Quantity
+
+QUESTION = Section("Question")
 
 
 @click.group()
@@ -23,51 +28,95 @@ def tradeoff() -> None:
     """Weigh compute, money, size, data and recipes against each other, each answer with its probability."""
 
 
-@tradeoff.command(epilog=SOURCE_HELP)
+def _budget(help: str, default: str | None = "5.76e23") -> Decorator:
+    shown = default is not None
+    return option(
+        "--budget", section=QUESTION, type=Quantity(), metavar="FLOP", default=default, show_default=shown, help=help
+    )
+
+
+@tradeoff.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option("--budget", type=Quantity(), default="5.76e23", show_default=True, help="Training FLOP to start from.")
-@click.option("--times", type=Quantity(), default="10", show_default=True, help="How many times that.")
+@_budget("Training compute to start from.")
+@option(
+    "--times",
+    section=QUESTION,
+    type=Quantity(above=1.0),
+    metavar="NUMBER",
+    default="10",
+    show_default=True,
+    help="How many times that.",
+)
 @price_options
 @forecast_options
 def compute(runs: str, budget: float, times: float, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Ten times the compute: what it does to N, D and loss, and what it costs."""
     cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
-    fitted = fitted_from(runs, seed, **options)
+    source = source_from(Asked(runs=runs, seed=seed, **options))
+    from bayescale.planning.allocation import checked_budgets
     from bayescale.planning.tradeoffs import scale_up
 
-    answer = scale_up(fitted, budget, times, cost=cost, seed=seed)
-    show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    source.check_planned()
+    checked_budgets([budget, times * budget])
+    fitted = source.posterior()
+    show_answer(fitted, scale_up(fitted, budget, times, cost=cost, seed=seed), interval, as_json)
 
 
-@tradeoff.command(epilog=SOURCE_HELP)
+@tradeoff.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option("--gain", type=Quantity(), required=True, help="Improvement of the outcome, in its unit, such as 0.01.")
-@click.option("--dollars", type=Quantity(), help="Money that must buy it. Default: a doubling of compute must.")
+@option(
+    "--gain",
+    section=QUESTION,
+    type=Quantity(),
+    metavar="NUMBER",
+    required=True,
+    help="Improvement of the outcome, in its unit, such as 0.01.",
+)
+@option(
+    "--dollars",
+    section=QUESTION,
+    type=Quantity(),
+    metavar="DOLLARS",
+    help="Money that must buy it. Default: a doubling of compute must.",
+)
+@_budget("Training compute to look from. Default: that of the largest run.", None)
 @price_options
 @forecast_options
 def returns(
-    runs: str, gain: float, dollars: float | None, seed: int, interval: float, as_json: bool, **options: Any
+    runs: str,
+    gain: float,
+    dollars: float | None,
+    budget: float | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Find the budget from which on more compute buys less than a gain."""
     cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
-    fitted = fitted_from(runs, seed, **options)
-    from bayescale.planning.tradeoffs import diminishing_returns
+    source = source_from(Asked(runs=runs, seed=seed, **options))
+    from bayescale.planning.tradeoffs import diminishing_returns, returns_budgets
 
-    answer = diminishing_returns(fitted, gain, dollars=dollars, cost=cost, seed=seed)
-    show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    source.check_planned()
+    returns_budgets(source.bound[0], budget)
+    fitted = source.posterior()
+    answer = diminishing_returns(fitted, gain, dollars=dollars, C=budget, cost=cost, seed=seed)
+    show_answer(fitted, answer, interval, as_json)
 
 
-@tradeoff.command(epilog=SOURCE_HELP)
+@tradeoff.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option("--budget", type=Quantity(), default="5.76e23", show_default=True, help="FLOP of the optimal run.")
-@click.option(
+@_budget("Training compute of the optimal run.")
+@option(
     "--share",
     "shares",
+    section=QUESTION,
     type=Quantity(),
+    metavar="NUMBER",
     multiple=True,
     default=("0.75", "0.5", "0.25"),
     show_default=True,
-    help="Size over the compute-optimal one; repeat it for more.",
+    help="Size over the optimal one; repeat it.",
 )
 @forecast_options
 def size(
@@ -80,22 +129,34 @@ def size(
     **options: Any,
 ) -> None:
     """Over-train a smaller model to the same loss, and what that costs."""
-    fitted = fitted_from(runs, seed, **options)
+    source = source_from(Asked(runs=runs, seed=seed, **options))
+    from bayescale.planning.allocation import checked_budgets
     from bayescale.planning.tradeoffs import size_overhead
 
+    source.check_planned()
+    checked_budgets(budget)
+    fitted = source.posterior()
     show_answer(fitted, size_overhead(fitted, budget, once(shares), seed=seed), interval, as_json)
 
 
-@tradeoff.command(epilog=SOURCE_HELP)
+@tradeoff.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
-@click.option("--run", "planned", type=Pairs(), required=True, help="The planned run, such as N=70B,D=1.4T.")
-@click.option("--dollars", type=Quantity(), default="1M", show_default=True, help="Money to spend on top.")
-@TOKEN_PRICE
+@runs_option(QUESTION, "The planned run, such as N=70B,D=1.4T.", required=True)
+@option(
+    "--dollars",
+    section=QUESTION,
+    type=Quantity(),
+    metavar="DOLLARS",
+    default="1M",
+    show_default=True,
+    help="Money to spend on top.",
+)
+@token_price_option(QUESTION, "Per fresh training token, such as 1e-6.")
 @price_options
 @forecast_options
 def money(
     runs: str,
-    planned: dict[str, str],
+    at: tuple[dict[str, str], ...],
     dollars: float,
     token_price: float | None,
     seed: int,
@@ -104,29 +165,26 @@ def money(
     **options: Any,
 ) -> None:
     """Spend more money on a larger model, longer training or data: which buys most."""
-    given = run_from("--run", planned)
-    if not {"N", "D"} <= given.keys() <= {"N", "D", "U"}:
-        raise click.UsageError("--run takes N=70B,D=1.4T, and U=300B where the law reads unique tokens")
+    (planned,) = runs_at(at, 1)
+    if not {"N", "D"} <= planned.keys() <= {"N", "D", "U"}:
+        raise click.UsageError("--at takes N=70B,D=1.4T, and U=300B where the law reads unique tokens")
+    if "U" in planned and token_price is None:
+        raise click.UsageError("--at: with U fresh tokens are weighed too: give their --token-price, such as 1e-6")
     cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
-    fitted = fitted_from(runs, seed, **options)
+    source = source_from(Asked(runs=runs, seed=seed, **options))
     from bayescale.planning.purchases import next_dollar
 
-    answer = next_dollar(fitted, dollars, token_price=token_price, cost=cost, seed=seed, **given)
-    show_answer(fitted, answer, interval, as_json, [price_note(cost)])
+    source.check_planned({name: planned[name] for name in planned if name == "U"})
+    source.check_points(planned)
+    fitted = source.posterior()
+    answer = next_dollar(fitted, dollars, token_price=token_price, cost=cost, seed=seed, **planned)
+    show_answer(fitted, answer, interval, as_json)
 
 
-@tradeoff.command(epilog=SOURCE_HELP)
+@tradeoff.command(cls=Command, epilog=SOURCE_HELP.replace("RUNS", "Each of FIRST and SECOND"))
 @click.argument("first")
 @click.argument("second")
-@click.option(
-    "--budget",
-    "budgets",
-    type=Quantity(),
-    multiple=True,
-    default=("1e21", "1e23"),
-    show_default=True,
-    help="Training FLOP; repeat it for more.",
-)
+@budgets_option(QUESTION, "Training compute; repeat it.", ("1e21", "1e23"))
 @forecast_options
 def recipes(
     first: str,
@@ -138,9 +196,15 @@ def recipes(
     **options: Any,
 ) -> None:
     """Recipe against recipe, each a table of runs: which wins, and where they cross."""
-    one, other = (fitted_from(runs, seed, **options) for runs in (first, second))
-    from bayescale.planning.recipes import compare_recipes, crossing
+    sources = [source_from(Asked(runs=runs, seed=seed, **options)) for runs in (first, second)]
+    from bayescale.planning.allocation import checked_budgets
+    from bayescale.planning.recipes import check_same_outcome, compare_recipes, crossing
 
+    for source in sources:
+        source.check_planned()
+    check_same_outcome(*(source.law for source in sources))
+    checked_budgets(budgets)
+    one, other = (source.posterior() for source in sources)
     answers = compare_recipes(one, other, once(budgets), seed=seed), crossing(one, other, seed=seed)
     if as_json:
         from bayescale.cli.documents import recipes_document
@@ -152,5 +216,5 @@ def recipes(
         for answer in answers:
             print_answer(answer, interval)
         warnings = tuple(dict.fromkeys(text for answer in answers for text in answer.warnings))
-        print_remarks(warnings, tuple(dict.fromkeys((*one.notes, *other.notes))))
+        print_remarks(warnings, answers[0].notes)
     leave(one.certified and other.certified)

@@ -1,22 +1,103 @@
 """Which shipped laws suit a table's columns, and why the others do not."""
 
-from bayescale.basics.errors import BayescaleError
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.basics.wording import listed
-from bayescale.data.checks import check_runs
+from bayescale.data.checks import observe
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 
 
-def suited_laws(runs: Runs) -> tuple[list[Law], dict[str, str]]:
-    """Shipped laws that predict a table's outcome from its columns, and the reasons against the others of that outcome.
+def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
+    """Laws of the default mixture that suit a table: those that follow the most of what varies, the way that it goes.
 
-    A law that reads fewer of the quantities that vary, as one of N alone where D varies too, takes the others for
-    noise, and does not suit.
+    Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
+    both where the runs do not tell it.
 
     Parameters
     ----------
     runs : Runs
+
+    Returns
+    -------
+    laws : list of Law
+        In the order of their names.
+    runs : Runs
+        With a note where a column that laws of the mixture read has one value only, which no law can follow.
+
+    Raises
+    ------
+    LawError
+        If no law of the mixture suits; it names what is missing, or the laws that suit by name.
+
+    Examples
+    --------
+    >>> from bayescale.data.datasets import load_runs
+    >>> [law.name for law in default_laws(load_runs("chinchilla"))[0]]
+    ['skaling', 'tied']
+    >>> curve = Runs.from_frame(pd.DataFrame({"x": [1, 2, 4], "y": [0.5, 0.6, 0.7]}), outcome="y")
+    >>> [law.name for law in default_laws(curve)[0]]
+    ['rise_logarithm', 'rise_logistic', 'rise_power', 'rise_to_ceiling']
+    """
+    members = [law for law in map(catalog.load_law, catalog.law_names()) if law.in_ensemble]
+    found, reasons = suited_laws(runs, members)
+    if not found:
+        raise LawError(_none_suits(runs, reasons))
+    directions = {law.falls for law in found}
+    if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
+        found = [law for law in found if law.falls is not rises]
+    read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
+    fixed = dict.fromkeys(why.partition(": law ")[0] for why in reasons.values() if why.startswith("every run has"))
+    return found, replace(runs, notes=(*runs.notes, *(f"{text}, {read}" for text in fixed)))
+
+
+def _rises(runs: Runs, law: Law) -> bool | None:
+    """Whether the outcome rises with what a law reads; None where the runs do not tell."""
+    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome)}).rank()
+    correlation = float(ranks["size"].corr(ranks["outcome"]))
+    return None if not abs(correlation) > min(2 / np.sqrt(len(runs)), _SURE) else correlation > 0
+
+
+_SURE = 0.99
+"""Rank correlation that tells the direction however few the runs are."""
+
+
+_NEAREST = 4
+"""Laws that a refusal names: those whose reasons are the shortest, which miss the fewest columns."""
+
+
+def _none_suits(runs: Runs, reasons: dict[str, str]) -> str:
+    """Why a table has no default, and what to do about it."""
+    columns = ", ".join(map(str, runs.frame.columns))
+    start = f"{runs.source}: no law of the default mixture suits {runs.outcome} from columns {columns}"
+    suited, _ = suited_laws(runs)
+    if suited:
+        return f"{start}: name one of the laws that do: {listed(law.name for law in suited)}"
+    if reasons:
+        nearest = sorted(reasons, key=lambda name: len(reasons[name]))[:_NEAREST]
+        return f"{start}: {'; '.join(f'{name} {reasons[name]}' for name in nearest)}"
+    outcomes = sorted({law.outcome for law in map(catalog.load_law, catalog.law_names()) if law.in_ensemble})
+    return f"{start}: laws of it predict {listed(outcomes)}; name the outcome's column as one of these"
+
+
+def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law], dict[str, str]]:
+    """Shipped laws that predict a table's outcome from its columns, and why other laws of that outcome do not.
+
+    A law that reads only some of the quantities that vary, such as a law of N where D varies too, would treat the
+    others as noise, and does not suit.
+
+    Parameters
+    ----------
+    runs : Runs
+    laws : sequence of Law, optional
+        Those to choose from; all shipped ones if they are left out.
 
     Returns
     -------
@@ -32,19 +113,22 @@ def suited_laws(runs: Runs) -> tuple[list[Law], dict[str, str]]:
     >>> [law.name for law in laws][:3]
     ['chinchilla', 'embedding_aware', 'farseer']
     >>> reasons["kaplan_n"], reasons["data_constrained"]
-    ('reads N alone, while D varies too', 'reads U, which the table has not')
+    ('reads only N, but D varies too', 'reads U, which is not in the table')
     """
-    same = [law for law in map(catalog.load_law, catalog.law_names()) if law.outcome == runs.outcome]
+    choice = map(catalog.load_law, catalog.law_names()) if laws is None else laws
+    same = [law for law in choice if law.outcome == runs.outcome]
     reasons: dict[str, str] = {}
     able = []
     for law in same:
         needed = (*law.input_names, *(setting.name for setting in law.settings if setting.default is None))
         missing = [name for name in needed if name not in runs.frame]
         if missing:
-            reasons[law.name] = f"reads {listed(missing)}, which the table has not"
+            reasons[law.name] = (
+                f"reads {listed(missing)}, which {'is' if len(missing) == 1 else 'are'} not in the table"
+            )
             continue
         try:
-            check_runs(law, runs)
+            observe(law, runs)
         except BayescaleError as error:
             reasons[law.name] = str(error).removeprefix(f"{runs.source}: ")
             continue
@@ -54,12 +138,10 @@ def suited_laws(runs: Runs) -> tuple[list[Law], dict[str, str]]:
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())
         if besides:
             verb = "varies" if len(besides) == 1 else "vary"
-            reasons[law.name] = (
-                f"reads {listed(law.input_names)} alone, while {' and '.join(sorted(besides))} {verb} too"
-            )
+            reasons[law.name] = f"reads only {listed(law.input_names)}, but {' and '.join(sorted(besides))} {verb} too"
     return [law for law in able if law.name not in reasons], reasons
 
 
 def _varied(law: Law) -> set[str]:
-    """What a law follows as it varies: compute alone stands for neither parameters nor data."""
+    """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data."""
     return set(law.input_names) - {"C"}

@@ -1,13 +1,15 @@
-"""What makes runs unfit for a law, or a fit to them doubtful."""
+"""Checks of runs against a law: errors that prevent a fit, and warnings that make it doubtful."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.data.suspicions import FEW
 from bayescale.data.tables import FloatArray, missing_column, refuse
 from bayescale.laws.law import Law
@@ -15,8 +17,8 @@ from bayescale.laws.law import Law
 _ENOUGH_FOR_RANKS = 10
 
 
-def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
-    """Check that runs can inform a law.
+def observe(law: Law, runs: Runs) -> Observed:
+    """Bind a law to runs, and check that they can inform it.
 
     Parameters
     ----------
@@ -25,30 +27,34 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
-        Warnings: fewer runs than parameters; all runs on one ray of tokens per parameter; losses that do not fall.
+    Observed
+        With the warnings of the table, and of the two together: fewer runs than parameters; all runs on one ray of
+        tokens per parameter; losses that do not fall.
 
     Raises
     ------
     RunsError
-        If a column that the law reads is missing, or holds what it cannot.
+        If a column that the law reads is missing, or has invalid values.
     LawError
-        If an input or the outcome has one value only, or an improper prior meets fewer runs than parameters.
+        If an input or the outcome has only one value, there are fewer runs than parameters and a prior is improper, or
+        the law is in another unit than the runs.
 
     Examples
     --------
     >>> from bayescale import load_law
     >>> table = pd.DataFrame({"N": [7e7, 7e7], "D": [1e9, 2e9], "loss": [3.9, 3.6]})
-    >>> check_runs(load_law("chinchilla"), Runs.from_frame(table))
+    >>> observe(load_law("chinchilla"), Runs.from_frame(table))
     Traceback (most recent call last):
     ...
     bayescale.basics.errors.LawError: DataFrame: every run has N = 70M: law 'chinchilla' needs at least two values of N
     """
+    observed = Observed.of(law, runs)
+    law = observed.law
     settings = tuple(setting.name for setting in law.settings if setting.default is None)
     needed = (*law.input_names, *settings, law.outcome)
     reader = f", which law {law.name!r} needs"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
-    outcome, values = runs.column(law.outcome, law.link.domain), law_inputs(law, runs)
+    outcome, values = observed.outcome, observed.inputs
     for name in law.input_names:
         if np.ptp(values[name]) == 0:
             raise LawError(
@@ -57,35 +63,36 @@ def check_runs(law: Law, runs: Runs) -> tuple[str, ...]:
             )
     if np.ptp(outcome) == 0 and law.link.domain != "fraction":
         raise LawError(
-            f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} has nothing "
-            "to learn from; check that the column is the right one"
+            f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} cannot "
+            "learn from it; check that this is the right column"
         )
-    return (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
+    doubts = (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
+    return replace(observed, warnings=(*runs.warnings, *doubts))
 
 
-def check_mean(law: Law, runs: Runs, drawn: Mapping[str, FloatArray]) -> None:
-    """Check that a law's mean gives a number for each draw and run, as all that is forecast from it takes for granted.
+def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:
+    """Check that a law's mean returns a number for each draw and run, as forecasts require.
 
     Parameters
     ----------
-    law : Law
-    runs : Runs
+    observed : Observed
     drawn : mapping of array, shape (draw,)
-        Every parameter, sampled and derived; a few draws of them are looked at.
+        Every parameter, sampled and derived; only a few draws are used.
 
     Raises
     ------
     LawError
-        If the mean fails, or gives something of another shape.
+        If the mean fails, or returns another shape.
     """
-    shape = (5 if len(runs) != 5 else 6, len(runs))  # not the same both ways
+    law, n_runs = observed.law, len(observed)
+    shape = (5 if n_runs != 5 else 6, n_runs)  # the lengths differ, so that a transposed result is noticed
     columns = {name: values[: shape[0], None] for name, values in drawn.items()}
     with law.blamed("mean"), np.errstate(all="ignore"):
-        found = np.asarray(law.mean(np, law_inputs(law, runs), columns), dtype=float)
+        found = np.asarray(law.mean(np, observed.inputs, columns), dtype=float)
         broadcast = np.broadcast_shapes(found.shape, shape)
     if broadcast != shape:
         raise law.fault(
-            f"mean gives values of shape {found.shape} for {shape[0]} draws and {shape[1]} runs, not {shape}"
+            f"mean returns values of shape {found.shape} for {shape[0]} draws and {shape[1]} runs, not {shape}"
         )
 
 
@@ -93,7 +100,9 @@ def _too_few_runs(law: Law, runs: Runs) -> Iterator[str]:
     free = len(law.parameters)
     if len(runs) >= free:
         return
-    message = f"{runs.source}: {len(runs)} runs for the {free} free parameters of law {law.name!r}"
+    message = (
+        f"{runs.source}: {len(runs)} run{'s' * (len(runs) > 1)} for the {free} free parameters of law {law.name!r}"
+    )
     improper = [parameter.name for parameter in law.parameters if not parameter.prior.proper]
     if improper:
         raise LawError(f"{message}: add runs, or give {', '.join(improper)} a proper prior")
@@ -106,46 +115,46 @@ def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
         shown = format_quantity(ratio)
         yield (
             f"all runs lie on one ray of D/N = {shown} tokens per parameter: only the sum of the two terms along it is "
-            f"identified (A + B {shown}^-alpha, were the exponents equal); how it divides, and so N*, is the prior's"
+            f"identified (A + B {shown}^-alpha if the exponents are equal); the prior decides how it divides, and so N*"
         )
 
 
 _SIZES_APART = 2.0
-"""Ratio of the largest to the smallest run from which losses are expected to fall."""
+"""Ratio of the largest to the smallest run above which losses are expected to fall."""
 
 
 def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
-    """Doubt losses of larger runs that are no lower than those of smaller ones."""
+    """Warn if losses of larger runs are not lower than those of smaller ones."""
     if law.outcome != "loss" or len(runs) < _ENOUGH_FOR_RANKS:
         return
     size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
     if np.ptp(size) < np.log(_SIZES_APART):
-        return  # one isoFLOP slice, whose ranks are those of rounding
+        return  # one isoFLOP slice, whose ranks depend on rounding
     ranks = pd.DataFrame({"size": size, "loss": runs.column("loss")}).rank()
     correlation = float(ranks["size"].corr(ranks["loss"]))
     if not correlation < -2 / np.sqrt(len(runs)):
         yield (
-            f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), as "
-            "those of every law do: check that the columns are the right ones, and that no other thing was varied"
+            f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), but "
+            "every law expects them to: check that the columns are the right ones, and that nothing else was varied"
         )
 
 
 _LARGEST_COMPARED = 2000
-"""Most runs that are compared with each other, pair by pair."""
+"""Largest number of runs that are compared pair by pair."""
 
 
 _CONTRADICTED = 0.2
-"""Share of comparable runs that a run contradicts where something is wrong with it; 0.17 or less in published tables
-that have few such pairs at all."""
+"""Share of comparable runs above which a run that contradicts them is reported; it is 0.17 or less in published tables
+with few comparable pairs."""
 
 
 _FEWEST_CONTRADICTED = 5
 
 
 def _out_of_order(law: Law, runs: Runs) -> Iterator[str]:
-    """Doubt a few runs that alone break the order of sizes and losses, as a size in another unit does.
+    """Warn about a few runs that alone break the order of sizes and losses, as a size in another unit does.
 
-    A fit does not show them: what lies far from all others steers it.
+    A fit does not show them, because runs far from all others determine it.
     """
     if law.outcome != "loss" or not set(law.input_names) <= {"N", "D", "C"} or len(runs) > _LARGEST_COMPARED:
         return

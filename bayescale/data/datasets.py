@@ -1,4 +1,4 @@
-"""Finds laws and data sets: those that ship, and the user's own."""
+"""Find and load shipped data sets and the user's own tables."""
 
 import hashlib
 import os
@@ -21,42 +21,42 @@ from bayescale.data.tables import SUFFIXES, read_table
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a shipped data set is, where it comes from, and what to beware of: its ``card.toml``.
+    """The ``card.toml`` of a shipped data set: its content, source, licence and known problems.
 
     Parameters
     ----------
     name, title, description : str
     rows : int
-        Rows of its ``runs.csv``, those left out by default included.
+        Number of rows of its ``runs.csv``, including those left out by default.
     citation, source : tuple of str
         Whom to cite, and the files that the table was made from.
     licence, licence_notes : str
     laws : tuple of str
-        Shipped laws that the runs can inform.
+        Shipped laws that can be fitted to the runs.
     known_problems : tuple of str
     outcome : str
-        Column that a law is to predict.
+        Column that a law predicts.
     domain : str
         Values that it can take: ``"positive"``, ``"fraction"`` or ``"real"``.
     columns : mapping
-        For each column ``meaning``; for quantities ``unit``; where it matters ``counting`` and ``trap``.
+        For each column its ``meaning``; for quantities the ``unit``; where needed ``counting`` and ``trap``.
     family : str
-        The paper: tables of one paper are one family, and never both tune and score a method.
+        The paper: tables of one paper are one family, and are never used both to tune and to score a method.
     selection : mapping
-        For laws that need other rows than a series: which, such as ``"router=dense|hash"``.
+        Rows for laws that need other rows than a series, such as ``"router=dense|hash"``, by law.
     group : str or None
         Column that splits the table into series, which must be fitted one at a time.
     run : str or None
         Column of the independent unit: rows with equal values are checkpoints of one run. None if each row is a run.
     exclude : str or None
-        Flag column of the rows that are left out unless asked for.
+        Boolean column that marks the rows that are left out by default.
     exclude_reason : str
         What those rows are and why they are left out.
     sha256 : str
-        Of ``runs.csv``, with line ends as on Unix, so that a table which was damaged or changed is noticed; unchecked
+        SHA-256 of ``runs.csv`` with Unix line endings, to detect a damaged or changed table; not checked
         if empty.
     unit : str or None
-        Of the outcome.
+        Unit of the outcome.
     """
 
     name: str
@@ -107,7 +107,7 @@ def load_card(name: str) -> Card:
     Raises
     ------
     CatalogError
-        If there is no such data set, or its card was damaged.
+        If there is no such data set, or its card is damaged.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def load_card(name: str) -> Card:
         given |= {ours: default_rows[key] for key, ours in _DEFAULT_ROWS.items() if key in default_rows}
         wrong = misfit(Card, given)
         if wrong:
-            raise _damaged(path, f"{wrong} is missing or of the wrong kind")
+            raise _damaged(path, f"{wrong} is missing or has the wrong type")
         made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
         return Card(**made)
     except OSError as error:
@@ -150,11 +150,11 @@ def _table(entries: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _damaged(path: Path, what: str) -> CatalogError:
-    return CatalogError(f"{path}: {what}: it was damaged or changed, so install bayescale again")
+    return CatalogError(f"{path}: {what}: the file is damaged or was changed, so install bayescale again")
 
 
 def _check_sum(card: Card, path: Path) -> None:
-    """Refuse a table other than the one that its card describes; line ends are free, since git may change them."""
+    """Refuse a table that its card does not describe; line endings may differ, because git may change them."""
     if not card.sha256:
         return
     try:
@@ -164,13 +164,13 @@ def _check_sum(card: Card, path: Path) -> None:
     found = hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
     if found != card.sha256:
         raise CatalogError(
-            f"{path}: is not the table that its card describes (SHA-256 {found}): it was damaged or changed, so "
-            "install bayescale again; if you changed it yourself, write that sum in its card.toml"
+            f"{path}: is not the table that its card describes (SHA-256 {found}): it is damaged or was changed, so "
+            "install bayescale again; if you changed it yourself, write that hash in its card.toml"
         )
 
 
 def dataset_groups(name: str) -> tuple[str, ...]:
-    """Names of the series of a shipped data set that must be fitted one at a time; none if it is a single series.
+    """Names of the series of a shipped data set, which must be fitted one at a time; empty if it is a single series.
 
     Raises
     ------
@@ -193,9 +193,9 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     ----------
     name : str
     group : str, optional
-        One of its series, or rows chosen by the values of a column, ``"format=hadamard|bf16"``, which then are one
-        series; chosen by the flag of rows that are left out, such as ``"repeated=False|True"``, they are kept. All
-        of them, with a warning, if left out.
+        One of its series, or rows selected by the values of a column, such as ``"format=hadamard|bf16"``, which are
+        then one series. Selecting by the column that marks left-out rows, such as ``"repeated=False|True"``, keeps
+        those rows. By default all series, with a warning.
     everything : bool
         Keep the rows that the card leaves out by default.
 
@@ -207,7 +207,7 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     Raises
     ------
     CatalogError
-        If there is no such data set or group, or its files were damaged.
+        If there is no such data set or group, or its files are damaged.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     if card.exclude is not None and not everything and not asked_for:
         frame, notes = _default_rows(card, frame)
     source = name if group is None else f"{name}:{group}"
-    # The usual unit goes without saying, so that a law may call it something else.
+    # The usual unit is left unset, so that a law may name it differently.
     unit = None if card.unit == UNITS.get(card.outcome) else card.unit
     asked: dict[str, Any] = {"outcome": card.outcome, "domain": card.domain, "unit": unit}
     runs = Runs.from_frame(frame, source=source, **asked)
@@ -244,24 +244,24 @@ def load_runs(
     unit: str | None = None,
     series_apart: bool = True,
 ) -> Runs:
-    """Load a shipped data set by its name, or a table of one's own by the path of its file.
+    """Load a shipped data set by name, or your own table by the path of its file.
 
     Parameters
     ----------
     name_or_path : str or path
-        Name of a shipped data set, with its series where it has several (``"gadre:c4"``) or rows chosen by a column
-        (``"quest:format=hadamard|bf16"``), or path of a CSV or Parquet file.
+        Name of a shipped data set, with its series if it has several (``"gadre:c4"``) or with rows selected by a column
+        (``"quest:format=hadamard|bf16"``), or the path of a CSV or Parquet file.
     columns : mapping, optional
-        The table's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+        Column names of the table by the names used here, such as ``{"loss": "val_loss", "N": "params"}``.
     outcome : str, optional
-        Column that a law is to predict, by the name used here; by default that of the data set's card,
-        or as :meth:`Runs.read` finds it.
+        Column that a law predicts, by the name used here; by default that of the data set's card,
+        or the default of :meth:`Runs.read`.
     domain : {"positive", "fraction", "real"}, optional
-        Values that the outcome can take; by default those of the card, or positive ones.
+        Values that the outcome can take; by default those of the card, or positive values.
     unit : str, optional
-        What the outcome is measured in; by default as the card says, or what a law takes it for.
+        Unit of the outcome; by default that of the card or of the law.
     series_apart : bool
-        Whether a data set of several series is refused unless one of them is named.
+        Whether to refuse a data set of several series unless one of them is named.
 
     Returns
     -------
@@ -270,9 +270,9 @@ def load_runs(
     Raises
     ------
     CatalogError
-        If a data set has several series and none of them is named, or one that it has not.
+        If a data set has several series and none is named, or the named one does not exist.
     RunsError
-        If there is neither such a data set nor such a file, or the table cannot be used.
+        If there is no such data set or file, or the table cannot be used.
     QuantityError
         If the unit is not a short printable text.
 
@@ -292,7 +292,7 @@ def load_runs(
         if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain) and unit is None:
             return runs
         named = outcome or runs.outcome
-        # The card tells the unit of its own outcome, which may go by another name here, and of no other column.
+        # The card gives the unit of its own outcome, which may have another name here, and of no other column.
         own = runs.unit if (columns or {}).get(named, named) == runs.outcome else None
         asked: dict[str, Any] = {"outcome": named, "domain": domain or runs.domain, "unit": unit or own}
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
@@ -307,7 +307,7 @@ def _one_series(name: str, group: str) -> Runs:
     groups = dataset_groups(name)
     if groups and not group:
         raise CatalogError(
-            f"{name}: has {len(groups)} series, which must be fitted one at a time: say {name}:{groups[0]}. "
+            f"{name}: has {len(groups)} series, which must be fitted one at a time: write {name}:{groups[0]}. "
             f"Groups: {', '.join(groups)}"
         )
     return load_dataset(name, group=group or None)
@@ -324,13 +324,13 @@ def _series(card: Card, frame: pd.DataFrame, group: str) -> pd.DataFrame:
         chosen = [known(value, tuple(frame[column].astype(str).unique()), column) for value in values.split("|")]
         return frame[frame[column].astype(str).isin(chosen)]
     if card.group is None:
-        raise CatalogError(f"{card.name}: is a single series, without a group {group!r}: say {card.name}")
+        raise CatalogError(f"{card.name}: is a single series, without a group {group!r}: write {card.name}")
     known(group, tuple(frame[card.group].unique()), f"{card.name} group")
     return frame[frame[card.group] == group]
 
 
 def _default_rows(card: Card, frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Rows that the card does not leave out, and a note of those that it does."""
+    """Rows that the card keeps, and a note about those that it leaves out."""
     flagged = frame[card.exclude].to_numpy(dtype=bool)
     note = f"{flagged.sum()} of {len(frame)} runs flagged {card.exclude} left out: {card.exclude_reason}"
     return frame[~flagged], (note,) if flagged.any() else ()

@@ -1,7 +1,8 @@
 """A checked table of training runs: what every fit, forecast and comparison starts from.
 
-A table is checked as far as it can be without a law when it is read (:meth:`Runs.read`, :meth:`Runs.from_frame`), and
-for what a law needs when that law is fitted (:func:`check_runs`). All faults of a table are raised at once, one a line.
+Checks that need no law are made when the table is read (:meth:`Runs.read`, :meth:`Runs.from_frame`); checks that
+depend on a law are made when that law is fitted (:func:`check_runs`). All faults of a table are raised at once, one per
+line.
 """
 
 import hashlib
@@ -14,40 +15,49 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
 from bayescale.data.tables import FloatArray, missing_column, numbers_in, positive, read_table, refuse, rename
-from bayescale.laws.law import Law
-from bayescale.laws.parameters import Input, Setting
 
 RAY_WIDTH = float(np.log(1.05))
+
+_OUTCOMES = {
+    "loss": "positive",
+    "y": "positive",
+    "accuracy": "fraction",
+    "error": "positive",
+    "perplexity": "positive",
+    "elo": "real",
+    "performance": "positive",
+}
+"""Columns that laws predict, in the order in which a table's outcome is sought, and the values that they can take."""
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Training runs, one a row, checked; made by :meth:`read` or :meth:`from_frame`.
+    """A checked table of training runs, one per row; create it with :meth:`read` or :meth:`from_frame`.
 
     Parameters
     ----------
     frame : pandas.DataFrame, shape (runs, columns)
         ``N`` (parameters), ``D`` and ``U`` (tokens), ``C`` (FLOP), the outcome, such as ``loss`` (nats/token), and its
-        standard error, such as ``loss_se``, are finite positive floats as far as they are present; other columns are as
-        they came. Its index counts from 0.
+        standard error, such as ``loss_se``, are finite positive floats if present; other columns are unchanged. The
+        index counts from 0.
     source : str
         File or data set that the runs come from.
     outcome : str
-        Column that a law is to predict.
+        Column that a law predicts.
     domain : {"positive", "fraction", "real"}
-        Values that the outcome can take. A fraction of 0 or 1 needs the number of items it was counted over, in a
+        Values that the outcome can take. A fraction of 0 or 1 needs the number of items that it was measured on, in a
         column such as ``accuracy_n``.
     warnings : tuple of str
-        What makes the table doubtful, though usable.
+        Reasons to doubt the table, which is still usable.
     notes : tuple of str
-        What a reader should know besides, such as rows left out.
+        Other information about the table, such as rows left out.
     unit : str, optional
-        What the outcome is measured in, such as ``"bits/character"``; by default what a law takes it for, nats/token of
-        a loss. All that is printed of a fit to the runs has it.
+        Unit of the outcome, such as ``"bits/character"``; by default that of the law, nats/token for
+        a loss. All output of a fit to the runs uses it.
 
     Examples
     --------
@@ -81,7 +91,7 @@ class Runs:
         *,
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
-        domain: str = "positive",
+        domain: str | None = None,
         unit: str | None = None,
     ) -> Self:
         """Read runs from a CSV or Parquet file.
@@ -91,13 +101,15 @@ class Runs:
         path : path
             Ends in ``.csv`` (UTF-8, comma-separated, decimal points, a header line), ``.parquet`` or ``.pq``.
         columns : mapping, optional
-            The file's name of a column by the name used here, such as ``{"loss": "val_loss", "N": "params"}``.
+            Column names of the file by the names used here, such as ``{"loss": "val_loss", "N": "params"}``.
         outcome : str, optional
-            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
-        domain : {"positive", "fraction", "real"}
-            Values that the outcome can take.
+            Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
+            ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
+        domain : {"positive", "fraction", "real"}, optional
+            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
+            positive one otherwise.
         unit : str, optional
-            What the outcome is measured in, such as ``"bits/character"``.
+            Unit of the outcome, such as ``"bits/character"``.
 
         Returns
         -------
@@ -111,7 +123,7 @@ class Runs:
             If the unit is not a short printable text.
         """
         asked: dict[str, Any] = {"columns": columns, "outcome": outcome, "domain": domain, "unit": unit}
-        # Not by a name of its own, which would keep the columns of the file while they are replaced by floats.
+        # The table gets no name here, which would keep the columns of the file in memory while floats replace them.
         return cls.from_frame(read_table(Path(path)), source=str(path), **asked)
 
     @classmethod
@@ -122,25 +134,27 @@ class Runs:
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
         outcome: str | None = None,
-        domain: str = "positive",
+        domain: str | None = None,
         unit: str | None = None,
     ) -> Self:
-        """Check a DataFrame and take it as runs; ``C`` is 6 N D (FLOP) where it is absent.
+        """Check a DataFrame and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
 
         Parameters
         ----------
         frame : pandas.DataFrame, shape (runs, columns)
-            Left as it is. Numbers may be text such as ``"70B"``.
+            Not modified. Numbers may be text such as ``"70B"``.
         source : str
-            What error messages call the table.
+            Name of the table in messages.
         columns : mapping, optional
-            The frame's name of a column by the name used here, such as ``{"loss": "val_loss"}``.
+            Column names of the frame by the names used here, such as ``{"loss": "val_loss"}``.
         outcome : str, optional
-            Column that a law is to predict, by the name used here; by default ``loss``, or ``y`` in a table of x and y.
-        domain : {"positive", "fraction", "real"}
-            Values that the outcome can take.
+            Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
+            ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
+        domain : {"positive", "fraction", "real"}, optional
+            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
+            positive one otherwise.
         unit : str, optional
-            What the outcome is measured in, such as ``"bits/character"``.
+            Unit of the outcome, such as ``"bits/character"``.
 
         Returns
         -------
@@ -165,7 +179,8 @@ class Runs:
         if len(frame) == 0:
             raise RunsError(f"{source}: has no rows: a table needs at least one run")
         if outcome is None:
-            outcome = "y" if {"x", "y"} <= set(frame.columns) and "loss" not in frame else "loss"
+            outcome = next((name for name in _OUTCOMES if name in frame), "loss")
+        domain = _OUTCOMES.get(outcome, "positive") if domain is None else domain
         faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
         for name in checked_columns(frame, outcome):
             label = f"{columns[name]} (as {name})" if name in columns else name
@@ -179,8 +194,15 @@ class Runs:
         if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
             with np.errstate(over="ignore", under="ignore"):
                 frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
+        notes = []
+        for name, given in (("D", "N"), ("N", "D")):
+            if not faults and name not in frame and {"C", given} <= set(frame.columns):
+                with np.errstate(over="ignore", under="ignore"):
+                    frame[name], faults = positive(frame["C"] / (6 * frame[given]), source, f"{name} = C / (6 {given})")
+                notes.append(f"{name} is C / (6 {given}), since the table gives no {name}")
         refuse(faults)
-        return cls(frame, source, outcome, domain, tuple(doubts_of(frame, outcome, domain, unit)), unit=unit)
+        doubts = tuple(doubts_of(frame, outcome, domain, unit))
+        return cls(frame, source, outcome, domain, doubts, tuple(notes), unit=unit)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -205,7 +227,7 @@ class Runs:
         ----------
         name : str
         domain : {"positive", "fraction", "real"}, optional
-            Values that it can take; by default those of the outcome, and positive ones otherwise.
+            Values that it can take; by default those of the outcome, and positive values for other columns.
 
         Returns
         -------
@@ -225,7 +247,7 @@ class Runs:
 
     @property
     def data_hash(self) -> str:
-        """SHA-256 of the column names and all values, in row order, whatever the row labels and column order."""
+        """SHA-256 of the column names and all values, in row order; row labels and column order do not matter."""
         digest = hashlib.sha256()
         for name in sorted(self.frame.columns):
             digest.update(f"{name}\0".encode())
@@ -236,24 +258,24 @@ class Runs:
         return digest.hexdigest()
 
     def take(self, rows: NDArray[np.intp]) -> Self:
-        """The runs in some rows, counted from zero; what was said of the whole table is left behind."""
+        """The runs in some rows, counted from zero, without the warnings and notes of the whole table."""
         return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
 
     @property
     def outcome_unit(self) -> str:
-        """What the outcome is measured in; empty where the name of its column alone does not tell."""
+        """Unit of the outcome; empty if it was not given and does not follow from the column name."""
         return UNITS.get(self.outcome, "") if self.unit is None else self.unit
 
     @property
     def clusters(self) -> NDArray[np.int64]:
-        """Code of the training run that each row belongs to, shape (runs,): by the column ``run``, or a row its own."""
+        """Code of each row's training run, shape (runs,), from the column ``run``; without it, each row is a run."""
         if "run" not in self.frame:
             return np.arange(len(self))
         return np.asarray(pd.factorize(self.frame["run"])[0])
 
     @property
     def shared(self) -> bool:
-        """Whether some rows belong to one training run."""
+        """Whether some training run has several rows."""
         return len(self) > 0 and int(self.clusters.max()) + 1 < len(self)
 
     @property
@@ -279,8 +301,8 @@ class Runs:
         Returns
         -------
         pandas.DataFrame
-            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades``, which
-            is NaN where values are not positive.
+            One row per column of quantities: ``column``, ``unit``, ``min``, ``max`` (in that unit), ``decades`` (NaN
+            if values are not positive).
         """
         names = checked_columns(self.frame, self.outcome)
         low, high = self.frame[names].min().to_numpy(), self.frame[names].max().to_numpy()
@@ -302,58 +324,13 @@ def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:
     return [np.flatnonzero(cluster == code) for code in np.unique(cluster)]
 
 
-def law_inputs(law: Law, runs: Runs) -> dict[str, FloatArray]:
-    """What a law's mean reads of each run: its inputs and settings, each of shape (runs,).
-
-    Raises
-    ------
-    RunsError
-        If a column is missing, or holds what it cannot.
-    """
-    inputs = {name: runs.column(name) for name in law.input_names}
-    return inputs | {setting.name: _setting(setting, runs) for setting in law.settings}
-
-
-def _setting(setting: Setting, runs: Runs) -> FloatArray:
-    if setting.name not in runs.frame and setting.default is not None:
-        return np.full(len(runs), setting.default)
-    return runs.column(setting.name, setting.domain)
-
-
-def in_unit_of(law: Law, runs: Runs) -> Law:
-    """A law in the unit that runs have of its outcome; the law as it is where they have none, or of another outcome.
-
-    Raises
-    ------
-    LawError
-        If the law has a unit of its own that differs, or reads the runs' outcome in another unit.
-    """
-    for item in (*law.inputs, *law.settings):
-        check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
-    return law.in_unit(runs.unit) if law.outcome == runs.outcome else law
-
-
-def check_unit_read(item: Input, law: str, unit: str | None) -> None:
-    """Check that a law reads a column in the unit that it has; either may be unknown.
-
-    Raises
-    ------
-    LawError
-        If they differ, since the priors on what follows from the column are in the law's own unit.
-    """
-    if unit and item.unit and unit != item.unit:
-        raise LawError(
-            f"law {law!r} reads {item.name} in {item.unit}, not in {unit}: convert the table, and leave the unit out"
-        )
-
-
 def _ends_without_items(frame: pd.DataFrame, outcome: str, source: str) -> list[str]:
-    """Fractions of 0 or 1, whose log-odds need the number of items that they were counted over."""
+    """Faults for fractions of 0 or 1, whose log-odds need the number of items that they were measured on."""
     if f"{outcome}_n" in frame:
         return []
     rows = np.flatnonzero(frame[outcome].isin([0.0, 1.0]))
     return [
         f"{source}, row {row + 1}, column {outcome}: {frame[outcome].iloc[row]:g} is at the end of its range: give the "
-        f"number of items it was counted over in a column {outcome}_n, or leave the row out"
+        f"number of items it was measured on in a column {outcome}_n, or leave the row out"
         for row in rows
     ]

@@ -1,7 +1,7 @@
-"""Splits of a table into runs to train on and larger ones to hide.
+"""Splits of a table into training runs and larger hidden runs.
 
 For every ceiling T = C_max / 3, / 9, / 27 ... that leaves at least ten training runs, horizon h trains on runs with
-C <= T / h and hides those with T < C <= 3 T. Rows of one training run stand on one side only.
+C <= T / h and hides those with T < C <= 3 T. Rows of one training run are all on the same side.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.data.runs import Runs
-from bayescale.laws.law import Law
 
 Array = NDArray[np.float64]
 
@@ -32,24 +31,17 @@ class Split:
     test: NDArray[np.intp]
 
 
-def run_size(law: Law, runs: Runs) -> Array:
-    """Size of each run, shape (run,): its compute, or the product of the law's inputs where that is not known."""
-    if "C" in runs.frame:
-        return runs.column("C")
-    return np.asarray(np.prod([runs.column(name) for name in law.input_names], axis=0))
-
-
 def splits(runs: Runs, horizons: Sequence[float] = HORIZONS, size: Array | None = None) -> list[Split]:
     """All splits of a table that leave enough training runs.
 
     Parameters
     ----------
     runs : Runs
-        The column ``run``, where there is one, names the training run that a row belongs to.
+        The column ``run``, if present, identifies the training run of a row.
     horizons : sequence of float
-        Ratios of the ceiling to the largest size trained on.
+        Ratios of the ceiling to the largest training size.
     size : array, shape (run,), optional
-        What makes a run a larger one, as :func:`run_size` tells; by default the compute ``C``.
+        Size of each run, such as :attr:`Observed.size`; by default the compute ``C``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What looks wrong in a table, though it can be read."""
+"""Warnings about tables that can be read but look wrong."""
 
 from collections.abc import Iterator
 
@@ -12,36 +12,36 @@ from bayescale.data.tables import FloatArray
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
 NAMES = ("group", "model")
-"""Columns that tell runs of equal numbers apart."""
+"""Columns that distinguish runs with equal numbers."""
 _LARGEST_LOSS = 12.0
 _SMALLEST_LOSS = 1.2
 _USUAL = {"N": (1e4, 1e15), "D": (1e5, 1e18)}
-"""Medians of parameters and tokens beyond which they are hardly counted in ones."""
+"""Range of medians of parameters and tokens outside which the unit is hardly one."""
 _GAP = 1000.0
-"""Factor that parts a few runs from the rest, where units are a likelier cause than the design."""
+"""Gap between a few runs and the rest above which a wrong unit is more likely than the design."""
 FEW = 0.1
 """Largest share of the runs that counts as few."""
 
 
 def checked_columns(frame: pd.DataFrame, outcome: str) -> list[str]:
-    """Columns of a table that have to be numbers of a known range."""
+    """Columns of a table that must be numbers in a known range."""
     names = dict.fromkeys(("N", "D", "U", "C", outcome, f"{outcome}_se", f"{outcome}_n"))
     return [name for name in names if name in frame]
 
 
 def doubts_of(frame: pd.DataFrame, outcome: str, domain: str, unit: str | None) -> Iterator[str]:
-    """What looks wrong in a table, one sentence each."""
+    """Warnings about what looks wrong in a table, one sentence each."""
     median = float(frame[outcome].median())
     in_nats = outcome == "loss" and unit in (None, UNITS["loss"])
     if in_nats and median > _LARGEST_LOSS:
         yield (
             f"column loss has median {median:.3g}: if it is perplexity, take its natural logarithm "
-            "to have nats per token"
+            "to get nats per token"
         )
     if in_nats and median < _SMALLEST_LOSS:
         yield (
             f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
-            "over the tokens per byte of your tokenizer; or give its unit, by --unit bits/byte"
+            "divided by the tokens per byte of your tokenizer; or give its unit with --unit bits/byte"
         )
     for name, (low, high) in _USUAL.items():
         if name in frame and not low <= (middle := float(frame[name].median())) <= high:
@@ -53,12 +53,12 @@ def doubts_of(frame: pd.DataFrame, outcome: str, domain: str, unit: str | None) 
         if name in frame:
             yield from far_from_the_rest(frame[name].to_numpy(), name)
     if {f"{outcome}_n", f"{outcome}_se"} <= set(frame.columns):
-        yield f"columns {outcome}_n and {outcome}_se both say how {outcome} was measured: {outcome}_n is used"
+        yield f"columns {outcome}_n and {outcome}_se both give the precision of {outcome}: {outcome}_n is used"
     yield from repeated_runs(frame, checked_columns(frame, outcome))
 
 
 def repeated(keys: pd.DataFrame) -> NDArray[np.intp]:
-    """Rows that equal an earlier one, counted from zero; a large table without any is told by sorted hashes alone."""
+    """Rows that equal an earlier one, counted from zero; sorted hashes quickly rule them out in a large table."""
     hashes = pd.util.hash_pandas_object(keys, index=False).to_numpy()
     ordered = np.sort(hashes)
     candidates = np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]]))
@@ -66,7 +66,7 @@ def repeated(keys: pd.DataFrame) -> NDArray[np.intp]:
 
 
 def far_from_the_rest(values: FloatArray, name: str) -> Iterator[str]:
-    """Doubt a few smallest or largest values that a gap parts from all others."""
+    """Warn about a few smallest or largest values that a gap separates from all others."""
     order = np.argsort(values)
     most = int(FEW * len(values))
     for ranked in (order, order[::-1]):
@@ -75,19 +75,19 @@ def far_from_the_rest(values: FloatArray, name: str) -> Iterator[str]:
             rows = np.sort(ranked[: steps.argmax() + 1])
             yield (
                 f"column {name}, row{'s' * (len(rows) > 1)} {listed(rows + 1)}: "
-                f"{listed(format_quantity(value) for value in values[rows])}, a factor {np.exp(steps.max()):.2g} from "
-                "all other runs: check the unit, or leave out what diverged"
+                f"{listed(format_quantity(value) for value in values[rows])}, a factor of {np.exp(steps.max()):.2g} "
+                "from all other runs: check the unit, or leave out diverged runs"
             )
 
 
 def repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
-    """Rows that equal earlier ones."""
+    """Warn about rows that equal earlier ones."""
     if len(compared) == 1:
-        return  # the outcome alone does not tell runs apart
+        return  # the outcome alone does not distinguish runs
     keys = frame[compared].assign(**{name: frame[name].astype(str) for name in NAMES if name in frame})
     rows = repeated(keys) + 1
     if len(rows):
         yield (
             f"repeated rows: {listed(rows)} ({len(rows)} of {len(frame)}) equal earlier ones in "
-            f"{', '.join(keys.columns)}: each counts as a run of its own, so leave copies out"
+            f"{', '.join(keys.columns)}: each counts as a separate run, so leave copies out"
         )

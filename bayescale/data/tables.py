@@ -1,6 +1,6 @@
-"""Tables as people bring them: the file they stand in, the names of their columns, the numbers in their cells.
+"""Read tables: files, column names, and numbers in cells.
 
-Whatever is wrong is said in one line that names the file, the row or line, the column, the value and the cure.
+Every fault is reported in one line that names the file, the row or line, the column, the value and the remedy.
 """
 
 import csv
@@ -32,17 +32,17 @@ SUFFIXES = (".csv", ".parquet", ".pq")
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _NOT_NUMBERS = {"b": "true or false", "M": "dates", "m": "durations"}
 _MOST_CELLS = 5e7
-"""Values of a Parquet file, which can claim any number of them in a few bytes."""
+"""Largest number of values of a Parquet file, which can claim any number in a few bytes."""
 _PAGE = 4096
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file; a CSV column keeps its text where not all of it is numbers, or all of it flags.
+    """Read a CSV or Parquet file; a CSV column stays text unless it contains only numbers or only booleans.
 
     Raises
     ------
     RunsError
-        If the file is missing, unreadable, empty, or not such a table.
+        If the file is missing, unreadable, empty, or not a table.
     """
     if os.path.isdir(path):
         raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
@@ -67,15 +67,15 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.DataFrame:
-    """Copy of a table with our column names for its own ones, rows counted from 0.
+    """Copy of a table with its columns renamed, and rows counted from 0.
 
     Parameters
     ----------
     frame : pandas.DataFrame
     columns : mapping
-        Its own name of a column by ours.
+        The table's column names by ours.
     source : str
-        What messages call the table.
+        Name of the table in messages.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.D
 
 
 _SMALLEST, _LARGEST = 1e-30, 1e40
-"""Between these lies every positive quantity of a run that anybody counts; products of what lies beyond overflow."""
+"""Range of positive quantities of a run; products of values outside it may overflow."""
 
 _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
     "positive": (lambda y: y > 0, "above zero"),
@@ -98,7 +98,7 @@ _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
     "share": (lambda y: (y >= 0) & (y < 1), "from 0 to less than 1"),
     "count": (lambda y: y >= 1, "1 or more"),
 }
-"""Which finite numbers a domain holds, in code and in words."""
+"""Finite numbers that belong to a domain, as a test and in words."""
 
 
 def positive(values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatArray, list[str]]:
@@ -107,7 +107,7 @@ def positive(values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatAr
 
 
 def number_fault(domain: str, value: float) -> str:
-    """What a number of a domain must be, where it is not.
+    """What a number must be to belong to a domain; empty if it does.
 
     Examples
     --------
@@ -119,14 +119,14 @@ def number_fault(domain: str, value: float) -> str:
 
 
 def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatArray, list[str]]:
-    """Values as floats, and a line for every value that is not a finite number of a domain.
+    """Values as floats, and a line for every value that is not a finite number in a domain.
 
     Parameters
     ----------
     domain : {"positive", "fraction", "share", "count", "real"}
     values : pandas.Series
     source, label : str
-        What messages call the table and the column.
+        Names of the table and the column in messages.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
     (array([ 7.e+10, -1.e+00]), ['runs.csv, row 2, column N: -1 is not above zero: correct it or leave the row out'])
     """
     if what := _NOT_NUMBERS.get(values.dtype.kind):
-        fault = f"{source}, row 1, column {label}: {values.iloc[0]}: the column holds {what}, give numbers"
+        fault = f"{source}, row 1, column {label}: {values.iloc[0]}: the column contains {what}: give numbers"
         return np.full(len(values), np.nan), [fault]
     numbers, unreadable = _floats(values)
     if domain in ("fraction", "share") and _per_cent(numbers):
@@ -151,7 +151,7 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
 
 
 def _per_cent(numbers: FloatArray) -> bool:
-    """Whether numbers that should be shares look like per cent."""
+    """Whether numbers that should be fractions look like per cent."""
     known = numbers[np.isfinite(numbers)]
     return len(known) > 0 and bool(np.median(known) > 1 and known.min() >= 0 and known.max() <= 100)
 
@@ -171,18 +171,18 @@ def refuse(faults: Iterable[str]) -> None:
 
 
 def missing_column(name: str, columns: Iterable[str], source: str, reader: str = "") -> str:
-    """Say that a column is missing, and which one may be meant."""
+    """Message for a missing column, with the column that was probably meant."""
     columns = list(columns)
     near = nearest(name, columns)
     if near:
-        return f"{source}: no column {name!r}{reader}; did you mean {near!r}? Then say --columns {name}={near}"
-    return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: say --columns {name}=COLUMN"
+        return f"{source}: no column {name!r}{reader}; did you mean {near!r}? If so, add --columns {name}={near}"
+    return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: add --columns {name}=COLUMN"
 
 
 def _repeated_names(names: Sequence[str], source: str) -> Iterator[str]:
     for name, times in Counter(names).items():
         if times > 1:
-            yield f"{source}: column {name!r} stands {times} times: keep one of them"
+            yield f"{source}: column {name!r} appears {'twice' if times == 2 else f'{times} times'}: keep one of them"
 
 
 def _mapping_faults(names: Sequence[str], columns: Mapping[str, str], source: str) -> Iterator[str]:
@@ -193,13 +193,13 @@ def _mapping_faults(names: Sequence[str], columns: Mapping[str, str], source: st
             cure = f"did you mean --columns {name}={near}?" if near else f"its columns are {listed(names)}"
             yield f"{source}: no column {theirs!r} to use as {name!r}; {cure}"
         elif used[theirs] > 1:
-            yield f"{source}: column {theirs!r} is to be {name!r} and another one: give each its own column"
+            yield f"{source}: column {theirs!r} is used as {name!r} and as another column: give each its own column"
         elif name in names and name not in used:
             yield f"{source}: column {theirs!r} cannot become {name!r}, which exists already: rename or remove that one"
 
 
 def _floats(values: "pd.Series[Any]") -> tuple[FloatArray, dict[int, str]]:
-    """Values as floats, NaN where they are missing or unreadable, and why they are unreadable, by position."""
+    """Values as floats, NaN if missing or unreadable, and the reasons why they are unreadable, by position."""
     if values.dtype.kind in "iuf":
         with np.errstate(over="ignore"):
             return values.to_numpy(dtype=np.float64, na_value=np.nan), {}
@@ -256,12 +256,14 @@ def _parse_csv(data: bytes, path: Path) -> pd.DataFrame:
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if separator in first and "," not in first:
             shown = repr(_shortened(first))
-            raise RunsError(f"{path}, line 1: {shown} separates columns by {name}: use commas, and decimal points")
+            raise RunsError(
+                f"{path}, line 1: {shown} separates columns by {name}: use commas, and write decimals with a point"
+            )
     header, *rows = _csv_lines(text, path)
     if not rows:
         raise RunsError(f"{path}: has no rows below its header: a table needs at least one run")
     frame = pd.DataFrame(rows, columns=pd.Index(header), dtype=object)
-    # A column without a name holds row labels, or comes from a comma at the end of every line.
+    # A column without a name contains row labels, or comes from a comma at the end of every line.
     return frame.loc[:, [bool(name.strip()) for name in header]].apply(_numbers_or_flags)
 
 
@@ -309,11 +311,11 @@ def _parse_parquet(file: BinaryIO, path: Path) -> pd.DataFrame:
 
     _refuse_blank(file.read(_PAGE), path)
     try:
-        # Not through pandas' own metadata, which hides columns in the index, and fails in many ways when damaged.
+        # Not through the metadata of pandas, which hides columns in the index and fails in many ways if damaged.
         table = pq.ParquetFile(file, pre_buffer=False)
-        # Of the whole file: what it says of its parts ends the process where that is damaged.
+        # Metadata of the whole file: reading the metadata of its parts can crash the process if they are damaged.
         if table.metadata.num_rows * table.metadata.num_columns > _MOST_CELLS:
-            raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: keep the columns that are needed")
+            raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: keep only the columns that are needed")
         names = table.schema_arrow.names
         columns = [_parquet_column(table, names, position) for position in range(len(names))]
     except RunsError:
@@ -326,7 +328,7 @@ def _parse_parquet(file: BinaryIO, path: Path) -> pd.DataFrame:
 
 
 def _parquet_column(table: "ParquetFile", names: Sequence[str], position: int) -> "pd.Series[Any]":
-    """One column, read by itself: what the format packs and Arrow unpacks is then never held of all of them."""
+    """One column, read separately, so that packed and unpacked data of all columns are never in memory together."""
     of_that_name = table.read(columns=[names[position]], use_threads=False).to_pandas(ignore_metadata=True)
     column: pd.Series[Any] = of_that_name.iloc[:, names[:position].count(names[position])]
     return column

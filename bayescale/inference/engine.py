@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.data.checks import check_mean
-from bayescale.data.observations import link_outcome, link_standard_error
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import Basis, Separate, error_process
+from bayescale.inference.options import Options
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
-from bayescale.laws.noise import Noise, noise_scale
+from bayescale.laws.noise import Noise
 from bayescale.laws.parameters import GROUP
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from bayescale.sampling.nuts import CompiledNuts
 
 Array = NDArray[np.float64]
-Engine = Literal["importance", "nuts"]
 
 PRIOR_DRAWS = 1000
 _LAWS_KEPT = 16
@@ -93,28 +92,26 @@ class Compiled:
         self._prior: dict[int, Array] = {}
         self._lock = Lock()
 
-    def sample(
-        self, runs: Runs, engine: Engine, draws: int, chains: int, seed: int, *, certify: bool = True
-    ) -> "Sampled":
+    def sample(self, observed: Observed, options: Options, *, certify: bool = True) -> "Sampled":
         """Sample the posterior given runs; threads take turns."""
         from bayescale.inference.large_tables import density_in_blocks, is_large
 
         with self._lock:
-            basis = discrepancy_basis(self._law, runs) if self._discrepancy else None
-            density = self._with_runs(runs, basis)
-            coordinates, prior = self._checked_prior(runs, density, seed)
+            basis = discrepancy_basis(observed) if self._discrepancy else None
+            density = self._with_runs(observed, basis)
+            coordinates, prior = self._checked_prior(observed, density, options.seed)
             if basis is not None:
-                target: Density = self._latent(runs, basis, density)
+                target: Density = self._latent(observed, basis, density)
             else:
-                target = density_in_blocks(self._law, runs, density) if is_large(len(runs)) else density
+                target = density_in_blocks(observed, density) if is_large(len(observed)) else density
             if certify:
-                nuts = functools.partial(_sample_nuts, self, density, target, draws, chains, seed)
-                sampled = _sample(density, target, coordinates, engine, draws, chains, seed, nuts)
+                nuts = functools.partial(_sample_nuts, self, density, target, options)
+                sampled = _sample(density, target, coordinates, options, nuts)
             else:
-                sampled = _sample_importance(density, target, coordinates, draws, chains, seed, certify=False)
+                sampled = _sample_importance(density, target, coordinates, options, certify=False)
         return replace(sampled, prior=prior, basis=basis)
 
-    def _latent(self, runs: Runs, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
+    def _latent(self, observed: Observed, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
         """The density with the discrepancy's coefficients integrated out."""
         from bayescale.inference.model import feature_matrix
         from bayescale.sampling.latent import LatentDensity
@@ -124,7 +121,7 @@ class Compiled:
         nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
         parts = density.parts(nodes, *features.shape)
         amplitudes = [density.parameter_names.index(each.name) for each in amplitude_parameters(self._law)]
-        return LatentDensity(parts, features, link_outcome(self._law, runs), amplitudes)
+        return LatentDensity(parts, features, observed.on_link, amplitudes)
 
     @property
     def posterior(self) -> "Posterior":
@@ -140,7 +137,7 @@ class Compiled:
             self._compiled_nuts = CompiledNuts(self.posterior.model)
         return self._compiled_nuts
 
-    def _checked_prior(self, runs: Runs, density: "LogDensity", seed: int) -> tuple[Array, dict[str, Array]]:
+    def _checked_prior(self, observed: Observed, density: "LogDensity", seed: int) -> tuple[Array, dict[str, Array]]:
         """Draws from the prior as coordinates and as parameters, at which the law's mean is seen to work."""
         with self._law.blamed("drawing from its priors"):
             coordinates = self._prior_coordinates(seed)
@@ -148,7 +145,7 @@ class Compiled:
         # The last coefficient is the law's level, if it has one; no parameter depends on the others.
         latent[:, -1:] = np.random.default_rng(seed).standard_normal((len(coordinates), min(1, latent.shape[1])))
         prior = density.parameters(coordinates, latent)
-        check_mean(self._law, runs, prior)
+        check_mean(observed, prior)
         return coordinates, prior
 
     def _prior_coordinates(self, seed: int) -> Array:
@@ -157,39 +154,27 @@ class Compiled:
             self._prior = {seed: self._density.prior(PRIOR_DRAWS, seed)}
         return self._prior[seed]
 
-    def _with_runs(self, runs: Runs, basis: Basis[Any] | None) -> "LogDensity":
+    def _with_runs(self, observed: Observed, basis: Basis[Any] | None) -> "LogDensity":
         from bayescale.inference.model import build_model, set_runs
         from bayescale.sampling.logdensity import LogDensity
 
         if self._posterior is None:
-            self._posterior = build_model(self._law, runs, self._noise, basis)
+            self._posterior = build_model(observed, self._noise, basis)
             self._density = LogDensity(self._posterior.model)
         else:
-            set_runs(self._posterior.model, self._law, runs, basis)
+            set_runs(self._posterior.model, observed, basis)
         return self._density
 
 
-def infer(
-    law: Law,
-    runs: Runs,
-    noise: Noise,
-    discrepancy: bool,
-    engine: Engine,
-    draws: int,
-    chains: int,
-    seed: int,
-    *,
-    certify: bool = True,
-    many: bool = False,
-) -> "Sampled":
-    """Sample the posterior of a law given runs, with what was compiled for the law before.
+def infer(observed: Observed, options: Options, *, certify: bool = True, many: bool = False) -> "Sampled":
+    """Sample the posterior of a law given the runs that it is bound to, with what was compiled for the law before.
 
     Without ``certify`` the draws come from one quick proposal and are vouched for by nothing. With ``many`` NUTS is
     compiled for many tables.
     """
-    with_errors = link_standard_error(law, runs) is not None
-    compiled = _compiled(law, noise, discrepancy, with_errors, many)
-    return compiled.sample(runs, engine, draws, chains, seed, certify=certify)
+    with_errors = observed.standard_error is not None
+    compiled = _compiled(observed.law, options.noise_model, options.discrepancy, with_errors, many)
+    return compiled.sample(observed, options, certify=certify)
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)
@@ -221,15 +206,12 @@ def _sample(
     density: "LogDensity",
     target: "Density",
     prior_coordinates: Array,
-    engine: Engine,
-    draws: int,
-    chains: int,
-    seed: int,
+    options: Options,
     nuts: Callable[[], Sampled],
 ) -> Sampled:
-    if engine == "nuts":
+    if options.engine == "nuts":
         return nuts()
-    first = _sample_importance(density, target, prior_coordinates, draws, chains, seed)
+    first = _sample_importance(density, target, prior_coordinates, options)
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
@@ -245,20 +227,18 @@ def _sample_importance(
     density: "LogDensity",
     target: "Density",
     prior_coordinates: Array,
-    draws: int,
-    chains: int,
-    seed: int,
+    options: Options,
     *,
     certify: bool = True,
 ) -> Sampled:
     from bayescale.sampling.importance import sample_importance, sketch_importance
 
     sampler = sample_importance if certify else sketch_importance
-    return _sampled(density, sampler(target, prior_coordinates, draws * chains, seed), draws, chains)
+    result = sampler(target, prior_coordinates, options.draws * options.chains, options.seed)
+    return _sampled(density, result, (options.chains, options.draws))
 
 
-def _sampled(density: "LogDensity", result: "ImportanceResult", draws: int, chains: int) -> Sampled:
-    shape = (chains, draws)
+def _sampled(density: "LogDensity", result: "ImportanceResult", shape: tuple[int, int]) -> Sampled:
     parameters = density.parameters(result.draws, result.latent)
     return Sampled(
         posterior={name: values.reshape(shape) for name, values in parameters.items()},
@@ -284,14 +264,13 @@ _APPROXIMATE = (
 )
 
 
-def _sample_nuts(
-    compiled: Compiled, density: "LogDensity", target: "Density", draws: int, chains: int, seed: int
-) -> Sampled:
+def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", options: Options) -> Sampled:
     from bayescale.inference.model import COEFFICIENTS
     from bayescale.sampling.bridge import log_evidence
     from bayescale.sampling.nuts import sample_nuts
 
-    result = sample_nuts(compiled.posterior.model, draws=draws, chains=chains, seed=seed, compiled=compiled.nuts())
+    asked = {"draws": options.draws, "chains": options.chains, "seed": options.seed}
+    result = sample_nuts(compiled.posterior.model, **asked, compiled=compiled.nuts())
     sampled = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
     coefficients = sampled.pop(COEFFICIENTS, None)
     shape = next(iter(sampled.values())).shape
@@ -299,7 +278,7 @@ def _sample_nuts(
     latent = None if coefficients is None else coefficients.reshape(len(coordinates), -1)
     posterior = {name: values.reshape(shape) for name, values in density.parameters(coordinates, latent).items()}
     # Chains that are not certified do not know the posterior, and so not its constant either.
-    bridged = log_evidence(target, coordinates.reshape(*shape, -1), seed) if result.certified else (None, None)
+    bridged = log_evidence(target, coordinates.reshape(*shape, -1), options.seed) if result.certified else (None, None)
     return Sampled(
         posterior=posterior,
         sample_stats=result.sample_stats.assign(
@@ -332,13 +311,14 @@ def _shortfall(diagnostics: Diagnostics) -> str:
     return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
 
 
-def discrepancy_basis(law: Law, runs: Runs) -> Basis[Any]:
+def discrepancy_basis(observed: Observed) -> Basis[Any]:
     """Features of the discrepancy, and the noise of runs relative to sigma."""
-    scale = noise_scale({name: runs.column(name) for name in law.input_names})
-    located = law.located(law_inputs(law, runs))
+    law = observed.law
     if GROUP not in law.settings:
-        return Basis(error_process(law, located, runs.clusters if runs.shared else None), scale)
-    codes = law_inputs(law, runs)[GROUP.name]
+        return Basis(error_process(law, observed.located, observed.cluster), observed.noise_scale)
+    codes = observed.inputs[GROUP.name]
     rows = tuple(np.flatnonzero(codes == code) for code in np.unique(codes))
-    parts = tuple(error_process(law, located[each], runs.take(each).clusters if runs.shared else None) for each in rows)
-    return Basis(Separate(parts, rows), scale)
+    shared = observed.cluster is not None
+    groups = [observed.take(each) for each in rows]
+    parts = tuple(error_process(law, each.located, each.runs.clusters if shared else None) for each in groups)
+    return Basis(Separate(parts, rows), observed.noise_scale)

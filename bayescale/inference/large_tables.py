@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.data.runs import Runs
+from bayescale.data.observed import Observed
 from bayescale.inference.model import centre_data, run_data
-from bayescale.laws.law import Law
 from bayescale.sampling.modes import Density
 
 if TYPE_CHECKING:
@@ -32,21 +31,20 @@ def split_in_blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
-def density_in_blocks(law: Law, runs: Runs, density: "LogDensity") -> Density:
+def density_in_blocks(observed: Observed, density: "LogDensity") -> Density:
     """The log density given all runs, read a block at a time.
 
     Parameters
     ----------
-    law : Law
-    runs : Runs
+    observed : Observed
     density : LogDensity
         Of the law's model, whatever runs that holds.
     """
-    of_runs = run_data(law, runs)
+    of_runs = run_data(observed)
 
     def blocks() -> Iterator[Mapping[str, Array]]:
-        for start in range(0, len(runs), BLOCK):
+        for start in range(0, len(observed), BLOCK):
             rows = slice(start, start + BLOCK)
             yield {name: values[rows] for name, values in of_runs.items()}
 
-    return density.summed(blocks, centre_data(law, runs))
+    return density.summed(blocks, centre_data(observed))

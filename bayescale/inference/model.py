@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.wording import listed
-from bayescale.data.observations import link_outcome, link_standard_error
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import DRIFT, TAU, Basis
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
@@ -52,8 +51,8 @@ class Posterior:
     df: Any | None
 
 
-def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = None) -> Posterior:
-    """Build the posterior of a law given runs.
+def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = None) -> Posterior:
+    """Build the posterior of a law given the runs that it is bound to.
 
     The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
     ``centre_<input>``, the sampled parameters as free variables, the derived ones as deterministics, and the outcome on
@@ -61,10 +60,7 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
 
     Parameters
     ----------
-    law : Law
-    runs : Runs
-        Must hold the law's inputs and outcome; ``<outcome>_se``, where present, is each outcome's standard error, and
-        ``<outcome>_n`` the number of items that a fraction was counted over.
+    observed : Observed
     noise : Noise
     basis : Basis[Any], optional
         Features of the law's discrepancy, whose coefficients and amplitudes are then sampled; without it the law is
@@ -78,10 +74,11 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
     import pymc as pm
     import pytensor.tensor as pt
 
+    law = observed.law
     name = law.link.variable(law.outcome)
-    with pm.Model(coords=_coords(law, runs, basis)) as model:
-        data = {key: pm.Data(key, values, dims="run") for key, values in run_data(law, runs).items()}
-        data |= {key: pm.Data(key, values) for key, values in centre_data(law, runs).items()}
+    with pm.Model(coords=_coords(observed, basis)) as model:
+        data = {key: pm.Data(key, values, dims="run") for key, values in run_data(observed).items()}
+        data |= {key: pm.Data(key, values) for key, values in centre_data(observed).items()}
         if basis is not None:
             data |= {key: pm.Data(key, values, dims=_DIMS[key]) for key, values in _basis_data(law, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in law.input_names}
@@ -106,15 +103,15 @@ def build_model(law: Law, runs: Runs, noise: Noise, basis: Basis[Any] | None = N
             location = law.link.forward(pt, law.mean(pt, inputs, parameters))
         if location.ndim > 1:
             raise law.fault(f"mean gives {location.ndim} dimensions: it must give one value for each run")
-        standard_error, observed = data.get(f"{name}_se"), data[f"{name}_data"]
+        standard_error, measured = data.get(f"{name}_se"), data[f"{name}_data"]
         relative = None if basis is None else data["noise_scale"]
         scale = noise_of_runs(parameters["sigma"], relative, standard_error)
         if basis is None:
-            noise.observe(name, location, scale, parameters, observed)
+            noise.observe(name, location, scale, parameters, measured)
             return Posterior(model, location, scale, None, parameters.get("nu"))
         amplitudes = parameters["tau"] * data["of_tau"] + parameters["drift"] * data["of_drift"]
         error = (((coefficients * amplitudes)[None, :]) @ data["features"].T)[0]
-        noise.observe(name, location + error, scale, parameters, observed)
+        noise.observe(name, location + error, scale, parameters, measured)
         return Posterior(model, location, scale, amplitudes + data["of_level"], parameters.get("nu"))
 
 
@@ -129,12 +126,12 @@ def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Pa
     return (*own, *noise.parameters(law), *amplitude_parameters(law))
 
 
-def set_runs(model: "pm.Model", law: Law, runs: Runs, basis: Basis[Any] | None = None) -> None:
+def set_runs(model: "pm.Model", observed: Observed, basis: Basis[Any] | None = None) -> None:
     """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
     # Not by pm.set_data, which compiles a function for every dimension of every variable.
-    for dim, labels in _coords(law, runs, basis).items():
+    for dim, labels in _coords(observed, basis).items():
         model.set_dim(dim, len(labels), labels)
-    for name, values in (run_data(law, runs) | _table_data(law, runs, basis)).items():
+    for name, values in (run_data(observed) | _table_data(observed, basis)).items():
         model[name].set_value(np.asarray(values, dtype=float))
 
 
@@ -145,30 +142,29 @@ def feature_matrix(law: Law, basis: Basis[Any]) -> Array:
     return np.hstack([at_runs, level])
 
 
-def _coords(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, NDArray[np.int64]]:
-    coords = {"run": np.arange(1, len(runs) + 1)}
+def _coords(observed: Observed, basis: Basis[Any] | None) -> dict[str, NDArray[np.int64]]:
+    coords = {"run": np.arange(1, len(observed) + 1)}
     if basis is None:
         return coords
-    return coords | {"feature": np.arange(len(basis.process.kinds) + (law.level is not None))}
+    return coords | {"feature": np.arange(len(basis.process.kinds) + (observed.law.level is not None))}
 
 
-def run_data(law: Law, runs: Runs) -> dict[str, Array]:
+def run_data(observed: Observed) -> dict[str, Array]:
     """What the graph reads of each run."""
-    name = law.link.variable(law.outcome)
-    data = law_inputs(law, runs) | {f"{name}_data": link_outcome(law, runs)}
-    error = link_standard_error(law, runs)
+    name = observed.law.link.variable(observed.law.outcome)
+    data, error = observed.inputs | {f"{name}_data": observed.on_link}, observed.standard_error
     return data if error is None else data | {f"{name}_se": error}
 
 
-def centre_data(law: Law, runs: Runs) -> dict[str, Any]:
+def centre_data(observed: Observed) -> dict[str, Any]:
     """The centre of each input, as the graph reads it."""
-    return {f"centre_{key}": value for key, value in design_centre(law, runs).items()}
+    return {f"centre_{key}": value for key, value in observed.centre.items()}
 
 
-def _table_data(law: Law, runs: Runs, basis: Basis[Any] | None) -> dict[str, Any]:
+def _table_data(observed: Observed, basis: Basis[Any] | None) -> dict[str, Any]:
     """What the graph reads of the runs together."""
-    centre = centre_data(law, runs)
-    return centre if basis is None else centre | _basis_data(law, basis)
+    centre = centre_data(observed)
+    return centre if basis is None else centre | _basis_data(observed.law, basis)
 
 
 _DIMS = {
@@ -200,11 +196,6 @@ def level_deviation(law: Law) -> float:
 
 def _log_normal(level: Parameter) -> tuple[float, float]:
     return level.prior.arguments["mu"], level.prior.arguments["sigma"]
-
-
-def design_centre(law: Law, runs: Runs) -> dict[str, float]:
-    """Geometric mean of each input over the runs: where the sizes of a law's terms are sampled."""
-    return {name: float(np.exp(np.log(runs.column(name)).mean())) for name in law.input_names}
 
 
 def _add_free_variables(law: Law, parameters: Iterable[Parameter]) -> dict[str, Any]:

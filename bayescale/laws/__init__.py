@@ -1,1 +1,1 @@
-"""What a law is, the families that laws are made from, and the catalogue of those that ship."""
+"""Laws: the class, common parts of families of laws, and the catalogue of shipped laws."""

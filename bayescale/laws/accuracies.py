@@ -1,4 +1,4 @@
-"""What laws of accuracy have in common: a fraction right that rises from guessing towards a ceiling."""
+"""Common parts of laws of accuracy: the fraction of correct answers rises from chance towards a ceiling."""
 
 from types import ModuleType
 from typing import Any
@@ -9,32 +9,34 @@ from bayescale.laws.parameters import Derived, Input, Parameter, Prior, Setting,
 
 UNIT = "fraction"
 SCATTER = 0.1
-"""Expected noise of log-odds, besides that of counting items: models of equal compute differ by data and recipe."""
+"""Expected noise of log-odds, in addition to binomial noise: models of equal compute differ in data and recipe."""
 
 COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
 LOSS = Input(name="loss", meaning="pre-training loss", unit="nats/token", linear=0.5)
-CHANCE = Setting(name="chance", meaning="share right by guessing", unit=UNIT, domain="share", default=0.0)
+CHANCE = Setting(
+    name="chance", meaning="share of correct answers by guessing", unit=UNIT, domain="share", default=0.0, of_task=True
+)
 
 MISSED = Parameter(
     name="missed",
     prior=Prior("Beta", alpha=2.0, beta=20.0),
-    meaning="share of what lies above guessing that no compute reaches",
+    meaning="share of the range above chance that no amount of compute reaches",
     reason="5-95 % 0.02-0.21: wrong labels and items that cannot be answered",
 )
 LOG_ODDS = Parameter(
     name="log_odds_centre",
     prior=Prior("Normal", mu=0.0, sigma=2.0),
-    meaning="log-odds of the way from guessing to the ceiling, at the geometric-mean input of the runs",
-    reason="5-95 % 4-96 % of the way: the rise may lie before the runs, among them, or beyond them",
+    meaning="log-odds of the share of the way from chance to the ceiling, at the geometric-mean input of the runs",
+    reason="5-95 % 4-96 % of the way: the rise may lie below, within or beyond the range of the runs",
 )
 RISE = Parameter(
     name="rise",
     prior=Prior("LogNormal", mu=float(np.log(0.4)), sigma=0.8),
     meaning="log-odds gained per factor of e in compute",
-    reason="5-95 % 0.11-1.5: a task takes from one decade of compute to seventeen to go from 10 to 90 % of the way",
+    reason="5-95 % 0.11-1.5: going from 10 to 90 % of the way takes between one and seventeen decades of compute",
 )
 CEILING = Derived(name="ceiling", meaning="accuracy for unlimited compute", unit=UNIT)
-C_MID = Derived(name="C_mid", meaning="compute half-way from guessing to the ceiling", unit="FLOP")
+C_MID = Derived(name="C_mid", meaning="compute half-way from chance to the ceiling", unit="FLOP")
 LOG_LEVEL = Parameter(
     name="surprise",
     prior=Prior("LogNormal", mu=float(np.log(0.7)), sigma=1.0),
@@ -45,26 +47,26 @@ LOG_LEVEL = Parameter(
 EXPONENT = Parameter(
     name="exponent",
     prior=Prior("LogNormal", mu=float(np.log(0.2)), sigma=0.7),
-    meaning="power with which minus log accuracy falls",
-    reason="5-95 % 0.06-0.63: per factor of e it falls by 6 to 47 %",
+    meaning="exponent with which minus log accuracy falls",
+    reason="5-95 % 0.06-0.63: it falls by 6 to 47 % per factor of e",
 )
 
 
 def half_way(xp: ModuleType, centre: Any, log_odds: Any, rise: Any) -> Any:
-    """Input at which the way from floor to ceiling is half done; kept a float however slow the rise."""
+    """Input half-way from floor to ceiling; clipped so that it stays a finite float for a slow rise."""
     return centre * xp.exp(xp.clip(-log_odds / rise, -300.0, 300.0))
 
 
 def sigmoid(xp: ModuleType, z: Any) -> Any:
-    """Share of the way whose log-odds are z."""
+    """Share of the way with log-odds z."""
     return 1 / (1 + xp.exp(-xp.clip(z, -500.0, 500.0)))
 
 
 def between(floor: Any, missed: Any, share: Any) -> Any:
-    """Accuracy a share of the way from a floor to the ceiling, which stays short of 1 by what is missed."""
+    """Accuracy at a share of the way from a floor to the ceiling, which is below 1 by the missed share."""
     return floor + (1 - floor) * (1 - missed) * share
 
 
 def derive_sigmoid(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    """Compute half-way up the rise."""
+    """Compute at the middle of the rise."""
     return {"C_mid": half_way(xp, centre["C"], q["log_odds_centre"], q["rise"])}

@@ -1,10 +1,10 @@
-"""What laws that add a power of N and a power of D have in common: their priors and their compute-optimal size.
+"""Common parts of laws that add a power of N and a power of D: priors and the compute-optimal size.
 
 Priors come from the spread of 20 published fits of ``E + A N^-alpha + B D^-beta`` (language models, mixtures of
-experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. Sizes of
-terms are those at the centre of the runs rather than ``A`` and ``B``, whose correlation with the exponents is 0.999,
-and relative to E. Only the loss at the centre has a unit, and its prior is so wide that a table has the same
-exponents in nats, in bits, and as a loss of another kind.
+experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. The sizes
+of the terms are sampled at the centre of the runs and relative to E, rather than as ``A`` and ``B``, whose correlation
+with the exponents is 0.999. Only the loss at the centre has a unit, and its prior is so wide that the exponents of a
+table do not depend on whether its loss is in nats, in bits, or of another kind.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ LOSS_CENTRE = Parameter(
     prior=Prior("LogNormal", mu=0.0, sigma=3.0),
     meaning="loss at the geometric-mean inputs of the runs",
     unit="nats/token",
-    reason="5-95 % 0.007-140: whatever the loss is measured in, the runs fix it and the prior does not matter",
+    reason="5-95 % 0.007-140: in any unit of loss, the runs determine it and the prior does not matter",
     scales=True,
 )
 
 _LOG_TERM, _LOG_TERM_SD = float(np.log(0.5 / 1.3)), 1.0
-"""Of the prior of a term by itself, over a floor whose own log-sd is the next one."""
+"""Log-mean and log-sd of the prior of one term, relative to a floor whose log-sd follows."""
 _LOG_FLOOR_SD = 0.35
 
 SHARE_N = Parameter(
@@ -46,12 +46,13 @@ RATIO = Parameter(
     name="ratio",
     prior=Prior("LogNormal", sigma=float(np.hypot(_LOG_TERM_SD / np.sqrt(2), _LOG_FLOOR_SD))),
     meaning="reducible loss over the irreducible one, E, at the geometric-mean N and D of the runs",
-    reason="with share_N: each term by itself 0.07-2.2 E, 5-95 %; narrower priors push E up, and forecasts with it",
+    reason="with share_N: each term is 0.07-2.2 E, 5-95 %; narrower priors push E and forecasts up",
     arguments=_ratio_arguments,
 )
 LEVELS = (SHARE_N, RATIO)
-"""Two log-normal terms over one log-normal floor, in the coordinates in which runs that cannot tell them apart leave a
-straight ridge: half the difference of the terms' logs and half their sum are independent, and fix share and total."""
+"""Two log-normal terms over one log-normal floor. Runs that cannot separate the terms leave a straight ridge
+in these coordinates: half the difference and half the sum of the terms' logs are independent, and determine share and
+total."""
 
 RATIO_ALONE = Parameter(
     name="ratio",
@@ -59,7 +60,7 @@ RATIO_ALONE = Parameter(
     meaning=RATIO.meaning,
     reason="5-95 % 0.18-3.2: two terms of 0.07 to 2.2 E each",
 )
-"""For laws whose two terms have their ratio from another parameter."""
+"""For laws in which another parameter determines the ratio of the two terms."""
 
 E = Derived(name="E", meaning="irreducible loss", unit="nats/token")
 LEVEL_N = Derived(
@@ -71,7 +72,7 @@ EACH_LEVEL = (LEVEL_N, LEVEL_D)
 
 
 def floor(q: Values, others: Any = 0.0) -> Any:
-    """Irreducible loss, E, where further terms have sizes over E of the given sum."""
+    """Irreducible loss, E; ``others`` is the sum of the sizes of further terms relative to E."""
     return q["loss_centre"] / (1 + q["ratio"] + others)
 
 
@@ -91,7 +92,7 @@ TOKENS_PER_PARAMETER = Parameter(
     prior=Prior("LogNormal", mu=float(np.log(20.0)), sigma=1.0),
     meaning="compute-optimal tokens per parameter",
     unit="tokens/parameter",
-    reason="5-95 % 4-100: data sets and recipes differ that much",
+    reason="5-95 % 4-100: data sets and recipes differ this much",
 )
 EXPONENT = Parameter(
     name="exponent",
@@ -103,7 +104,7 @@ ALLOCATION = Parameter(
     name="a_opt",
     prior=Prior("Beta", alpha=12.0, beta=12.0),
     meaning="allocation exponent beta/(alpha + beta): N* grows as C^a",
-    reason="0.50, sd 0.10: wider than published fits (sd 0.06), so that biased protocols stay reachable",
+    reason="0.50, sd 0.10: wider than published fits (sd 0.06), to allow for biased protocols",
 )
 
 
@@ -113,18 +114,18 @@ def falling(q: Values, others: Any = 0.0) -> Any:
 
 
 def _pace_over_exponent(q: Values) -> Any:
-    """How fast both terms together fall along a ray of fixed tokens per parameter, over the mean exponent."""
+    """Rate at which both terms fall along a ray of fixed tokens per parameter, relative to the mean exponent."""
     share, allocation = q["share_N"], q["a_opt"]
     return 2 * (share * (1 - allocation) + (1 - share) * allocation)
 
 
 def slope(slope_over_exponent: Callable[[Values], Any]) -> Parameter:
-    """How steep the loss is at the centre, which runs on one ray of tokens per parameter fix too.
+    """Slope of the loss at the centre, which even runs on one ray of tokens per parameter determine.
 
     Parameters
     ----------
     slope_over_exponent : callable
-        ``slope_over_exponent(sampled)``: what it is for a mean exponent of 1, which has the prior.
+        ``slope_over_exponent(sampled)``: the slope for a mean exponent of 1; the prior is on the mean exponent.
     """
 
     def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
@@ -133,20 +134,20 @@ def slope(slope_over_exponent: Callable[[Values], Any]) -> Parameter:
     return Parameter(
         name="slope",
         prior=Prior("LogNormal", sigma=EXPONENT.prior.arguments["sigma"]),
-        meaning="per cent that the loss falls per per cent of N and D together, at the centre of the runs",
-        reason=f"with those before it: the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
+        meaning="fall of the loss in per cent for each per cent of N and D together, at the centre of the runs",
+        reason=f"given the parameters before it, the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
         arguments=arguments,
     )
 
 
 def slope_over_exponent(q: Values, others: Any = 0.0) -> Any:
-    """Slope of the loss at the centre, over the mean exponent."""
+    """Slope of the loss at the centre, relative to the mean exponent."""
     return falling(q, others) * _pace_over_exponent(q)
 
 
 SLOPE = slope(slope_over_exponent)
 SLOPE_TIED = slope(falling)
-"""Where N and D have the same exponent, however the two terms compare."""
+"""For laws in which N and D have the same exponent, whatever the sizes of the two terms."""
 EXPONENTS = (ALLOCATION, SLOPE)
 
 MEAN_EXPONENT = Derived(name="exponent", meaning=EXPONENT.meaning)
@@ -165,17 +166,17 @@ BETA_D = Derived(name="beta_D", meaning="exponent of data, beta")
 
 
 def coefficient(xp: ModuleType, level: Any, exponent: Any, centre: Any) -> Any:
-    """Coefficient of a term ``A x^-exponent`` that has the given size at the centre."""
+    """Coefficient of a term ``A x^-exponent`` with the given size at the centre."""
     return level * power(xp, centre, exponent)
 
 
 def exponents(q: Values) -> tuple[Any, Any]:
-    """``alpha`` and ``beta`` of their mean and the allocation exponent."""
+    """``alpha`` and ``beta``, from their mean and the allocation exponent."""
     return 2 * q["exponent"] * (1 - q["a_opt"]), 2 * q["exponent"] * q["a_opt"]
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    """Floor, coefficients and exponents of ``E + A N^-alpha + B D^-beta`` from what is sampled."""
+    """Floor, coefficients and exponents of ``E + A N^-alpha + B D^-beta`` from the sampled parameters."""
     size = sized(q)
     alpha, beta = exponents({**q, **size})
     return {

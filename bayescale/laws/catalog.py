@@ -1,4 +1,4 @@
-"""Finds laws: those that ship, and the user's own."""
+"""Find and load laws: those that ship, and the user's own."""
 
 import functools
 import os
@@ -26,7 +26,7 @@ def law_names() -> tuple[str, ...]:
 
 
 def law_path(name_or_path: str | Path) -> Path:
-    """File that a law stands in.
+    """Path of the file that defines a law.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def law_path(name_or_path: str | Path) -> Path:
 
 
 def load_law(name_or_path: str | Path) -> Law:
-    """Load a shipped law by its name, or a law of one's own by the path of its file.
+    """Load a shipped law by name, or your own law by the path of its file.
 
     Parameters
     ----------
     name_or_path : str or path
-        Name of a shipped law, or path of a Python file that defines ``LAW``. A file is run once, and again when it has
+        Name of a shipped law, or path of a Python file that defines ``LAW``. A file is run once, and again if it has
         changed.
 
     Returns
@@ -86,28 +86,28 @@ def load_law(name_or_path: str | Path) -> Law:
 
 
 def law_of(law: str | Path | Law) -> Law:
-    """A law by its name, by its file, or as it is."""
+    """A law given by its name, its file, or as a Law."""
     return law if isinstance(law, Law) else load_law(law)
 
 
 def law_source_hashes(laws: Sequence[str | Path | Law]) -> list[str]:
-    """What the code of laws amounts to, so that what other code found is not taken for theirs.
+    """Hashes of the code of laws, so that cached results of other code are not used.
 
     Raises
     ------
     LawError
-        If one is an object, whose code cannot be read.
+        If one is a Law object, whose code cannot be read.
     """
     named = [each for each in laws if not isinstance(each, Law)]
     if len(named) < len(laws):
-        raise LawError("what was found is kept under the code of a law: name it, or give its file, for a cache")
+        raise LawError("a cache stores results under the code of a law: give the law's name or file")
     return [law_source_hash(each) for each in named]
 
 
 def law_source_hash(name_or_path: str | Path) -> str:
     """SHA-256 of a law's code and of the modules that it uses, as hexadecimal digits.
 
-    They are the modules of ``bayescale.laws`` and those beside the law's file that it imports, and they in turn.
+    It covers the modules of ``bayescale.laws`` and those beside the law's file that it imports, directly or indirectly.
     Comments, docstrings and layout do not count.
 
     Raises
@@ -120,7 +120,7 @@ def law_source_hash(name_or_path: str | Path) -> str:
 
 @functools.cache
 def _run_law_file(path: Path, source: bytes) -> Law:
-    # Not importlib: only the functions of a module outside sys.modules are sent whole to joblib's workers.
+    # Not importlib, because joblib sends the code of functions to workers only if their module is not in sys.modules.
     module = ModuleType(f"bayescale_law_{path.stem}")
     module.__file__ = str(path)
     try:

@@ -1,4 +1,4 @@
-"""Designs: inputs at which a law can be tried out, where no table of its runs is at hand."""
+"""Designs: example inputs for a law without a table of runs."""
 
 from typing import Any
 
@@ -41,13 +41,13 @@ _INPUTS: dict[tuple[str, ...], Columns] = {
     ("C", "board_size"): _crossed(C=np.geomspace(1e10, 1e16, 9), board_size=np.arange(3.0, 8.0)),
     ("N", "interactions"): _crossed(N=np.geomspace(1e4, 1e7, 5), interactions=np.geomspace(1e6, 1e9, 5)),
 }
-"""Sixteen to eighty points that suit a law, by the inputs it reads; peak is that of 8, 64 and 512 H100."""
+"""Example points by the inputs of a law; ``peak`` is that of 8, 64 and 512 H100."""
 
 _SETTINGS = {"chance": 0.25, "answer_tokens": 4.0}
 
 
 def example_inputs(law: Law) -> pd.DataFrame:
-    """Inputs and settings at which a law could well be measured.
+    """Plausible inputs and settings for runs of a law.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def example_inputs(law: Law) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each run, in the units of the law's inputs.
+        One row per run, in the units of the law's inputs.
 
     Raises
     ------
     LawError
-        If no design for the law's inputs is known.
+        If there is no design for the law's inputs.
 
     Examples
     --------
@@ -70,5 +70,5 @@ def example_inputs(law: Law) -> pd.DataFrame:
     (25, 2)
     """
     if law.input_names not in _INPUTS:
-        raise LawError(f"no design is known for inputs {', '.join(law.input_names)}: give a table of runs")
+        raise LawError(f"there is no design for inputs {', '.join(law.input_names)}: give a table of runs")
     return pd.DataFrame(_INPUTS[law.input_names]).assign(**{s.name: _SETTINGS[s.name] for s in law.settings})

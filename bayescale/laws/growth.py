@@ -1,4 +1,4 @@
-"""What laws of growth in time have in common: an outcome that grows by the same factor every year."""
+"""Common parts of laws of growth: the outcome grows by the same factor every year."""
 
 from types import ModuleType
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from bayescale.laws.parameters import Derived, Input, Values
 
 LARGEST_POWER = 600.0
-"""Of e; keeps the outcome a float for dates that no law can speak of."""
+"""Largest exponent of e, so that the outcome stays a finite float for absurd dates."""
 
 YEAR = Input(name="year", meaning="publication date, as a decimal year", unit="years", linear=4.0)
 DERIVED = (
@@ -16,10 +16,10 @@ DERIVED = (
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    """Yearly factor and reference date from what is sampled."""
+    """Growth factor per year and reference date from the sampled parameters."""
     return {
         "growth_per_year": xp.exp(q["log_growth"]),
-        "year_0": centre["year"] * (q["y_centre"] / q["y_centre"]),  # every derived parameter has a value a draw
+        "year_0": centre["year"] * (q["y_centre"] / q["y_centre"]),  # every derived parameter needs one value per draw
     }
 
 
@@ -30,5 +30,5 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 
 
 def bounded(xp: ModuleType, log_factor: Any) -> Any:
-    """The log of a factor, within what a float can hold."""
+    """The log of a factor, clipped to the range of floats."""
     return xp.minimum(xp.maximum(log_factor, -LARGEST_POWER), LARGEST_POWER)

@@ -1,8 +1,8 @@
-"""What a scaling law is: a mean function of inputs and parameters, with priors, a citation and published values.
+"""The class of scaling laws: a mean function of inputs and parameters, with priors, a citation and published values.
 
-A law is written twice over, but only once each: ``mean`` is the textbook formula in the parameters that people report
-(``A``, ``alpha_N`` ...), and ``derive`` computes those from the parameters that are sampled, which are chosen so that
-the posterior is nearly round. The same lines serve the PyMC graph (``xp = pytensor.tensor``) and NumPy forecasts.
+A law has two functions: ``mean`` is the textbook formula in the parameters that people report (``A``, ``alpha_N`` ...),
+and ``derive`` computes these from the sampled parameters, which are chosen so that the posterior is nearly round. The
+same code serves the PyMC graph (``xp = pytensor.tensor``) and NumPy forecasts.
 """
 
 import functools
@@ -39,31 +39,31 @@ def _nothing_derived(xp: ModuleType, sampled: Values, centre: Values) -> dict[st
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
-    """A scaling law: how the expected outcome depends on the inputs, and what is believed before the runs are seen.
+    """A scaling law: how the expected outcome depends on the inputs, and priors on its parameters.
 
     Parameters
     ----------
     name, title, formula, citation : str
     decision, failure : str
-        One sentence each: the decision it supports and where it is known to fail.
+        One sentence each: the decision that it supports and where it is known to fail.
     inputs : tuple of Input
         Columns the mean function reads; each needs at least two distinct values in the runs.
     settings : tuple of Setting
         Further columns that the mean function reads.
     outcome, outcome_unit : str
-        Column that is predicted. A law of a loss, or of an outcome without a unit, takes another unit by
-        :meth:`in_unit`.
+        Column that is predicted. :meth:`in_unit` changes the unit of a law of a loss, or of an outcome without a
+        unit.
     in_outcome_unit : tuple of str
-        Names of parameters, sampled or derived, that have the outcome's unit, of a law that leaves it to the runs.
+        Names of parameters, sampled or derived, that have the outcome's unit, for a law whose unit comes from the runs.
     link : Link
-        Scale on which noise and the law's own error add to the mean: ``LOG`` for positive outcomes, ``LOGIT`` for
+        Scale on which noise and model discrepancy add to the mean: ``LOG`` for positive outcomes, ``LOGIT`` for
         fractions, ``IDENTITY`` for outcomes without bounds.
     scatter : float
-        Size of the noise that is expected, on the link's scale; the median of the prior of its standard deviation.
+        Expected size of the noise on the link's scale: the median of the prior of its standard deviation.
     parameters : tuple of Parameter
-        What is sampled, with priors.
+        Sampled parameters with their priors.
     derived : tuple of Derived
-        What ``derive`` returns, described.
+        Parameters that ``derive`` returns.
     mean : callable
         ``mean(xp, x, p)``: expected outcome. ``xp`` is ``numpy`` or ``pytensor.tensor``; ``x`` holds inputs and
         settings, ``p`` all parameters, sampled and derived; the arrays broadcast against each other.
@@ -74,14 +74,14 @@ class Law:
         ``optimum(p, product)``: the N that minimises the mean where N * D = product; closed form.
     published : tuple of PublishedFit
     falls : bool
-        Whether better runs have the lower outcome, as they have of a loss.
+        Whether lower outcomes are better, as for a loss.
     in_ensemble : bool
-        Whether the ensemble ``"auto"`` holds it: those laws whose mixture predicted hidden larger runs best.
+        Whether the ensemble ``"auto"`` contains it: the laws whose mixture predicted hidden larger runs best.
 
     Raises
     ------
     LawError
-        If two parameters share a name, or something is not what it must be.
+        If two parameters share a name, or an argument is invalid.
 
     Examples
     --------
@@ -132,23 +132,27 @@ class Law:
         names = [item.name for item in (*self.inputs, *self.settings, *self._described)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise LawError(f"law {self.name!r} defines {', '.join(twice)} more than once: each name may stand once")
+            raise LawError(
+                f"law {self.name!r} defines {', '.join(twice)} more than once: each name may appear only once"
+            )
         self._check_level()
 
     def _check_level(self) -> None:
         scaling = [item for item in self.parameters if item.scales]
         if len(scaling) > 1:
-            raise LawError(f"law {self.name!r}: {len(scaling)} parameters scale its mean: one may at most")
+            raise LawError(f"law {self.name!r}: {len(scaling)} parameters scale its mean: at most one may do so")
         if not scaling:
             return
         (level,) = scaling
         if level.prior.distribution != "LogNormal" or level.shift is not None or level.arguments is not None:
             raise LawError(
                 f"law {self.name!r}: {level.name} scales its mean, so its prior must be a LogNormal without shift or "
-                f"arguments, and not {level.prior}"
+                f"arguments, not {level.prior}"
             )
         if self.link is not LOG:
-            raise LawError(f"law {self.name!r}: {level.name} scales its mean, so its link must be LOG: correct either")
+            raise LawError(
+                f"law {self.name!r}: {level.name} scales its mean, so its link must be LOG: change one of them"
+            )
 
     def _check_kinds(self) -> None:
         check_name("a law", self.name)
@@ -177,12 +181,12 @@ class Law:
 
     @property
     def file(self) -> str:
-        """File that its mean function is written in; empty where that is unknown."""
+        """File that defines its mean function; empty if unknown."""
         return str(getattr(getattr(self.mean, "__code__", None), "co_filename", ""))
 
     @contextmanager
     def blamed(self, what: str) -> Iterator[None]:
-        """Turn whatever the law's own code or priors raise into an error that names its file and line.
+        """Convert exceptions of the law's own code or priors to an error that names its file and line.
 
         Raises
         ------
@@ -197,7 +201,7 @@ class Law:
             raise self.fault(f"{what}: {described(error)}: correct the law", lines[-1] if lines else None) from error
 
     def fault(self, what: str, line: int | None = None) -> LawError:
-        """An error that names the law, and where it stands."""
+        """An error that names the law and its place in the file."""
         place = "" if line is None else f", line {line}"
         return LawError(f"{self.file}{place}: law {self.name!r}: {what}".removeprefix(": "))
 
@@ -207,22 +211,22 @@ class Law:
 
     @property
     def level(self) -> Parameter | None:
-        """The parameter that the mean is proportional to; None where no parameter is sampled that it is."""
+        """The sampled parameter that the mean is proportional to, or None."""
         return next((item for item in self.parameters if item.scales), None)
 
     @property
     def sign(self) -> float:
-        """One where a lower outcome is the better one, minus one where a higher is."""
+        """1 if lower outcomes are better, -1 if higher ones are."""
         return 1.0 if self.falls else -1.0
 
     @property
     def scale_unit(self) -> str:
-        """Unit of the noise and of the law's error: what they are added to."""
+        """Unit of the noise and of the model discrepancy: that of the scale on which they are added."""
         return self.outcome_unit if self.link.domain == "real" else f"{self.link.name} {self.outcome}"
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """Names of the columns along which runs grow."""
+        """Names of the columns along which runs become larger."""
         return tuple(item.name for item in self.inputs)
 
     @property
@@ -231,25 +235,25 @@ class Law:
         return {item.name: item.unit for item in self._described}
 
     def in_unit(self, unit: str | None) -> "Law":
-        """The law with its outcome, and all that is measured like it, in the unit that the runs have.
+        """The law with its outcome, and everything that has the same unit, in the unit of the runs.
 
-        Nothing is converted: the numbers are those of the runs, and this is what they are called.
+        No number is converted: only the name of the unit changes.
 
         Parameters
         ----------
         unit : str, optional
-            None for the law's own.
+            None for the law's own unit.
 
         Returns
         -------
         Law
-            The law itself in its own unit; in another one the same object each time, without published values in
+            The law itself in its own unit; for another unit the same object at every call, without published values in
             the law's own unit.
 
         Raises
         ------
         LawError
-            If the law's outcome has a unit of its own, other than nats/token.
+            If the law's outcome has its own unit, other than nats/token.
         QuantityError
             If the unit is not a short printable text.
 
@@ -269,7 +273,7 @@ class Law:
         return _in_unit(self, unit)
 
     def located(self, inputs: Values) -> NDArray[np.float64]:
-        """Points on the scales on which the law's error is smooth, shape (..., input); the inputs broadcast."""
+        """Points on the scales on which model discrepancy is smooth, shape (..., input); the inputs broadcast."""
         return np.stack(np.broadcast_arrays(*(item.coordinate(inputs[item.name]) for item in self.inputs)), axis=-1)
 
     def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
@@ -278,14 +282,14 @@ class Law:
 
 
 _FREE_UNITS = ("nats/token", "")
-"""Units of outcomes that laws take in whatever unit a table has them."""
+"""Outcome units that a table may replace with its own."""
 
 _LAWS_KEPT = 256
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)
 def _in_unit(law: Law, unit: str) -> Law:
-    """A copy of a law in another unit; kept, since what is compiled is kept by the law's identity."""
+    """A copy of a law in another unit; cached, because compiled code is cached by the identity of the law."""
     own = law.outcome_unit
     if own not in _FREE_UNITS:
         raise LawError(
@@ -304,7 +308,7 @@ def _in_unit(law: Law, unit: str) -> Law:
 
 
 def _published(fit: PublishedFit, names: Set[str]) -> PublishedFit | None:
-    """What was published of some parameters."""
+    """The part of a published fit that concerns some parameters."""
     parts = (fit.values, fit.standard_errors)
     values, errors = ({name: value for name, value in part.items() if name in names} for part in parts)
     return replace(fit, values=values, standard_errors=errors) if values else None
@@ -322,7 +326,7 @@ _MEMBERS: Mapping[str, type] = {
 def power(xp: ModuleType, base: Any, exponent: Any) -> Any:
     """``base ** exponent`` for positive bases, through the logarithm.
 
-    For many draws of the exponent over the same runs this takes one logarithm per run and one exponential per draw and
+    For many draws of the exponent on the same runs this needs one logarithm per run and one exponential per draw and
     run, about half the time of a general power.
     """
     return xp.exp(exponent * xp.log(base))

@@ -1,7 +1,7 @@
-"""Links: the scale on which an outcome scatters around its law, and on which the law itself may be wrong.
+"""Links: the scale on which noise and model discrepancy act.
 
-Noise and the law's error add to the law's mean on the link's scale, which has no ends: relative for positive outcomes
-such as loss, log-odds for fractions such as accuracy, and the outcome's own for ratings such as Elo.
+Both add to the law's mean on the link's scale, which is unbounded: relative for positive outcomes
+such as loss, log-odds for fractions such as accuracy, and the outcome itself for ratings such as Elo.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 _NEAREST_TO_END = 1e-12
-"""Distance that a law's mean keeps from 0 and 1, where log-odds end."""
+"""Smallest distance of a law's mean from 0 and 1, where log-odds are infinite."""
 
 _LARGEST_LOG = float(np.log(1e40))
-"""Of the positive outcomes that draws reach, and minus that of the smallest: heavy tails of noise have no end."""
+"""Log of the largest positive outcome of a draw, and minus that of the smallest: heavy-tailed noise is unbounded."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A scale without ends for an outcome.
+    """An unbounded scale for an outcome.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How observed outcomes scatter around a law: the noise on the link's scale, its priors and its draws."""
+"""Noise of observed outcomes around a law, on the link's scale: its priors, likelihood and draws."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,39 +16,39 @@ Array = NDArray[np.float64]
 NU = Parameter(
     name="nu",
     prior=Prior("LogNormal", mu=float(np.log(7.0)), sigma=0.5),
-    meaning="degrees of freedom of the noise; small is heavy-tailed",
-    reason="5-95 % 3.1-16: heavy tails, but hardly ever below 1, where noise has no mean and a band no end",
+    meaning="degrees of freedom of the noise; small values mean heavy tails",
+    reason="5-95 % 3.1-16: heavy tails, but hardly ever below 1, where the noise has no mean",
 )
 
 
 PRECISION = 1 / 40_000
-"""Least noise, over that which is expected: 1e-7 of a loss, to which single precision keeps it.
+"""Smallest noise relative to the expected noise: 1e-7 of a loss, the precision of single-precision numbers.
 
-Outcomes without any noise would have a likelihood without an upper bound, of which no sampler could tell the end.
+Without any noise in the outcomes the likelihood is unbounded, and no sampler can explore it.
 """
 
 
 def sigma_parameter(law: Law) -> Parameter:
     """Scale of the noise around a law, on the link's scale."""
-    known = "repeated seeds scatter log loss by 0.002 to 0.02" if law.link is LOG else "the law's own estimate of it"
+    known = "log loss varies by 0.002 to 0.02 between seeds" if law.link is LOG else "the law's own estimate"
     return Parameter(
         name="sigma",
         prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),
         meaning=f"scale of the noise on the {law.scale_unit}",
         unit=law.scale_unit,
-        reason=f"{known}, give or take a factor of five",
+        reason=f"{known}, within a factor of five either way",
         shift=lambda xp, sampled: PRECISION * law.scatter,
     )
 
 
 def excess_parameter(law: Law) -> Parameter:
-    """Mean of what poorly tuned runs lose."""
+    """Mean deficit of poorly tuned runs."""
     return Parameter(
         name="excess",
         prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),
-        meaning=f"mean of what runs lose by poor tuning, on the {law.scale_unit}",
+        meaning=f"mean deficit of runs due to poor tuning, on the {law.scale_unit}",
         unit=law.scale_unit,
-        reason="as large as the noise of well-tuned runs, give or take a factor of five",
+        reason="as large as the noise of well-tuned runs, within a factor of five either way",
     )
 
 
@@ -56,8 +56,8 @@ def excess_parameter(law: Law) -> Parameter:
 class Noise:
     """A distribution of the outcome around a law's mean, both on the link's scale.
 
-    A run's own standard error, where the table has one, adds to ``sigma`` in quadrature. For Student-t noise that sum
-    is the scale of the t: exact for no standard errors, and conservative in the tails otherwise.
+    A run's own standard error, if the table has one, adds to ``sigma`` in quadrature. For Student-t noise that sum
+    is the scale of the t distribution: exact without standard errors, and conservative in the tails with them.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Noise:
     name: str
 
     def parameters(self, law: Law) -> tuple[Parameter, ...]:
-        """What is sampled of the noise around a law."""
+        """Sampled parameters of the noise around a law."""
         if self.name == "one_sided":
             return (sigma_parameter(law), excess_parameter(law))
         return (sigma_parameter(law), NU) if self.name == "student_t" else (sigma_parameter(law),)
@@ -102,10 +102,10 @@ class Noise:
         return np.asarray(mu + shift + scale * rng.standard_normal(mu.shape))
 
     def effective_variance(self, parameters: Values) -> NDArray[np.float64]:
-        """Variance of the normal noise that would tell as much of the mean, in the shape of the parameters.
+        """Variance of the normal noise with the same information about the mean, in the shape of the parameters.
 
-        Of Student-t noise it is the inverse Fisher information of its location, ``sigma^2 (nu + 3) / (nu + 1)`` (Lange,
-        Little and Taylor 1989, doi:10.1080/01621459.1989.10478852): finite where the variance is not.
+        For Student-t noise it is the inverse Fisher information of its location, ``sigma^2 (nu + 3) / (nu + 1)``
+        (Lange, Little and Taylor 1989, doi:10.1080/01621459.1989.10478852): finite even if the variance is not.
         """
         variance = np.square(parameters["sigma"])
         if "excess" in parameters:
@@ -122,7 +122,7 @@ class Noise:
         relative: Any | None = None,
         standard_error: Any | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Draw mean and standard deviation of new noise: given them it is normal, and over them it is this noise.
+        """Draw mean and standard deviation of new noise, which is normal given these two.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class Noise:
             Broadcast against ``shape``.
         shape : tuple of int
         relative : array_like, optional
-            Noise of each run over sigma.
+            Noise of each run relative to sigma.
         standard_error : array_like, optional
             Standard errors of outcomes, on the link's scale, added in quadrature.
         """
@@ -145,7 +145,7 @@ class Noise:
 
 
 def noise_of_runs(sigma: Any, relative: Any | None = None, standard_error: Any | None = None) -> Any:
-    """Scale of each run's noise: sigma, larger where runs scatter more, and its standard error in quadrature."""
+    """Scale of each run's noise: sigma, times its relative noise, and its standard error in quadrature."""
     scaled = sigma if relative is None else sigma * relative
     return scaled if standard_error is None else (scaled**2 + standard_error**2) ** 0.5
 
@@ -159,13 +159,13 @@ def noise_by_name(name: str) -> Noise:
     Parameters
     ----------
     name : {"student_t", "normal", "one_sided"}
-        ``one_sided`` is normal noise and an exponential loss on top: under-tuned runs only ever lose. The law is then
-        what well-tuned runs reach.
+        ``one_sided`` is normal noise plus an exponential deficit, because poor tuning only makes runs worse. The law
+        then describes well-tuned runs.
 
     Raises
     ------
     LawError
-        If there is none of that name.
+        If there is no noise of that name.
 
     Examples
     --------
@@ -179,13 +179,13 @@ def noise_by_name(name: str) -> Noise:
 
 
 FEWEST_TOKENS = 0.005
-"""Tokens per parameter below which no published run is, so that nobody knows how much they scatter."""
+"""Tokens per parameter below which there are no published runs, so their noise is unknown."""
 
 
 def noise_scale(inputs: Any) -> Array:
     """Relative noise of runs: larger below five tokens per parameter, where runs scatter three times as much.
 
-    It stops growing where no published run is, at :data:`FEWEST_TOKENS`.
+    It stops growing at :data:`FEWEST_TOKENS`, below which there are no published runs.
     """
     if {"N", "D"} <= inputs.keys():
         return np.asarray(np.clip(5.0 * inputs["N"] / inputs["D"], 1.0, 5.0 / FEWEST_TOKENS) ** 0.7)

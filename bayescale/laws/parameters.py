@@ -19,19 +19,19 @@ IMPROPER = ("Flat", "HalfFlat")
 
 
 RESERVED = frozenset({"alpha", "model", "group", "variable", "column", "sample", "chain", "draw", "run"})
-"""Names that ArviZ or xarray use themselves, so that no parameter may carry them."""
+"""Names that ArviZ or xarray use themselves, so no parameter may have them."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """A prior by its PyMC name and arguments, written down without importing PyMC.
+    """A prior given by its PyMC name and arguments, without importing PyMC.
 
     Parameters
     ----------
     distribution : str
         Name of a PyMC distribution, such as ``"LogNormal"``.
     **arguments : float
-        Its arguments by their PyMC names.
+        Its arguments, with their PyMC names.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class Prior:
 
     @property
     def proper(self) -> bool:
-        """Whether the prior integrates to one, and so can stand in for missing runs."""
+        """Whether the prior integrates to one, so that it can replace missing runs."""
         return self.distribution not in IMPROPER
 
 
@@ -70,28 +70,28 @@ class Parameter:
     Parameters
     ----------
     name : str
-        Name in the posterior; ``alpha``, ``model``, ``group`` and a few others are taken by ArviZ and refused.
+        Name in the posterior; ``alpha``, ``model``, ``group`` and a few others are reserved by ArviZ and refused.
     prior : Prior
     meaning : str
-        What it is, in one phrase.
+        Its meaning in one phrase.
     unit : str
         Unit, empty for a pure number.
     reason : str
         Why this prior.
     shift : callable, optional
-        ``shift(xp, sampled)``: the prior is that of the parameter minus this positive function of the parameters that
-        stand before it. A level that the runs fix tightly can so be a coordinate of its own, while the prior stays on
-        the part of it that is believed in.
+        ``shift(xp, sampled)``: a positive function of the parameters before it; the prior applies to the parameter
+        minus this function. A level that the runs determine precisely can then be a coordinate, while the prior stays
+        on a part of it.
     arguments : callable, optional
-        ``arguments(xp, sampled)``: those arguments of the prior that depend on the parameters that stand before it, as
-        a group's value does on the mean of all groups.
+        ``arguments(xp, sampled)``: arguments of the prior that depend on the parameters before it, as the prior of a
+        group's value depends on the mean of all groups.
     scales : bool
-        Whether the law's mean is proportional to it, all else being equal; its prior is LogNormal.
+        Whether the law's mean is proportional to it, other things being equal; its prior is LogNormal.
 
     Raises
     ------
     LawError
-        If the name is taken, or the prior is none.
+        If the name is reserved, or the prior is not a Prior.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Parameter:
         check_name("a parameter", self.name)
         if not isinstance(self.prior, Prior):
             raise LawError(
-                f"parameter {self.name!r}: its prior is {self.prior!r}: write Prior('LogNormal', mu=0, sigma=1)"
+                f"parameter {self.name!r}: {self.prior!r} is not a Prior: write Prior('LogNormal', mu=0, sigma=1)"
             )
         if self.name in RESERVED:
             raise LawError(
@@ -139,8 +139,8 @@ class Input:
     ----------
     name, meaning, unit : str
     linear : float, optional
-        For an input that counts by its differences, such as a date: the difference over which a law's error changes as
-        it does over a factor of e of other inputs, which count by their ratios.
+        For an input whose differences matter, such as a date: the difference over which model discrepancy changes as
+        much as over a factor of e in other inputs, whose ratios matter.
     """
 
     name: str
@@ -149,15 +149,15 @@ class Input:
     linear: float | None = None
 
     def coordinate(self, values: Any) -> Any:
-        """Where values lie on the scale on which a law's error is smooth."""
+        """Values on the scale on which model discrepancy is smooth."""
         return np.log(values) if self.linear is None else np.asarray(values) / self.linear
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting(Input):
-    """A column that a law's mean reads, and that is no direction in which runs grow, such as a task's chance level.
+    """A column that a law's mean reads, but along which runs do not become larger, such as a task's chance level.
 
-    It may be the same for all runs, and forecasts take it from them then.
+    It may be the same for all runs; forecasts then use that value.
 
     Parameters
     ----------
@@ -165,16 +165,19 @@ class Setting(Input):
     domain : {"positive", "fraction", "real"}
         Values that it can take.
     default : float, optional
-        What tables without the column have; without it the column is needed.
+        Value for tables without the column; without a default, the column is required.
+    of_task : bool
+        Whether it belongs to the task, so that a forecast must use the value of the runs.
     """
 
     domain: str = "positive"
     default: float | None = None
+    of_task: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFit:
-    """Values that somebody published for a law, for comparison and tests; never used in a fit."""
+    """Published values of a law's parameters, for comparison and tests; never used in a fit."""
 
     citation: str
     values: Mapping[str, float]
@@ -182,7 +185,7 @@ class PublishedFit:
     note: str = ""
 
 
-GROUP = Setting(name="group_code", meaning="group that a run belongs to, counted from 0", domain="real", unit="")
+GROUP = Setting(name="group_code", meaning="group of the run, counted from 0", domain="real", unit="")
 PARAMETERS = Input(name="N", meaning="model parameters", unit="parameters")
 TOKENS = Input(name="D", meaning="training tokens", unit="tokens")
 
@@ -191,11 +194,11 @@ DIMENSIONS = frozenset({"chain", "draw", "run"})
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a real number, infinite ones among them."""
+    """Whether a value is a real number; infinity is one, NaN is not."""
     return type(value) is not bool and isinstance(value, Real) and not math.isnan(value)
 
 
 def check_name(kind: str, name: Any) -> None:
-    """Refuse a name that no group or variable of a file can carry."""
+    """Refuse a name that cannot be the name of a group or variable in a file."""
     if not isinstance(name, str) or not name.strip() or not name.isprintable() or "/" in name:
         raise LawError(f"{kind} may not be called {name!r}: give a short text, such as 'alpha_N'")

@@ -1,4 +1,4 @@
-"""Source code of laws: read from their files, and told apart by a hash of all that it draws on."""
+"""Source code of laws: read from files, and identified by a hash of everything that it uses."""
 
 import ast
 import functools
@@ -19,7 +19,7 @@ def read_source(path: Path) -> bytes:
     Raises
     ------
     CatalogError
-        If it may not be read.
+        If it cannot be read.
     """
     try:
         return path.read_bytes()
@@ -28,7 +28,7 @@ def read_source(path: Path) -> bytes:
 
 
 def failed(path: Path, error: BaseException) -> CatalogError:
-    """What is wrong with a file of code that raised an error, with its line."""
+    """Error for a law file that raised an exception, with the line."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
     place = "" if line is None else f", line {line}"
@@ -36,22 +36,22 @@ def failed(path: Path, error: BaseException) -> CatalogError:
 
 
 def source_hash(path: Path) -> str:
-    """SHA-256 of a file's code and of the modules that it imports, and they in turn, as hexadecimal digits.
+    """SHA-256 of a file's code and of the modules that it imports, directly or indirectly, as hexadecimal digits.
 
-    Modules are those of ``bayescale.laws`` and those that stand beside the file, or in packages beside it; others, such
-    as NumPy and the rest of bayescale, do not count. An import counts wherever it stands: in functions and under ``if
-    TYPE_CHECKING`` as well. Since ``bayescale`` itself only passes names on, the modules count that its names come
-    from. Comments, docstrings and layout do not count, nor does where the files are.
+    It covers the modules of ``bayescale.laws`` and those beside the file, or in packages beside it; others, such as
+    NumPy and the rest of bayescale, do not count. Imports count everywhere in the file, also in functions and under
+    ``if TYPE_CHECKING``. ``bayescale`` itself only re-exports names, so the modules that define these names count.
+    Comments, docstrings, layout and the location of the files do not count.
 
     Parameters
     ----------
     path : path
-        Absolute. The file is read at every call, a module once a process, as by Python itself.
+        Absolute. The file is read at every call, and a module once per process, as by Python itself.
 
     Raises
     ------
     CatalogError
-        If one of the files may not be read, or is not Python.
+        If one of the files cannot be read, or is not Python.
     """
     parsed = {path: _parse(path)}
     waiting = [path]
@@ -83,7 +83,7 @@ _parse_module = functools.cache(_parse)
 
 
 class _Reader(ast.NodeTransformer):
-    """Takes docstrings out of code, and notes the dotted names that it imports; relative ones begin with dots."""
+    """Remove docstrings from code, and record the dotted names that it imports; relative names begin with dots."""
 
     def __init__(self) -> None:
         self.imports: list[str] = []
@@ -112,7 +112,7 @@ class _Reader(ast.NodeTransformer):
 
 
 def _files(name: str, importer: Path, folder: Path) -> Iterator[Path]:
-    """Files that an imported name stands for, those of its packages first; none if it comes from elsewhere."""
+    """Files that define an imported name, those of its packages first; none for other modules."""
     parts = name.lstrip(".").split(".")
     level = len(name) - len(name.lstrip("."))
     if level:

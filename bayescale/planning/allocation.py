@@ -1,19 +1,18 @@
 """Compute-optimal parameters and tokens at a budget, draw by draw."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.basics.quantities import format_quantity
 from bayescale.laws.law import Law
+from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import add_noise, broken, interpolated, law_error, link_mean
@@ -42,12 +41,12 @@ _PLAUSIBLE = (1e6, 1e36)
 """FLOP within which a budget makes sense."""
 _POINTS = 960
 _SIZES = (24, 160)
-"""Points at which the law's error is drawn jointly, and the fewest and most sizes among them for one budget."""
+"""Points at which the discrepancy is drawn jointly, and the fewest and most sizes among them for one budget."""
 _REACH = 4.0
 """E-folds of N beyond the law's own optima within which the optimum of law and discrepancy is sought."""
 
-SHOWN = ("loss", "N", "D", "tokens_per_parameter", "N_law")
-"""Quantities of an optimum that people read, in their order."""
+SHOWN = ("loss", "N", "D", "tokens_per_parameter")
+"""Quantities of a compute-optimal run that people read, in their order."""
 
 
 def six_nd(N: Array, D: Array) -> Array:
@@ -61,45 +60,7 @@ def six_nd(N: Array, D: Array) -> Array:
     return 6.0 * N * D
 
 
-@dataclass(frozen=True, eq=False)
-class Optimum:
-    """Draws of the compute-optimal run at each budget.
-
-    Attributes
-    ----------
-    draws : xarray.Dataset
-        ``N`` (parameters), ``D`` (tokens), ``tokens_per_parameter``, ``latent`` (the law's mean at the optimum) and
-        ``loss`` (the outcome of a new run there, with noise); ``N_law`` and ``D_law``, the law's own optimum; ``error``
-        of the law at the optimum, on the link's scale. Dims chain, draw and budget; the coordinate ``C`` (FLOP) runs
-        along ``budget``.
-    warnings : tuple of str
-
-    Examples
-    --------
-    >>> from bayescale import fit
-    >>> best = optimum(fit("chinchilla", "chinchilla", discrepancy=False), 5.76e23)
-    >>> best.summary()["quantity"].tolist()
-    ['loss', 'N', 'D', 'tokens_per_parameter', 'N_law']
-    >>> 0.2 < float((best.draws["tokens_per_parameter"] > 20).mean()) < 0.5
-    True
-    """
-
-    draws: xr.Dataset
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """One row per budget and quantity: median and equal-tailed interval, with the unit."""
-        return quantity_table(self.draws, {name: self.draws[name].attrs["units"] for name in SHOWN}, "C", ci_prob)
-
-    def __str__(self) -> str:
-        table = self.summary()
-        for column in table.columns[2:-1]:
-            table[column] = [format_quantity(value, 4) for value in table[column]]
-        table["C"] = [format_quantity(value) for value in table["C"]]
-        return "\n".join([table.to_string(index=False), *self.warnings])
-
-
-def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0, **fixed: float) -> Optimum:
+def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0, **fixed: float) -> Answer:
     """Compute-optimal N and D at each budget, with credible intervals.
 
     Where the law has a closed form and compute is 6 N D that is used; otherwise the law's mean is minimised along the
@@ -115,13 +76,16 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     flops : callable
         Training compute of N parameters on D tokens; increasing in both.
     seed : int
-        Of the noise in ``loss`` and of the law's error.
+        Of the noise in ``loss`` and of the model discrepancy.
     **fixed : float
         What the law reads besides N and D, such as ``U``, the unique tokens there are.
 
     Returns
     -------
-    Optimum
+    Answer
+        By budget ``C`` (FLOP): ``N`` (parameters), ``D`` (tokens), ``tokens_per_parameter``, ``latent`` (the law's mean
+        at the optimum) and ``loss`` (the outcome of a new run there, with noise); ``N_law`` and ``D_law``, the law's
+        own optimum; ``error`` of the law at the optimum, on the link's scale. Dims chain, draw and budget.
 
     Raises
     ------
@@ -144,14 +108,20 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
     place = f"at {format_quantity(budgets[largest])} FLOP"
     named = {"latent": f"{law.outcome} {place}", "N": f"N* {place}"}
     doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
-    return Optimum(
-        draws=joined(fit, each, reach_of(first_fit(fit), {"C": budgets}), seed),
+    draws = joined(fit, each, reach_of(first_fit(fit), {"C": budgets}), seed)
+    of_law = () if draws["N"].equals(draws["N_law"]) else ("N_law",)
+    return Answer(
+        question="Compute-optimal runs",
+        draws=draws,
         warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), budgets)),
+        notes=fit.notes,
+        by="C",
+        shown=(*SHOWN, *of_law),
     )
 
 
 def units_of(law: Law) -> dict[str, str]:
-    """Unit of everything that is said of a compute-optimal run under a law."""
+    """Unit of each quantity of a compute-optimal run under a law."""
     return {
         "C": "FLOP",
         "N": "parameters",
@@ -178,7 +148,7 @@ def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, q
     if not {"N", "D"} <= names or (lacking and lacking != ["U"]):
         raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: {question} needs a law of N and D")
     if lacking:
-        raise LawError(f"law {law.name!r} reads U too: say how many unique tokens there are, by U or --unique 10B")
+        raise LawError(f"law {law.name!r} also reads U: give the number of unique tokens")
     for name, value in fixed.items():
         if name not in names:
             raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}, not {name}")
@@ -211,7 +181,7 @@ def optimum_draws(
     *,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Draws of one law's compute-optimal run at budgets, as :attr:`Optimum.draws`."""
+    """Draws of one law's compute-optimal run at budgets, as the draws of :func:`optimum`."""
     rng = np.random.default_rng(seed)
     n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)
     n_best, error = n_law, np.zeros_like(n_law)
@@ -222,7 +192,7 @@ def optimum_draws(
         n_best, error = (np.hstack(parts) for parts in zip(*found, strict=True))
     best = {"N": n_best, "D": tokens_at(flops, budgets, n_best)}
     given = {**best, **{name: np.full(len(budgets), value) for name, value in fixed.items()}}
-    # Nobody can plan around a break that nobody foresees: it is added to the run that is chosen.
+    # A break is not foreseen, so the choice of size ignores it: it is added to the run that is chosen.
     error = error + broken(fit, given)
     latent = link_mean(fit, given) + error
     inverse = fit.law.link.inverse

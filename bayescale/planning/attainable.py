@@ -1,17 +1,16 @@
 """What the largest feasible run could attain: its compute-optimal loss by year, and a score that follows from the loss.
 
 A law fitted to runs that exist is continued to compute millions of times theirs, which nothing can check: the draws say
-what the law and its error come to there, not what will happen.
+what the law and its discrepancy imply there, not what will happen.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from bayescale.basics.intervals import DEFAULT_MASS, quantity_table
 from bayescale.planning.allocation import two_inputs
+from bayescale.planning.answers import Answer
 from bayescale.planning.limits import Limits
 from bayescale.planning.spending import optimum_at
 from bayescale.posterior.chains import Chain
@@ -19,33 +18,7 @@ from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.forecasting import Forecast
 
 
-@dataclass(frozen=True, eq=False)
-class Attainable:
-    """Draws of the compute-optimal run at the largest feasible compute.
-
-    Attributes
-    ----------
-    draws : xarray.Dataset
-        ``C`` (FLOP, times the efficiency gained, if any is counted), ``loss`` (with noise) and ``latent`` (without);
-        ``N``, ``D`` and ``tokens_per_parameter`` where no efficiency is counted; from a chain also its outcome, with
-        noise. Dims chain, draw and budget, with the coordinate ``year`` along ``budget``.
-    warnings : tuple of str
-    """
-
-    draws: xr.Dataset
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """One row per year and quantity: median and equal-tailed interval, with the unit."""
-        units = {str(name): each.attrs["units"] for name, each in self.draws.items() if name != "latent"}
-        return quantity_table(self.draws, units, "year", ci_prob)
-
-    def __str__(self) -> str:
-        table = self.summary().to_string(index=False, float_format="%.4g", formatters={"year": "{:g}".format})
-        return "\n".join([table, *self.warnings])
-
-
-def attainable(found: Limits, given: Posterior | Chain, *, since: float | None = None, seed: int = 0) -> Attainable:
+def attainable(found: Limits, given: Posterior | Chain, *, since: float | None = None, seed: int = 0) -> Answer:
     """The loss that limits to training allow, if a law holds that far, and what follows from it.
 
     Parameters
@@ -62,7 +35,10 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
 
     Returns
     -------
-    Attainable
+    Answer
+        By ``year``: ``C`` (FLOP, times the efficiency gained, if any is counted), ``loss`` (with noise) and ``latent``
+        (without) of the compute-optimal run; ``N``, ``D`` and ``tokens_per_parameter`` where no efficiency is counted;
+        from a chain also its outcome, with noise. Dims chain, draw and budget.
 
     Raises
     ------
@@ -89,10 +65,17 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     years = compute["year"].to_numpy()
     by_budget = xr.DataArray(compute.to_numpy(), dims=("draw", "budget"), coords={"year": ("budget", years)})
     draws, warnings = optimum_at(posterior, by_budget, [f"in {year:g}" for year in years], seed=seed)
-    kept = ["C", "loss", "latent", *(["N", "D", "tokens_per_parameter"] if since is None else [])]
-    shown = draws[kept]
+    shown = ("C", "loss", *(("N", "D", "tokens_per_parameter") if since is None else ()))
+    reached = Answer(
+        question="A compute-optimal run as large as limits allow, if the law holds that far",
+        draws=draws[[*shown, "latent"]],
+        warnings=warnings,
+        notes=posterior.notes,
+        by="year",
+        shown=shown,
+    )
     if not isinstance(given, Chain):
-        return Attainable(shown, warnings)
+        return reached
     bands = Forecast(
         draws[["latent", "loss"]].rename(budget="point", loss="predictive"),
         first.outcome,
@@ -101,4 +84,10 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     )
     then = given.following(bands, seed=seed)
     score = then.draws["predictive"].rename(point="budget")
-    return Attainable(shown.assign({then.outcome: score}), then.warnings)
+    return replace(
+        reached,
+        draws=reached.draws.assign({then.outcome: score}),
+        warnings=then.warnings,
+        notes=tuple(dict.fromkeys((*posterior.notes, *given.second.notes))),
+        shown=(*shown, then.outcome),
+    )

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-15
-"""Share of the target's variance that a run must take away to tell anything."""
+"""Smallest share of the target's variance that counts as taken away, above rounding."""
 
 
 def gains(covariance: Array, n: int) -> Array:
@@ -73,7 +73,7 @@ def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: 
     n = len(cost)
     total = _variance(covariance, n)
     own, cross = np.diag(covariance)[:n], covariance[n:, :n]
-    # What repeats a run has no variance of its own left, but for rounding.
+    # A repeated run has no variance of its own left, but for rounding.
     least = 1e-9 * own
     free = np.ones(n, dtype=bool)
     factors: list[Array] = []
@@ -98,5 +98,5 @@ def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: 
 
 
 def _variance(covariance: Array, n: int) -> float:
-    """Variance of all targets together, which stand after n candidates."""
+    """Variance of all targets together; they follow n candidates."""
     return float(np.trace(covariance[n:, n:]))

@@ -4,16 +4,13 @@ The regret of a size is how much worse its run is than the best run of the same 
 expectation minimises the expected outcome. The plug-in choice takes the law at the posterior mean for the truth.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum, two_inputs
+from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import forecast, interpolated
@@ -26,59 +23,11 @@ FLAT = 0.005
 _SIZES = 240
 _REACH = 2.0
 """E-folds of N beyond the draws' own optima within which sizes are weighed."""
-_REGRETS = ("regret", "regret_plug_in")
+REGRETS = ("regret", "regret_plug_in")
+"""What the size of least expected regret, and the plug-in size, may cost."""
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """The sizes to choose at each budget, and what they may cost.
-
-    Attributes
-    ----------
-    sizes : xarray.Dataset
-        Dim budget, with the coordinate ``C`` (FLOP): ``N`` (parameters) and ``D`` (tokens) of least expected regret;
-        ``N_plug_in``, the optimum of the law at the posterior mean; ``N_low`` and ``N_high``, between which the
-        expected outcome is within 0.5 % of the best; ``near``, the probability that N is within 0.5 % of the draw's
-        best run.
-    draws : xarray.Dataset
-        ``regret`` of N and ``regret_plug_in`` of the plug-in choice, in units of the outcome; dims chain, draw and
-        budget.
-    warnings : tuple of str
-
-    Examples
-    --------
-    >>> from bayescale import fit
-    >>> choice = robust_choice(fit("chinchilla", "chinchilla"), 5.76e23)
-    >>> bool(choice.sizes["N_low"] < choice.sizes["N"] < choice.sizes["N_high"])
-    True
-    >>> bool(choice.draws["regret"].mean() <= choice.draws["regret_plug_in"].mean())
-    True
-    """
-
-    sizes: xr.Dataset
-    draws: xr.Dataset
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """One row per budget and regret: median and equal-tailed interval, with the unit."""
-        units = {name: self.draws[name].attrs["units"] for name in _REGRETS}
-        return quantity_table(self.draws, units, "C", ci_prob)
-
-    def __str__(self) -> str:
-        lines = []
-        for i, budget in enumerate(self.sizes["C"].to_numpy()):
-            at = {str(name): float(values[i]) for name, values in self.sizes.data_vars.items()}
-            regret = {str(name): float(values[..., i].mean()) for name, values in self.draws.data_vars.items()}
-            lines.append(
-                f"{format_quantity(budget)} FLOP: N = {format_quantity(at['N'])}, good within 0.5 % from "
-                f"{format_quantity(at['N_low'])} to {format_quantity(at['N_high'])}; expected regret "
-                f"{regret['regret']:.2g}, of the plug-in choice {format_quantity(at['N_plug_in'])} "
-                f"{regret['regret_plug_in']:.2g}"
-            )
-        return "\n".join([*lines, *self.warnings])
-
-
-def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Choice:
+def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Answer:
     """The N and D of least expected regret at each budget, beside the plug-in optimum.
 
     Parameters
@@ -88,16 +37,30 @@ def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Choice:
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     seed : int
-        Of the law's error.
+        Of the model discrepancy.
 
     Returns
     -------
-    Choice
+    Answer
+        By budget ``C`` (FLOP): ``N`` (parameters) and ``D`` (tokens) of least expected regret; ``N_plug_in``, the
+        optimum of the law at the posterior mean; ``N_low`` and ``N_high``, between which the expected outcome is within
+        0.5 % of the best; ``near``, the probability that N is within 0.5 % of the draw's best run: all of dim budget.
+        ``regret`` of N and ``regret_plug_in`` of the plug-in choice, in units of the outcome; dims chain, draw and
+        budget.
 
     Raises
     ------
     LawError
         If the law does not read N and D, or a budget is not positive and finite.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> choice = robust_choice(fit("chinchilla", "chinchilla"), 5.76e23).draws
+    >>> bool(choice["N_low"] < choice["N"] < choice["N_high"])
+    True
+    >>> bool(choice["regret"].mean() <= choice["regret_plug_in"].mean())
+    True
     """
     law = first_fit(fit).law
     two_inputs(law)
@@ -117,12 +80,14 @@ def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Choice:
             np.stack([first_fit(fit).in_chains(found[name]) for _, found in each], axis=-1),
             {"units": law.outcome_unit},
         )
-        for name in _REGRETS
+        for name in REGRETS
     }
-    return Choice(
-        sizes=xr.Dataset(sizes, coords=coords),
-        draws=xr.Dataset(regrets, coords={**first_fit(fit).sample_coords, **coords}),
+    return Answer(
+        question="Sizes of least expected regret",
+        draws=xr.Dataset({**sizes, **regrets}, coords={**first_fit(fit).sample_coords, **coords}),
         warnings=best.warnings,
+        notes=best.notes,
+        by="C",
     )
 
 

@@ -137,6 +137,11 @@ class Cost:
         if self.pays_energy and self.price is None:
             raise QuantityError("rents include energy: give the price of an hour of your own accelerators, without it")
 
+    @property
+    def note(self) -> str:
+        """Where prices and efficiencies come from."""
+        return f"{self.accelerator.name}: {self.accelerator.source}"
+
     def inputs(self) -> dict[str, Array]:
         """Joint draws of the uncertain inputs, each of shape (draw,)."""
         rng = np.random.default_rng(self.seed)

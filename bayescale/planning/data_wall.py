@@ -21,7 +21,7 @@ _ENDLESS = 1e24
 _STEP = 1e-4
 """Of the logarithm of an input, for central differences."""
 _NOTHING = 1e-12
-"""Least steepness that is told from none, where compute buys nothing any more and tokens are worth any price."""
+"""Steepness below which compute buys nothing more, and tokens are worth any price."""
 
 
 def data_limited(
@@ -35,7 +35,7 @@ def data_limited(
 ) -> Answer:
     """Compute-optimal runs when only so many unique tokens exist, and what a further one would be worth.
 
-    A law that reads unique tokens U, such as ``data_constrained``, tells what repeats are worth; with a law of N and D
+    A law that reads unique tokens U, such as ``data_constrained``, says what repeats are worth; with a law of N and D
     nothing is repeated, and larger budgets go into parameters once all tokens are used. A token is worth the dollars of
     compute that would improve the law's mean as much, at the optimum: -dL/dU over -dL/d$.
 
@@ -82,7 +82,8 @@ def data_limited(
             check_positive(name, value)
     two_inputs(first.law, {"U": unique} if "U" in first.law.input_names else {})
     budgets = checked_budgets(C)
-    prices = (cost or Cost()).paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
+    paid = cost or Cost()
+    prices = paid.paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
     each = {name: _draws(member, budgets, unique, prices, seed) for name, member in members(fit).items()}
     draws = joined(fit, each, reach_of(first, {"C": budgets}), seed).swap_dims(budget="C")
     sure = {}
@@ -102,13 +103,15 @@ def data_limited(
             *compute_warnings(first, budgets),
             *tokens_warnings(first, draws["D"] / draws["N"]),
         ),
+        notes=(*fit.notes, paid.note),
+        by="C",
     )
 
 
 def _unrepeated(fit: Fit) -> tuple[str, ...]:
     if "U" in fit.law.input_names:
         return ()
-    return (f"law {fit.law.name!r} knows of no repeats: what a second epoch of the tokens would bring is left out",)
+    return (f"law {fit.law.name!r} does not model repeated tokens: what a second epoch would bring is left out",)
 
 
 def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) -> xr.Dataset:
@@ -162,7 +165,7 @@ def _law_optima(fit: Fit, budgets: Array, fixed: dict[str, float]) -> tuple[Arra
 
 
 def _error_at_wall(fit: Fit, budgets: Array, unique: float, seed: int) -> Array:
-    """The law's error, and a recipe that breaks, of runs on all the tokens there are."""
+    """Model discrepancy, and the break of a recipe, of runs on all the tokens there are."""
     runs = {"N": budgets / (6 * unique), "D": np.full(len(budgets), unique)}
     return draw_error(fit, runs, np.random.default_rng(seed))
 

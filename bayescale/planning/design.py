@@ -1,13 +1,13 @@
 """Which runs to do next: those from which the answer to a question is expected to gain most for their compute.
 
-What a posterior believes of the outcomes of candidate runs and of the target is summed up by their means and
-covariances, over its draws and, within a draw, over the law's error. The variance of the target that observing some of
-the candidates leaves to the best linear estimate is then a Schur complement, whatever their outcomes are, and no
-posterior is sampled again. It is what a refit is expected to leave where everything is normal, and as near to that as
-linear estimates come where it is not (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
+What a posterior says about the outcomes of candidate runs and about the target is summed up by their means and
+covariances, over its draws and, within a draw, over the model discrepancy. The variance of the target that remains for
+the best linear estimate after some of the candidates are observed is then a Schur complement, whatever their outcomes
+are, and no posterior is sampled again. It is what a refit is expected to leave where everything is normal, and
+otherwise as near to that as linear estimates come (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
 
-Without the law's error a few runs anywhere would be expected to tell all about it; with it a run tells most of its own
-neighbourhood.
+Without a model discrepancy a few runs anywhere would be expected to settle the law; with it a run teaches most about
+its own neighbourhood.
 """
 
 from collections.abc import Mapping
@@ -16,37 +16,31 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.basics.kernels import matern
 from bayescale.basics.quantities import format_quantity
-from bayescale.data.tables import missing_column, positive, refuse
 from bayescale.laws.noise import noise_scale
-from bayescale.planning.allocation import law_optimum, lowest, six_nd, sizes_around, two_inputs
+from bayescale.planning.allocation import law_optimum, lowest, sizes_around, two_inputs
 from bayescale.planning.batches import _variance, best_batch, gains, left_after
+from bayescale.planning.candidates import MOST, Candidates, affordable
 from bayescale.planning.targets import Asked, LossAt, OptimumAt, Target, WhichLaw, checked_target
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import checked_points, draw_error, link_mean
+from bayescale.posterior.forecasting import draw_error, link_mean
 from bayescale.posterior.reach import compute_warnings
 
 Array = NDArray[np.float64]
 
-MOST = 10
-"""Runs in a batch unless more are asked for: a hundred tiny ones would tell little more."""
-
-_SIDE = 12
-"""Sizes and token counts of the default candidates, evenly spaced in the logarithm."""
 _ROUGH = 1.0
 """E-folds of N and D within which neighbours share what runs scatter by."""
 _LITTLE = 0.05
-"""Share of the target's standard deviation below which a batch is said to tell little."""
+"""Share of the target's standard deviation below which a warning says that a batch teaches little."""
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What each candidate run would tell of a target, and a batch of them to do next.
+    """What each candidate run would teach about a target, and a batch of them to do next.
 
     Attributes
     ----------
@@ -55,7 +49,7 @@ class Design:
         alone is expected to lower the target's standard deviation; ``per_flop``, that over ``C``; ``batch``, whether it
         is in the batch.
     batch : xarray.Dataset
-        Dim run, in the order in which the runs tell most for their compute; ``candidate`` is the place of each among
+        Dim run, in the order in which the runs teach most for their compute; ``candidate`` is the place of each among
         the candidates, ``sd`` the target's expected standard deviation after it and those before it, ``reduction`` the
         share by which that is below ``sd``, and ``spent`` their compute together (FLOP).
     target : str
@@ -91,7 +85,7 @@ class Design:
         return self.batch[["N", "D", "C", "spent", "sd", "reduction"]].to_dataframe().reset_index(drop=True)
 
     def ranking(self) -> pd.DataFrame:
-        """All candidates, the one that tells most for its compute first."""
+        """All candidates, the one that teaches most for its compute first."""
         table = self.candidates[["N", "D", "C", "reduction", "per_flop"]].to_dataframe()
         return table.sort_values("per_flop", ascending=False)
 
@@ -104,7 +98,7 @@ class Design:
                 "C (FLOP)": table["C"].map(format_quantity),
                 "spent (FLOP)": table["spent"].map(format_quantity),
                 f"sd ({self.unit})": table["sd"].map("{:.3g}".format),
-                "below now": table["reduction"].map("{:.0%}".format),
+                "reduction": table["reduction"].map("{:.0%}".format),
             }
         )
         head = f"{self.target}: standard deviation now {self.sd:.3g} {self.unit}, expected after each run:"
@@ -113,7 +107,7 @@ class Design:
 
 def next_runs(
     fit: Posterior,
-    candidates: pd.DataFrame | Mapping[str, ArrayLike] | None = None,
+    candidates: Candidates | None = None,
     *,
     target: Target,
     budget: float,
@@ -128,19 +122,20 @@ def next_runs(
     fit : Fit or Ensemble
         Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
-        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default :func:`candidate_grid`. Each can
-        be run once; list one twice if it may be repeated, which tells nothing to the wary.
+        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default an even grid over the runs that
+        were fitted (:func:`bayescale.planning.candidates.candidate_grid`). Each can be run once; list one twice if it
+        may be repeated, which counts for nothing if ``wary``.
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.
     most : int or None
         Largest number of runs in the batch; as many as the budget pays for if None.
     wary : bool
-        Whether the batch is chosen as if what runs scatter by were rough misfit of the law, which neighbours share and
-        whose variance is c times as large for a run of c times less compute than the target. Many small runs do not
-        average that out. What the batch is expected to leave is told in either case as the fit has it, with noise.
+        Whether the batch is chosen as if the scatter of the runs were rough misfit of the law, which neighbours share
+        and whose variance is c times as large for a run of c times less compute than the target. Many small runs do
+        not average that out. What the batch is expected to leave is computed with noise, as in the fit, either way.
     seed : int
-        Of the law's error in draws of N*.
+        Of the model discrepancy in draws of N*.
 
     Returns
     -------
@@ -169,16 +164,7 @@ def next_runs(
     first = first_fit(fit)
     two_inputs(first.law, question="the next run")
     asked = checked_target(fit, target)
-    points, cost = _checked_candidates(first, candidate_grid(fit) if candidates is None else candidates)
-    if not (np.isfinite(budget) and budget > 0):
-        raise QuantityError(f"budget {budget:g} FLOP: must be a finite number above zero")
-    if most is not None and most < 1:
-        raise QuantityError(f"a batch of at most {most} runs: give one or more, or None")
-    if cost.min() > budget:
-        raise QuantityError(
-            f"a budget of {budget:.3g} FLOP pays for none of {len(cost)} candidates: the cheapest takes "
-            f"{cost.min():.3g} FLOP"
-        )
+    points, cost = affordable(first, candidates, budget, most)
     believed, noise, misfit = _belief(fit, points, asked, seed)
     expected = _observed(believed, noise)
     chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
@@ -216,45 +202,6 @@ def next_runs(
     )
 
 
-def candidate_grid(fit: Posterior) -> pd.DataFrame:
-    """Candidate runs where runs have been fitted: an even grid over the ranges of their log N and log D.
-
-    Parameters
-    ----------
-    fit : Fit or Ensemble
-        Of laws in N and D.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``N``, ``D`` to two significant digits.
-
-    Examples
-    --------
-    >>> from bayescale import fit
-    >>> candidate_grid(fit("chinchilla", "chinchilla", discrepancy=False)).shape
-    (144, 2)
-    """
-    inputs = first_fit(fit).inputs
-    sides = [np.geomspace(inputs[name].min(), inputs[name].max(), _SIDE) for name in ("N", "D")]
-    sizes, tokens = np.meshgrid(*([float(f"{value:.1e}") for value in side] for side in sides), indexing="ij")
-    return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()})
-
-
-def _checked_candidates(fit: Fit, candidates: pd.DataFrame | Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Array]:
-    """Inputs and settings of candidates, and what each costs (FLOP), of shape (candidate,)."""
-    frame = pd.DataFrame(dict(candidates)).reset_index(drop=True)
-    refuse(missing_column(name, frame.columns, "candidates") for name in ("N", "D") if name not in frame)
-    if len(frame) == 0:
-        raise RunsError("there are no candidates: give at least one run's N and D")
-    read = {name: positive(frame[name], "candidates", name) for name in ("N", "D", "C") if name in frame}
-    refuse(fault for _, faults in read.values() for fault in faults)
-    columns = {name: values for name, (values, _) in read.items()}
-    cost = columns.pop("C", six_nd(columns["N"], columns["D"]))
-    settings = {item.name: frame[item.name].to_numpy() for item in fit.law.settings if item.name in frame}
-    return checked_points(fit, {**columns, **settings}), cost
-
-
 def _belief(fit: Posterior, points: Mapping[str, Array], asked: Asked, seed: int) -> tuple[Array, Array, Array]:
     """Covariance of the candidates' expected outcomes and the targets, and of what runs scatter by: noise, or misfit.
 
@@ -263,9 +210,9 @@ def _belief(fit: Posterior, points: Mapping[str, Array], asked: Asked, seed: int
     fits = list(members(fit).values())
     each = [_member_belief(member, points, asked, seed) for member in fits]
     if isinstance(asked.target, WhichLaw):
-        told = np.eye(len(each))
+        shares = np.eye(len(each))
         each = [
-            (np.append(mean, row), np.pad(own, (0, len(each)))) for (mean, own), row in zip(each, told, strict=True)
+            (np.append(mean, row), np.pad(own, (0, len(each)))) for (mean, own), row in zip(each, shares, strict=True)
         ]
     weights = fit.weights_at(np.array([asked.reach]))[0] if isinstance(fit, Ensemble) else np.ones(1)
     means, covariances = (np.stack(parts) for parts in zip(*each, strict=True))
@@ -345,8 +292,8 @@ def _warnings(fit: Fit, asked: Asked, left: float, budget: float) -> tuple[str, 
     warnings = list(compute_warnings(fit, asked.reach * fit.groups["constant_data"]["C"].to_numpy().max(keepdims=True)))
     if fit.basis is None:
         warnings.append(
-            "the law is taken as true, so that a few runs are expected to tell all about it: fit it with its "
-            "discrepancy before trusting how much they will"
+            "the law is taken as true, so a few runs are expected to settle the answer: fit it with a model "
+            "discrepancy before relying on that"
         )
     if 1 - np.sqrt(left) < _LITTLE:
         warnings.append(

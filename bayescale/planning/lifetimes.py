@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantity_table
+from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, format_quantity
 from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
@@ -51,56 +50,11 @@ _BISECTIONS = 60
 _TOKENS = (0.0, np.log(1e30))
 _SURE = 0.999
 _HARDLY_ANY, _NOTHING = 1e-3, 1e-30
-"""Shares of a budget: the least that the best run leaves to training, and what stands for none."""
+"""Shares of a budget: the least that the best run leaves to training, and a number for none."""
 _DEMANDS = 8
 """Demands at which the best size is found where demand is a distribution."""
 _NEVER = 500.0
 """Stands for the log of what no number of tokens reaches, where a parabola is laid through neighbours."""
-
-
-@dataclass(frozen=True, eq=False)
-class Lifetime:
-    """Draws of the size that reaches a quality at the least cost of training and serving.
-
-    Attributes
-    ----------
-    draws : xarray.Dataset
-        ``N``, ``D``, ``tokens_per_parameter``, ``training`` and ``serving`` (FLOP); ``N_alone``, the size with the
-        least training for that quality; ``saved``, the share of all FLOP that it saves over that size. Dims chain, draw
-        and demand, with the coordinate ``served`` (tokens); NaN in draws that never reach the quality.
-    loss : float
-        The quality, in ``unit``.
-    unit : str
-    reachable : float
-        Probability that the quality can be reached by any compute below 1e33 FLOP.
-    warnings : tuple of str
-
-    Examples
-    --------
-    >>> from bayescale import fit
-    >>> plan = lifetime_optimum(fit("chinchilla", "chinchilla", discrepancy=False), loss=2.0, served=[1e12, 1e13])
-    >>> bool((plan.draws["N"].median(dim=("chain", "draw")).diff("demand") < 0).all())
-    True
-    """
-
-    draws: xr.Dataset
-    loss: float
-    unit: str
-    reachable: float
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def quality(self) -> str:
-        """The loss to be reached, in words."""
-        return _quality(self.loss, self.unit)
-
-    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """One row per demand and quantity: median and equal-tailed interval of draws that reach the quality."""
-        return quantity_table(self.draws, UNITS, "served", ci_prob)
-
-    def __str__(self) -> str:
-        head = f"P({self.quality} can be reached) = {self.reachable:.2f}"
-        return "\n".join([head, self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])
 
 
 @dataclass(frozen=True)
@@ -191,6 +145,8 @@ def lifetime_budget(
         question=f"Training and serving for {format_quantity(budget[0])} FLOP",
         draws=draws,
         warnings=(*fit.warnings, *compute_warnings(first, budget), *doubts),
+        notes=fit.notes,
+        by="served",
     )
 
 
@@ -236,7 +192,7 @@ def _within_budget(fit: Fit, budget: Array, demand: Array, serving_price: float,
 
 def lifetime_optimum(
     fit: Posterior, loss: float, served: ArrayLike | Prior, *, serving_price: float = 1.0, seed: int = 0
-) -> Lifetime:
+) -> Answer:
     """Size and tokens that reach a loss at the least FLOP of training and serving together.
 
     Parameters
@@ -251,11 +207,15 @@ def lifetime_optimum(
     serving_price : float
         Of a FLOP of serving over that of one of training.
     seed : int
-        Of the law's error, which is drawn at the size of least training and held along the curve of equal loss.
+        Of the model discrepancy, which is drawn at the size of least training and held along the curve of equal loss.
 
     Returns
     -------
-    Lifetime
+    Answer
+        By ``served`` (tokens): ``N``, ``D``, ``tokens_per_parameter``, ``training`` and ``serving`` (FLOP);
+        ``N_alone``, the size with the least training for that quality; ``saved``, the share of all FLOP that it saves
+        over that size. Dims chain, draw and demand; NaN in draws that never reach the quality. The probability is that
+        any compute below 1e33 FLOP reaches it.
 
     Raises
     ------
@@ -263,6 +223,13 @@ def lifetime_optimum(
         If the law does not read N and D, or the loss is not positive.
     QuantityError
         If a demand or price is not positive and finite.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> answer = lifetime_optimum(fit("chinchilla", "chinchilla", discrepancy=False), loss=2.0, served=[1e12, 1e13])
+    >>> bool((answer.draws["N"].median(dim=("chain", "draw")).diff("demand") < 0).all())
+    True
     """
     first = first_fit(fit)
     two_inputs(first.law)
@@ -278,12 +245,14 @@ def lifetime_optimum(
     reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), demand.shape[1])
     draws = joined(fit, each, reach, seed)
     reachable = _share_reached(draws)
-    return Lifetime(
+    quality = _quality(loss, first.law.outcome_unit)
+    return Answer(
+        question=f"Cheapest training and serving at {quality}",
         draws=draws,
-        loss=loss,
-        unit=first.law.outcome_unit,
-        reachable=reachable,
+        probabilities={f"{quality} can be reached": reachable},
         warnings=(*fit.warnings, *_doubts(first, draws, loss, reachable)),
+        notes=fit.notes,
+        by="served",
     )
 
 
@@ -345,7 +314,7 @@ def _height(fit: Fit, n: Array, d: Array) -> Array:
 
 
 def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: int) -> Array:
-    """The law's error where the quality is reached with least training, for the median draw; shape (sample,)."""
+    """Model discrepancy where the quality is reached with least training, for the median draw; shape (sample,)."""
     if fit.basis is None and fit.risk is None:
         return np.zeros(len(along))
     middle = np.median(along, axis=0)
@@ -356,7 +325,7 @@ def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: i
 
 
 def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
-    """Log of the tokens with which each size's mean comes to a target, infinite where none do; by bisection.
+    """Log of the tokens with which each size's mean reaches a target, infinite where none do; by bisection.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Limits to training: the largest feasible run by year, as a distribution, and which limit binds.
 
 Power, chips, data and latency each allow so many FLOP; the largest feasible run is the least of them, draw by draw, and
-the limit that binds is the one that is least. Beside it stands the trend of the largest runs, which knows no limits.
+the limit that binds is the smallest one. The trend of the largest runs, without any limit, is given beside it.
 """
 
 import math
@@ -195,13 +195,13 @@ def _scores(rng: np.random.Generator, draws: int, n: int, correlation: float) ->
 
 
 def _year_warnings(years: Array, outlook: Outlook) -> tuple[str, ...]:
-    """Warn of years for which nobody has published limits."""
+    """Warn of years for which no limits are published."""
     published = {limit.year for limit in outlook.limits.values()}
     others = [f"{year:g}" for year in years if year not in published]
     if not others:
         return ()
-    said = ", ".join(f"{year:g}" for year in sorted(published))
-    return (f"{', '.join(others)}: limits were given for {said} only; they are carried there by assumed growth",)
+    known = ", ".join(f"{year:g}" for year in sorted(published))
+    return (f"{', '.join(others)}: limits are published for {known} only; assumed growth extends them to other years",)
 
 
 def _notes(years: Array, outlook: Outlook) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What a file of limits to training says: quantiles of what each limit allows, growth, sources and assumptions.
 
-All numbers stand in ``limits.toml`` beside this module, or in a user's edited copy: published quantiles, and, named as
-such, assumptions about what nobody has published.
+All numbers are in ``limits.toml`` beside this module, or in a user's edited copy: published quantiles and, marked as
+such, assumptions about what is not published.
 """
 
 import re
@@ -232,9 +232,7 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise LimitsError(
-            f"{path}: no such file: write one to start from by `bayescale limits --write {path}`"
-        ) from None
+        raise LimitsError(f"{path}: no such file: start from a copy of {SHIPPED}") from None
     except OSError as error:
         raise LimitsError(f"{path}: cannot be read ({error.strerror}): name a file of limits") from None
     except (ValueError, RecursionError) as error:
@@ -245,7 +243,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of a file: it gives out checked values, and says where a fault stands."""
+    """A table of a file: it returns checked values, and names the place of a fault."""
 
     entries: dict[str, Any]
     source: str

@@ -58,8 +58,8 @@ def next_dollar(
     Returns
     -------
     Answer
-        By ``use``: ``gain`` of the outcome over the planned run, and the ``N`` and ``D`` it comes to. The law's error
-        is drawn at the median of each.
+        By ``use``: ``gain`` of the outcome over the planned run, and the resulting ``N`` and ``D``. The model
+        discrepancy is drawn at the median of each.
 
     Raises
     ------
@@ -87,7 +87,8 @@ def next_dollar(
         raise QuantityError(
             "a law of unique tokens weighs more data too: give the token_price, dollars per fresh token"
         )
-    price = (cost or Cost()).paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
+    prices = cost or Cost()
+    price = prices.paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
     runs = _runs(N, D, U, dollars, price, token_price or 0.0)
     middle = np.array([np.median(six_nd(run["N"], run["D"])) for run in runs.values()])
     reach = np.full(len(runs), reach_of(first, {"C": middle}).max())
@@ -114,6 +115,8 @@ def next_dollar(
             *compute_warnings(first, middle),
             *tokens_warnings(first, xr.DataArray([[[D / N]]], dims=dims)),
         ),
+        notes=(*fit.notes, prices.note),
+        by="use",
     )
 
 

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, six_nd, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.tradeoffs import frontier
@@ -67,6 +68,8 @@ def compare_recipes(first: Posterior, second: Posterior, C: ArrayLike, *, seed: 
             f"the first is better at {budget:g} FLOP": float(p) for budget, p in zip(budgets, share, strict=True)
         },
         warnings=_warnings(first, second, budgets),
+        notes=_notes(first, second),
+        by="C",
     )
 
 
@@ -86,7 +89,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     Answer
         ``C``, the last crossing in the range of budgets, which starts in the middle of the runs of the recipe with the
         smaller ones; NaN in draws without one.
-        The probabilities tell which recipe wins beyond it, and that there is none.
+        The probabilities are those of each recipe winning beyond it, and of there being none.
 
     Raises
     ------
@@ -120,17 +123,29 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
         draws=xr.Dataset({"C": (SAMPLE_DIMS, places, {"units": "FLOP"})}, coords=first_fit(first).sample_coords),
         probabilities={name: float(values.mean()) for name, values in shares.items()},
         warnings=_warnings(first, second, budgets),
+        notes=_notes(first, second),
     )
+
+
+def check_same_outcome(one: Law, other: Law) -> None:
+    """Check that two recipes can be compared.
+
+    Raises
+    ------
+    LawError
+        If their outcomes, or the units of these, differ.
+    """
+    if (one.outcome, one.outcome_unit) != (other.outcome, other.outcome_unit):
+        raise LawError(
+            f"one recipe's outcome is {one.outcome} ({one.outcome_unit}), the other's {other.outcome} "
+            f"({other.outcome_unit}): recipes are compared by the same outcome"
+        )
 
 
 def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     """Expected outcomes of both recipes' compute-optimal runs, draw by draw."""
     one, other = first_fit(first), first_fit(second)
-    if (one.outcome, one.law.outcome_unit) != (other.outcome, other.law.outcome_unit):
-        raise LawError(
-            f"one recipe's outcome is {one.outcome} ({one.law.outcome_unit}), the other's {other.outcome} "
-            f"({other.law.outcome_unit}): recipes are compared by the same outcome"
-        )
+    check_same_outcome(one.law, other.law)
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
     # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their
@@ -157,3 +172,7 @@ def _warnings(first: Posterior, second: Posterior, budgets: Array) -> tuple[str,
         for text in (*fit.warnings, *compute_warnings(first_fit(fit), budgets))
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _notes(first: Posterior, second: Posterior) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first.notes, *second.notes)))

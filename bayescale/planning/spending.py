@@ -1,16 +1,15 @@
 """The compute-optimal run for money: what dollars buy is as uncertain as prices, and that reaches N*, D* and loss."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantity_table
+from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.basics.quantities import format_quantity
 from bayescale.planning.allocation import SHOWN, optimum_draws, two_inputs, units_of
+from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
@@ -23,38 +22,7 @@ _STEP, _MOST = 0.5, 40
 """E-folds of compute between budgets at which the optimum is found, and the most such budgets."""
 
 
-@dataclass(frozen=True, eq=False)
-class Spending:
-    """Draws of the compute-optimal run that sums of money pay for.
-
-    Attributes
-    ----------
-    draws : xarray.Dataset
-        ``C`` (FLOP), and ``N``, ``D``, ``tokens_per_parameter``, ``loss`` (with noise) and ``latent`` there; dims
-        chain, draw and budget, with the coordinate ``dollars`` along ``budget``.
-    warnings : tuple of str
-
-    Examples
-    --------
-    >>> from bayescale import fit
-    >>> best = optimum_for(fit("chinchilla", "chinchilla", discrepancy=False), 5e6)
-    >>> best.summary()["quantity"].tolist()
-    ['C', 'loss', 'N', 'D', 'tokens_per_parameter']
-    """
-
-    draws: xr.Dataset
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """One row per sum and quantity: median and equal-tailed interval, with the unit."""
-        units = {name: self.draws[name].attrs["units"] for name in ("C", *SHOWN) if name in self.draws}
-        return quantity_table(self.draws, units, "dollars", ci_prob)
-
-    def __str__(self) -> str:
-        return "\n".join([self.summary().to_string(index=False, float_format="%.4g"), *self.warnings])
-
-
-def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *, seed: int = 0) -> Spending:
+def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *, seed: int = 0) -> Answer:
     """Compute-optimal N and D for money, with the uncertainty of the law, its error, and what a dollar buys.
 
     Parameters
@@ -69,7 +37,9 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
 
     Returns
     -------
-    Spending
+    Answer
+        By ``dollars``: ``C`` (FLOP), and ``N``, ``D``, ``tokens_per_parameter``, ``loss`` (with noise) and ``latent``
+        of the compute-optimal run there. Dims chain, draw and budget.
 
     Raises
     ------
@@ -77,13 +47,28 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
         If the law does not read N and D.
     QuantityError
         If a sum is not positive and finite, or does not pay for the study.
+
+    Examples
+    --------
+    >>> from bayescale import fit
+    >>> best = optimum_for(fit("chinchilla", "chinchilla", discrepancy=False), 5e6)
+    >>> best.summary()["quantity"].tolist()
+    ['C', 'loss', 'N', 'D', 'tokens_per_parameter']
     """
+    prices = cost or Cost()
     two_inputs(first_fit(fit).law)
     n = len(next(iter(first_fit(fit).parameters.values())))
-    bought = (cost or Cost()).paired(n, seed).compute(dollars)
+    bought = prices.paired(n, seed).compute(dollars)
     places = [f"for {format_quantity(each)} dollars" for each in bought["dollars"].to_numpy()]
     draws, warnings = optimum_at(fit, bought, places, seed=seed)
-    return Spending(draws, warnings)
+    return Answer(
+        question="Compute-optimal runs for money",
+        draws=draws,
+        warnings=warnings,
+        notes=(*fit.notes, prices.note),
+        by="dollars",
+        shown=("C", *SHOWN),
+    )
 
 
 def optimum_at(
@@ -105,7 +90,7 @@ def optimum_at(
     Returns
     -------
     draws : xarray.Dataset
-        As :attr:`Spending.draws`.
+        As of :func:`optimum_for`.
     warnings : tuple of str
     """
     values = compute.to_numpy()

@@ -1,4 +1,4 @@
-"""What new runs are to tell: the loss of a run, the best run at a budget, or which law holds."""
+"""What new runs are to teach: the loss of a run, the best run at a budget, or which law holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

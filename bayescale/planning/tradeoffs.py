@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.data.observed import Observed
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, six_nd, two_inputs
 from bayescale.planning.answers import Answer, share_of
 from bayescale.planning.costs import Cost
@@ -27,7 +28,7 @@ _STEPS = 32
 
 
 def frontier(fit: Posterior, budgets: Array, *, seed: int = 0) -> xr.Dataset:
-    """Compute-optimal runs at several budgets as :attr:`Optimum.draws`, each draw of one law and one error of it.
+    """Compute-optimal runs at several budgets as :func:`optimum` draws them, each draw of one law and one error of it.
 
     The weights of an ensemble are those at the largest budget for all of them, so that differences between budgets are
     never differences between laws.
@@ -104,11 +105,18 @@ def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None
             "N grows by more than D": share_of(found["N_times"][0] > found["D_times"][0]),
         },
         warnings=(*fit.warnings, *compute_warnings(first, budgets)),
+        notes=fit.notes if cost is None else (*fit.notes, cost.note),
     )
 
 
 def diminishing_returns(
-    fit: Posterior, gain: float, *, dollars: float | None = None, cost: Cost | None = None, seed: int = 0
+    fit: Posterior,
+    gain: float,
+    *,
+    dollars: float | None = None,
+    C: float | None = None,
+    cost: Cost | None = None,
+    seed: int = 0,
 ) -> Answer:
     """The budget from which on more compute buys less than a gain.
 
@@ -120,6 +128,8 @@ def diminishing_returns(
         Improvement of the outcome, in its unit.
     dollars : float, optional
         That so much more money must buy; by default a doubling of compute must.
+    C : float, optional
+        Budget from which on to look, FLOP; by default that of the largest run fitted on.
     cost : Cost, optional
         By default an H100 at public prices.
     seed : int
@@ -128,14 +138,14 @@ def diminishing_returns(
     -------
     Answer
         ``C`` and ``dollars`` of that budget, and the ``expected_loss`` (or other outcome) of its optimal run.
-        Looked for from the largest run fitted on; NaN in draws in which the gain is never bought, or always.
+        NaN in draws in which the gain is never bought, or always.
 
     Raises
     ------
     LawError
         If the law does not read N and D.
     QuantityError
-        If the gain or the money is not positive and finite.
+        If the gain or the money is not positive and finite, or buys more than any budget looked at.
 
     Examples
     --------
@@ -150,11 +160,10 @@ def diminishing_returns(
             check_positive(name, value)
     first = first_fit(fit)
     two_inputs(first.law)
-    largest = six_nd(first.inputs["N"], first.inputs["D"]).max()
-    budgets = np.asarray(largest * _STEP ** np.arange(_STEPS))
+    budgets = returns_budgets(first, C)
     latent = _rows(frontier(fit, budgets, seed=seed)["latent"])
-    price = _dollars_per_flop(first, cost or Cost(), seed)
-    paid = price.to_numpy().reshape(-1, 1)
+    prices = cost or Cost()
+    paid = _dollars_per_flop(first, prices, seed).to_numpy().reshape(-1, 1)
     more = budgets if dollars is None else dollars / paid
     if np.median(more) > budgets[-1]:
         raise QuantityError(f"so many dollars buy more than {budgets[-1]:.3g} FLOP: give less")
@@ -179,24 +188,44 @@ def diminishing_returns(
         for name, (values, unit) in found.items()
     }
     step = "a doubling of compute" if dollars is None else f"{format_quantity(dollars)} dollars more"
-    told = f"{step} buys less than {gain:g} {first.law.outcome_unit}"
+    start = "the largest run" if C is None else f"{format_quantity(C)} FLOP"
+    claim = f"{step} buys less than {gain:g} {first.law.outcome_unit}"
     return Answer(
-        question=f"From which budget on {told}",
+        question=f"From which budget on {claim}",
         draws=_dataset(shaped).assign_coords(first.sample_coords),
         probabilities={
-            f"{told} already at the largest run": float((~enough.any(axis=1)).mean()),
+            f"{claim} already at {start}": float((~enough.any(axis=1)).mean()),
             f"it still buys more at {format_quantity(budgets[-2])} FLOP": float(enough[:, -1].mean()),
         },
         warnings=(*fit.warnings, *(compute_warnings(first, np.exp(np.median(log_c[exists]))) if exists.any() else ())),
+        notes=(*fit.notes, prices.note),
     )
 
 
+def returns_budgets(fit: Fit | Observed, C: float | None = None) -> Array:
+    """Budgets among which the end of returns is looked for, FLOP, each twice the one before.
+
+    Parameters
+    ----------
+    fit : Fit or Observed
+    C : float, optional
+        The first of them; by default that of the largest run.
+
+    Raises
+    ------
+    LawError
+        If it is not positive and finite.
+    """
+    start = six_nd(fit.inputs["N"], fit.inputs["D"]).max() if C is None else checked_budgets(C)[0]
+    return np.asarray(start * _STEP ** np.arange(_STEPS))
+
+
 def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: int = 0) -> Answer:
-    """How much more compute a model smaller (or larger) than the optimum takes to come to the same loss.
+    """How much more compute a model smaller (or larger) than the optimum takes to reach the same loss.
 
     With k times the compute-optimal parameters and k_D times its tokens the overhead is k k_D - 1 (de Vries 2023, "Go
-    smol or go home"), whatever the compute where the law is additive. The law's error is taken to be the same along
-    the curve of equal loss, so that it drops out, as does the risk of a recipe that breaks.
+    smol or go home"), whatever the compute where the law is additive. The model discrepancy is taken to be the same
+    along the curve of equal loss, so that it drops out, as does the risk of a recipe that breaks.
 
     Parameters
     ----------
@@ -252,6 +281,8 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
             *compute_warnings(first, budget),
             *tokens_warnings(first, draws["tokens_per_parameter"]),
         ),
+        notes=fit.notes,
+        by="share",
     )
 
 

@@ -1,84 +1,22 @@
 """Choices between runs: which of two is better, by how much, and how sure that is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
+from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import format_quantity
+from bayescale.planning.answers import Answer, share_of
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.forecasting import forecast
 
 
-@dataclass(frozen=True, eq=False)
-class Versus:
-    """Draws of the outcome of two runs, and of their difference.
-
-    Attributes
-    ----------
-    draws : xarray.Dataset
-        ``first``, ``second`` and ``difference`` (first minus second), the expected outcome of each run, dims chain and
-        draw; ``difference_of_runs``, with the noise of two new runs.
-    names : tuple of str
-        What the two runs are, by their inputs.
-    outcome, unit : str
-    warnings : tuple of str
-
-    Examples
-    --------
-    >>> from bayescale import fit
-    >>> chinchilla, gopher = {"N": 70e9, "D": 1.4e12}, {"N": 280e9, "D": 300e9}
-    >>> compared = versus(fit("chinchilla", "chinchilla"), chinchilla, gopher)
-    >>> compared.probability > 0.9
-    True
-    """
-
-    draws: xr.Dataset
-    names: tuple[str, str]
-    outcome: str
-    unit: str
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def probability(self) -> float:
-        """Probability that the first run is expected to have the lower outcome."""
-        return float((self.draws["difference"] < 0).mean())
-
-    @property
-    def probability_of_runs(self) -> float:
-        """Probability that the first run comes out lower, with the noise of one run of each."""
-        return float((self.draws["difference_of_runs"] < 0).mean())
-
-    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
-        """Mean, standard deviation, interval and median of both outcomes and of their differences, with the unit."""
-        labels = {
-            "first": self.names[0],
-            "second": self.names[1],
-            "difference": "first minus second",
-            "difference_of_runs": "first minus second, one run of each",
-        }
-        rows = [summary_table(self.draws[name], ci_prob) for name in labels]
-        return pd.concat(rows).set_axis(list(labels.values())).assign(unit=self.unit)
-
-    def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"P({self.outcome} of {self.names[0]} is lower than of {self.names[1]}) = {self.probability:.2f}; "
-                f"of one run of each {self.probability_of_runs:.2f}",
-                self.summary().to_string(float_format="%.4g"),
-                *self.warnings,
-            ]
-        )
-
-
-def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, float], *, seed: int = 0) -> Versus:
+def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, float], *, seed: int = 0) -> Answer:
     """Compare two runs: every draw of the posterior, and of the laws' error, is of both at once.
 
-    What is uncertain about both alike, such as the irreducible loss, so cancels out of the difference.
+    So what is uncertain about both alike, such as the irreducible loss, cancels out of the difference.
 
     Parameters
     ----------
@@ -89,7 +27,10 @@ def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, floa
 
     Returns
     -------
-    Versus
+    Answer
+        ``first``, ``second`` and ``difference`` (first minus second), the expected outcome of each run;
+        ``difference_of_runs``, with the noise of two new runs. Dims chain and draw. The probabilities are that the
+        first run is expected to have the lower outcome, and that it comes out lower, with the noise of one run of each.
 
     Raises
     ------
@@ -103,33 +44,50 @@ def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, floa
     >>> more_tokens = versus(posterior, {"N": 1e9, "D": 4e10}, {"N": 1e9, "D": 2e10})
     >>> bool(more_tokens.draws["difference"].mean() < 0)
     True
+    >>> list(more_tokens.probabilities)
+    ['loss of the first is lower', 'one run of the first comes out lower than one of the second']
     """
-    if dict(first) == dict(second):
-        raise LawError(f"the two runs are the same, {_named(first)}: give two different ones")
-    names = dict.fromkeys([*first, *second])
-    points = {name: [run[name] for run in (first, second) if name in run] for name in names}
-    lacking = [name for name, values in points.items() if len(values) < 2]
-    if lacking:
-        raise LawError(f"both runs need the same inputs: {', '.join(lacking)} is given for one only")
+    check_two(first, second)
+    points = {name: [run[name] for run in (first, second)] for name in first}
     bands = forecast(fit, seed=seed, **points)
-    latent, predictive = bands.draws["latent"], bands.draws["predictive"]
     law = first_fit(fit).law
-    draws = xr.Dataset(
-        {
-            "first": latent.isel(point=0, drop=True),
-            "second": latent.isel(point=1, drop=True),
-            "difference": latent.isel(point=0) - latent.isel(point=1),
-            "difference_of_runs": predictive.isel(point=0) - predictive.isel(point=1),
-        }
-    ).drop_vars(list(law.input_names), errors="ignore")
-    return Versus(
+    latent, predictive = (
+        bands.draws[name].drop_vars(law.input_names, errors="ignore") for name in ("latent", "predictive")
+    )
+    found = {
+        "first": latent.isel(point=0, drop=True),
+        "second": latent.isel(point=1, drop=True),
+        "difference": latent.isel(point=0) - latent.isel(point=1),
+        "difference_of_runs": predictive.isel(point=0) - predictive.isel(point=1),
+    }
+    draws = xr.Dataset({name: values.assign_attrs(units=law.outcome_unit) for name, values in found.items()})
+    return Answer(
+        question=f"{named(first)} against {named(second)}: {law.outcome}",
         draws=draws.transpose(*SAMPLE_DIMS),
-        names=(_named(first), _named(second)),
-        outcome=law.outcome,
-        unit=law.outcome_unit,
+        probabilities={
+            f"{law.outcome} of the first is lower": share_of(draws["difference"] < 0),
+            "one run of the first comes out lower than one of the second": share_of(draws["difference_of_runs"] < 0),
+        },
         warnings=bands.warnings,
+        notes=fit.notes,
     )
 
 
-def _named(run: Mapping[str, float]) -> str:
+def check_two(first: Mapping[str, float], second: Mapping[str, float]) -> None:
+    """Check that two runs are different ones with the same inputs.
+
+    Raises
+    ------
+    LawError
+        If they are not.
+    """
+    if dict(first) == dict(second):
+        raise LawError(f"the two runs are the same, {named(first)}: give two different ones")
+    lacking = sorted(first.keys() ^ second.keys())
+    if lacking:
+        raise LawError(f"both runs need the same inputs: {', '.join(lacking)} is given for one only")
+
+
+def named(run: Mapping[str, float]) -> str:
+    """What to call a run by its inputs: ``N = 70B, D = 1.4T``."""
     return ", ".join(f"{name} = {format_quantity(float(np.float64(value)))}" for name, value in run.items())

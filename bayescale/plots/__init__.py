@@ -1,4 +1,4 @@
-"""Figures, drawn by matplotlib: each takes a result, accepts axes, and returns what it drew on."""
+"""Figures, drawn by matplotlib: each function takes a result and optional axes, and returns the axes or figure."""
 
 from bayescale.plots.fits import plot_loo_pit as plot_loo_pit
 from bayescale.plots.fits import plot_pairs as plot_pairs

@@ -1,4 +1,4 @@
-"""Figures of a fit: the runs, parameters beside published ones, residuals, and checks of the posterior."""
+"""Figures of a fit: the runs, parameters compared with published ones, residuals, and checks of the posterior."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BUDGETS = 4
-"""IsoFLOP lines through the runs, about so many."""
+"""Approximate number of isoFLOP lines through the runs."""
 _FEW_DRAWS = 100
 
 
 def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
-    """Where the runs lie in parameters and tokens, coloured by outcome, with lines of constant compute 6 N D.
+    """The runs in parameters and tokens, coloured by outcome, with lines of constant compute 6 N D.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
 def plot_parameters(
     fit: Fit, names: tuple[str, ...] = (), *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS
 ) -> "Axes":
-    """Posterior intervals of parameters beside published ones, each over its posterior median.
+    """Posterior intervals of parameters and published values, each divided by the posterior median.
 
     Parameters
     ----------
     fit : Fit
     names : tuple of str
-        By default those that somebody published, or else all that the law samples.
+        By default those with published values, or if there are none, all sampled parameters.
     ax : matplotlib axes, optional
     ci_prob : float
     """
@@ -90,7 +90,7 @@ def plot_parameters(
 
 
 def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS) -> "Axes":
-    """What the law leaves of each run against one of its inputs, with the law's error where it is part of the model.
+    """Residual of each run against an input of the law, with the model discrepancy if the fit has one.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
         Input of the law.
     ax : matplotlib axes, optional
     ci_prob : float
-        Mass of the interval of the law's error at each run.
+        Mass of the interval of the model discrepancy at each run.
     """
     ax = axes_of(ax)
     x, residual = fit.inputs[along], np.median(fit.residuals(), axis=0)
@@ -109,7 +109,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
         low, middle, high = np.quantile(draws, [*tail_probabilities(ci_prob), 0.5], axis=0)[[0, 2, 1]]
         ax.errorbar(
             x, middle, yerr=[middle - low, high - middle], fmt="none", color=COLOURS[1], alpha=0.35,
-            label=f"the law's error, {ci_prob:.0%}",
+            label=f"model discrepancy, {ci_prob:.0%}",
         )  # fmt: skip
     ax.axhline(0, color="black", linewidth=0.8)
     item = next(item for item in fit.law.inputs if item.name == along)
@@ -123,7 +123,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
 
 
 def plot_pairs(fit: Fit, names: tuple[str, ...] = ()) -> Any:
-    """Pairs of parameters, drawn by ArviZ; the parameters that the law samples unless others are named."""
+    """Pairs of parameters, drawn by ArviZ; by default the sampled parameters."""
     import arviz_plots
 
     chosen = list(names or (parameter.name for parameter in fit.law.parameters))
@@ -131,7 +131,7 @@ def plot_pairs(fit: Fit, names: tuple[str, ...] = ()) -> Any:
 
 
 def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> Any:
-    """Prior and posterior of parameters on one another, drawn by ArviZ."""
+    """Prior and posterior of parameters, overlaid, drawn by ArviZ."""
     import arviz_plots
 
     chosen = list(names or (parameter.name for parameter in fit.law.parameters))
@@ -139,7 +139,7 @@ def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> Any:
 
 
 def plot_predictive_check(fit: Fit, *, seed: int = 0) -> Any:
-    """Replicated outcomes beside the observed ones, drawn by ArviZ."""
+    """Replicated and observed outcomes, drawn by ArviZ."""
     import arviz_plots
 
     tree = with_posterior_predictive(fit, seed).groups
@@ -147,7 +147,7 @@ def plot_predictive_check(fit: Fit, *, seed: int = 0) -> Any:
 
 
 def plot_loo_pit(fit: Fit, *, seed: int = 0) -> Any:
-    """Where each run lies in its prediction from the others, which is uniform of a calibrated fit, drawn by ArviZ."""
+    """Probability of each run in its leave-one-out prediction, uniform for a calibrated fit, drawn by ArviZ."""
     import arviz_plots
 
     tree = with_log_likelihood(with_posterior_predictive(fit, seed)).groups

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plot_limits(found: Limits) -> "Figure":
-    """Median, interquartile box and 80 % interval of each limit, of their minimum, and of the trend; a panel a year.
+    """Median, interquartile box and 80 % interval of each limit, of their minimum and of the trend; a panel per year.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def plot_limits(found: Limits) -> "Figure":
 
 
 def _draw_limits(ax: "Axes", found: Limits, year: float) -> None:
-    """The quantities in one year, the first one on top, with their medians and how often each limit binds."""
+    """The quantities in one year, the first on top, with their medians and the probability that each limit binds."""
     quantities, titles = found.quantities.sel(year=year), found.titles
     binding = found.binding.sel(year=year).to_series()
     colours = {LARGEST: COLOURS[1], TREND: "0.6"}

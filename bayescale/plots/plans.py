@@ -28,11 +28,11 @@ def plot_plan(fit: Posterior, C: Sequence[float], *, ci_prob: float = DEFAULT_MA
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of a law in N and D.
+        Fit of a law in N and D.
     C : sequence of float
         Budgets, FLOP.
     ci_prob : float
-        Mass of the outer band; the inner one holds half.
+        Mass of the outer band; the inner band has half of it.
     seed : int
 
     Returns
@@ -84,7 +84,7 @@ def plot_loss_against_compute(
 ) -> "Axes":
     """Predicted loss of compute-optimal runs from the smallest run to the largest budget, with the runs.
 
-    Runs that were held out of the fit can be shown beside them.
+    Runs that were held out of the fit can be shown as well.
     """
     ax = axes_of(ax)
     runs = fit.runs

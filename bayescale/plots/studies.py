@@ -1,4 +1,4 @@
-"""Figures of studies: do bands hold hidden runs, how far off were predictions, and which law predicts best."""
+"""Figures of studies: coverage of hidden runs, errors of predictions, and scores of laws."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plot_coverage(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
-    """Share of hidden runs that bands of each mass held, by horizon; a calibrated band lies on the diagonal."""
+    """Share of hidden runs inside bands of each mass, by horizon; a calibrated band lies on the diagonal."""
     ax = axes_of(ax)
     own = measured.summary().query("method == @measured.law")
     for (_, row), colour in zip(own.iterrows(), cycle(len(own)), strict=True):
@@ -25,7 +25,7 @@ def plot_coverage(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
     ax.set(xlim=(0.4, 1.0), ylim=(0, 1.02), xlabel="Mass of the band", ylabel="Share of hidden runs inside")
     ax.set_title(f"Coverage of {measured.law} on hidden larger runs")
-    ax.legend(title="compute over the largest trained on", fontsize=8, title_fontsize=8)
+    ax.legend(title="compute relative to the largest training run", fontsize=8, title_fontsize=8)
     ax.grid(color="0.9", linewidth=0.6)
     return ax
 
@@ -43,15 +43,15 @@ def plot_predicted(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     ends = [own["observed"].min(), own["observed"].max()]
     ax.plot(ends, ends, color=GREY, linewidth=1, linestyle="--")
     ax.set(xlabel="Observed (scale of the noise)", ylabel="Predicted", title="Hidden runs, predicted and observed")
-    ax.legend(title="compute over the largest trained on", fontsize=8, title_fontsize=8)
+    ax.legend(title="compute relative to the largest training run", fontsize=8, title_fontsize=8)
     ax.grid(color="0.9", linewidth=0.6)
     return ax
 
 
 def plot_comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
-    """Score of hidden larger runs of each law under the best one's, with the standard error of the difference.
+    """Score of each law on hidden larger runs relative to the best law, with the standard error of the difference.
 
-    Where no larger run could be hidden it is the leave-one-out density.
+    If no larger runs could be hidden, the score is the leave-one-out density.
     """
     table = compared.table
     ax = axes_of(ax, height=1.4 + 0.45 * len(table))
@@ -77,14 +77,14 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     answer : Answer
         With several cases.
     quantity : str
-        Variable of its draws.
+        Name of a variable of its draws.
     ax : matplotlib axes, optional
     ci_prob : float
         Mass of the intervals.
     """
     summary = answer.summary(ci_prob).query("quantity == @quantity")
     low, middle, high = (summary[name].to_numpy() for name in summary if str(name)[0] == "q" and str(name)[1].isdigit())
-    labels = [case if isinstance(case, str) else format_quantity(float(case)) for case in summary[answer.by]]
+    labels = [case if isinstance(case, str) else format_quantity(float(case)) for case in summary[str(answer.by)]]
     ax = axes_of(ax, height=1.4 + 0.45 * len(labels))
     rows = -np.arange(len(labels))
     ax.errorbar(middle, rows, xerr=[middle - low, high - middle], fmt="o", color=COLOURS[0], capsize=3)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, bands, axes with units, and files written whole or not at all."""
+"""Common parts of figures: colours, bands, axes with units, and atomic writing of files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's palette, told apart with any colour vision (https://jfly.uni-koeln.de/color/)."""
+"""Okabe and Ito's palette, distinguishable with any colour vision (https://jfly.uni-koeln.de/color/)."""
 GREY = "0.35"
 
 
@@ -30,12 +30,12 @@ def axes_of(ax: "Axes | None", *, width: float = 6.4, height: float = 4.4) -> "A
 
 
 def save_figure(drawn: "Figure | Axes", path: Path) -> None:
-    """Write a figure, or the one that axes are of, to a PNG, SVG or PDF file, whole or not at all.
+    """Write a figure, or the figure of axes, to a PNG, SVG or PDF file; an incomplete file is never left.
 
     Raises
     ------
     OutputError
-        If the ending is none of those, or the file cannot be written.
+        If the ending is not one of those, or the file cannot be written.
     """
     check_output(path, FIGURE_ENDINGS)
     figure = drawn.get_figure(root=True)
@@ -68,7 +68,7 @@ def finish(ax: "Axes", x_label: str, y_label: str, title: str) -> None:
 
 
 def cycle(n: int) -> list[str]:
-    """So many colours, told apart."""
+    """A number of distinguishable colours."""
     return [COLOURS[i % len(COLOURS)] for i in range(n)]
 
 
@@ -78,5 +78,5 @@ def outcome_label(fit: Posterior) -> str:
 
 
 def plain(text: str) -> str:
-    """Text as it is, whose dollars Matplotlib would take for the ends of a formula."""
+    """Text with escaped dollar signs, which Matplotlib would otherwise read as delimiters of a formula."""
     return text.replace("$", r"\$")

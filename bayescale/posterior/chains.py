@@ -9,7 +9,7 @@ error and its noise, and from each draw the outcome: the uncertainty of both ste
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,21 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.data.runs import Runs, check_unit_read, in_unit_of
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS
+from bayescale.data.observed import Observed, check_unit_read
+from bayescale.data.runs import Runs
+from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.fitting import AnyLaw, fit
 from bayescale.posterior.forecasting import (
     Forecast,
     add_noise,
     check_points,
+    check_task,
     draw_error,
     forecast,
     interpolated,
@@ -36,6 +40,9 @@ from bayescale.posterior.forecasting import (
 )
 from bayescale.posterior.single import fit_law
 
+if TYPE_CHECKING:
+    import bayescale
+
 Array = NDArray[np.float64]
 
 _GRID = 256
@@ -43,7 +50,7 @@ _GRID = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Chain(Fitted):
     """Two posteriors of the same runs, the second of an outcome given the outcome of the first.
 
     Attributes
@@ -70,6 +77,15 @@ class Chain:
     def certified(self) -> bool:
         """Whether the draws of both steps can stand for their posteriors."""
         return self.first.certified and self.second.certified
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws of both steps as ArviZ takes them, under ``first`` and ``second``."""
+        return xr.DataTree.from_dict({"first": self.first.tree, "second": self.second.tree})
+
+    def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
+        """Mean, standard deviation and interval of every parameter of both steps, with its unit and meaning."""
+        return pd.concat({"first": self.first.summary(ci_prob), "second": self.second.summary(ci_prob)}, names=["step"])
 
     def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
         """Forecast the second outcome at inputs of the first law.
@@ -98,6 +114,10 @@ class Chain:
         points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
         bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
         return self.following(bands, seed=seed, **{name: points[name] for name in settings})
+
+    def plan(self, **asked: Any) -> "bayescale.Answer":
+        """Find the best run by the first outcome, as by :func:`bayescale.plan`: the second follows from it."""
+        return self.first.plan(**asked)
 
     def following(self, bands: Forecast, *, seed: int = 0, **settings: ArrayLike) -> Forecast:
         """Forecast the second outcome of runs whose first outcome is known as draws.
@@ -150,10 +170,8 @@ def fit_chain(
     law: AnyLaw | list[AnyLaw],
     then: str | Path | Law,
     runs: str | Path | pd.DataFrame | Runs,
-    *,
-    draws: int = 1000,
-    chains: int = 4,
-    **options: Any,
+    options: Options | None = None,
+    **choices: Unpack[Choices],
 ) -> Chain:
     """Sample the posteriors of both steps given the same runs.
 
@@ -165,10 +183,10 @@ def fit_chain(
         Of the second outcome; its only input is the first outcome.
     runs : str, path, DataFrame or Runs
         With both outcomes.
-    draws, chains : int
-        Shape of both posteriors.
-    **options
-        ``noise``, ``discrepancy``, ``engine`` and ``seed``, as of :func:`bayescale.fit`.
+    options : Options, optional
+        Of both posteriors.
+    **choices
+        Fields of the options, as of :func:`bayescale.fit`.
 
     Returns
     -------
@@ -183,9 +201,10 @@ def fit_chain(
     """
     second = then if isinstance(then, Law) else catalog.load_law(then)
     if isinstance(runs, Runs):
-        in_unit_of(second, runs)  # refuses before anything is fitted
-    first = fit(law, runs, draws=draws, chains=chains, **options)
-    return chained(first, fit_law(then, _with_outcome(runs, second), draws=draws, chains=chains, **options))
+        Observed.of(second, runs)  # refuses before anything is fitted
+    asked = chosen(options, choices)
+    first = fit(law, runs, asked)
+    return chained(first, fit_law(then, _with_outcome(runs, second), asked))
 
 
 def chained(first: Posterior, second: Fit) -> Chain:
@@ -232,6 +251,7 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
     for setting in fit.law.settings:
         check_points(setting.name, found[setting.name], setting.domain)
+    check_task(fit, inputs)
     return found
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.data.runs import Runs
+from bayescale.laws.law import Law
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.recipe_risk import RecipeRisk
 
 Array = NDArray[np.float64]
@@ -21,7 +23,7 @@ ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(Fitted):
     """Several laws' posteriors given the same runs, and what each counts for.
 
     A draw of the ensemble is a draw of one of its laws, chosen by the weights at the horizon that is asked for, so that
@@ -89,6 +91,11 @@ class Ensemble:
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter of every law, with its unit and meaning."""
         return pd.concat({name: member.summary(ci_prob) for name, member in self.members.items()}, names=["law", None])
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws as ArviZ takes them, those of each member under its law's name."""
+        return xr.DataTree.from_dict({name: member.tree for name, member in self.members.items()})
 
     def weights_at(self, reach: Array) -> Array:
         """Weight of each law at ratios of shape (point,) to the largest run's compute, shape (point, law).
@@ -193,13 +200,24 @@ def with_risk(posterior: Posterior, *, probability: float, size: float) -> Poste
     >>> bool(wide["q95"].item() > narrow["q95"].item())
     True
     """
-    risk, law = RecipeRisk(probability, size), first_fit(posterior).law
+    risk = RecipeRisk(probability, size)
+    check_knows_compute(first_fit(posterior).law)
+    return _with_risk(without_risk(posterior), risk)
+
+
+def check_knows_compute(law: Law) -> None:
+    """Check that a law's inputs tell the compute of a run, at which a recipe breaks.
+
+    Raises
+    ------
+    LawError
+        If they do not.
+    """
     if compute_of({name: np.ones(1) for name in law.input_names}) is None:
         raise LawError(
             f"law {law.name!r} reads {', '.join(law.input_names)}: a recipe breaks at some compute, which takes a law "
             "of N and D, or of C"
         )
-    return _with_risk(without_risk(posterior), risk)
 
 
 def without_risk(posterior: Posterior) -> Posterior:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
-from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs, rows_of
 from bayescale.inference.discrepancy import DRIFT, Basis, Conditional, Process, error_process
 from bayescale.inference.engine import Diagnostics
@@ -20,6 +20,7 @@ from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name, noise_of_runs
 from bayescale.laws.parameters import Derived, Parameter
+from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.recipe_risk import RecipeRisk
 from bayescale.posterior.sensitivity import Sensitivity, sensitivity
 
@@ -61,7 +62,7 @@ class Record:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Fitted):
     """A posterior over a law's parameters.
 
     Attributes
@@ -117,7 +118,7 @@ class Fit:
     @property
     def noise(self) -> Noise:
         """Noise around the law, or around the law and its discrepancy."""
-        return noise_of(self.record.noise, self.record.discrepancy)
+        return noise_by_name(self.record.noise)
 
     @property
     def described(self) -> tuple[Parameter | Derived, ...]:
@@ -149,14 +150,13 @@ class Fit:
         """Features of the law's discrepancy; None if the law was taken as true."""
         if not self.record.discrepancy:
             return None
-        process = error_process(self.law, self.law.located(self.inputs), self.cluster)
+        process = error_process(self.law, self.observed.located, self.cluster)
         return Basis(process, self.groups["constant_data"]["noise_scale"].to_numpy())
 
     @property
     def cluster(self) -> NDArray[np.int64] | None:
         """Code of the training run that each row belongs to, shape (run,); None if every row is a run of its own."""
-        constant = self.groups["constant_data"]
-        return constant["cluster"].to_numpy() if "cluster" in constant else None
+        return self.observed.cluster
 
     @cached_property
     def parameters(self) -> dict[str, Array]:
@@ -184,9 +184,14 @@ class Fit:
         return Runs(frame.reset_index(drop=True), record.dataset, law.outcome, law.link.domain, unit=record.unit)
 
     @cached_property
+    def observed(self) -> Observed:
+        """The law bound to the runs that were fitted."""
+        return Observed(self.law, self.runs)
+
+    @property
     def on_link(self) -> Array:
         """Outcome of each fitted run on the link's scale, shape (run,)."""
-        return link_outcome(self.law, self.runs)
+        return self.observed.on_link
 
     @property
     def columns(self) -> dict[str, Array]:
@@ -196,13 +201,12 @@ class Fit:
     @property
     def inputs(self) -> dict[str, Array]:
         """The law's inputs and settings at the fitted runs, each of shape (run,)."""
-        read = (*self.law.inputs, *self.law.settings)
-        return {item.name: self.groups["constant_data"][item.name].to_numpy() for item in read}
+        return self.observed.inputs
 
     @property
     def centre(self) -> dict[str, float]:
         """Geometric mean of each input over the fitted runs, where the sizes of a law's terms are sampled."""
-        return {name: float(self.groups["constant_data"][f"centre_{name}"]) for name in self.law.input_names}
+        return self.observed.centre
 
     def residuals(self, draws: slice = slice(None), rows: slice = slice(None)) -> Array:
         """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some of either if asked."""
@@ -287,18 +291,18 @@ def with_log_likelihood(fitted: Fit) -> Fit:
     from bayescale.inference.model import build_model
     from bayescale.sampling.logdensity import LogDensity
 
-    cluster, runs = fitted.cluster, fitted.runs
+    cluster = fitted.cluster
     if fitted.basis is not None:
         values = _leave_run_out(fitted)
     else:
-        density = LogDensity(build_model(fitted.law, runs, fitted.noise).model)
+        density = LogDensity(build_model(fitted.observed, fitted.noise).model)
         values = _by_run(density.pointwise(density.unconstrain(fitted.parameters)), cluster)
     # A density on the link's scale times the link's slope is one of the outcome.
     link = fitted.law.link
     slope = np.abs(link.slope(link.inverse(fitted.on_link)))
     values = values + _by_run(np.log(slope)[None], cluster)
     if cluster is None:
-        return with_group(fitted, "log_likelihood", values, numbered("run", len(runs)))
+        return with_group(fitted, "log_likelihood", values, numbered("run", fitted.record.n_runs))
     return with_group(fitted, "log_likelihood", values, {"training_run": np.unique(cluster)})
 
 
@@ -322,7 +326,7 @@ def _leave_run_out(fitted: Fit) -> Array:
     amplitudes = np.hstack([np.where(kinds == DRIFT, columns["drift"], columns["tau"]), deviation])
     features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
     system, rng = System(features), np.random.default_rng(fitted.record.seed)
-    standard_error = link_standard_error(fitted.law, fitted.runs)
+    standard_error = fitted.observed.standard_error
     blocks = None if fitted.cluster is None else rows_of(fitted.cluster)
     size, found = max(16, _ELEMENTS // max(features.shape)), []
     for start in range(0, len(amplitudes), size):
@@ -340,14 +344,6 @@ def _leave_run_out(fitted: Fit) -> Array:
 def described_by(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:
     """Parameters by their names."""
     return {item.name: item for item in items}
-
-
-def noise_of(name: str, discrepancy: bool) -> Noise:
-    """Noise by its name, refused where it does not go with a discrepancy."""
-    found = noise_by_name(name)
-    if discrepancy and found.name == "one_sided":
-        raise LawError(f"noise {name!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it")
-    return found
 
 
 def all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:

@@ -2,68 +2,59 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeIs, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 import pandas as pd
 
 from bayescale.basics.errors import LawError
+from bayescale.data.candidates import default_laws
 from bayescale.data.runs import Runs
-from bayescale.inference.engine import Engine
+from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.pooling import Pooled, fit_pooled
 from bayescale.posterior.single import as_runs, fit_law
-from bayescale.posterior.stacking import _DRAWS, horizon_weights
+from bayescale.posterior.stacking import horizon_weights, sketched
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs  # in typing since Python 3.13
 
 AnyLaw = str | Path | Law
-
-
 AnyRuns = str | Path | pd.DataFrame | Runs
-
 
 AUTO = "auto"
 """Name of the ensemble of shipped laws that suit a table."""
 
 
-class _Options(TypedDict, total=False):
-    noise: str
-    discrepancy: bool
-    engine: Engine
-    draws: int
-    chains: int
-    seed: int
-
-
 @overload
 def fit(  # type: ignore[overload-overlap]
-    law: Literal["auto"] | Sequence[AnyLaw], runs: AnyRuns = ..., **options: Unpack[_Options]
+    law: Literal["auto"] | Sequence[AnyLaw],
+    runs: AnyRuns = ...,
+    options: Options | None = ...,
+    **choices: Unpack[Choices],
 ) -> Ensemble: ...
-
-
 @overload
 def fit(
-    law: AnyLaw = ..., runs: AnyRuns = ..., *, pool: Sequence[str], by: str = ..., **options: Unpack[_Options]
+    law: AnyLaw = ...,
+    runs: AnyRuns = ...,
+    options: Options | None = ...,
+    *,
+    pool: Sequence[str],
+    by: str = ...,
+    **choices: Unpack[Choices],
 ) -> Pooled: ...
-
-
 @overload
-def fit(law: AnyLaw = ..., runs: AnyRuns = ..., **options: Unpack[_Options]) -> Fit: ...
-
-
+def fit(law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]) -> Fit: ...
 def fit(
     law: AnyLaw | Sequence[AnyLaw] = "chinchilla",
     runs: AnyRuns = "chinchilla",
+    options: Options | None = None,
     *,
-    noise: str = "student_t",
-    discrepancy: bool = True,
-    engine: Engine = "importance",
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
     pool: Sequence[str] = (),
     by: str = "group",
+    **choices: Unpack[Choices],
 ) -> Fit | Ensemble | Pooled:
     """Sample the posterior of a law given training runs, or of several laws that are then mixed.
 
@@ -77,22 +68,16 @@ def fit(
         ``"auto"`` takes the shipped laws whose mixture predicted published tables best.
     runs : str, path, DataFrame or Runs
         Name of a shipped data set, path of a CSV or Parquet file, or a table.
-    noise : {"student_t", "normal", "one_sided"}
-        Noise of the log outcome; ``one_sided``, for runs that poor tuning can only worsen, takes the law as true.
-    discrepancy : bool
-        Whether the law itself may be wrong, by a smooth relative error that the runs teach and larger runs extrapolate;
-        otherwise the law is taken as true, and its bands on larger runs are too narrow.
-    engine : {"importance", "nuts"}
-        Sampler. Importance sampling that is not certified falls back to NUTS, and says so in ``warnings``.
-    draws, chains : int
-        Shape of the posterior; importance sampling's draws are independent, so its chains are only a shape.
-    seed : int
-        The same seed gives the same draws.
+    options : Options, optional
+        Noise, model discrepancy, sampler and number of draws; the default ones if it is left out.
     pool : sequence of str
         Parameters of a single law that differ between groups of runs, each leaning on the others (partial pooling);
         all other parameters are the same for all groups.
     by : str
         Column that tells those groups apart.
+    **choices
+        Fields of :class:`bayescale.Options`, such as ``seed=1`` or ``discrepancy=False``, in place of those of
+        ``options``.
 
     Returns
     -------
@@ -116,38 +101,35 @@ def fit(
     >>> list(fit("auto", "chinchilla").members)
     ['skaling', 'tied']
     """
-    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
+    asked = chosen(options, choices)
     if pool:
         if several(law):
             raise LawError("pooling takes a single law: name it")
-        return fit_pooled(law, runs, pool, by=by, draws=draws, chains=chains, **options)
+        return fit_pooled(law, runs, pool, asked, by=by)
     if not several(law):
-        return fit_law(law, runs, draws=draws, chains=chains, **options)
+        return fit_law(law, runs, asked)
     laws, table = chosen_laws(law, runs)
-    members = [fit_law(each, table, draws=draws, chains=chains, **options) for each in named_laws(law, laws)]
-    weights = horizon_weights(laws, table, noise=noise, discrepancy=discrepancy, seed=seed)
+    members = [fit_law(each, table, asked) for each in named_laws(law, laws)]
+    weights = horizon_weights(laws, table, asked)
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
 
-def fit_to_score(
-    law: AnyLaw | Sequence[AnyLaw], runs: Runs, *, noise: str, discrepancy: bool, engine: Engine, seed: int
-) -> Fit | Ensemble:
+def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -> Fit | Ensemble:
     """Fit as :func:`fit` does, with a thousand draws that nothing vouches for: enough to score a forecast by.
 
     Chains of NUTS are drawn and certified as ever.
     """
-    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
-    if engine == "nuts":
-        return fit(law, runs, engine=engine, **options)
+    if options.engine == "nuts":
+        return fit(law, runs, options)
     laws, table = chosen_laws(law, runs)
-    members = [fit_law(each, table, draws=_DRAWS, certify=False, **options) for each in named_laws(law, laws)]
+    members = [fit_law(each, table, sketched(options), certify=False) for each in named_laws(law, laws)]
     if not several(law):
         return members[0]
-    weights = horizon_weights(laws, table, **options)
+    weights = horizon_weights(laws, table, options)
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
 
-def several(law: AnyLaw | Sequence[AnyLaw]) -> TypeIs[Sequence[AnyLaw]]:
+def several(law: AnyLaw | Sequence[AnyLaw]) -> "TypeIs[Sequence[AnyLaw]]":
     """Whether a choice of laws stands for an ensemble."""
     return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))
 
@@ -168,8 +150,7 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
         If several laws do not have names of their own and the same inputs and outcome, or none suits the runs.
     """
     if law == AUTO:
-        table = as_runs(runs)
-        return _default_members(table), table
+        return default_laws(as_runs(runs))
     laws = [catalog.law_of(each) for each in (law if several(law) else [law])]
     names = [each.name for each in laws]
     if not laws or len(set(names)) < len(names):
@@ -178,19 +159,6 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
     if odd:
         raise LawError(f"laws of one ensemble share inputs and outcome: {odd[0]} and {names[0]} do not")
     return laws, as_runs(runs, laws[0])
-
-
-def _default_members(table: Runs) -> list[Law]:
-    shipped = [catalog.load_law(name) for name in catalog.law_names()]
-    members = [law for law in shipped if law.in_ensemble]
-    suited = [law for law in members if law.outcome == table.outcome and set(law.input_names) <= set(table.frame)]
-    if not suited:
-        needs = {f"{law.outcome} from {' and '.join(law.input_names)}" for law in members}
-        raise LawError(
-            f"{table.source}: no law of the ensemble predicts {table.outcome} from columns "
-            f"{', '.join(map(str, table.frame.columns))}: it predicts {' or '.join(sorted(needs))}; or name a law"
-        )
-    return suited
 
 
 def _columns(law: Law) -> tuple[set[str], str]:

@@ -1,6 +1,6 @@
 """Posterior-predictive bands on the outcome of runs that nobody has trained yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.data.observations import link_outcome, link_standard_error
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
 from bayescale.laws.noise import noise_scale
+from bayescale.laws.parameters import Setting
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.predictive import Mixed, Predicted, Predictive
@@ -109,7 +110,8 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
     True
     """
     law = first_fit(fit).law
-    points = checked_points(first_fit(fit), inputs)
+    points = checked_points(fit, inputs)
+    check_task(fit, inputs)
     reach = reach_of(first_fit(fit), points)
     each = {name: _forecast_draws(member, points, seed) for name, member in members(fit).items()}
     farthest = int(reach.argmax())
@@ -150,9 +152,10 @@ def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predic
     seed : int
         Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
-    law = first_fit(fit).law
-    observed = law.link.inverse(link_outcome(law, runs))
-    return _predicted(fit, law_inputs(law, runs), runs, seed), np.asarray(observed)
+    each = [Observed(member.law, runs) for member in members(fit).values()]
+    inputs = {name: values for one in each for name, values in one.inputs.items()}
+    observed = each[0]
+    return _predicted(fit, inputs, observed, seed), np.asarray(observed.law.link.inverse(observed.on_link))
 
 
 def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0) -> Predictive:
@@ -169,8 +172,8 @@ def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0)
     return _predicted(fit, inputs, None, seed)
 
 
-def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs | None, seed: int) -> Predictive:
-    points = checked_points(first_fit(fit), inputs)
+def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Observed | None, seed: int) -> Predictive:
+    points = checked_points(fit, inputs)
     each = [_of_one_law(member, points, measured, seed) for member in members(fit).values()]
     if not isinstance(fit, Ensemble):
         return each[0]
@@ -178,10 +181,10 @@ def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Runs |
     return Mixed(each, fit.weights_at(reach), fit.choose(reach, seed))
 
 
-def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Runs | None, seed: int) -> Predicted:
+def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Observed | None, seed: int) -> Predicted:
     """A mixture of normals over the draws, as wide as the measurement of the runs, if they are some that were made."""
     mean, variance = error_moments(fit, points)
-    standard_error = None if measured is None else link_standard_error(fit.law, measured)
+    standard_error = None if measured is None else measured.standard_error
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed), standard_error)
     location = link_mean(fit, points) + mean + shift + broken(fit, points)
     return Predicted(location, np.sqrt(variance + np.square(scale)), fit.law.link)
@@ -198,17 +201,16 @@ def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
     seed : int
         Of the scales of heavy-tailed noise.
     """
-    points, link = law_inputs(fit.law, run), fit.law.link
-    rng, on_scale = np.random.default_rng(seed), link_outcome(fit.law, run)
+    observed, link = Observed(fit.law, run), fit.law.link
+    points, on_scale, rng = observed.inputs, observed.on_link, np.random.default_rng(seed)
     location = link_mean(fit, points)
     covariance = np.zeros((1, len(run), len(run)))
     if fit.basis is not None:
-        located = fit.law.located(points)
-        location = location + fit.conditional.moments(located)[0]
-        covariance = fit.conditional.joint_covariance(located)
-    standard_error, found = link_standard_error(fit.law, run), []
+        location = location + fit.conditional.moments(observed.located)[0]
+        covariance = fit.conditional.joint_covariance(observed.located)
+    found = []
     for _ in range(_SCALES_PER_DRAW):
-        shift, scale = noise_moments(fit, points, rng, standard_error)
+        shift, scale = noise_moments(fit, points, rng, observed.standard_error)
         total = covariance + np.square(scale)[:, :, None] * np.eye(len(run))
         factor = np.linalg.cholesky(total)
         left = np.linalg.solve(factor, (on_scale - location - shift)[..., None])[..., 0]
@@ -297,28 +299,54 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
 
 
-def checked_points(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    """The law's inputs and settings at new points, of shape (point,); settings that all runs share may be left out.
+def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Inputs and settings of the laws at new points, of shape (point,); settings that all runs share may be left out.
 
     Raises
     ------
     LawError
         If one is missing, unknown, or not a finite number of its domain.
     """
-    law = fit.law
-    names = (*law.input_names, *(setting.name for setting in law.settings))
-    given = {**shared_settings(fit), **inputs}
-    missing = [name for name in names if name not in given]
-    unknown = [name for name in given if name not in names]
+    each = _laws_of(fit)
+    read = {item.name: item for one in each for item in (*one.law.inputs, *one.law.settings)}
+    shared = {name: value for one in each for name, value in shared_settings(one).items()}
+    given = {**shared, **inputs}
+    missing = [name for name in read if name not in given]
+    unknown = [name for name in given if name not in read]
     if missing or unknown:
         wrong = [*(f"{name} is missing" for name in missing), *(f"{name} is not an input" for name in unknown)]
-        raise LawError(f"law {law.name!r} takes {', '.join(names)}: {'; '.join(wrong)}")
-    arrays = np.broadcast_arrays(*(np.asarray(given[name], dtype=float) for name in names))
-    points = {name: np.atleast_1d(values).ravel() for name, values in zip(names, arrays, strict=True)}
-    domains = {setting.name: setting.domain for setting in law.settings}
-    for name, values in points.items():
-        check_points(name, values, domains.get(name, "positive"))
+        laws = " and ".join(repr(one.law.name) for one in each)
+        verb = "law {} takes" if len(each) == 1 else "laws {} take"
+        raise LawError(f"{verb.format(laws)} {', '.join(read)}: {'; '.join(wrong)}")
+    arrays = np.broadcast_arrays(*(np.asarray(given[name], dtype=float) for name in read))
+    points = {name: np.atleast_1d(values).ravel() for name, values in zip(read, arrays, strict=True)}
+    for name, item in read.items():
+        check_points(name, points[name], item.domain if isinstance(item, Setting) else "positive")
     return points
+
+
+def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> None:
+    """Check that a setting of the task, such as its chance level, is the one that the fit took.
+
+    Raises
+    ------
+    LawError
+        If it is another one.
+    """
+    for one in _laws_of(fit):
+        shared = shared_settings(one)
+        for name in (each.name for each in one.law.settings if each.of_task and each.name in shared):
+            asked = np.atleast_1d(np.asarray(inputs.get(name, shared[name]), dtype=float))
+            if (other := asked[asked != shared[name]]).size:
+                raise LawError(
+                    f"{name} was {shared[name]:g} in the fit, and {other[0]:g} is asked for: a task has one, so give "
+                    f"the table a column {name} and fit again"
+                )
+
+
+def _laws_of(fit: Posterior | Sequence[Fit | Observed]) -> Sequence[Fit | Observed]:
+    """Laws and runs, fitted or yet to be."""
+    return fit if isinstance(fit, Sequence) else list(members(fit).values())
 
 
 def check_points(name: str, values: Array, domain: str) -> None:
@@ -334,7 +362,7 @@ def check_points(name: str, values: Array, domain: str) -> None:
             raise LawError(f"point {row}: {name} is {value:g}, but {fault}")
 
 
-def shared_settings(fit: Fit) -> dict[str, float]:
+def shared_settings(fit: Fit | Observed) -> dict[str, float]:
     """Settings that are the same for all fitted runs, and so for new ones unless they are said."""
     values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

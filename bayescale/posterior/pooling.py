@@ -5,67 +5,43 @@ learnt with them: groups of few runs lean on the others as far as the groups are
 12). Every other parameter is the same for all groups. A pooled law is again a law, so both samplers take it.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bayescale.basics.errors import LawError, RunsError, SamplingError
+from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.basics.wording import listed
-from bayescale.data.checks import check_runs
-from bayescale.data.runs import Runs, in_unit_of
+from bayescale.data.checks import observe
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate
-from bayescale.inference.engine import Engine, Sampled
+from bayescale.inference.engine import Sampled
+from bayescale.inference.options import Options
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
-from bayescale.laws.links import IDENTITY, LOG, LOGIT, Link
-from bayescale.laws.parameters import GROUP, Derived, Parameter, Prior, Values
+from bayescale.laws.parameters import GROUP, Derived, Parameter
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.single import as_runs, assembled, checked_noise, sampled_runs
+from bayescale.posterior.fitted import Fitted
+from bayescale.posterior.forecasting import Forecast
+from bayescale.posterior.pooled_law import SPREAD, pooled_law, sampled_names, slugs_of
+from bayescale.posterior.single import as_runs, assembled, sampled_runs
+
+if TYPE_CHECKING:
+    import bayescale
 
 Array = NDArray[np.float64]
 
-_SPREAD = "spread"
-_SPREAD_SHARE = 0.5
-"""Expected spread between groups, over the standard deviation of what is believed of any one of them."""
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """How a pooled parameter with some prior varies between groups: a distribution around the typical group's value."""
-
-    distribution: str
-    words: str
-    link: Link
-    deviation: Callable[[Mapping[str, float]], float]
-
-
-def _beta_deviation(arguments: Mapping[str, float]) -> float:
-    from scipy.special import polygamma
-
-    return float(np.sqrt(polygamma(1, arguments["alpha"]) + polygamma(1, arguments["beta"])))
-
-
-_SCALES = {
-    "LogNormal": _Scale("LogNormal", "the log of ", LOG, lambda arguments: arguments["sigma"]),
-    "HalfNormal": _Scale("LogNormal", "the log of ", LOG, lambda _: 1.0),
-    "Normal": _Scale("Normal", "", IDENTITY, lambda arguments: arguments["sigma"]),
-    "Beta": _Scale("LogitNormal", "the log-odds of ", LOGIT, _beta_deviation),
-    "LogitNormal": _Scale("LogitNormal", "the log-odds of ", LOGIT, lambda arguments: arguments["sigma"]),
-}
-
 
 @dataclass(frozen=True, eq=False)
-class Pooled:
+class Pooled(Fitted):
     """Posteriors of one law in several groups of runs, learnt together.
 
     Attributes
@@ -104,6 +80,46 @@ class Pooled:
         """What makes the results doubtful, once each."""
         return tuple(dict.fromkeys(text for each in self.groups.values() for text in each.warnings))
 
+    @property
+    def tree(self) -> xr.DataTree:
+        """The draws as ArviZ takes them, those of each group under its name."""
+        names = slugs_of(list(self.groups))  # since a name of a group may hold a slash
+        return xr.DataTree.from_dict({name: each.tree for name, each in zip(names, self.groups.values(), strict=True)})
+
+    def of(self, group: str | None) -> Fit:
+        """The fit of one group.
+
+        Raises
+        ------
+        LawError
+            If there is no such group.
+        """
+        if group is None or group not in self.groups:
+            raise LawError(f"no group {group!r}: give group=, one of {listed(self.groups)}")
+        return self.groups[group]
+
+    def forecast(  # type: ignore[override]
+        self, *, seed: int = 0, group: str | None = None, **inputs: ArrayLike
+    ) -> Forecast:
+        """Forecast new runs of one group, as by :func:`bayescale.forecast`.
+
+        Raises
+        ------
+        LawError
+            If there is no such group, or as of :func:`bayescale.forecast`.
+        """
+        return self.of(group).forecast(seed=seed, **inputs)
+
+    def plan(self, *, group: str | None = None, **asked: Any) -> "bayescale.Answer":
+        """Find the best run for one group, as by :func:`bayescale.plan`.
+
+        Raises
+        ------
+        LawError
+            If there is no such group, or as of :func:`bayescale.plan`.
+        """
+        return self.of(group).plan(**asked)
+
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter by group, and of what groups have in common."""
         tables = {name: each.summary(ci_prob) for name, each in self.groups.items()}
@@ -118,16 +134,11 @@ def fit_pooled(
     law: str | Path | Law,
     runs: str | Path | pd.DataFrame | Runs,
     pool: Sequence[str],
+    options: Options,
     *,
     by: str = "group",
-    noise: str = "student_t",
-    discrepancy: bool = True,
-    engine: Engine = "importance",
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
 ) -> Pooled:
-    """Sample the posterior of one law in several groups of runs; the other arguments as of :func:`bayescale.fit`.
+    """Sample the posterior of one law in several groups of runs.
 
     Parameters
     ----------
@@ -137,6 +148,7 @@ def fit_pooled(
     pool : sequence of str
         Parameters of the law, sampled or derived, that differ between groups; a derived one stands for the sampled ones
         that it is computed from.
+    options : Options
     by : str
         Column that tells the groups apart.
 
@@ -151,174 +163,23 @@ def fit_pooled(
     RunsError
         If there are fewer than two groups, or the runs cannot be used.
     """
-    if engine not in get_args(Engine):
-        raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
     resolved = catalog.law_of(law)
-    checked_noise(resolved, noise, discrepancy)
-    names = _sampled_names(resolved, pool)
+    options.check_suits(resolved)
+    names = sampled_names(resolved, pool)
     table = as_runs(runs, resolved, series_apart=False)
-    resolved = in_unit_of(resolved, table)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
-    warnings = [*coded.warnings, *check_runs(resolved, coded)]
-    asked: dict[str, Any] = {
-        "noise": noise,
-        "discrepancy": discrepancy,
-        "draws": draws,
-        "chains": chains,
-        "seed": seed,
-    }
-    joint = pooled_law(resolved, names, labels)
-    sampled = sampled_runs(joint, coded, engine=engine, **asked)
+    observed = observe(resolved, coded)
+    joint = pooled_law(observed.law, names, labels)
+    sampled = sampled_runs(Observed(joint, coded), options)
     groups = {}
-    for code, (label, slug) in enumerate(zip(labels, _slugs(labels), strict=True)):
+    for code, (label, slug) in enumerate(zip(labels, slugs_of(labels), strict=True)):
         rows = np.flatnonzero(codes == code)
         part = replace(coded.take(rows), source=f"{table.source}:{label}", notes=table.notes)
-        own = _of_group(sampled, resolved, slug, rows)
-        groups[label] = assembled(law, part, own, warnings, **asked, pool=names)
+        own = _of_group(sampled, observed.law, slug, rows)
+        one = Observed(observed.law, part, observed.warnings)
+        groups[label] = assembled(law, one, own, options, pool=names)
     return Pooled(groups=groups, between=_between(sampled, joint, names, pool), pool=names)
-
-
-def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
-    """A law of several groups of runs, told apart by the setting ``group_code``.
-
-    Parameters
-    ----------
-    law : Law
-    pool : sequence of str
-        Sampled parameters that differ between groups.
-    groups : sequence of str
-
-    Returns
-    -------
-    Law
-        With, for each pooled parameter, its value in a typical group, the spread between groups, and its value in each
-        group; derived parameters for a typical group and each of the others.
-
-    Examples
-    --------
-    >>> joint = pooled_law(catalog.load_law("chinchilla"), ["a_opt"], ["c4", "redpajama"])
-    >>> [parameter.name for parameter in joint.parameters if parameter.name.startswith("a_opt")]
-    ['a_opt', 'a_opt_spread', 'a_opt_c4', 'a_opt_redpajama']
-    """
-    slugs = _slugs(groups)
-
-    def values_in(xp: ModuleType, sampled: Values, slug: str) -> dict[str, Any]:
-        """Sampled parameters of a group."""
-        found: dict[str, Any] = {}
-        for parameter in law.parameters:
-            if parameter.name in pool:
-                found[parameter.name] = sampled[f"{parameter.name}_{slug}"]
-            elif parameter.shift is not None:
-                # What the prior is on stays the same, not the sum with parameters that may differ.
-                own = sampled[parameter.name] - parameter.shift(xp, sampled)
-                found[parameter.name] = own + parameter.shift(xp, found)
-            else:
-                found[parameter.name] = sampled[parameter.name]
-        return found
-
-    def derive(xp: ModuleType, sampled: Values, centre: Values) -> dict[str, Any]:
-        found = dict(law.derive(xp, sampled, centre))
-        for slug in slugs:
-            own = values_in(xp, sampled, slug)
-            found |= {f"{name}_{slug}": value for name, value in law.derive(xp, own, centre).items()}
-            found |= {f"{item.name}_{slug}": own[item.name] for item in shifted}
-        return found
-
-    shifted = [item for item in law.parameters if item.shift is not None and item.name not in pool]
-    described: list[Parameter | Derived] = [*law.derived, *shifted]
-    differing = [*pool, *(item.name for item in described)]
-
-    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-        own = dict(p)
-        for code, slug in enumerate(slugs):
-            of_group = abs(x[GROUP.name] - code) < 0.5
-            own |= {name: xp.where(of_group, p[f"{name}_{slug}"], own[name]) for name in differing}
-        return law.mean(xp, x, own)
-
-    each = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
-    # What scales the mean of one group does not scale those of all.
-    typical = (replace(parameter, scales=False) for parameter in law.parameters)
-    return replace(
-        law,
-        name=f"{law.name}, pooled",
-        settings=(*law.settings, GROUP),
-        parameters=(*typical, *(new for name in pool for new in _group_parameters(law, name, slugs))),
-        derived=(*law.derived, *each),
-        mean=mean,
-        derive=derive,
-        optimum=None,
-        published=(),
-    )
-
-
-def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Parameter]:
-    """The spread of a pooled parameter, and its value in each group."""
-    typical = next(parameter for parameter in law.parameters if parameter.name == name)
-    if typical.prior.distribution not in _SCALES:
-        raise LawError(f"{name} cannot be pooled: its prior is {typical.prior}, not one of {', '.join(_SCALES)}")
-    scale = _SCALES[typical.prior.distribution]
-    spread = _SPREAD_SHARE * scale.deviation(typical.prior.arguments)
-    return [
-        Parameter(
-            name=f"{name}_{_SPREAD}",
-            prior=Prior("Gamma", alpha=2.0, beta=2.0 / spread),
-            meaning=f"sd between groups of {scale.words}{'what the prior is on: ' * (typical.shift is not None)}"
-            f"{typical.meaning}",
-            reason="half of the standard deviation of what is believed of any group, and hardly ever nothing",
-        ),
-        *(_in_group(typical, scale, slug) for slug in slugs),
-    ]
-
-
-def _in_group(typical: Parameter, scale: _Scale, slug: str) -> Parameter:
-    def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
-        centre = sampled[typical.name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
-        return {"mu": scale.link.forward(xp, centre), "sigma": sampled[f"{typical.name}_{_SPREAD}"]}
-
-    def shift(xp: ModuleType, sampled: Values) -> Any:
-        assert typical.shift is not None
-        own = {name.removesuffix(f"_{slug}"): value for name, value in sampled.items() if name.endswith(f"_{slug}")}
-        return typical.shift(xp, {**sampled, **own})
-
-    return Parameter(
-        name=f"{typical.name}_{slug}",
-        prior=Prior(scale.distribution),
-        meaning=f"{typical.meaning}, {slug}",
-        unit=typical.unit,
-        reason="around the typical group's",
-        shift=None if typical.shift is None else shift,
-        arguments=arguments,
-    )
-
-
-def _sampled_names(law: Law, pool: Sequence[str]) -> tuple[str, ...]:
-    """Sampled parameters that names of sampled and derived ones stand for, in the order of the law."""
-    known = {parameter.name for parameter in law.parameters}
-    unknown = [name for name in pool if name not in law.units]
-    if unknown or not pool:
-        raise LawError(
-            f"law {law.name!r} has no parameter {', '.join(unknown) or 'to pool named'}: pool some of "
-            f"{', '.join(law.units)}"
-        )
-    wanted = {source for name in pool for source in ([name] if name in known else _sources(law, name))}
-    return tuple(parameter.name for parameter in law.parameters if parameter.name in wanted)
-
-
-def _sources(law: Law, derived: str) -> list[str]:
-    """Sampled parameters that a derived one is computed from, found by moving each of them."""
-    own = {p.name: 0.1 + 0.05 * i for i, p in enumerate(law.parameters)}
-    centre = dict.fromkeys(law.input_names, 10.0)
-
-    def value(parts: Mapping[str, float]) -> float:
-        sampled: dict[str, float] = {}
-        for parameter in law.parameters:
-            shift = 0.0 if parameter.shift is None else float(parameter.shift(np, sampled))
-            sampled[parameter.name] = parts[parameter.name] + shift
-        return float(np.asarray(law.derive(np, sampled, centre)[derived]).item())
-
-    # What is moved is what the prior is on, so that a floor under a sampled level depends on that level's excess alone.
-    return [name for name, part in own.items() if not np.isclose(value({**own, name: part * 1.1}), value(own))]
 
 
 def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
@@ -341,17 +202,6 @@ def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
     if len(labels) < 2:
         raise RunsError(f"{runs.source}: column {by} holds {listed(labels)} only: pooling needs two groups or more")
     return np.asarray(codes), list(labels)
-
-
-def _slugs(groups: Sequence[str]) -> list[str]:
-    """Names of groups that can be part of a parameter's name, all different."""
-    found: list[str] = []
-    for group in groups:
-        slug = re.sub(r"\W+", "_", group)
-        while slug in (*found, _SPREAD):
-            slug += "_"
-        found.append(slug)
-    return found
 
 
 def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> Sampled:
@@ -377,7 +227,7 @@ def _between(sampled: Sampled, joint: Law, pool: Sequence[str], asked: Sequence[
     """What was asked for in a typical group, and pooled parameters there with their spread."""
     items: list[Parameter | Derived] = [*joint.parameters, *joint.derived]
     described = {item.name: item for item in items}
-    names = list(dict.fromkeys((*asked, *(name for each in pool for name in (each, f"{each}_{_SPREAD}")))))
+    names = list(dict.fromkeys((*asked, *(name for each in pool for name in (each, f"{each}_{SPREAD}")))))
     chains, draws = sampled.posterior[names[0]].shape
     variables = {
         name: (

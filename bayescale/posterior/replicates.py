@@ -6,12 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.intervals import numbered
-from bayescale.data.observations import link_standard_error
 from bayescale.inference.discrepancy import DRIFT
-from bayescale.posterior.fit import (
-    Fit,
-    with_group,
-)
+from bayescale.posterior.fit import Fit, with_group
 
 Array = NDArray[np.float64]
 
@@ -78,7 +74,7 @@ def with_prior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 def _replicated(fitted: Fit, mean: Array, columns: dict[str, Array], rng: np.random.Generator) -> Array:
     """Outcomes of the fitted runs around means on the link's scale, measured as they were, shape (sample, run)."""
     relative = None if fitted.basis is None else fitted.basis.noise_scale
-    standard_error = link_standard_error(fitted.law, fitted.runs)
+    standard_error = fitted.observed.standard_error
     asked: dict[str, Any] = {"relative": relative, "standard_error": standard_error}
     shift, scale = fitted.noise.draw_moments(rng, columns, mean.shape, **asked)
     return np.asarray(fitted.law.link.inverse(mean + shift + scale * rng.standard_normal(mean.shape)))

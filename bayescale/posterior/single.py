@@ -1,30 +1,30 @@
 """Fitting: a law and a table of runs become a :class:`Fit`, a posterior in ArviZ's groups with what vouches for it."""
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import LawError, SamplingError
+from bayescale.basics.errors import SamplingError
 from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.data import datasets
-from bayescale.data.checks import check_runs
-from bayescale.data.runs import Runs, in_unit_of, law_inputs
+from bayescale.data.checks import observe
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import Basis, Process
-from bayescale.inference.engine import Engine, Sampled, infer
+from bayescale.inference.engine import Sampled, infer
+from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
-from bayescale.laws.noise import Noise
 from bayescale.laws.parameters import Derived, Parameter
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
-from bayescale.posterior.fit import Fit, Record, all_parameters, described_by, noise_of
+from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
 
 Array = NDArray[np.float64]
 
@@ -32,14 +32,10 @@ Array = NDArray[np.float64]
 def fit_law(
     law: str | Path | Law,
     runs: str | Path | pd.DataFrame | Runs,
+    options: Options | None = None,
     *,
-    noise: str = "student_t",
-    discrepancy: bool = True,
-    engine: Engine = "importance",
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
     certify: bool = True,
+    **choices: Unpack[Choices],
 ) -> Fit:
     """Sample the posterior of one law given training runs; arguments and errors as of :func:`bayescale.fit`.
 
@@ -60,36 +56,16 @@ def fit_law(
     True
     """
     # Names are resolved and checked before the imports of PyMC, so that a mistake is reported at once.
-    if engine not in get_args(Engine):
-        raise SamplingError(f"unknown engine {engine!r}: choose one of {', '.join(get_args(Engine))}")
-    resolved_law = catalog.law_of(law)
-    table = as_runs(runs, resolved_law)
-    resolved_law = in_unit_of(resolved_law, table)
-    checked_noise(resolved_law, noise, discrepancy)
-    warnings = [*table.warnings, *check_runs(resolved_law, table)]
-    asked: dict[str, Any] = {
-        "noise": noise,
-        "discrepancy": discrepancy,
-        "draws": draws,
-        "chains": chains,
-        "seed": seed,
-    }
-    sampled = sampled_runs(resolved_law, table, engine=engine, certify=certify, **asked)
-    return assembled(law, table, sampled, warnings, **asked)
+    asked = chosen(options, choices)
+    resolved = catalog.law_of(law)
+    table = as_runs(runs, resolved)
+    asked.check_suits(resolved)
+    observed = observe(resolved, table)
+    return assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
 
 
 def assembled(
-    law: str | Path | Law,
-    runs: Runs,
-    sampled: Sampled,
-    warnings: Iterable[str],
-    *,
-    noise: str,
-    discrepancy: bool,
-    draws: int,
-    chains: int,
-    seed: int,
-    pool: tuple[str, ...] = (),
+    law: str | Path | Law, observed: Observed, sampled: Sampled, options: Options, *, pool: tuple[str, ...] = ()
 ) -> Fit:
     """Put draws of a law's posterior together with what they came from.
 
@@ -97,18 +73,16 @@ def assembled(
     ----------
     law : str, path or Law
         As it was given, which tells where its code is.
-    runs : Runs
+    observed : Observed
     sampled : Sampled
-    warnings : iterable of str
-        Of the runs.
-    noise, discrepancy, draws, chains, seed
+    options : Options
         As asked for.
     pool : tuple of str
         Parameters that the draws share with other groups of runs.
     """
-    resolved = in_unit_of(catalog.law_of(law), runs)
+    resolved, runs = observed.law, observed.runs
     result = Fit(
-        groups=_groups(resolved, all_parameters(resolved, noise_of(noise, discrepancy), discrepancy), runs, sampled),
+        groups=_groups(observed, all_parameters(resolved, options.noise_model, options.discrepancy), sampled),
         law=resolved,
         record=Record(
             law=resolved.name,
@@ -117,12 +91,7 @@ def assembled(
             dataset=runs.source,
             data_hash=runs.data_hash,
             n_runs=len(runs),
-            noise=noise,
-            discrepancy=discrepancy,
-            engine=sampled.engine,
-            draws=draws,
-            chains=chains,
-            seed=seed,
+            **{**asdict(options), "engine": sampled.engine},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
@@ -132,29 +101,18 @@ def assembled(
         notes=runs.notes,
     )
     doubts = (*scarce_tokens(result), *prior_conflicts(result), *identification_warnings(result))
-    return replace(result, warnings=(*warnings, *sampled.warnings, *doubts))
+    return replace(result, warnings=(*observed.warnings, *sampled.warnings, *doubts))
 
 
-def sampled_runs(
-    law: Law,
-    runs: Runs,
-    *,
-    noise: str,
-    discrepancy: bool,
-    engine: Engine,
-    draws: int,
-    chains: int,
-    seed: int,
-    certify: bool = True,
-) -> Sampled:
-    """Draw from the posterior of a law given runs that have been checked."""
+def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) -> Sampled:
+    """Draw from the posterior of a law given the runs that it is bound to."""
     # Threads help none of the small matrices of a fit, and fight each other where many fits run at once.
     from threadpoolctl import threadpool_limits
 
-    resolved = noise_of(noise, discrepancy)
+    law = observed.law
     with threadpool_limits(limits=1, user_api="blas"):
         try:
-            return infer(law, runs, resolved, discrepancy, engine, draws, chains, seed, certify=certify)
+            return infer(observed, options, certify=certify)
         except SamplingError as error:
             raise SamplingError(f"{law.file}: law {law.name!r}: {error}".removeprefix(": ")) from error
 
@@ -178,30 +136,8 @@ def _law_origin(law: str | Path | Law) -> str:
     return "shipped" if str(law) in catalog.law_names() else Path(law).name
 
 
-def checked_noise(law: Law, name: str, discrepancy: bool) -> Noise:
-    """Noise by its name, if it suits the law.
-
-    Raises
-    ------
-    LawError
-        If there is none of that name, or it does not.
-    """
-    found = noise_of(name, discrepancy)
-    if name == "one_sided" and not law.falls:
-        raise LawError(
-            f"noise {name!r} is for outcomes that poor tuning raises, as it does a loss, not for the {law.outcome} of "
-            f"law {law.name!r}"
-        )
-    return found
-
-
-def _groups(
-    law: Law,
-    parameters: tuple[Parameter | Derived, ...],
-    runs: Runs,
-    sampled: Sampled,
-) -> xr.DataTree:
-    described = described_by(parameters)
+def _groups(observed: Observed, parameters: tuple[Parameter | Derived, ...], sampled: Sampled) -> xr.DataTree:
+    law, described = observed.law, described_by(parameters)
 
     def dataset(values: dict[str, Array]) -> xr.Dataset:
         variables = {}
@@ -213,14 +149,14 @@ def _groups(
         return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
 
     posterior = dataset(sampled.posterior)
-    observed = {law.outcome: ("run", runs.column(law.outcome, law.link.domain), {"units": law.outcome_unit})}
-    labels = numbered("run", len(runs))
+    outcome = {law.outcome: ("run", observed.outcome, {"units": law.outcome_unit})}
+    labels = numbered("run", len(observed))
     groups = {
         "posterior": posterior,
         "sample_stats": sampled.sample_stats.assign_coords(posterior.coords),
         "prior": dataset(sampled.prior),
-        "observed_data": xr.Dataset(observed, coords=labels),
-        "constant_data": _constant_data(law, runs, sampled.basis).assign_coords(labels),
+        "observed_data": xr.Dataset(outcome, coords=labels),
+        "constant_data": _constant_data(observed, sampled.basis).assign_coords(labels),
     }
     if sampled.coefficients is not None:
         coefficients = {"coefficients": ((*SAMPLE_DIMS, "feature"), sampled.coefficients)}
@@ -229,18 +165,16 @@ def _groups(
     return xr.DataTree.from_dict(groups)
 
 
-def _constant_data(law: Law, runs: Runs, basis: Basis[Process] | None) -> xr.Dataset:
-    from bayescale.inference.model import design_centre
-
-    read = law_inputs(law, runs)
+def _constant_data(observed: Observed, basis: Basis[Process] | None) -> xr.Dataset:
+    law, runs, read = observed.law, observed.runs, dict(observed.inputs)
     beside = {"C": "FLOP", f"{law.outcome}_se": law.outcome_unit, f"{law.outcome}_n": "items"}
     read |= {name: runs.column(name) for name in beside if name in runs.frame}
     units = beside | {item.name: item.unit for item in (*law.inputs, *law.settings)}
     data: dict[str, Any] = {name: ("run", values, {"units": units[name]}) for name, values in read.items()}
-    for name, value in design_centre(law, runs).items():
+    for name, value in observed.centre.items():
         data[f"centre_{name}"] = ((), value, {"units": units[name]})
     if basis is not None:
         data["noise_scale"] = ("run", basis.noise_scale, {"units": "sigma"})
-    if runs.shared:
-        data["cluster"] = ("run", runs.clusters)
+    if observed.cluster is not None:
+        data["cluster"] = ("run", observed.cluster)
     return xr.Dataset(data)

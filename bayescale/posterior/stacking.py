@@ -1,7 +1,7 @@
 """Fitting one law, or several that are weighted by how well each predicts hidden larger runs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError, RunsError
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.data.splitting import HORIZONS, Split, run_size, splits
+from bayescale.data.splitting import HORIZONS, Split, splits
 from bayescale.inference.large_tables import split_in_blocks
+from bayescale.inference.options import Options
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import equal_weights
 from bayescale.posterior.fit import Fit
@@ -21,14 +23,17 @@ from bayescale.posterior.single import fit_law
 Array = NDArray[np.float64]
 
 
-_DRAWS = 250
-"""Draws of each of four chains from a posterior that only teaches weights."""
 _ENOUGH_HIDDEN_RUNS = 10
 _PRIOR_RUNS = 2.0
 """Hidden runs that the prior belief in equal weights is worth, per law."""
 
 
-def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy: bool, seed: int) -> xr.DataArray:
+def sketched(options: Options) -> Options:
+    """The same options, for a posterior of a thousand draws that only teaches weights or is scored."""
+    return replace(options, engine="importance", draws=250, chains=4)
+
+
+def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.DataArray:
     """Weights of laws at each horizon that hidden runs can teach, dims horizon and law.
 
     At each horizon some of the largest runs are hidden, every law is fitted to smaller ones, and weights are stacked
@@ -38,8 +43,8 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy:
     ----------
     laws : sequence of Law
     runs : Runs
-    noise, discrepancy, seed
-        As of :func:`fit`.
+    options : Options
+        Of which noise, discrepancy and seed are used: weights need few draws, and no certified ones.
 
     Returns
     -------
@@ -48,10 +53,9 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, *, noise: str, discrepancy:
     """
     names = [law.name for law in laws]
     try:
-        found = splits(runs, size=run_size(laws[0], runs))
+        found = splits(runs, size=Observed(laws[0], runs).size)
     except RunsError:
         return equal_weights(names)
-    options = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
     taught = {}
     for horizon, split in teaching_splits(found, runs).items():
         densities = _hidden_log_densities(laws, runs, split, options)
@@ -123,11 +127,11 @@ def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
     return np.asarray(weights)
 
 
-def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options: dict[str, Any]) -> Array | None:
+def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options: Options) -> Array | None:
     """Log density of each hidden run under each law, shape (run, law); None where a law cannot take what is left."""
     train, test = runs.take(split.train), runs.take(split.test)
     try:
-        fits = [fit_law(law, train, draws=_DRAWS, certify=False, **options) for law in laws]
+        fits = [fit_law(law, train, sketched(options), certify=False) for law in laws]
     except LawError:
         return None
     return np.column_stack([_log_density(each, test) for each in fits])

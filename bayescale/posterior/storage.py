@@ -1,10 +1,8 @@
 """Saving a fit to one netCDF file, and loading it back only if it is whole and belongs to the law at hand."""
 
-import hashlib
 import io
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,24 +17,27 @@ from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.inference.engine import Diagnostics
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
-from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit
+from bayescale.posterior.chains import Chain, chained
+from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit, Record
+from bayescale.posterior.netcdf import ATTRS, digest_of, read_groups
+from bayescale.posterior.pooling import Pooled
 
-_ATTRS = ("bayescale", "digest")
+FORMAT = 5
+"""Version of the file format; a file of another one is refused."""
 
-FORMAT = 4
-"""Version of the file format; a file of a higher one is refused."""
+type AnyFitted = Fit | Ensemble | Pooled | Chain
 
 
-def save(fit: Posterior, path: str | Path) -> Path:
-    """Save a fit or an ensemble to a netCDF file; an older file of that name stays whole until the new one is.
+def save(fit: AnyFitted, path: str | Path) -> Path:
+    """Save what was fitted to a netCDF file; an older file of that name stays whole until the new one is.
 
     The file holds ArviZ's groups, of an ensemble one set under each law's name, so ``arviz.from_netcdf`` reads it too.
     A user's own law is not stored, only its hash.
 
     Parameters
     ----------
-    fit : Fit or Ensemble
+    fit : Fit, Ensemble, Pooled or Chain
     path : path
         By custom it ends in ``.nc``.
 
@@ -59,49 +60,36 @@ def save(fit: Posterior, path: str | Path) -> Path:
     >>> bool((again.parameters["E"] == posterior.parameters["E"]).all())
     True
     """
-    if first_fit(fit).risk is not None:
-        raise OutputError(f"{path}: a risk that was set is not saved: save the posterior before with_risk")
-    if isinstance(fit, Ensemble):
-        tree = xr.DataTree.from_dict(
-            {
-                f"/{name}{node.path}": node.to_dataset()
-                for name, each in fit.members.items()
-                for node in each.tree.subtree
-            }
-        )
-        members = {name: _header_of(each) for name, each in fit.members.items()}
-        text = json.dumps({"format": FORMAT, "weights": fit.weights.to_dict(), "members": members})
-    else:
-        tree = fit.groups.copy()
-        text = json.dumps({"format": FORMAT, **_header_of(fit)})
-    tree.attrs = {"bayescale": text, "digest": _digest(tree, text)}
     path = Path(path)
+    groups, header = _stored(fit, path)
+    tree, text = xr.DataTree.from_dict(groups), json.dumps({"format": FORMAT, **header})
+    tree.attrs = {"bayescale": text, "digest": digest_of(tree, text)}
     with replacing(path) as temporary:
         # Not straight to the file: on a full disk the HDF5 library ends the process by a segmentation fault.
         content = io.BytesIO()
         tree.to_netcdf(content, engine="h5netcdf")
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content.getvalue())
     return path
 
 
-def load(path: str | Path, *, law: str | Path | Law | None = None) -> Posterior:
-    """Load a fit or an ensemble.
+def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
+    """Load what was saved.
 
     Parameters
     ----------
     path : path
     law : path or Law, optional
-        The law file of a fit of a user's own law; it must be the one that was fitted. In an ensemble it is the law of
-        that name.
+        The law file of a fit of a user's own law; it must be the one that was fitted. In an ensemble or a chain it is
+        the law of that name.
 
     Returns
     -------
-    Fit or Ensemble
+    Fit, Ensemble, Pooled or Chain
 
     Raises
     ------
     FitFileError
-        If the file is missing, damaged, foreign, newer than this version, or fitted by another law.
+        If the file is missing, damaged, foreign, of another version, or fitted by another law.
 
     Examples
     --------
@@ -111,31 +99,82 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> Posterior:
     bayescale.basics.errors.FitFileError: absent.nc: does not exist: give a file saved with ...
     """
     path = Path(path)
-    tree = _read(path)
+    tree = read_groups(path)
     header = _header(tree, path)
-    if tree.attrs["digest"] != _digest(tree, tree.attrs["bayescale"]):
+    if tree.attrs["digest"] != digest_of(tree, tree.attrs["bayescale"]):
         raise FitFileError(f"{path}: is damaged: its contents do not match their checksum; fit again")
     tree.attrs = {}
-    if "members" not in header:
-        return _fit(tree, header, law, path)
     try:
-        return _ensemble(tree, header, law, path)
+        return _restored(tree, header, law, path)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         if isinstance(error, FitFileError):
             raise
         raise _other_version(path) from error
 
 
-def _ensemble(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Ensemble:
-    members = {name: _member(tree.children[name], name, each, law, path) for name, each in header["members"].items()}
-    weights = xr.DataArray.from_dict(header["weights"])
-    if weights.dims != ("horizon", "law") or weights["law"].to_numpy().tolist() != list(members):
+def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
+    """Groups by their paths in a file, and what stands beside them; of several fits, each under a name of its own."""
+    if isinstance(fitted, Fit):
+        if fitted.risk is not None:
+            raise OutputError(f"{path}: a risk that was set is not saved: save the posterior before with_risk")
+        return {name: node.to_dataset() for name, node in fitted.groups.children.items()}, _header_of(fitted)
+    if isinstance(fitted, Ensemble):
+        header: dict[str, Any] = {"weights": fitted.weights.to_dict()}
+        parts: dict[str, AnyFitted] = dict(fitted.members)
+    elif isinstance(fitted, Pooled):
+        header, parts = {"pool": fitted.pool}, {str(code): each for code, each in enumerate(fitted.groups.values())}
+        header["labels"] = list(fitted.groups)
+    else:
+        header, parts = {}, {"first": fitted.first, "second": fitted.second}
+    stored = {name: _stored(each, path) for name, each in parts.items()}
+    groups = {f"{name}/{group}": each for name, (own, _) in stored.items() for group, each in own.items()}
+    if isinstance(fitted, Pooled):
+        groups["between"] = fitted.between
+    return groups, {**header, "parts": {name: own for name, (_, own) in stored.items()}}
+
+
+def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> AnyFitted:
+    """What was stored, from its groups and what stands beside them."""
+    if "parts" not in header:
+        groups = {name: node.to_dataset() for name, node in tree.children.items()}
+        return _fit(xr.DataTree.from_dict(groups), header, law, path)
+    nodes = tree.children
+    parts = {name: _restored(nodes[name], each, _given(law, each), path) for name, each in header["parts"].items()}
+    if "weights" in header:
+        return _ensemble(parts, header["weights"], path)
+    if "pool" in header:
+        return _pooled(parts, header, nodes["between"].to_dataset(), path)
+    first, second = parts["first"], parts["second"]
+    if not isinstance(first, Fit | Ensemble) or not isinstance(second, Fit):
+        raise _other_version(path)
+    return chained(first, second)
+
+
+def _given(law: str | Path | Law | None, header: dict[str, Any]) -> str | Path | Law | None:
+    """The law that was given, where a part is of a law of that name, or holds parts of its own."""
+    if law is None or "record" not in header:
+        return law
+    return law if catalog.law_of(law).name == header["record"]["law"] else None
+
+
+def _ensemble(parts: Mapping[str, AnyFitted], stored: dict[str, Any], path: Path) -> Ensemble:
+    members = {name: each for name, each in parts.items() if isinstance(each, Fit)}
+    weights = xr.DataArray.from_dict(stored)
+    if weights.dims != ("horizon", "law") or weights["law"].to_numpy().tolist() != list(parts) or members != parts:
         raise _other_version(path)
     if len({tuple(member.groups["posterior"].sizes.items()) for member in members.values()}) != 1:
         raise _other_version(path)
     if not (np.isfinite(weights.to_numpy()).all() and (weights["horizon"].to_numpy() > 0).all()):
         raise _other_version(path)
     return Ensemble(members=members, weights=weights)
+
+
+def _pooled(parts: Mapping[str, AnyFitted], header: dict[str, Any], between: xr.Dataset, path: Path) -> Pooled:
+    groups = dict(zip(header["labels"], parts.values(), strict=True))
+    fits = {label: each for label, each in groups.items() if isinstance(each, Fit)}
+    if fits != groups or not between.data_vars or not all(between[name].dims == SAMPLE_DIMS for name in between):
+        raise _other_version(path)
+    return Pooled(groups=fits, between=between, pool=tuple(header["pool"]))
 
 
 def _other_version(path: Path) -> FitFileError:
@@ -149,13 +188,6 @@ def _header_of(fit: Fit) -> dict[str, Any]:
         "warnings": fit.warnings,
         "notes": fit.notes,
     }
-
-
-def _member(tree: xr.DataTree, name: str, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
-    """A member of an ensemble; a law that is given stands for the member of its name."""
-    given = law if law is not None and catalog.law_of(law).name == name else None
-    groups = {group: node.to_dataset() for group, node in tree.children.items()}
-    return _fit(xr.DataTree.from_dict(groups), header, given, path)
 
 
 def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> Fit:
@@ -234,89 +266,9 @@ def _coefficients(fitted: Fit) -> np.ndarray[Any, np.dtype[np.float64]]:
     return drawn
 
 
-def _read(path: Path) -> xr.DataTree:
-    if not os.path.isfile(path):
-        what = "is a folder" if os.path.isdir(path) else "does not exist"
-        raise FitFileError(f"{path}: {what}: give a file saved with `bayescale fit RUNS -o fit.nc`")
-    # A netCDF-4 file is an HDF5 file; read as such it loads several times faster than through xarray's generic reader.
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            groups = {name: _dataset(item) for name, item in _groups(file)}
-            attrs = {name: file.attrs[name] for name in _ATTRS if name in file.attrs}
-            return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
-    except Exception as error:  # whatever a damaged file makes the HDF5 stack raise
-        raise FitFileError(
-            f"{path}: cannot be read as netCDF ({type(error).__name__}): it is damaged, cut short, or of another kind; "
-            "fit again"
-        ) from error
-
-
-def _groups(file: Any) -> Iterator[tuple[str, Any]]:
-    """The groups of a file and theirs, with their paths, if they can be what was saved.
-
-    HDF5 lets a file stand in for others, and claim any size: links and external or virtual data are refused, and so is
-    whatever claims more bytes than the file has, since nothing is saved compressed.
-
-    Raises
-    ------
-    ValueError
-    """
-    import h5py
-
-    room = Path(file.filename).stat().st_size
-
-    def walk(parent: Any, path: str) -> Iterator[tuple[str, Any]]:
-        nonlocal room
-        if path.count("/") > _DEEPEST:
-            raise ValueError(f"{path} lies too deep")
-        for name in parent:
-            if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"{path}/{name} is a link")
-            item = parent[name]
-            if isinstance(item, h5py.Group):
-                yield f"{path}/{name}", item
-                yield from walk(item, f"{path}/{name}")
-            elif not _is_plain(item):
-                raise ValueError(f"{path}/{name} is no plain table of numbers")
-            else:
-                room -= item.nbytes
-                if room < 0:
-                    raise ValueError(f"{path}/{name} claims more than the file holds")
-
-    # All of it is looked at before any of it is read.
-    return iter(list(walk(file, "")))
-
-
-def _is_plain(item: Any) -> bool:
-    """Whether an item of a file holds numbers, and holds them itself."""
-    import h5py
-
-    return isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf" and not (item.is_virtual or item.external)
-
-
-_DEEPEST = 2
-"""Groups of a law's fit within an ensemble."""
-
-
-def _dataset(group: Any) -> xr.Dataset:
-    variables = {}
-    for name, stored in group.items():
-        if not hasattr(stored, "is_scale"):
-            continue
-        dims = (name,) if stored.is_scale else tuple(dim[0].name.rpartition("/")[2] for dim in stored.dims)
-        values = stored[()].astype(bool) if stored.attrs.get("dtype") == "bool" else stored[()]
-        attrs = {key: str(stored.attrs[key]) for key in ("units", "long_name") if key in stored.attrs}
-        variables[name] = (dims, values, attrs)
-    return xr.Dataset({k: v for k, v in variables.items() if v[0] != (k,)}).assign_coords(
-        {k: v for k, v in variables.items() if v[0] == (k,)}
-    )
-
-
 def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
     try:
-        texts = {name: tree.attrs[name] for name in _ATTRS}
+        texts = {name: tree.attrs[name] for name in ATTRS}
         header = json.loads(texts["bayescale"])
         saved_format = int(header["format"])
         if not all(isinstance(text, str) for text in texts.values()):
@@ -324,9 +276,7 @@ def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, RecursionError, OverflowError):
         raise FitFileError(f"{path}: is a netCDF file, but bayescale did not save it") from None
     if saved_format < FORMAT:
-        raise FitFileError(
-            f"{path}: has format {saved_format}, of an older version whose model was another one: fit again"
-        )
+        raise FitFileError(f"{path}: has format {saved_format}, of an older version of bayescale: fit again")
     if saved_format > FORMAT:
         raise FitFileError(
             f"{path}: has format {saved_format}, and this version reads up to {FORMAT}: upgrade bayescale"
@@ -359,15 +309,3 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
             "the law file (--law) of that time"
         )
     return law
-
-
-def _digest(tree: xr.DataTree, header: str) -> str:
-    digest = hashlib.sha256(header.encode())
-    nodes = {node.path: node.to_dataset(inherit=False) for node in tree.subtree}
-    for group in sorted(nodes):
-        dataset = nodes[group]
-        for name in sorted(str(v) for v in dataset.variables):
-            variable = dataset.variables[name]
-            digest.update(f"{group}/{name}{variable.dims}{variable.shape}".encode())
-            digest.update(np.ascontiguousarray(variable.to_numpy()).tobytes())
-    return digest.hexdigest()

@@ -1,1 +1,1 @@
-"""The report: one page that says what was found, on what grounds, and lets a team plan with the posterior's draws."""
+"""The report: one page with the results, their basis, and a planner that uses the posterior's draws."""

@@ -1,4 +1,4 @@
-"""The sections on how laws compare and on whether bands held hidden runs, each as far as it was asked for."""
+"""The sections on the comparison of laws and on coverage of hidden runs, as far as they were requested."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayescale.basics.intervals import quantiles, tail_probabilities
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.planning.allocation import Optimum, optimum
+from bayescale.planning.allocation import optimum
+from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Ensemble, Posterior
 from bayescale.report.content import Figure, Section, Table
 from bayescale.report.figures import intervals, shares_by
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 def comparison_section(
     fit: Posterior,
     budgets: Sequence[float],
-    best: Optimum | None,
+    best: Answer | None,
     compared: "Comparison | None",
     mass: float,
     seed: int,
 ) -> Section:
-    """What each law says by itself, how they are weighed, and how they compare, if that was asked for."""
+    """The answer of each law, the weights of the laws, and their comparison if it was requested."""
     found: list[Figure] = []
     paragraphs = []
     if isinstance(fit, Ensemble):
@@ -49,11 +50,11 @@ def comparison_section(
 
 
 def backtest_section(measured: "Backtest | None") -> Section:
-    """Whether bands held larger runs that were hidden, if that was asked for."""
+    """Whether bands contained hidden larger runs, if a back-test was requested."""
     if measured is None:
         said = (
-            "The larger runs were not hidden and predicted: that takes minutes. How the defaults did on published "
-            "tables is measured, and stands in the documentation of bayescale (docs/calibration.md)."
+            "No back-test with hidden larger runs was made: that takes minutes. The documentation of bayescale "
+            "(docs/calibration.md) shows how the defaults perform on published tables."
         )
         return Section("backtest", "Back-test", (said,))
     summary = measured.summary()
@@ -78,12 +79,14 @@ def backtest_section(measured: "Backtest | None") -> Section:
             "bias",
         ),
         tuple(_scores(row) for row in summary.to_dict("records")),
-        "In brackets one standard error, clustered by split.",
+        "One standard error in brackets, clustered by split.",
     )
     figure = Figure(
         "backtest-coverage",
-        f"90% intervals held {held:.0%} of the larger runs that were hidden",
-        shares_by(horizons, shares, ("hidden runs: up to so many times the compute trained on", "share inside"), 0.9),
+        f"90% intervals contain {held:.0%} of the hidden larger runs",
+        shares_by(
+            horizons, shares, ("horizon: hidden runs, up to this multiple of the training compute", "share inside"), 0.9
+        ),
         table,
     )
     return Section("backtest", "Back-test", (), (figure,))
@@ -100,10 +103,10 @@ def _weights(fit: Ensemble) -> Figure:
     )
     return Figure(
         "weights",
-        f"At {horizons[-1]:g} times the compute trained on, {heaviest} counts most, for {shares[heaviest][-1]:.0%}",
+        f"At {horizons[-1]:g} times the compute trained on, {heaviest} has the most weight, {shares[heaviest][-1]:.0%}",
         shares_by([f"{h:g}" for h in horizons], shares, ("times the compute trained on", "weight of the law")),
         Table("Weights of the laws", ("times the compute trained on", *shares, "hidden runs"), rows),
-        "Weights are learnt from runs that were hidden; beyond the largest horizon they fall back towards equal ones.",
+        "Weights are learnt from hidden runs; beyond the largest horizon they return towards equal weights.",
     )
 
 
@@ -125,10 +128,10 @@ def _optima_by_law(fit: Ensemble, budgets: Sequence[float], mass: float, seed: i
     unit = fit.first.law.outcome_unit
     return Figure(
         "optima",
-        f"By themselves the laws differ by a factor of {ratio:.2g} in N* at {format_quantity(budgets[-1])} FLOP",
+        f"The laws' separate answers differ by a factor of {ratio:.2g} in N* at {format_quantity(budgets[-1])} FLOP",
         intervals(found, [f"{format_quantity(each)} FLOP" for each in budgets], "N* (parameters)"),
         Table(
-            f"What each law says by itself, median and {mass:.0%} interval",
+            f"Separate answer of each law, median and {mass:.0%} interval",
             ("law", "budget", "N* (parameters)", "D* (tokens)", with_unit(fit.outcome, unit)),
             tuple(rows),
         ),
@@ -166,7 +169,7 @@ def _compared(compared: "Comparison") -> Table:
             "stacking weight",
         ),
         tuple(rows),
-        "In brackets one standard error.",
+        "One standard error in brackets.",
     )
 
 
@@ -184,5 +187,5 @@ def _scores(row: Mapping[Any, Any]) -> tuple[str, ...]:
 
 
 def _in_brackets(error: float) -> str:
-    """A standard error, which a single split does not have."""
+    """A standard error; there is none for a single split."""
     return "" if math.isnan(error) else f" ({error:.0%})"

@@ -1,4 +1,4 @@
-"""What stands in a report, as plain data: sections of paragraphs, tables and figures, with no markup in any text."""
+"""The content of a report as plain data: sections of paragraphs, tables and figures, without markup in any text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Table:
     title : str
     columns : tuple of str
     rows : tuple of tuple of str
-        The first cell of a row names it.
+        The first cell of a row is its name.
     note : str
     """
 
@@ -26,16 +26,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, and the table that says the same.
+    """A figure and a table with the same numbers.
 
     Attributes
     ----------
     name : str
-        Of its element in the page.
+        Name of its element in the page.
     title : str
         What the figure shows, in a sentence.
     plot : mapping
-        ``data`` and ``layout`` as Plotly takes them, with colours as names of the style sheet (``var(--c1)``).
+        ``data`` and ``layout`` for Plotly, with colours as names of the style sheet (``var(--c1)``).
     table : Table
     note : str
     """
@@ -49,7 +49,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it, in this order; ``lead`` tells what the command does."""
+    """A heading and its content, in this order; ``lead`` says what the command does."""
 
     name: str
     title: str
@@ -68,12 +68,12 @@ class Content:
     ----------
     title, subtitle : str
     answer : tuple of str
-        The sentences to read if no others are.
+        The most important sentences.
     certified : bool
     warnings, notes : tuple of str
     sections : tuple of Section
     planner : mapping or None
-        What the planner computes with, as JSON takes it; None where there is none.
+        Input of the planner as JSON-compatible data; None if there is no planner.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The report's figures as Plotly takes them: traces and layouts as plain data, coloured by names of the style sheet."""
+"""The report's figures for Plotly: traces and layouts as plain data, with colours as names of the style sheet."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Plot = dict[str, Any]
 _COLOURS = ("var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)")
 _BINS = 40
 _LONGEST = 60
-"""Characters of a name, beyond which it would leave a figure no room."""
+"""Largest length of a name in a figure, so that it leaves room for the plot."""
 
 
 def scatter_of_runs(x: Array, y: Array, colour: Array | None, names: Sequence[str]) -> Plot:
@@ -24,7 +24,7 @@ def scatter_of_runs(x: Array, y: Array, colour: Array | None, names: Sequence[st
     x, y : array, shape (run,)
     colour : array, shape (run,), or None
     names : sequence of str
-        Of the axes, and of the colour if there is one, with units.
+        Names of the axes, and of the colour if there is one, with units.
     """
     marker: Plot = {"size": 7, "opacity": 0.85, "line": {"width": 0.5, "color": "var(--ink)"}}
     hover = f"{_plain(names[0])}: %{{x}}<br>{_plain(names[1])}: %{{y}}"
@@ -42,7 +42,7 @@ def scatter_of_runs(x: Array, y: Array, colour: Array | None, names: Sequence[st
 def densities(
     prior: Mapping[str, Array], posteriors: Mapping[str, Mapping[str, Array]], units: Mapping[str, str]
 ) -> Plot:
-    """Prior and posterior density of each parameter, a panel each.
+    """Prior and posterior density of each parameter, one panel per parameter.
 
     Parameters
     ----------
@@ -92,13 +92,13 @@ def densities(
 
 
 def misses(x: Array, miss: Array, names: Sequence[str]) -> Plot:
-    """Each run's distance from its prediction, in half-widths of its own band, which so reaches from -1 to 1.
+    """Each run's distance from its prediction in half-widths of its own band, which therefore spans -1 to 1.
 
     Parameters
     ----------
     x, miss : array, shape (run,)
     names : sequence of str
-        Of the axes, with units.
+        Names of the axes, with units.
     """
     runs = {
         "type": "scatter",
@@ -116,7 +116,7 @@ def misses(x: Array, miss: Array, names: Sequence[str]) -> Plot:
 
 
 def coverage(nominal: Sequence[float], measured: Mapping[str, Sequence[float]], names: Sequence[str]) -> Plot:
-    """Share of runs that intervals held against their mass; on the diagonal intervals keep what they promise."""
+    """Share of runs inside intervals against the mass of the intervals; calibrated intervals lie on the diagonal."""
     diagonal = {
         "type": "scatter",
         "mode": "lines",
@@ -134,7 +134,7 @@ def coverage(nominal: Sequence[float], measured: Mapping[str, Sequence[float]], 
             "y": list(shares),
             "name": _plain(label),
             "line": {"color": _COLOURS[i % len(_COLOURS)], "width": 2},
-            "hovertemplate": "%{x:.0%} interval held %{y:.0%}<extra></extra>",
+            "hovertemplate": "%{x:.0%} interval contains %{y:.0%}<extra></extra>",
         }
         for i, (label, shares) in enumerate(measured.items())
     ]
@@ -143,15 +143,15 @@ def coverage(nominal: Sequence[float], measured: Mapping[str, Sequence[float]], 
 
 
 def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: Sequence[str], name: str) -> Plot:
-    """Medians with intervals of a positive quantity, a line each, coloured by group.
+    """Medians with intervals of a positive quantity, one line each, coloured by group.
 
     Parameters
     ----------
     rows : mapping of sequence of (low, median, high)
-        By what to call the line; one interval a group.
+        By the label of the line; one interval per group.
     groups : sequence of str
     name : str
-        Of the quantity, with its unit.
+        Name of the quantity, with its unit.
     """
     data = []
     for i, group in enumerate(groups):
@@ -184,7 +184,7 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
 def shares_by(
     x: Sequence[str], shares: Mapping[str, Sequence[float]], names: Sequence[str], target: float | None = None
 ) -> Plot:
-    """Shares as bars beside each other, with a line at what they should be, if anything."""
+    """Shares as bars beside each other, with an optional line at the target."""
     data = [
         {
             "type": "bar",
@@ -211,7 +211,7 @@ def _coloured(draws: Mapping[str, Array]) -> dict[str, tuple[Array, str]]:
 
 
 def _density(values: Array, low: float, high: float) -> tuple[Array, Array]:
-    """Density of draws as the outline of a histogram, of all draws although only a range is shown."""
+    """Density of draws as the outline of a histogram, normalised over all draws, although only a range is shown."""
     counts, edges = np.histogram(values, bins=_BINS, range=(low, high))
     return (edges[1:] + edges[:-1]) / 2, counts / (len(values) * (edges[1] - edges[0]))
 
@@ -223,14 +223,14 @@ def _axis(name: str, values: Array) -> Plot:
 
 
 def _list(values: Array) -> list[float | None]:
-    """Numbers to seven digits, as many as a screen can tell apart; null for what is not finite."""
+    """Numbers to seven digits, as many as a screen can show; null for values that are not finite."""
     return [float(f"{value:.7g}") if np.isfinite(value) else None for value in np.asarray(values, dtype=float)]
 
 
 def _plain(text: str) -> str:
-    """Text that Plotly shows as it is, although it reads some markup and templates in names; the end of long ones cut.
+    """Escaped text, because Plotly reads some markup and templates in names; long names are truncated.
 
-    The tables hold them whole.
+    The tables contain the full names.
     """
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return html.escape(text, quote=False).replace("%{", "%&#123;")

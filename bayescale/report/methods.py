@@ -1,7 +1,7 @@
-"""What a scaling-law fit should disclose, item by item: filled in from the fit, a card, or by the user.
+"""The disclosure checklist of a scaling-law fit, filled in from the fit, a card, or the user.
 
 The items are those of (Mis)Fitting (Li, Kudugunta, Zettlemoyer 2025, arXiv:2502.18969), with uncertainty and validation
-added. An item that nobody has filled in says so: that too is a disclosure.
+added. An item without a value says so, which is a disclosure too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,13 +39,13 @@ ITEMS = {
     "data_release": "where the table of runs is kept",
     "model_release": "where checkpoints or scores are kept",
 }
-"""What a user may fill in, by its name, with what it means."""
+"""Items that a user may fill in, and their meanings, by name."""
 
 _Item = tuple[str, str, str]
 
 
 def check_given(given: Mapping[str, str]) -> None:
-    """Check that a user fills in what the list holds.
+    """Check that all given items exist.
 
     Raises
     ------
@@ -67,13 +67,13 @@ def check_given(given: Mapping[str, str]) -> None:
 
 
 def methods_tables(fit: Posterior, given: Mapping[str, str], backtested: "Backtest | None" = None) -> tuple[Table, ...]:
-    """The checklist, a table a topic.
+    """The checklist, with one table per topic.
 
     Parameters
     ----------
     fit : Fit or Ensemble
     given : mapping of str
-        What the user says of an item of :data:`ITEMS`; it stands above what a card says.
+        Values of items of :data:`ITEMS` from the user; they override those of a card.
     backtested : Backtest, optional
     """
     left_out = {"outliers": "; ".join(first_fit(fit).notes)} if first_fit(fit).notes else {}
@@ -101,7 +101,7 @@ def methods_tables(fit: Posterior, given: Mapping[str, str], backtested: "Backte
 
 
 def _from_card(fit: Posterior) -> dict[str, str]:
-    """What the card of a shipped data set says; nothing of a table of the user's own."""
+    """Items from the card of a shipped data set; none for the user's own table."""
     name = fit.dataset.partition(":")[0]
     if name not in datasets.dataset_names():
         return {}
@@ -152,26 +152,26 @@ def _fitting(fit: Posterior) -> Iterator[_Item]:
     )
     yield (
         "Fit",
-        "error of the law itself",
-        "a smooth error over the logarithms of the inputs, learnt from the runs (Gaussian process, Matern 5/2)"
+        "model discrepancy",
+        "a smooth function of the logarithms of the inputs, learnt from the runs (Gaussian process, Matern 5/2)"
         if record.discrepancy
-        else "none: the law is taken as true, and bands on larger runs are then too narrow",
+        else "none: the law is assumed exact, and bands on larger runs are then too narrow",
     )
     for name, member in members(fit).items():
         yield "Fit", f"sampler of {name}", _sampler(member.record.engine)
         yield "Fit", f"evidence of convergence of {name}", _diagnosed(member)
-    yield "Fit", "bounds", "none but those of the priors, which are in the table of parameters"
+    yield "Fit", "bounds", "none except the priors, which are in the table of parameters"
     standard_errors = f"{law.outcome}_se" in fit.runs.frame
     yield (
         "Fit",
         "weights of runs",
-        "by the standard errors of their outcomes, as the table gives them" if standard_errors else "equal",
+        "by the standard errors of their outcomes in the table" if standard_errors else "equal",
     )
 
 
 def _sampler(engine: str) -> str:
     if engine == "nuts":
-        return "the No-U-Turn sampler, chains from draws of the prior"
+        return "the No-U-Turn sampler, with chains started at draws from the prior"
     return "adaptive mixture importance sampling: modes from several starts, two independent adaptations"
 
 
@@ -187,7 +187,7 @@ def _uncertainty(fit: Posterior) -> Iterator[_Item]:
     record = first_fit(fit).record
     yield "Uncertainty", "method", f"posterior draws ({record.draws * record.chains} a law); equal-tailed intervals"
     clustered = "cluster" in first_fit(fit).groups["constant_data"]
-    unit = "a training run, whose checkpoints share an effect of their own" if clustered else "a row of the table"
+    unit = "a training run, whose checkpoints share a random effect" if clustered else "a row of the table"
     yield "Uncertainty", "independent unit", unit
     yield "Uncertainty", "share of replicates that converged", "no replicates: see the evidence of convergence"
     yield "Uncertainty", "intervals of exponents, floor and optimum", "in the tables of parameters and of the plan"
@@ -201,7 +201,7 @@ def _validation(fit: Posterior, backtested: "Backtest | None") -> Iterator[_Item
             yield (
                 "Validation",
                 f"hidden runs up to {row['horizon']:g} times the compute trained on",
-                f"{row['n_test']} runs: the 90 % interval held {row['cover_0.9']:.0%}, rms of the error "
+                f"{row['n_test']} runs: the 90 % interval contained {row['cover_0.9']:.0%}, rms of the error "
                 f"{row['rmse']:.4f} on the scale of the noise",
             )
     elif isinstance(fit, Ensemble) and bool(fit.weights["hidden_runs"].any()):
@@ -211,10 +211,10 @@ def _validation(fit: Posterior, backtested: "Backtest | None") -> Iterator[_Item
             "Validation",
             "hidden runs",
             f"up to {largest:g} times the compute trained on, only to learn the weights of the laws; no back-test was "
-            "asked for",
+            "requested",
         )
     else:
-        yield "Validation", "hidden runs", "no back-test was asked for"
+        yield "Validation", "hidden runs", "no back-test was requested"
 
 
 def _code(fit: Posterior) -> str:

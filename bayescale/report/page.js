@@ -1,5 +1,5 @@
-// Draws the report's figures with the Plotly that the page carries, in the colours of the reader's scheme.
-// The buttons are named one by one: Plotly's own choice holds one that sends a figure to its makers' server.
+// Draws the report's figures with the Plotly in the page, in the reader's colour scheme.
+// The buttons are listed explicitly, because Plotly's default includes one that sends a figure to a server.
 const GRAPHICS = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "resetScale2d"]] };
 
 const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -13,7 +13,7 @@ async function loadPlotly() {
   if (!window.Plotly) throw new Error("Plotly did not load");
 }
 
-// The style sheet's colour of every name such as var(--c1) in a figure.
+// Replaces every name such as var(--c1) in a figure by the style sheet's colour.
 function coloured(value) {
   if (typeof value === "string") {
     const name = /^var\((--[\w-]+)\)$/.exec(value);
@@ -24,7 +24,7 @@ function coloured(value) {
   return value;
 }
 
-// Ticks of a logarithmic axis at 1, 2 and 5 where it spans few decades, and at powers of ten otherwise.
+// Ticks of a logarithmic axis: at 1, 2 and 5 if it spans few decades, otherwise at powers of ten.
 function ticks(own, values, narrow) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (own.type !== "log" || own.tickvals || !(low > 0) || !(high > low)) return {};
@@ -71,7 +71,7 @@ async function startPage() {
     redrawAll();
   } catch (error) {
     for (const place of document.querySelectorAll(".plot")) {
-      place.textContent = `This figure needs a newer browser (${error.message}); the table below holds the same numbers.`;
+      place.textContent = `This figure needs a newer browser (${error.message}); the table below shows the same numbers.`;
       place.classList.add("failed");
     }
   }

@@ -1,7 +1,7 @@
-"""The report as one file: what stands in it is gathered, and rendered so that no text of the user's becomes markup.
+"""The report as one file: gather its content, and render it so that no text of the user becomes markup.
 
-The page asks the network for nothing, and its Content-Security-Policy allows the two scripts that it carries by their
-hashes: nothing else can run in it, whatever the names in a table may hold.
+The page needs no network, and its Content-Security-Policy allows only its two scripts, by their hashes: nothing else
+can run in it, whatever the names in a table contain.
 """
 
 import base64
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from bayescale.basics.errors import LawError
 from bayescale.basics.files import check_output, replacing
 from bayescale.basics.intervals import DEFAULT_MASS
-from bayescale.planning.allocation import Optimum, checked_budgets, optimum
+from bayescale.planning.allocation import checked_budgets, optimum
+from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.report.comparisons import backtest_section, comparison_section
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from bayescale.validation.comparison import Comparison
 
 BUDGETS = (5.76e23, 1e26)
-"""FLOP: Chinchilla's, and about the largest of 2026."""
+"""FLOP of Chinchilla, and of about the largest training runs of 2026."""
 ENDINGS = (".html", ".htm")
 SCRIPTS = ("planner.js", "planner_view.js", "page.js")
 
@@ -64,23 +65,23 @@ def write_report(
     ----------
     fit : Fit or Ensemble
     path : path
-        Ends in ``.html``; an older file of that name stays whole until the new one is.
+        Ends in ``.html``; an existing file stays intact until the new one is complete.
     budgets : sequence of float
         Training compute (FLOP) that the answer is for.
     ci_prob : float
         Mass of the intervals.
     seed : int
-        Of noise and of the law's error.
+        Seed of the noise and the model discrepancy.
     cost : Cost, optional
-        Prices that the planner takes; by default an H100 at public prices.
+        Prices for the planner; by default an H100 at public prices.
     given : mapping of str, optional
-        What the user discloses of how the runs were made, by the names of :data:`bayescale.report.methods.ITEMS`.
+        What the user discloses about the runs, by the names of :data:`bayescale.report.methods.ITEMS`.
     backtested : Backtest, optional
-        Of :func:`bayescale.backtest`, to stand in the report.
+        Result of :func:`bayescale.backtest` to include.
     compared : Comparison, optional
-        Of :func:`bayescale.compare`, to stand in the report.
+        Result of :func:`bayescale.compare` to include.
     command : str
-        What makes the report again.
+        Command that reproduces the report.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def report_content(
     compared: "Comparison | None" = None,
     command: str = "",
 ) -> Content:
-    """What stands in the report; arguments as of :func:`write_report`."""
+    """Content of the report; arguments as for :func:`write_report`."""
     check_given(given or {})
     checked_budgets(budgets)
     best, planner, refusal = _planned(fit, budgets, cost or Cost(), ci_prob, seed)
@@ -165,7 +166,7 @@ def report_content(
 
 
 def render(content: Content) -> str:
-    """The page of a report's content.
+    """Render the content of a report as a page.
 
     Examples
     --------
@@ -182,7 +183,7 @@ def render(content: Content) -> str:
     plotly = get_plotlyjs()
     script = "\n".join(['"use strict";', *((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    # Markup is what this package itself wrote, and JSON whose angle brackets and ampersands are escaped.
+    # Markup comes only from this package, and JSON has its angle brackets and ampersands escaped.
     return environment.from_string(read["template.html"]).render(
         content=content,
         version=version("bayescale"),
@@ -198,8 +199,8 @@ def render(content: Content) -> str:
 
 def _planned(
     fit: Posterior, budgets: Sequence[float], cost: Cost, ci_prob: float, seed: int
-) -> tuple[Optimum | None, dict[str, Any] | None, str]:
-    """The best runs, what the planner computes with, and why either is missing."""
+) -> tuple[Answer | None, dict[str, Any] | None, str]:
+    """The best runs, the input of the planner, and the reason if either is missing."""
     law, best = first_fit(fit).law, None
     if not {"N", "D"} <= set(law.input_names):
         return None, None, f"law {law.name!r} reads {', '.join(law.input_names)}, and a plan needs a law of N and D"
@@ -222,7 +223,7 @@ def _thinning(planner: Mapping[str, Any] | None) -> str:
     shares = ", ".join(f"{share:.1%} for {name}" for name, share in planner["thinning"].items())
     draws = planner["shape"][0]
     return (
-        f"The planner holds {draws} of the posterior's draws, and draws the law's error anew: its medians "
+        f"The planner holds {draws} of the posterior's draws, and new draws of the model discrepancy: its medians "
         f"and ends of intervals differ from those of the plan above by a Monte Carlo error of at most {shares} (one "
         f"standard deviation). Compute is 6 N D, serving 2 N a token. Prices are drawn too "
         f"({planner['prices']})."
@@ -230,7 +231,7 @@ def _thinning(planner: Mapping[str, Any] | None) -> str:
 
 
 def _policy(*scripts: str) -> str:
-    """A Content-Security-Policy that lets these scripts run, and nothing be loaded from anywhere."""
+    """A Content-Security-Policy that lets these scripts run, and allows no loading."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
@@ -239,7 +240,7 @@ def _policy(*scripts: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON that can stand in a script element: what could end the element, or a line of a script, is escaped."""
+    """JSON that is safe in a script element: characters that could end the element or a line are escaped."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,7 +1,7 @@
 // Finds the best run in every draw, as bayescale.planning.allocation does, under limits and for serving or money.
 
 const TRAINING = 6, SERVING = 2; // FLOP per parameter and token
-const CLOSER = 4; // times as many sizes are tried where serving has to be paid
+const CLOSER = 4; // times as many sizes are tried if serving has to be paid
 const NEAR = 0.005; // share of the best outcome within which a size counts as good as the best
 
 function unpacked(text, Kind) {
@@ -21,7 +21,7 @@ function interval(values, mass) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-// Weights of the cubic through the four grid points around a place, and the first of them.
+// Weights of the cubic through the four grid points around a position, and the first of these points.
 function taps(place, n) {
   const first = Math.min(Math.max(Math.floor(place) - 1, 0), n - 4), u = place - first;
   return [first, [-((u - 1) * (u - 2) * (u - 3)) / 6, (u * (u - 2) * (u - 3)) / 2, -(u * (u - 1) * (u - 3)) / 2, (u * (u - 1) * (u - 2)) / 6]];
@@ -48,7 +48,7 @@ class Surfaces {
 
   get lastRow() { return this.firstRow + this.rowStep * (this.rows - 1); }
 
-  // Where a run of compute exp(logC) and size exp(logN) lies on the grid; null outside.
+  // Grid position of a run with compute exp(logC) and size exp(logN); null outside.
   place(logC, logN) {
     const x = (logC - this.firstRow) / this.rowStep, y = (logN - this.start - this.slope * logC) / this.step;
     const slack = 1e-9;
@@ -63,7 +63,7 @@ class Surfaces {
     return { logN, logC, cells, weights, row, scale: this.noiseScale[row * this.sizes + size] };
   }
 
-  // The law's mean with its error in a draw, on the link's scale.
+  // The law's mean with its discrepancy in a draw, on the link's scale.
   height(draw, place) {
     const offset = draw * this.rows * this.sizes;
     let sum = 0;
@@ -76,13 +76,13 @@ class Surfaces {
 
   withNoise(draw, place, height) { return this.inverse(height + this.noise[draw * this.rows + place.row] * place.scale); }
 
-  // A run of a size that a budget trains and serves; null where the page holds no such run.
+  // A run of a given size that a budget trains and serves; null if the grid does not contain it.
   run(logBudget, logN, served) {
     const left = Math.exp(logBudget) - SERVING * served * Math.exp(logN);
     return left > 0 ? this.place(Math.log(left), logN) : null;
   }
 
-  // Sizes along a budget that the page holds, the smallest first; closer together where serving cuts them off.
+  // Sizes on the grid for a budget, smallest first; denser if serving limits them.
   candidates(logBudget, served) {
     const found = [], step = served > 0 ? this.step / CLOSER : this.step;
     for (let logN = this.start + this.slope * logBudget; ; logN += step) {
@@ -116,7 +116,7 @@ class Planner {
     this.price = unpacked(given.dollars_per_flop, Float64Array);
   }
 
-  // Compute of each draw: a budget's own, or what dollars buy.
+  // Compute of each draw: that of the budget, or what the dollars buy.
   compute(state) {
     if (state.currency === "flop") return null;
     return Array.from(this.price, (price) => (state.budget - this.given.study) / price);
@@ -127,13 +127,13 @@ class Planner {
     return { served, leastLogN: tokens === Infinity ? -Infinity : logBudget - Math.log(TRAINING * tokens + SERVING * served) };
   }
 
-  // What a budget allows: candidates and limits, or why there are none.
+  // Candidates and limits for a budget, or the reason why there are none.
   options(state, logBudget) {
     const limits = this.limits(state, logBudget), reach = this.surfaces;
-    if (!(logBudget >= reach.firstRow - 1e-9 && logBudget <= reach.lastRow + 1e-9)) return { fault: `This page holds budgets from ${quantity(Math.exp(reach.firstRow))} to ${quantity(Math.exp(reach.lastRow))} FLOP: choose one of these.` };
+    if (!(logBudget >= reach.firstRow - 1e-9 && logBudget <= reach.lastRow + 1e-9)) return { fault: `This page covers budgets from ${quantity(Math.exp(reach.firstRow))} to ${quantity(Math.exp(reach.lastRow))} FLOP: choose one of these.` };
     const candidates = reach.candidates(logBudget, limits.served);
-    if (candidates.length < 4) return { fault: "Serving so many tokens takes the whole budget: raise the budget, or serve fewer." };
-    if (limits.leastLogN > candidates[candidates.length - 1].logN) return { fault: "So few tokens leave only sizes far beyond the best, which this page does not hold: raise the tokens, or lower the budget." };
+    if (candidates.length < 4) return { fault: "Serving this many tokens uses the whole budget: raise the budget, or serve fewer." };
+    if (limits.leastLogN > candidates[candidates.length - 1].logN) return { fault: "With so few tokens, all sizes are far above the best and outside this page: raise the tokens, or lower the budget." };
     return { candidates, limits };
   }
 
@@ -141,7 +141,7 @@ class Planner {
   solve(state) {
     const bought = this.compute(state), n = this.surfaces.draws;
     const columns = { C: new Float64Array(n), N: new Float64Array(n), D: new Float64Array(n), ratio: new Float64Array(n), loss: new Float64Array(n), dollars: new Float64Array(n), serving: new Float64Array(n), regret: new Float64Array(n) };
-    if (bought && state.budget <= this.given.study) return { fault: "So many dollars do not pay for the study before: give more." };
+    if (bought && state.budget <= this.given.study) return { fault: "This amount does not cover the cost of the study: give more dollars." };
     const shared = bought ? null : this.options(state, Math.log(state.budget));
     let near = 0, judged = state.size !== null;
     for (let draw = 0; draw < n; draw++) {
@@ -160,7 +160,7 @@ class Planner {
       if (!judged) continue;
       const own = this.surfaces.run(logBudget, Math.log(state.size), options.limits.served);
       if (!own) return { fault: `A model of ${quantity(state.size)} parameters is too far from the best size for this page: choose one nearer to it.` };
-      if (own.logN < options.limits.leastLogN - 1e-9) return { fault: `A model of ${quantity(state.size)} parameters needs more tokens than there are to use this budget: choose a larger one.` };
+      if (own.logN < options.limits.leastLogN - 1e-9) return { fault: `A model of ${quantity(state.size)} parameters needs more tokens than are available to use this budget: choose a larger one.` };
       const best_outcome = this.surfaces.inverse(best.height);
       columns.regret[draw] = Math.max(this.surfaces.sign * (this.surfaces.inverse(this.surfaces.height(draw, own)) - best_outcome), 0);
       if (columns.regret[draw] <= NEAR * Math.abs(best_outcome)) near += 1;
@@ -168,7 +168,7 @@ class Planner {
     return { columns, near: judged ? near / n : null };
   }
 
-  // Intervals of the best run's size and outcome at every budget that the page holds.
+  // Intervals of the best run's size and outcome at every budget of the grid.
   curve(state) {
     const reach = this.surfaces, found = [];
     for (let row = 0; row < reach.rows; row++) {

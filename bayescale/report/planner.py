@@ -1,7 +1,7 @@
-"""What the planner page computes with: draws of the expected outcome over compute and size, of noise, and of prices.
+"""Input of the planner page: draws of the expected outcome over compute and size, of noise, and of prices.
 
-The page gets one surface a draw, law and error together, on an even grid of log compute and of log size along the
-compute-optimal line, and finds the best size by itself: at any budget, under limits, and after serving has been paid.
+The page gets one surface per draw, law and discrepancy together, on an even grid of log compute and of log size along
+the compute-optimal line. It finds the best size itself: at any budget, under limits, and after paying for serving.
 """
 
 import base64
@@ -26,17 +26,17 @@ from bayescale.posterior.reach import MEASURED_HORIZON
 Array = NDArray[np.float64]
 
 DRAWS = 800
-"""Draws that a page holds: with all of them a page would be too large to send around."""
+"""Number of draws in a page: with all of them a page would be too large to send."""
 
 _ROWS, _PER_DECADE = 36, 4
-"""Most budgets of the grid, and how many stand in a tenfold of compute unless that would be more."""
+"""Largest number of budgets of the grid, and the number per decade of compute, unless that exceeds it."""
 _SIZES = 30
 _REACH = 3.0
-"""E-folds of N beyond the laws' own optima that the surfaces span."""
+"""E-folds of N that the surfaces span beyond the optima of the laws."""
 _WIDEST = 8.0
-"""E-folds of N about the median optimum within which optima are looked for, however little the runs say of them."""
+"""E-folds of N around the median optimum within which optima are searched, even if the runs say little about them."""
 _ABOVE = 10.0
-"""Compute that the surfaces span over the largest budget."""
+"""Largest compute of the surfaces relative to the largest budget."""
 _LEVELS = 65535
 
 
@@ -51,7 +51,7 @@ class Surfaces:
     start, slope, step : float
         Size number j at a budget C has log N = start + slope log C + step j.
     latent : array, shape (draw, row, size)
-        The law's mean with its error.
+        The law's mean with its discrepancy.
     noise : array, shape (draw, row)
         Noise of a new run, relative to ``noise_scale``.
     noise_scale : array, shape (row, size)
@@ -77,13 +77,13 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Fit of laws in N and D; compute is 6 N D.
     budgets : sequence of float
         FLOP.
     draws : int
-        The most draws to keep, evenly thinned.
+        Largest number of draws to keep, evenly thinned.
     seed : int
-        Of the law's error and the noise.
+        Seed of the model discrepancy and the noise.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
 def planner_document(
     fit: Posterior, budgets: Sequence[float], cost: Cost, best: xr.Dataset, *, mass: float, seed: int = 0
 ) -> dict[str, Any]:
-    """Everything that the planner page needs, as JSON takes it; arrays as base64.
+    """Everything that the planner page needs as JSON-compatible data; arrays as base64.
 
     Parameters
     ----------
@@ -138,11 +138,11 @@ def planner_document(
     budgets : sequence of float
         FLOP; the page starts at the first.
     cost : Cost
-        Its prices are drawn anew, one a draw of the posterior.
+        Its prices are drawn anew, once per draw of the posterior.
     best : xarray.Dataset
-        :attr:`Optimum.draws` at the budgets, for the error of thinning.
+        The draws of :func:`bayescale.plan` at the budgets, for the error of thinning.
     mass : float
-        Of the intervals that the page starts with.
+        Initial mass of the intervals in the page.
     seed : int
     """
     law = first_fit(fit).law
@@ -169,7 +169,7 @@ def planner_document(
         "dollars_per_flop": packed(prices[:: -(-n // DRAWS)], "<f8"),
         "study": cost.study,
         "accelerator": cost.accelerator.name,
-        "prices": f"{cost.accelerator.name}: {cost.accelerator.source}",
+        "prices": cost.note,
         "runs": {"C": compute[shown].tolist(), "y": fit.runs.column(fit.outcome)[shown].tolist(), "n": len(compute)},
         "largest": float(compute.max()),
         "measured": MEASURED_HORIZON,
@@ -179,16 +179,16 @@ def planner_document(
 
 
 def thinning_error(best: xr.Dataset, draws: int, mass: float) -> dict[str, float]:
-    """By how much thinning moves medians and ends of intervals, as a share: the largest over the budgets.
+    """Relative error of medians and ends of intervals due to thinning: the largest over the budgets.
 
-    It is the standard deviation of such a quantile between the subsets that a posterior can be thinned to.
+    It is the standard deviation of such a quantile between the subsets to which a posterior can be thinned.
 
     Parameters
     ----------
     best : xarray.Dataset
-        :attr:`Optimum.draws`.
+        The draws of :func:`bayescale.plan`.
     draws : int
-        That are kept.
+        Number of draws kept.
     mass : float
     """
     found = {}
@@ -203,23 +203,23 @@ def thinning_error(best: xr.Dataset, draws: int, mass: float) -> dict[str, float
 def run_compute(runs: Runs) -> Array:
     """Training compute of each run (FLOP), shape (run,)."""
     found = compute_of({name: runs.column(name) for name in ("N", "D", "C") if name in runs.frame})
-    assert found is not None  # of laws in N and D
+    assert found is not None  # for laws in N and D
     return found
 
 
 def spread(values: Array, most: int) -> NDArray[np.intp]:
-    """Rows that are left when at most so many are to be shown: evenly spread over the order of a quantity."""
+    """Rows to show if their number is limited: evenly spread over the order of a quantity."""
     order = np.argsort(values, kind="stable")
     return order if len(order) <= most else order[np.linspace(0, len(order) - 1, most).round().astype(int)]
 
 
 def packed(values: Array, kind: str) -> str:
-    """An array as base64 of its bytes in row order; ``kind`` is NumPy's name of the little-endian number type."""
+    """Base64 of an array's bytes in row order; ``kind`` is NumPy's name of the little-endian number type."""
     return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode("ascii")
 
 
 def _grid(runs: Runs, budgets: Sequence[float]) -> Array:
-    """Budgets (FLOP) of the surfaces, round ones where there are few."""
+    """Budgets (FLOP) of the surfaces; round numbers if there are few."""
     low = np.floor(np.log10(min(run_compute(runs).min(), *budgets)) * _PER_DECADE)
     high = np.ceil(np.log10(_ABOVE * max(*budgets, run_compute(runs).max())) * _PER_DECADE)
     n = int(min(high - low + 1, _ROWS))

@@ -1,4 +1,4 @@
-// The planner's form, results and charts: what a reader enters is computed by the Planner, and kept in the address.
+// The planner's form, results and charts: input goes to the Planner, and is kept in the page's address.
 
 function startPlanner(given, draw) {
   const planner = new Planner(given), reach = planner.surfaces;
@@ -142,7 +142,7 @@ function startPlanner(given, draw) {
     solved = found;
     if (remember) keep(state);
     showResults(state);
-    // Charts follow in the next frame, so that a slider that is dragged is not held up by every one of its places.
+    // Charts follow in the next frame, so that dragging a slider stays smooth.
     pending = requestAnimationFrame(() => {
       showCurve(state);
       showProfile(state);
@@ -169,7 +169,7 @@ function startPlanner(given, draw) {
       await navigator.clipboard.writeText(location.href);
       find("done").textContent = "Copied.";
     } catch {
-      find("done").textContent = "Copy the address of this page: it holds this state.";
+      find("done").textContent = "Copy the address of this page: it contains this state.";
     }
   }
 
@@ -203,5 +203,5 @@ function startPlanner(given, draw) {
 
 const withEnds = (ends, digits) => `${quantity(ends[1], digits)} [${quantity(ends[0], digits)}, ${quantity(ends[2], digits)}]`;
 
-// Text that Plotly shows as it is, although it reads some markup in names.
+// Escaped text, because Plotly reads some markup in names.
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

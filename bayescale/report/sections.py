@@ -1,4 +1,4 @@
-"""The sections of a report, made from a posterior: the numbers that are shown, each with its unit and interval."""
+"""The sections of a report on a posterior: the numbers, each with its unit and interval."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bayescale.basics.intervals import quantiles, tail_probabilities
 from bayescale.basics.quantities import format_interval, format_quantity, with_unit
 from bayescale.laws.parameters import Parameter
-from bayescale.planning.allocation import Optimum, units_of
+from bayescale.planning.allocation import units_of
+from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, members
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import predicted_runs
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 RUNS_DRAWN = 2000
-"""Most runs that a figure shows."""
+"""Largest number of runs in a figure."""
 RUNS_LISTED = 300
-"""Most runs that a table lists."""
+"""Largest number of runs in a table."""
 RUNS_CHECKED = 500
-"""Most runs whose outcomes are held against the posterior predictive."""
+"""Largest number of runs that are compared with the posterior predictive."""
 
 _MASSES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _SHOWN = ("E", "a_opt", "alpha_N", "beta_D")
-"""Parameters that people ask for first."""
+"""Parameters that are shown first."""
 _QUANTITIES = {
     "loss": "{outcome} of a run there",
     "N": "N*",
@@ -43,8 +44,8 @@ _QUANTITIES = {
 }
 
 
-def answer(fit: Posterior, best: Optimum | None, mass: float) -> tuple[str, ...]:
-    """The sentence to read if no other is: the best run at each budget, or what the law's parameters are."""
+def answer(fit: Posterior, best: Answer | None, mass: float) -> tuple[str, ...]:
+    """The most important sentence: the best run at each budget, or the law's parameters."""
     if best is None:
         found = [f"{name} is {interval_of(draws, mass, 4)}" for name, draws in _headline(first_fit(fit)).items()]
         return (f"{'; '.join(found)} (median and {mass:.0%} interval of {first_fit(fit).law.title}).",)
@@ -61,8 +62,8 @@ def answer(fit: Posterior, best: Optimum | None, mass: float) -> tuple[str, ...]
     return (f"{text[0].upper()}{text[1:]} (medians and {mass:.0%} intervals).",)
 
 
-def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float) -> Section:
-    """The best run at each budget, and why there is no planner, if there is none."""
+def plan_section(fit: Posterior, best: Answer | None, refusal: str, mass: float) -> Section:
+    """The best run at each budget, and the reason if there is no planner."""
     said = (f"There is no planner: {refusal}.",) if refusal else ()
     if best is None:
         return Section("plan", "Plan", said)
@@ -79,7 +80,7 @@ def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float
         f"Compute-optimal runs, median and {mass:.0%} interval",
         ("quantity", *(f"with {format_quantity(float(at['C']))} FLOP" for at in points)),
         rows,
-        "The loss is that of a run at the optimum, noise included; N* and D* take the law's own error into account.",
+        "The loss is that of a run at the optimum, noise included; N* and D* include model discrepancy.",
     )
     return Section("plan", "Plan", said, (), (table,))
 
@@ -87,7 +88,7 @@ def plan_section(fit: Posterior, best: Optimum | None, refusal: str, mass: float
 def data_section(fit: Posterior) -> Section:
     """The runs that were fitted."""
     runs, law = fit.runs, first_fit(fit).law
-    size = _run_size(fit)
+    size = first_fit(fit).observed.size
     drawn, listed = spread(size, RUNS_DRAWN), spread(size, RUNS_LISTED)
     described = {item.name: _labelled(item.meaning, item.name, item.unit) for item in law.inputs}
     outcome = with_unit(law.outcome, law.outcome_unit)
@@ -123,7 +124,7 @@ def data_section(fit: Posterior) -> Section:
 
 
 def law_section(fit: Posterior) -> Section:
-    """The laws, and what was believed before the runs were seen."""
+    """The laws and their priors."""
     paragraphs, tables = [], []
     for member in members(fit).values():
         law = member.law
@@ -136,7 +137,7 @@ def law_section(fit: Posterior) -> Section:
 
 
 def posterior_section(fit: Posterior, mass: float) -> Section:
-    """What the runs say about the parameters."""
+    """The posterior of the parameters."""
     each = members(fit)
     first = first_fit(fit)
     names = [name for name in _SHOWN if name in first.parameters] or [item.name for item in first.law.parameters[:4]]
@@ -159,14 +160,14 @@ def posterior_section(fit: Posterior, mass: float) -> Section:
 
 
 def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
-    """Whether the draws can be trusted, and whether the posterior could have made these runs."""
+    """Diagnostics of the draws, and checks of the posterior against the runs."""
     diagnosed = Table(
         "Diagnostics of the draws",
         ("law", "sampler", "state", "Pareto k-hat", "R-hat", "effective draws", "log evidence"),
         tuple(_diagnosed(name, member) for name, member in members(fit).items()),
-        "Certified are: Pareto k-hat below 0.7 and 1,000 effective draws, or R-hat below 1.01 and 400.",
+        "Certified draws have a Pareto k-hat below 0.7 and 1,000 effective draws, or an R-hat below 1.01 and 400.",
     )
-    size = _run_size(fit)
+    size = first_fit(fit).observed.size
     rows = spread(size, RUNS_CHECKED)
     forecast, observed = predicted_runs(fit, fit.runs.take(rows), seed=seed)
     draws, observed = forecast.draws(np.random.default_rng(seed)), forecast.link.forward(np, observed)
@@ -196,20 +197,20 @@ def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
     )
     promised = Figure(
         "coverage",
-        f"Intervals of half the probability hold {held[_MASSES.index(0.5)]:.0%} of the fitted runs",
+        f"Intervals with half of the probability contain {held[_MASSES.index(0.5)]:.0%} of the fitted runs",
         coverage(_MASSES, {"fitted runs": held}, ("mass of the interval", "share of the runs inside")),
         Table(
             "Share of the fitted runs inside intervals",
             ("mass of the interval", "share inside"),
             tuple((f"{mass:.0%}", f"{share:.1%}") for mass, share in zip(_MASSES, held, strict=True)),
         ),
-        "These runs were fitted: only a back-test tells how bands hold runs that were not.",
+        "These runs were fitted: only a back-test measures coverage of other runs.",
     )
     return Section("checks", "Checks", (), (residual, promised), (diagnosed,))
 
 
 def source_section(fit: Posterior, command: str) -> Section:
-    """Versions, seed, hashes, and the command that makes the report again."""
+    """Versions, seed, hashes, and the command that reproduces the report."""
     record = first_fit(fit).record
     hashes = {name: member.record.law_hash or "none: made in Python" for name, member in members(fit).items()}
     rows = [
@@ -224,7 +225,7 @@ def source_section(fit: Posterior, command: str) -> Section:
     table = Table("Versions, seed and hashes", ("what", "value"), tuple(rows))
     if not command:
         return Section("source", "How to repeat it", ("It was made in Python, by write_report.",), tables=(table,))
-    lead = "This command makes the same report again, but for the time of the fit:"
+    lead = "This command reproduces the report, except for the time of the fit:"
     return Section("source", "How to repeat it", tables=(table,), lead=lead, command=command)
 
 
@@ -241,14 +242,6 @@ def _as_draws(values: Array) -> xr.DataArray:
 def _headline(fit: Fit) -> dict[str, xr.DataArray]:
     names = [name for name in _SHOWN if name in fit.parameters] or [item.name for item in fit.law.parameters[:3]]
     return {name: fit.groups["posterior"].to_dataset()[name] for name in names}
-
-
-def _run_size(fit: Posterior) -> Array:
-    """Compute of each run where it is known, and the product of the law's inputs otherwise."""
-    runs = fit.runs
-    if "C" in runs.frame:
-        return runs.column("C")
-    return np.asarray(np.prod([runs.column(name) for name in first_fit(fit).law.input_names], axis=0))
 
 
 def _size_name(fit: Posterior) -> str:
@@ -291,7 +284,7 @@ def _parameters(member: Fit, mass: float) -> Table:
         f"Parameters of {member.law.title}, median and {mass:.0%} interval",
         ("parameter", "value", "unit", "moved by prior, runs", "meaning"),
         rows,
-        "Power-scaling sensitivity: above 0.05 the prior, or the runs, move a parameter.",
+        "Power-scaling sensitivity: above 0.05, the prior or the runs affect a parameter.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Bridge sampling: the log evidence from chains, which know the posterior only up to its constant."""
+"""Bridge sampling: the log evidence from chains, which determine the posterior only up to a constant."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ _MOST_STEPS = 1000
 
 
 def log_evidence(density: Callable[[Array], Array], draws: Array, seed: int) -> tuple[float, float]:
-    """Log marginal likelihood, and its Monte Carlo standard error.
+    """Log marginal likelihood and its Monte Carlo standard error.
 
     A multivariate t is fitted to the first half of every chain; the second halves and as many draws of the t are then
     bridged by the optimal function of Meng and Wong (1996, Statistica Sinica 6:831), iterated as in Gronau et al.
@@ -70,7 +70,7 @@ def log_evidence(density: Callable[[Array], Array], draws: Array, seed: int) -> 
 
 
 def _mixed(ratio: Array, share: float) -> Array:
-    """Log of a mixture, in which the posterior has this share, over the proposal; from the log of their ratio."""
+    """Log of a mixture with this share of the posterior, relative to the proposal; from the log of their ratio."""
     return np.asarray(np.logaddexp(np.log(share) + ratio, np.log1p(-share)))
 
 

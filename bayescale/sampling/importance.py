@@ -1,12 +1,12 @@
 """Adaptive mixture importance sampling: independent draws from a posterior of a dozen parameters, in about a second.
 
-A proposal is grown where the weights say so (incremental mixture importance sampling, Raftery and Bao 2010,
+A proposal gains components where the weights are large (incremental mixture importance sampling, Raftery and Bao 2010,
 doi:10.1111/j.1541-0420.2009.01399.x), starting from the modes. Diagnostics on the draws that built a proposal are
-optimistic and blind to a mode that was missed, so two proposals are adapted independently and then frozen, with a wide
+optimistic and cannot detect a missed mode, so two proposals are adapted independently and then frozen, with a wide
 defensive component each; only fresh draws are weighted, and the two must agree.
 
-Where coefficients are integrated out approximately (:mod:`bayescale.sampling.latent`) proposals are adapted to that
-approximation, from its one or few modes, and refitted once to exact weights.
+If coefficients are integrated out approximately (:mod:`bayescale.sampling.latent`), proposals are adapted to that
+approximation, starting from its modes, and refitted once to exact weights.
 """
 
 from dataclasses import dataclass
@@ -41,23 +41,23 @@ _DF = 5.0
 _COMPONENTS = 8
 _DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
 _LARGEST_POOL = 16
-"""Draws weighted at most, per draw wanted."""
+"""Largest number of weighted draws per requested draw."""
 
 _MATCHED_STRETCH, _MATCHED_ESS = 1.5, 20.0
-"""How much wider than the modes' curvature a proposal starts that is matched to weighted draws, and the effective draws
-per coordinate below which weights are flattened."""
+"""Initial width of a proposal that is fitted to weighted draws, relative to the curvature at the modes, and the
+effective draws per coordinate below which weights are flattened."""
 _SEARCHED = 200
-"""Prior draws among which a start is sought where one call of the density costs the most."""
+"""Number of prior draws among which a start is searched if calls of the density are most expensive."""
 _LARGEST_LATENT_POOL = 24_000
-"""Draws of a density with coefficients that are weighted at most; of its approximation, twice that."""
+"""Largest number of weighted draws of a density with coefficients; twice that for its approximation."""
 _LEAST_EVEN_SHARE, _EVEN_SHARE = 0.2, 0.5
-"""Effective share of the weights from the approximation to the density itself below which exact draws are out of reach,
-whatever the proposal; and above which they are as easy as approximate ones."""
+"""Effective share of the weights from the approximation to the density itself: below the first, exact draws are out of
+reach with any proposal; above the second, they are as easy as approximate ones."""
 
 
 @dataclass(frozen=True)
 class _Effort:
-    """How many climbs look for modes, and how long a proposal is adapted: until its draws are worth this share."""
+    """Number of starts of the search for modes, and when to stop adapting: at this effective share of the draws."""
 
     starts: int
     draws_per_round: int
@@ -71,16 +71,16 @@ _PATIENT = _Effort(starts=16, draws_per_round=4000, rounds=16, effective_share=0
 
 @dataclass(frozen=True)
 class ImportanceResult:
-    """Draws and what vouches for them.
+    """Draws and their diagnostics.
 
     Attributes
     ----------
     draws : array, shape (draw, coordinate)
-        Unconstrained draws, equally weighted; one repeats where its importance weight asks for it.
+        Unconstrained draws, equally weighted; draws with a large importance weight repeat.
     latent : array, shape (draw, feature)
-        Coefficients that were drawn with them; of no feature where the density has none.
+        Coefficients that were drawn with them; without features if the density has none.
     log_density : array, shape (draw,)
-        Log posterior density of the draws, as it is approximated where there are coefficients.
+        Log posterior density of the draws, approximate if there are coefficients.
     pareto_k : float
         Shape of the upper tail of the weights.
     ess : array, shape (coordinate,)
@@ -90,10 +90,10 @@ class ImportanceResult:
     disagreement : float
         Largest difference between the two proposals' means or log evidence, in standard errors.
     exact : bool
-        Whether coefficients were weighted by their own density, and not by its approximation.
+        Whether coefficients were weighted by their exact density rather than by its approximation.
     even_share : float
-        Effective share of the weights that turn draws of the approximation into draws of the density; one if they are
-        the same.
+        Effective share of the weights that convert draws of the approximation to draws of the density; one if the two
+        are the same.
     """
 
     draws: Array
@@ -109,7 +109,7 @@ class ImportanceResult:
 
     @property
     def certified(self) -> bool:
-        """Whether the draws can stand for the posterior."""
+        """Whether the draws represent the posterior."""
         return (
             self.pareto_k < K_HAT_LIMIT and bool(self.ess.min() >= ESS_LIMIT) and self.disagreement < DISAGREEMENT_LIMIT
         )
@@ -118,16 +118,16 @@ class ImportanceResult:
 def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
     """Sample a posterior by two independently adapted, frozen mixtures.
 
-    Where the first attempt is not certified, a second one looks for modes from more starts and adapts longer, on other
-    random numbers. Where exact weights of coefficients are too uneven, as with many of them and heavy tails, those of
-    their approximation may be certified instead: the result says so.
+    If the first attempt is not certified, a second one searches for modes from more starts and adapts longer, with
+    other random numbers. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
+    those of their approximation may be certified instead: the result says so.
 
     Parameters
     ----------
     density : callable
         Log posterior density (prior times likelihood, for the log evidence) of draws of shape (draw, coordinate).
     prior_draws : array, shape (draw, coordinate)
-        Where the search for modes may start; each proposal uses one half.
+        Possible starts of the search for modes; each proposal uses one half.
     n_draws : int
         Number of equally weighted draws returned.
     seed : int
@@ -151,10 +151,10 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
 
 
 def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
-    """Sample a posterior by one proposal, adapted once, for draws that only serve a larger computation.
+    """Sample a posterior by one proposal, adapted once, for draws that are only an input of a larger computation.
 
-    Nothing can vouch for them, since there is no second proposal to agree with: the disagreement is infinite. Where the
-    density has coefficients that are integrated out approximately, so are they here. Arguments and errors are those of
+    They cannot be certified, because there is no second proposal to agree with: the disagreement is infinite. If the
+    density has coefficients, they are integrated out approximately. Arguments and errors are those of
     :func:`sample_importance`.
     """
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
@@ -184,7 +184,8 @@ def _attempt(
     latent = isinstance(density, LatentDensity)
     wanted, rounds = max(ESS_LIMIT, n_draws), _LARGEST_POOL // len(proposals)
     if latent:
-        # A third more than certify a fit: each draw costs ten times as much as one of a density without coefficients.
+        # A third more than a certified fit needs, because each draw costs ten times as much as one without
+        # coefficients.
         largest = _LARGEST_LATENT_POOL * (1 if exact else 2)
         wanted, rounds = ESS_LIMIT * 4 // 3, largest // ESS_LIMIT // len(proposals)
     for _ in range(rounds):
@@ -211,18 +212,17 @@ def _proposal(
 
 
 def _start(density: LatentDensity, prior_draws: Array) -> Array:
-    """Where to look for the mode of a density with coefficients, shape (start, coordinate)."""
+    """Starts of the search for modes of a density with coefficients, shape (start, coordinate)."""
     return best_starts(density, prior_draws[:_SEARCHED], 2)
 
 
 def _matched(
     density: LatentDensity, start: Array, rng: np.random.Generator, rounds: int, draws_per_round: int
 ) -> tuple[Mixture, Array, Array]:
-    """A component a mode, fitted to weighted draws; returns them with the draws that built them and their log weights.
+    """One component per mode, fitted to weighted draws; returns them with these draws and their log weights.
 
-    Of nine coordinates a mixture of eight has hundreds of numbers to estimate. One component needs a fifth of the draws
-    for a proposal that is as good where there is one mode, and the exact weights tell where there are more than were
-    found.
+    In nine coordinates, a mixture of eight components has hundreds of numbers to estimate. With one mode, a single
+    component needs a fifth of the draws for an equally good proposal, and the exact weights reveal a missed mode.
     """
     mixture = _around_modes(find_modes(density, density.alternatives(start)), _MATCHED_STRETCH)
     draws, target, history = np.empty((0, len(start))), np.empty(0), []
@@ -236,7 +236,7 @@ def _matched(
 
 
 def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
-    """Components fitted to weighted draws; a single one has their mean and covariance."""
+    """Components fitted to weighted draws; a single component gets their mean and covariance."""
     if len(mixture.components) > 1:
         return refit(mixture, draws, weights)
     mean, covariance = weighted_moments(draws, weights)
@@ -245,7 +245,7 @@ def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
 
 
 def _around_modes(modes: list[Mode], stretch: float = 1.0) -> Mixture:
-    """Laplace approximations at the modes, in proportion to what they hold but each with a share of its own."""
+    """Laplace approximations at the modes, weighted by their mass, but each with a minimum share."""
     held = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
     shares = np.exp(held - held.max()) + 0.05
     components = tuple(StudentT.from_covariance(m.location, stretch * m.covariance, _DF) for m in modes)
@@ -280,7 +280,7 @@ def adapt(
 ) -> tuple[Mixture, Array, Array]:
     """Grow a proposal; returns it with all draws that built it and their log weights.
 
-    Every round draws from the current mixture, weights all draws so far by the mixture of all rounds (Cornuet et al.
+    Every round draws from the current mixture, weights all draws so far with the mixture of all rounds (Cornuet et al.
     2012, arXiv:0907.1254), adds a component at the heaviest draw, and refits the components to the weighted draws.
     """
     mixture = _initial_mixture(density, prior_draws, effort.starts)
@@ -307,13 +307,13 @@ def adapt(
 
 
 def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mixture:
-    """Laplace approximations at the modes, and the prior's own spread."""
+    """Laplace approximations at the modes, and a component with the spread of the prior."""
     wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.cov(prior_draws.T), _DF)
     return _around_modes(find_modes(density, best_starts(density, prior_draws, n_starts))).with_component(wide, 0.1)
 
 
 def freeze(mixture: Mixture, draws: Array, log_weights: Array) -> Mixture:
-    """Add a wide component that keeps the weights bounded where the adaptation has not been."""
+    """Add a wide component that keeps the weights bounded where the adaptation has not explored."""
     weights = normalised(log_weights)
     mean, covariance = weighted_moments(draws, weights)
     wide = StudentT.from_covariance(mean, _DEFENSIVE_STRETCH**2 * covariance, _DEFENSIVE_DF)
@@ -345,7 +345,7 @@ class _Pool:
                 self._own[i][j] = np.concatenate([self._own[i][j], other.log_density(fresh)])
 
     def _completed(self, draws: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-        """Coefficients drawn with draws, log densities to weight them by, and those of the draws by themselves."""
+        """Coefficients for the draws, log densities to weight both with, and log densities of the draws alone."""
         if isinstance(self._density, LatentDensity):
             return self._density.complete(draws, rng, exact=self.exact)
         found = self._density(draws)
@@ -364,7 +364,7 @@ class _Pool:
         return effective_sizes(draws, weights)
 
     def even_share(self) -> float:
-        """Effective share of the weights of the target over its approximation, where the approximation puts draws."""
+        """Effective share of the weights of the target relative to its approximation, at draws of the approximation."""
         marginal = np.concatenate(self.marginal)
         alive = np.isfinite(marginal)
         approximate = (marginal - self._mixed())[alive]
@@ -373,7 +373,7 @@ class _Pool:
         return float(np.exp(2 * np.logaddexp.reduce(approximate + over) - squared))
 
     def disagreement(self) -> float:
-        """Largest z-score between what the two proposals say of the log evidence and of each mean."""
+        """Largest z-score between the two proposals' estimates of the log evidence and of each mean."""
         estimates = []
         for i, draws in enumerate(self.draws):
             log_weights = self._target[i] - self._own[i][i]

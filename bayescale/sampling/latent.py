@@ -1,11 +1,11 @@
-"""Posteriors with many Gaussian coefficients: these are integrated out to find the rest, and then drawn exactly.
+"""Posteriors with many Gaussian coefficients, which are integrated out to sample the rest, and then drawn exactly.
 
-A model with a few parameters theta and many coefficients z, which enter the mean linearly and are standard normal
-beforehand, is out of reach of importance sampling as it stands. Given theta, z is nearly normal: one Newton step from
+Plain importance sampling cannot handle a model with a few parameters theta and many coefficients z, which enter the
+mean linearly and are standard normal a priori. Given theta, z is nearly normal: one Newton step from
 robust weights finds its mode and curvature (Laplace's method, nested in theta: Rue, Martino and Chopin 2009,
-doi:10.1111/j.1467-9868.2008.00700.x). Proposals of theta are adapted to that approximation. The draws that are kept are
-of theta and z together, weighted by the density of the model itself, so that the approximation decides how many draws
-are needed, and never what they are draws of.
+doi:10.1111/j.1467-9868.2008.00700.x). Proposals of theta are adapted to that approximation. The final draws are
+of theta and z together, weighted by the density of the model itself, so the approximation affects how many draws
+are needed, but not their distribution.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,34 +20,34 @@ from bayescale.sampling.modes import find_modes
 Array = NDArray[np.float64]
 
 _ELEMENTS = 128_000
-"""Draws times runs that are looked at together: more and temporaries leave the cache, fewer and calls cost more."""
+"""Draws times runs per call: with more, temporaries leave the cache; with fewer, calls cost more."""
 _FEWEST_TOGETHER = 16
 _LARGEST_PRODUCTS = 4_000_000
-"""Products of features that are held; those of more runs are computed a block of runs at a time."""
+"""Largest number of products of features in memory; for more, they are computed in blocks of runs."""
 _BLOCK = 4096
 _REPEATS = 1024
-"""Draws of the coefficients for each of theta, times runs: several where runs are few and least normal."""
+"""Draws of the coefficients per draw of theta, times runs: several if runs are few and least normal."""
 _MOST_REPEATS = 8
 _PASSES = 2
 _WIDENED = 1.1
-"""How much wider than approximated coefficients are drawn where runs are few, so that no exact weight is far above the
-rest."""
+"""Width of the proposal of coefficients relative to the approximation if runs are few, so that no exact weight is far
+above the rest."""
 _ALTERNATIVE = 2.0
-"""By how much, on the log scale, one amplitude is raised and another lowered to look for a second mode."""
+"""Log factor by which one amplitude is raised and another lowered to search for a second mode."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a likelihood is made of at draws of theta, before the coefficients are added to the location.
+    """Parts of a likelihood at draws of theta, before the coefficients are added to the location.
 
     Attributes
     ----------
     log_prior : array, shape (draw,)
-        Of theta.
+        Log prior density of theta.
     location, scale : array, shape (draw, run)
-        Of each outcome.
+        Location and scale of each outcome.
     amplitudes : array, shape (draw, feature)
-        By which coefficients are multiplied.
+        Factors of the coefficients.
     df : array, shape (draw, 1), or None
         Degrees of freedom of the noise; None if it is normal.
     """
@@ -65,7 +65,7 @@ class LatentDensity:
     Parameters
     ----------
     parts : callable
-        Gives the :class:`Parts` at draws of theta.
+        Returns the :class:`Parts` at draws of theta.
     features : array, shape (run, feature)
     observed : array, shape (run,)
     amplitudes : sequence of int
@@ -91,23 +91,23 @@ class LatentDensity:
     def complete(self, draws: Array, rng: np.random.Generator, *, exact: bool = True) -> tuple[Array, Array, Array]:
         """Draw the coefficients given draws of theta.
 
-        Without ``exact`` they come from their approximation, and the weights are those of the approximation too.
+        Without ``exact`` they come from their approximation, and so do the weights.
 
         Returns
         -------
         latent : array, shape (draw, feature)
         log_weight : array, shape (draw,)
-            An unbiased estimate of the density of theta, on the log scale: over that of a proposal of theta it is the
-            importance weight of theta and coefficients together.
+            Log of an unbiased estimate of the density of theta; divided by the density of a proposal of theta, this
+            estimate is the importance weight of theta and coefficients together.
         log_marginal : array, shape (draw,)
-            As this density approximates it.
+            The approximate log density of theta.
         """
         found = [self._completed(chunk, rng, exact) for chunk in self._chunks(draws)]
         latent, weight, marginal = (np.concatenate(column) for column in zip(*found, strict=True))
         return latent, weight, marginal
 
     def settle(self, starts: Array) -> Array:
-        """Find the mode from several starts, and the trust in each run there, from which expansions start.
+        """Find the mode from several starts, and the weight of each run there, at which expansions start.
 
         Returns
         -------
@@ -123,7 +123,7 @@ class LatentDensity:
         return mode
 
     def alternatives(self, mode: Array) -> Array:
-        """A mode, and starts from which another is reached where one amplitude can do what another does.
+        """A mode, and starts that lead to another mode if one amplitude can replace another.
 
         Returns
         -------
@@ -150,11 +150,11 @@ class LatentDensity:
         latent, normal = np.zeros_like(conditional.mode), np.empty(0)
         logs = np.full((repeats, len(draws)), -np.inf)
         for k in range(repeats):
-            # Draws come in pairs mirrored about the mode, whose errors cancel in part.
+            # Draws come in pairs mirrored about the mode, whose errors partly cancel.
             normal = rng.standard_normal(conditional.mode.shape) if k % 2 == 0 else -normal
             fresh, logs[k] = conditional.at(normal, widened=_WIDENED if repeats > 1 else 1.0)
             logs[k, ~alive] = -np.inf
-            # Each repeat takes the place of those before with its share of their weight.
+            # Each repeat replaces the previous one with probability equal to its share of the weight.
             before = np.logaddexp.reduce(logs[: k + 1], axis=0)
             with np.errstate(invalid="ignore"):
                 taken = np.log(rng.uniform(size=len(draws))) <= logs[k] - before
@@ -178,7 +178,7 @@ class LatentDensity:
             if parts.df is not None:
                 squares = np.square(left) * precision
                 slope = precision * (parts.df + 1) / (parts.df + squares)
-                # Between the curvature at the mode, which tails flatten away from it, and that which is expected.
+                # Between the curvature at the mode, which heavy tails flatten away from it, and the expected curvature.
                 curvature = precision * (parts.df + 1) / (parts.df + 2 + 2 * squares)
                 factor, also_good = system.factor(curvature, amplitudes)
                 gradient = system.project(slope * left, amplitudes) - mode
@@ -205,7 +205,7 @@ class _Conditional:
     log_marginal: Array
 
     def at(self, normal: Array, widened: float = 1.0) -> tuple[Array, Array]:
-        """Coefficients of shape (draw, feature), and the log of their joint density with theta over their own."""
+        """Coefficients of shape (draw, feature), and the log of their joint density with theta minus their own."""
         latent = self.mode + widened * backward(self.factor, normal)
         with np.errstate(all="ignore"):
             left = self.residual - self.system.spread(latent, self.parts.amplitudes)
@@ -270,11 +270,11 @@ class System:
         return found
 
     def project(self, values: Array, amplitudes: Array) -> Array:
-        """Values of runs, shape (draw, run), along the scaled features, shape (draw, feature)."""
+        """Values of runs, shape (draw, run), projected on the scaled features, shape (draw, feature)."""
         return np.asarray((values @ self.features) * amplitudes)
 
     def spread(self, coefficients: Array, amplitudes: Array) -> Array:
-        """What coefficients add to the location of each run, shape (draw, run)."""
+        """Contribution of the coefficients to the location of each run, shape (draw, run)."""
         return np.asarray((coefficients * amplitudes) @ self.features.T)
 
 
@@ -297,7 +297,7 @@ def backward(factor: Array, right: Array) -> Array:
 
 
 def log_likelihood(left: Array, scale: Array, df: Array | None) -> Array:
-    """Log likelihood of what is left of the outcomes, shape (draw,)."""
+    """Log likelihood of the residuals, shape (draw,)."""
     squares = np.square(left / scale)
     if df is None:
         return np.asarray(-0.5 * squares.sum(axis=1) - np.log(scale * np.sqrt(2 * np.pi)).sum(axis=1))

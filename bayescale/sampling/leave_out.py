@@ -19,8 +19,8 @@ def leave_one_out(
 ) -> Array:
     """Log density of each outcome given all others and theta, with the coefficients integrated out.
 
-    Student-t noise is normal given a precision per run. Drawn from their conditional they make all outcomes normal, and
-    that of the run that is left out is summed over again.
+    Student-t noise is normal given a precision per run. Given precisions drawn from their conditional, all outcomes are
+    normal; the precision of the left-out run is then summed over.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def leave_one_out(
     amplitudes : array, shape (draw, feature)
     df : array, shape (draw, 1), or None
     left : array, shape (draw, run)
-        What the drawn coefficients leave of the residuals.
+        Residuals minus the contribution of the drawn coefficients.
     rng : numpy.random.Generator
 
     Returns
@@ -47,7 +47,7 @@ def leave_one_out(
         return _normal(deviation, error + np.square(scale))
     from scipy.special import gammaincinv, gammaln
 
-    # A trapezoid rule in the log of the precision, whose ends reach what an outlier of many sigma asks for.
+    # A trapezoid rule in the log of the precision, whose range is wide enough for an outlier of many sigma.
     half = 0.5 * df
     low, high = (np.log(gammaincinv(half, q) / half) for q in _ENDS)
     step, total = (high - low) / (_QUADRATURE - 1), np.full(deviation.shape, -np.inf)
@@ -71,8 +71,8 @@ def leave_rows_out(
 ) -> Array:
     """Joint log density of the outcomes in each block of rows given all others and theta, shape (draw, block).
 
-    As :func:`leave_one_out`, but given the drawn precisions of the block's own rows too: weights by the inverse of such
-    a density lead from all draws, precisions among them, to those without the block.
+    As :func:`leave_one_out`, but also given the drawn precisions of the block's own rows: weighting all draws,
+    including precisions, with the inverse of this density gives the draws without the block.
     """
     variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
     found = []
@@ -97,7 +97,7 @@ def _given_all(
     left: Array,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, Array]:
-    """Variance of each run's noise, normal given a drawn precision; what the coefficients' mean leaves; their spread.
+    """Variance of each run's noise given a drawn precision, residuals of the coefficients' mean, and their covariance.
 
     Shapes (draw, run), (draw, run) and (draw, feature, feature).
     """
@@ -117,7 +117,7 @@ _QUADRATURE = 32
 
 
 _ENDS = (1e-10, 1 - 1e-6)
-"""Nodes of the sum over a left-out run's precision, and the probabilities between which they lie."""
+"""Nodes of the sum over a left-out run's precision, and the range of probabilities that they cover."""
 
 
 def _normal(deviation: Array, variance: Array) -> Array:

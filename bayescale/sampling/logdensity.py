@@ -1,6 +1,6 @@
 """A ``pm.Model`` as functions of many unconstrained draws at once.
 
-Compiling is what makes PyMC slow for a fit that takes a second, so the graph is vectorised over draws and run by
+Compilation would dominate the time of a fit that takes a second, so the graph is vectorised over draws and run by
 PyTensor's Python linker: no code is generated, and every node is one NumPy call over all draws.
 """
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Array]
-"""What a graph reads of runs, by the names of its data."""
+"""Data of the runs that a graph reads, by name."""
 
 ELEMENTS_PER_CALL = 128_000
-"""Draws times runs in one call, of which each intermediate array of floats stays in the processor's cache."""
+"""Draws times runs per call, so that each intermediate array of floats stays in the processor's cache."""
 
 
 class LogDensity:
@@ -31,8 +31,8 @@ class LogDensity:
     Parameters
     ----------
     model : pymc.Model
-        Its free variables must be scalars; their unconstrained values are laid out in a row. One may be a vector,
-        of coefficients that :meth:`joint` takes beside them.
+        Its free variables must be scalars; their unconstrained values are the coordinates. One may be a vector of
+        coefficients, which :meth:`joint` takes separately.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class LogDensity:
         vectors = [rv for rv in model.free_RVs if rv.ndim]
         if len(vectors) > 1:
             raise SamplingError(
-                f"importance sampling takes scalar parameters, not {', '.join(v.name for v in vectors)}"
+                f"importance sampling needs scalar parameters, not {', '.join(v.name for v in vectors)}"
             )
         self._model = model
         self._scalars = [rv for rv in model.free_RVs if not rv.ndim]
@@ -79,12 +79,12 @@ class LogDensity:
         return np.where(np.isfinite(values), values, -np.inf)
 
     def parts(self, nodes: Sequence[Any], n_runs: int, n_features: int) -> Callable[[Array], Parts]:
-        """What the likelihood is made of, as a function of draws, with all coefficients at zero.
+        """Parts of the likelihood as a function of draws, with all coefficients at zero.
 
         Parameters
         ----------
         nodes : sequence of tensor
-            Location and scale of each run, amplitudes of each feature, and degrees of freedom where there are some.
+            Location and scale of each run, amplitudes of each feature, and degrees of freedom, if any.
         n_runs, n_features : int
         """
         compiled = self._function("parts", lambda: self._compile(self._terms_of(nodes)))
@@ -107,15 +107,15 @@ class LogDensity:
         return [*self._model.replace_rvs_by_values(nodes), *self._model.logp(self._scalars, sum=False)]
 
     def summed(self, blocks: Callable[[], Iterable[Data]], table: Data) -> Callable[[Array], Array]:
-        """The log density given runs that come in blocks, whatever runs the model holds.
+        """The log density given runs in blocks, instead of the runs that the model holds.
 
-        What the likelihood reads of runs is sums over them, and those of blocks add up: nothing of the size of all runs
-        by all draws, or by all features, is ever held, and what is held of a block stays in the processor's cache.
+        The likelihood needs only sums over runs, and the sums of blocks add up: no array of all runs by all draws, or
+        by all features, is ever held in memory, and arrays of a block stay in the processor's cache.
 
         Parameters
         ----------
         blocks : callable
-            Gives the data of each block of runs.
+            Returns the data of each block of runs.
         table : mapping of array
             Data of the table as a whole.
 
@@ -194,13 +194,13 @@ class LogDensity:
         return zip(_chunks(draws, n_runs), _chunks(latent, n_runs), strict=True)
 
     def _function(self, name: str, compile_it: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
-        """A compiled function, compiled when it is first asked for."""
+        """A function that is compiled at its first use."""
         if name not in self._functions:
             self._functions[name] = compile_it()
         return self._functions[name]
 
     def _compile_sum(self, terms: Sequence[Any]) -> Callable[..., Array]:
-        """A function of draws that adds terms, outside the graph: PyTensor's Python mode adds 32 of them at most."""
+        """A function of draws that adds terms outside the graph: PyTensor's Python mode adds at most 32 of them."""
         compiled = self._compile([term.sum() for term in terms])
 
         def total(draws: Array, latent: Array) -> Array:
@@ -257,7 +257,7 @@ class LogDensity:
 
 @dataclass(frozen=True)
 class _Parts:
-    """A log density as sums over runs, and as terms that read those sums instead of the runs."""
+    """Split a log density into sums over runs, and terms that read these sums instead of the runs."""
 
     names: tuple[str, ...]
     sums: Callable[..., list[Array]]
@@ -270,7 +270,7 @@ def _chunks(draws: Array, n_runs: int) -> Iterator[Array]:
 
 
 def _with_zeros(outputs: Sequence[Any]) -> list[Any]:
-    """Terms in which a parameter out of its range, by overflow far out, is a density of zero and not an error."""
+    """Terms in which a parameter that leaves its range by overflow gives density zero instead of an exception."""
     from pymc.logprob.utils import local_check_parameter_to_ninf_switch
     from pytensor.graph.fg import FunctionGraph
     from pytensor.graph.rewriting.basic import in2out

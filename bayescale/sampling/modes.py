@@ -1,7 +1,7 @@
 """Modes of a log density, searched from several starts at once by damped Newton steps on finite differences.
 
-Every iteration evaluates the difference stencils of all starts in one call, which is what a vectorised density is good
-at, and leaves the curvature at each mode as a by-product.
+Every iteration evaluates the difference stencils of all starts in one call, which suits a vectorised
+density, and yields the curvature at each mode as a by-product.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ Density = Callable[[Array], Array]
 
 _STEP_LENGTHS = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001])
 _WIDEST = 2.0
-"""Standard deviation, on the unconstrained scale, of a direction in which the density does not curve downwards."""
+"""Standard deviation, on the unconstrained scale, for a direction in which the density is not concave."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A local maximum: its place, the covariance of its Laplace approximation, and the log density there."""
+    """A local maximum: its position, the covariance of its Laplace approximation, and the log density there."""
 
     location: Array
     covariance: Array
@@ -40,7 +40,7 @@ def find_modes(density: Density, starts: Array, *, max_iterations: int = 60, tol
         Points of finite density.
     max_iterations : int
     tolerance : float
-        A climb ends where a step gains less log density than this.
+        A climb ends when a step gains less log density than this.
     """
     points, heights = starts.copy(), density(starts)
     steps = np.full_like(points, 1e-3)
@@ -107,7 +107,7 @@ def _differences(density: Density, points: Array, heights: Array, steps: Array) 
 
 
 def _covariance(hessian: Array) -> Array:
-    """Inverse of the negative Hessian, with directions that do not curve downwards given a finite width."""
+    """Inverse of the negative Hessian, with a finite width for directions in which the density is not concave."""
     curvature, axes = np.linalg.eigh(-hessian)
     variance = 1 / np.maximum(np.abs(curvature), _WIDEST**-2)
     return np.asarray((axes * variance) @ axes.T)

@@ -1,4 +1,4 @@
-"""The No-U-Turn sampler on the same graph: the reference, and the fall-back of importance sampling."""
+"""The No-U-Turn sampler on the same graph: the reference, and the fallback of importance sampling."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ _TARGET_ACCEPT = 0.95
 
 @dataclass(frozen=True)
 class NutsResult:
-    """Chains and what vouches for them.
+    """Chains and their diagnostics.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class NutsResult:
 
     @property
     def certified(self) -> bool:
-        """Whether the draws can stand for the posterior."""
+        """Whether the draws represent the posterior."""
         return (
             self.r_hat_max < R_HAT_LIMIT and self.ess_min >= ESS_LIMIT and self.divergent_share <= DIVERGENT_SHARE_LIMIT
         )
@@ -61,7 +61,7 @@ class NutsResult:
 class CompiledNuts:
     """A model compiled once for the data of many tables.
 
-    Compiling takes twice as long as for one table, whose data is then compiled in, and drawing half as long again.
+    Compilation takes twice as long as for a single table, whose data is compiled in, and sampling half as long again.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class CompiledNuts:
         self._compiled = nutpie.compile_pymc_model(model, freeze_model=False)
 
     def with_data_of_model(self) -> Any:
-        """The compiled model, with what the model's ``pm.Data`` hold now."""
+        """The compiled model, with the current values of the model's ``pm.Data``."""
         data = {variable.name: variable.get_value() for variable in self._model.data_vars}
         return self._compiled.with_data(**data)
 
@@ -89,11 +89,11 @@ def sample_nuts(
     ----------
     model : pymc.Model
     draws : int
-        Draws kept per chain; as many, and at least 1,000, are spent on adaptation before.
+        Draws kept per chain; as many, and at least 1,000, are used for adaptation before.
     chains : int
     seed : int
     compiled : CompiledNuts, optional
-        Of the model, in a loop over tables.
+        The compiled model, for a loop over tables.
     """
     import arviz as az
     import nutpie
@@ -120,7 +120,7 @@ def sample_nuts(
         ess={
             str(name): float(min(bulk[name].min(), tail[name].min()))
             for name, values in posterior.data_vars.items()
-            if values.ndim == 2  # coefficients are vouched for by their R-hat
+            if values.ndim == 2  # R-hat covers the coefficients
         },
         divergent_share=float(np.mean(stats["diverging"])),
     )

@@ -19,7 +19,7 @@ def smooth_weights(log_weights: Array) -> tuple[Array, float]:
     weights : array, shape (draw,)
         Smoothed weights, which sum to one.
     k_hat : float
-        Estimates are reliable where it is below 0.7. Infinity if the tail holds fewer than five distinct weights that
+        Estimates are reliable if it is below 0.7. Infinity if the tail holds fewer than five distinct weights that
         are larger than the rest, minus infinity if all weights are equal.
     """
     weights = np.exp(log_weights - log_weights.max())

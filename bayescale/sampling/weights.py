@@ -1,4 +1,4 @@
-"""What importance weights are worth, and draws chosen by them."""
+"""Effective sizes of importance weights, and resampling by them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ _TEMPERED_ESS = 0.05
 def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
     """Normalised weights, flattened by the largest power that leaves enough effective draws to refit from.
 
-    Early weights rest on a handful of draws; refitting to those would shrink the proposal onto them.
+    Only a handful of draws dominate early weights; refitting to those would shrink the proposal onto them.
     """
     if effective_share(log_weights) >= least:
         return normalised(log_weights)
@@ -25,8 +25,8 @@ def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
 def systematic_sample(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Choose n items with expected counts proportional to their weights, in random order.
 
-    Each item is taken the whole number below or above its expected count, so that an item repeats only where its weight
-    asks for it (Kitagawa 1996, doi:10.1080/10618600.1996.10474692). Forbidding repeats would cut the tails, where the
+    Each item is taken the whole number below or above its expected count, so an item repeats only if its weight is
+    large enough (Kitagawa 1996, doi:10.1080/10618600.1996.10474692). Forbidding repeats would cut the tails, where the
     weights are largest: it shrank posterior standard deviations by 4 %.
     """
     shuffled = rng.permutation(len(weights))
@@ -42,7 +42,7 @@ def normalised(log_weights: Array) -> Array:
 
 
 def effective_share(log_weights: Array) -> float:
-    """Effective sample size (Kish) over the number of draws."""
+    """Effective sample size (Kish) as a share of the number of draws."""
     weights = normalised(log_weights)
     return float(1 / np.square(weights).sum() / len(weights))
 
@@ -55,7 +55,7 @@ def weighted_moments(draws: Array, weights: Array) -> tuple[Array, Array]:
 
 
 def effective_sizes(draws: Array, weights: Array) -> Array:
-    """Posterior variance over the squared Monte Carlo error of each coordinate's self-normalised mean."""
+    """Posterior variance divided by the squared Monte Carlo error of each coordinate's self-normalised mean."""
     mean = weights @ draws
     squares = np.square(draws - mean)
     return np.asarray((weights @ squares) / (np.square(weights) @ squares))

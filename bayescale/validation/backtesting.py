@@ -5,9 +5,9 @@ which laws of different links share; errors, widths and CRPS are on the scale of
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.parallel import fingerprint, run_tasks
-from bayescale.data.checks import check_runs
+from bayescale.data.checks import observe
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.data.splitting import HORIZONS, Split, run_size, splits
-from bayescale.inference.engine import Engine
+from bayescale.data.splitting import HORIZONS, Split, splits
+from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.laws.links import Link
@@ -78,16 +79,14 @@ class Backtest:
 def backtest(
     law: AnyLaw | Sequence[AnyLaw],
     runs: str | Path | pd.DataFrame | Runs,
+    options: Options | None = None,
     *,
     horizons: Sequence[float] = HORIZONS,
-    noise: str = "student_t",
-    discrepancy: bool = True,
-    engine: Engine = "importance",
-    seed: int = 0,
     n_jobs: int | None = None,
     cache: str | Path | None = None,
     baselines: bool = True,
     progress: bool = False,
+    **choices: Unpack[Choices],
 ) -> Backtest:
     """Measure how a law's bands would have done on the larger runs of a table.
 
@@ -101,9 +100,9 @@ def backtest(
     law : str, path, Law, or a sequence of them
         A sequence, or ``"auto"``, is back-tested as an ensemble, whose weights are learnt inside each training set.
     runs : str, path, DataFrame or Runs
+    options : Options, optional
+        As for :func:`bayescale.fit`; the number of draws is that which a score needs.
     horizons : sequence of float
-    noise, discrepancy, engine, seed
-        As for :func:`bayescale.fit`.
     n_jobs : int, optional
         Processes, one by default; :func:`bayescale.backend` around the call sends the work to a cluster.
     cache : path, optional
@@ -112,6 +111,8 @@ def backtest(
         Whether to run the other methods too.
     progress : bool
         Whether to show a bar on standard error.
+    **choices
+        Fields of the options, as of :func:`bayescale.fit`.
 
     Returns
     -------
@@ -123,19 +124,20 @@ def backtest(
         As for :func:`bayescale.fit`, and if no split leaves enough runs; splits whose training runs a law cannot use,
         such as of one size, are left out.
     """
+    asked = chosen(options, choices)
     laws, table = chosen_laws(law, runs)
-    found = [each for each in splits(table, horizons, run_size(laws[0], table)) if _teaches(laws, table, each)]
+    sizes = Observed(laws[0], table).size
+    found = [each for each in splits(table, horizons, sizes) if _teaches(laws, table, each)]
     if not found:
         raise RunsError(
             f"{table.source}: no split leaves runs that {' and '.join(law.name for law in laws)} can learn from"
         )
-    options = {"noise": noise, "discrepancy": discrepancy, "engine": engine, "seed": seed}
     beside = _compared_with(laws[0]) if baselines else None
     hashes = None if cache is None else catalog.law_source_hashes(named_laws(law, laws))
-    identity = None if hashes is None else (_name(law), hashes, table.data_hash, options, beside)
+    identity = None if hashes is None else (_name(law), hashes, table.data_hash, asdict(asked), beside)
     keys = [_key(identity, place, split) for place, split in enumerate(found)]
     tasks = {
-        key: (law, table.take(split.train), table.take(split.test), options, beside)
+        key: (law, table.take(split.train), table.take(split.test), asked, beside)
         for key, split in zip(keys, found, strict=True)
     }
     keep = None if cache is None else Path(cache) / "backtests.jsonl"
@@ -148,14 +150,14 @@ def backtest(
         )
         for split, columns in zip(found, map(finished.__getitem__, keys), strict=True)
     ]
-    sizes: dict[float, list[int]] = {}
+    trained: dict[float, list[int]] = {}
     for split in found:
-        sizes.setdefault(split.horizon, []).append(len(split.train))
+        trained.setdefault(split.horizon, []).append(len(split.train))
     scores = pd.concat(blocks, ignore_index=True)
     return Backtest(
         scores=scores.assign(run=table.clusters[scores["row"].to_numpy()]),
         law=_name(law),
-        n_train={h: float(np.mean(n)) for h, n in sizes.items()},
+        n_train={h: float(np.mean(n)) for h, n in trained.items()},
     )
 
 
@@ -171,7 +173,7 @@ def _teaches(laws: Sequence[Law], runs: Runs, split: Split) -> bool:
     train = runs.take(split.train)
     try:
         for law in laws:
-            check_runs(law, train)
+            observe(law, train)
     except LawError:
         return False
     return True
@@ -188,16 +190,16 @@ def _score_split(
     law: AnyLaw | Sequence[AnyLaw],
     train: Runs,
     test: Runs,
-    options: dict[str, Any],
+    options: Options,
     beside: str | None,
 ) -> dict[str, list[Any]]:
     """Columns of one split's scores: of its hidden runs under every method."""
-    seed = options["seed"]
-    fitted = fit_to_score(law, train, **options)
+    seed = options.seed
+    fitted = fit_to_score(law, train, options)
     own, observed = predicted_runs(fitted, test, seed=seed)
     methods = {_name(law): own}
     if beside == "loss":
-        plain = fit_to_score(PLAIN_LAW, train, **{**options, "discrepancy": False})
+        plain = fit_to_score(PLAIN_LAW, train, replace(options, discrepancy=False))
         methods["plain"], _ = predicted_runs(plain, test, seed=seed)
     if beside is not None:
         found = {name: baseline(train, test, seed) for name, baseline in BASELINES[beside].items()}

@@ -6,9 +6,9 @@ out is a training run with all its rows.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError, RunsError, SamplingError
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.data.candidates import suited_laws
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs, rows_of
-from bayescale.data.splitting import HORIZONS, run_size, splits
+from bayescale.data.splitting import HORIZONS, splits
+from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.posterior.fit import with_log_likelihood
@@ -91,14 +93,13 @@ class Comparison:
 def compare(
     laws: Sequence[AnyLaw] | None,
     runs: str | Path | pd.DataFrame | Runs,
+    options: Options | None = None,
     *,
     horizons: Sequence[float] = HORIZONS,
-    noise: str = "student_t",
-    discrepancy: bool = True,
-    seed: int = 0,
     n_jobs: int | None = None,
     cache: str | Path | None = None,
     progress: bool = False,
+    **choices: Unpack[Choices],
 ) -> Comparison:
     """Compare laws on the same runs; they are ranked by the log score of hidden larger runs.
 
@@ -110,7 +111,7 @@ def compare(
     laws : sequence of str, path or Law, or None
         At least two, of the same outcome; None for every shipped law that suits the table.
     runs : str, path, DataFrame or Runs
-    horizons, noise, discrepancy, seed, n_jobs, cache, progress
+    options, horizons, n_jobs, cache, progress, **choices
         As for :func:`bayescale.backtest`.
 
     Returns
@@ -128,13 +129,13 @@ def compare(
     given, table, left_out = _chosen(laws, runs)
     resolved = [catalog.law_of(law) for law in given]
     names = [law.name for law in resolved]
-    options: dict[str, Any] = {"noise": noise, "discrepancy": discrepancy, "seed": seed}
+    asked = chosen(options, choices)
     hashes = None if cache is None else catalog.law_source_hashes(given)
     tasks = {
-        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, options): (
+        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, asdict(asked)): (
             given[i],
             table,
-            options,
+            asked,
         )
         for i, law in enumerate(resolved)
     }
@@ -148,14 +149,16 @@ def compare(
     compared = {law.name: each for law, each in zip(resolved, given, strict=True) if law.name in inside}
     doubts = [f"{name}: {text}" for name, found in inside.items() for text in found["warnings"]]
     pointwise = pd.DataFrame({name: found["leave_one_out"] for name, found in inside.items()})
-    study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress, **options}
+    study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress}
     try:
-        hidden = _hidden_scores(compared, table, study)
+        hidden = _hidden_scores(compared, table, asked, study)
     except RunsError as error:
         doubts.append(f"ranked by leave-one-out density only: {error}")
         hidden = pd.DataFrame(columns=list(inside), index=pd.MultiIndex.from_tuples([], names=_UNITS))
     by_unit = hidden.groupby(_UNITS).mean()
-    ranking = ranked_by_hidden_runs(by_unit, seed) if len(hidden) else ranked_by_inside_runs(pointwise, seed)
+    ranking = (
+        ranked_by_hidden_runs(by_unit, asked.seed) if len(hidden) else ranked_by_inside_runs(pointwise, asked.seed)
+    )
     weights = _weights(resolved[0], table, hidden)
     if len(hidden):
         doubts += _disagreements(ranking, weights)
@@ -187,7 +190,7 @@ def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFra
     given, table, _ = _chosen(laws, runs)
     resolved = [catalog.law_of(law) for law in given]
     try:
-        n_splits = len(splits(table, size=run_size(resolved[0], table)))
+        n_splits = len(splits(table, size=Observed(resolved[0], table).size))
     except RunsError:
         n_splits = 0
     return [law.name for law in resolved], len(resolved) * (1 + n_splits)
@@ -222,7 +225,7 @@ def _chosen(
     return given, as_runs(runs, resolved[0]), left_out
 
 
-def _inside(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
+def _inside(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     """What a law's fit to all runs tells: their leave-one-out log density, evidence and doubts; or why it failed."""
     try:
         return _left_one_out(law, runs, options)
@@ -230,11 +233,11 @@ def _inside(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
         return {"failed": str(error)}
 
 
-def _left_one_out(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str, Any]:
+def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     """The density is that of PSIS or, where that is unreliable, of an exact refit."""
     import arviz as az
 
-    fitted = with_log_likelihood(fit_law(law, runs, **options))
+    fitted = with_log_likelihood(fit_law(law, runs, options))
     with warnings.catch_warnings():
         # It warns of the high k-hats that are mended below.
         warnings.simplefilter("ignore", UserWarning)
@@ -244,7 +247,7 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str,
     share = np.array([len(rows) for rows in each]) / len(runs)
     refitted = np.flatnonzero((k_hat > GOOD_K) | (share > _LARGE_SHARE))
     for i in refitted:
-        others = fit_law(law, runs.take(np.setdiff1d(np.arange(len(runs)), each[i])), **options)
+        others = fit_law(law, runs.take(np.setdiff1d(np.arange(len(runs)), each[i])), options)
         values[i] = joint_log_density(others, runs.take(each[i]))
     link, evidence = fitted.law.link, fitted.diagnostics.log_evidence
     slopes = float(np.log(np.abs(link.slope(link.inverse(fitted.on_link)))).sum())
@@ -258,11 +261,11 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: dict[str, Any]) -> dict[str,
     }
 
 
-def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, study: dict[str, Any]) -> pd.DataFrame:
+def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, options: Options, study: dict[str, Any]) -> pd.DataFrame:
     """Log scores of hidden larger runs, a column a law, indexed by horizon, ceiling, training run and row."""
     found = {}
     for name, law in laws.items():
-        scores = backtest(law, runs, baselines=False, **study).scores
+        scores = backtest(law, runs, options, baselines=False, **study).scores
         found[name] = scores.set_index([*_UNITS, "row"])["log_score"]
     # Laws of other inputs may hide other runs, where the table does not tell their compute.
     table = pd.DataFrame(found).dropna()
@@ -275,7 +278,7 @@ def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, study: dict[str, Any]
 def _weights(law: Law, runs: Runs, hidden: pd.DataFrame) -> dict[str, float | None]:
     """Weights that a mixture of the laws would have, from the same hidden runs, averaged over horizons, by law."""
     laws, taught, at = list(hidden.columns), {}, hidden.index.get_level_values
-    found = splits(runs, size=run_size(law, runs)) if len(hidden) else []
+    found = splits(runs, size=Observed(law, runs).size) if len(hidden) else []
     for horizon, split in teaching_splits(found, runs).items():
         scores = hidden[(at("horizon") == horizon) & (at("ceiling") == split.ceiling)]
         if len(scores):

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.parallel import fingerprint, run_tasks
-from bayescale.data.observations import link_standard_error
-from bayescale.data.runs import Runs, law_inputs
-from bayescale.inference.engine import Engine, infer
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
+from bayescale.inference.engine import infer
+from bayescale.inference.options import Engine, Options
 from bayescale.laws.catalog import law_source_hashes, load_law
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise
@@ -112,9 +113,10 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     >>> bool(abs(simulated.column("loss") / runs.column("loss") - 1).max() < 0.1)
     True
     """
-    mean = law.link.forward(np, law.mean(np, law_inputs(law, runs), parameters))
+    observed = Observed(law, runs)
+    mean = law.link.forward(np, law.mean(np, observed.inputs, parameters))
     rng = np.random.default_rng(seed)
-    outcome = law.link.inverse(noise.draw(rng, mean, parameters, link_standard_error(law, runs)))
+    outcome = law.link.inverse(noise.draw(rng, mean, parameters, observed.standard_error))
     frame = runs.frame.assign(**{law.outcome: outcome})
     source = f"{runs.source}, simulated"
     unit = runs.unit if runs.outcome == law.outcome else None
@@ -168,7 +170,7 @@ def recover(
         If the design has standard errors or counts.
     """
     loaded = law if isinstance(law, Law) else load_law(law)
-    if link_standard_error(loaded, runs) is not None:
+    if Observed(loaded, runs).standard_error is not None:
         raise RunsError(f"{runs.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them")
     truths = _prior_draws(loaded, runs, noise, replicates, seed)
     seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
@@ -201,7 +203,8 @@ def _replicate(
     except RunsError:
         return None
     start = time.process_time()
-    sampled = infer(loaded, simulated, noise, False, engine, draws, 4, fit_seed, many=True)
+    options = Options(noise.name, discrepancy=False, engine=engine, draws=draws, seed=fit_seed)
+    sampled = infer(Observed(loaded, simulated), options, many=True)
     cpu_seconds = time.process_time() - start
     ranks = {name: rank(value, sampled.posterior[name].reshape(-1)) for name, value in truth.items()}
     found = sampled.diagnostics
@@ -292,6 +295,6 @@ def _prior_draws(law: Law, runs: Runs, noise: Noise, n: int, seed: int) -> list[
     from bayescale.inference.model import build_model
     from bayescale.sampling.logdensity import LogDensity
 
-    density = LogDensity(build_model(law, runs, noise).model)
+    density = LogDensity(build_model(Observed(law, runs), noise).model)
     parameters = density.parameters(density.prior(n, seed))
     return [{name: float(values[i]) for name, values in parameters.items()} for i in range(n)]

@@ -81,7 +81,8 @@ def test_a_killed_worker_costs_a_retry_and_not_the_study(place, tmp_path, reques
 
 def test_workers_that_die_again_and_again_are_given_up_in_one_line():
     with pytest.raises(
-        BackendError, match=f"killed {1 + RETRIES} times in a row, with 1 of 1 fits left: is there memory"
+        BackendError,
+        match=f"killed {1 + RETRIES} times in a row, with 1 of 1 fits left: they may have run out of memory",
     ):
         run_tasks(always_dies, {"one": ()}, jobs=2)
 
@@ -128,7 +129,7 @@ def test_foreign_lines_among_kept_results_are_left_alone(content, tmp_path):
 def test_a_file_of_another_kind_is_not_written_to(tmp_path):
     kept = tmp_path / "kept.jsonl"
     kept.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(OutputError, match=r"kept\.jsonl: cannot be read as kept results"):
+    with pytest.raises(OutputError, match=r"kept\.jsonl: cannot be read as stored results"):
         run_tasks(noted, {"0": (0, str(tmp_path))}, keep=kept)
     assert kept.read_bytes() == b"\xff\xfe\x00"
 
@@ -136,7 +137,7 @@ def test_a_file_of_another_kind_is_not_written_to(tmp_path):
 def test_a_place_that_nothing_can_be_kept_in_is_refused_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     for keep in (tmp_path, tmp_path / "file" / "kept.jsonl"):
-        with pytest.raises(OutputError, match=r"cannot be (read as kept results|kept there)"):
+        with pytest.raises(OutputError, match=r"cannot be (read as stored results|stored there)"):
             run_tasks(noted, {"0": (0, str(tmp_path))}, keep=keep)
     assert not (tmp_path / "ran").exists()
 
@@ -165,7 +166,7 @@ def test_tasks_use_one_thread_each(jobs):
 def test_workers_of_another_bayescale_are_refused(monkeypatch):
     monkeypatch.setattr("bayescale.basics.parallel._shipped", lambda: ("bayescale 0", "numpy 1.0"))
     with pytest.raises(
-        BackendError, match=r"another bayescale or other libraries \(.*bayescale 0, bayescale .*install"
+        BackendError, match=r"other versions of bayescale or of libraries \(.*bayescale 0, bayescale .*install"
     ):
         run_tasks(abs, {"one": (1,)}, jobs=2)
 

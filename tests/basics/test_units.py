@@ -12,7 +12,8 @@ import pytest
 from bayescale.basics.errors import FitFileError, LawError, QuantityError
 from bayescale.cli.app import app
 from bayescale.data import datasets
-from bayescale.data.runs import Runs, in_unit_of
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.planning.allocation import optimum
 from bayescale.planning.lifetimes import lifetime_optimum
@@ -132,7 +133,7 @@ def test_laws_take_the_unit_that_a_card_states(name):
         group = datasets.dataset_groups(name)
         loaded = datasets.load_runs(":".join([name, *group[:1]]), outcome=law.outcome, domain=law.link.domain)
         if law.outcome == card.outcome:
-            assert in_unit_of(law, loaded).outcome_unit == card.unit
+            assert Observed.of(law, loaded).law.outcome_unit == card.unit
         else:
             assert loaded.unit is None
 
@@ -212,7 +213,7 @@ def test_dollars_in_a_unit_are_no_formula(few_runs):
 def test_a_law_that_reads_the_outcome_in_its_own_unit_refuses_another():
     frame = datasets.load_dataset("gadre", group="c4").frame
     with pytest.raises(LawError, match="law 'downstream_error' reads loss in nats/token, not in bits/character"):
-        in_unit_of(LAWS["downstream_error"], Runs.from_frame(frame, unit=BITS))
+        Observed.of(LAWS["downstream_error"], Runs.from_frame(frame, unit=BITS))
 
 
 def commands(group=app, path=()):

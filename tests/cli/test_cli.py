@@ -134,11 +134,11 @@ def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere)
     assert "describes the runs better than" in out
     assert "with probability" in out
     assert "probability of being best" in out
-    assert "note: not compared: chinchilla, which reads D, which the table has not" in out
+    assert "note: not compared: chinchilla, which reads D, which is not in the table" in out
     assert (elsewhere / "laws.svg").read_text().startswith("<?xml")
     document = json.loads(run_cli("compare", "sizes.csv", "--no-discrepancy", "--json")[1])
     assert document["verdict"] in out
-    assert document["left_out"]["kaplan_d"] == "reads D, which the table has not"
+    assert document["left_out"]["kaplan_d"] == "reads D, which is not in the table"
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
@@ -172,7 +172,7 @@ def test_a_law_of_ones_own_is_shown(run_cli, own_law):
 
 def test_a_bill_shows_every_amount_with_its_interval(run_cli):
     status, out, err = run_cli(
-        "cost", "--flop", "1e24", "--accelerators", "1024", "--utilisation", "0.4", "--price", "2.35"
+        "cost", "--budget", "1e24", "--accelerators", "1024", "--utilisation", "0.4", "--price", "2.35"
     )
     assert (status, err) == (0, "")
     for amount in ("1.65M [1.65M, 1.65M]", "702k [702k, 702k]", "28.6 [28.6, 28.6]"):
@@ -259,6 +259,14 @@ BAD_INPUT = {
     "a back-test's figure": (["backtest", "--plot", "coverage.gif"], "ends in .png, .svg, .pdf"),
     "a comparison's figure": (["compare", "--plot", "laws.gif"], "ends in .png, .svg, .pdf"),
     "a fit's folder": (["fit", "-o", "absent/fit.nc"], "create it first"),
+    "a fit's ending": (["fit", "-o", "fit.txt"], "ends in .nc"),
+    "a point without D": (["predict", "chinchilla", "--at", "N=1B"], "take N, D: D is missing"),
+    "a point of other inputs": (["predict", "chinchilla", "--at", "N=1B,D=2B,lr=1"], "lr is not an input"),
+    "a point below zero": (["predict", "chinchilla", "--at", "N=1B,D=-2B"], "D is -2e+09, but"),
+    "a point of a chain": (
+        ["predict", "gadre:c4", "--then", "downstream_error", "--at", "N=1B,D=1B,C=1"],
+        "C is not an input",
+    ),
     "no points": (["predict", "chinchilla"], "--at N=70B,D=1.4T"),
     "points twice": (["predict", "chinchilla", "--at", "N=1B,D=1B", "--points", "p.csv"], "--points FILE"),
     "points unlike each other": (["predict", "chinchilla", "--at", "N=1B,D=1B", "--at", "N=1B"], "the same inputs"),
@@ -267,15 +275,15 @@ BAD_INPUT = {
     "absent fit": (["predict", "absent.nc", "--at", "N=1B,D=1B"], "absent.nc: does not exist"),
     "law shown": (["laws", "nosuch"], "Laws: "),
     "data set shown": (["datasets", "nosuch"], "Data sets: "),
-    "no amount": (["cost"], "give one of --flop, --dollars, --days, --mwh, not none"),
-    "two amounts": (["cost", "--flop", "1e24", "--dollars", "1M"], "not --flop and --dollars"),
+    "no amount": (["cost"], "give one of --budget, --dollars, --days, --mwh, not none"),
+    "two amounts": (["cost", "--budget", "1e24", "--dollars", "1M"], "not --budget and --dollars"),
     "days of nothing": (["cost", "--days", "30"], "--accelerators 1024"),
-    "unknown accelerator": (["cost", "--flop", "1e24", "--accelerator", "h10"], "did you mean 'h100'?"),
-    "utilisation in per cent": (["cost", "--flop", "1e24", "--utilisation", "40"], "not between 0 and 1"),
-    "free hours": (["cost", "--flop", "1e24", "--price", "0"], "not above zero"),
+    "unknown accelerator": (["cost", "--budget", "1e24", "--accelerator", "h10"], "did you mean 'h100'?"),
+    "utilisation in per cent": (["cost", "--budget", "1e24", "--utilisation", "40"], "not between 0 and 1"),
+    "free hours": (["cost", "--budget", "1e24", "--price", "0"], "not above zero"),
     "a study that costs all": (["cost", "--dollars", "1M", "--study", "2M"], "do not pay for the study"),
-    "rents with energy": (["cost", "--flop", "1e24", "--own"], "rents include energy"),
-    "an infinite overhead": (["cost", "--flop", "1e24", "--overhead", "inf"], "inf is not in the range 0<=x<=100"),
+    "rents with energy": (["cost", "--budget", "1e24", "--own"], "rents include energy"),
+    "an infinite overhead": (["cost", "--budget", "1e24", "--overhead", "inf"], "inf is not in the range 0<=x<=100"),
     "pooling of a saved fit": (["fit", "a.nc", "--law", "tied", "--pool", "E"], "not a saved fit"),
     "one-sided accuracy": (
         ["fit", "pythia:arc_easy", "--law", "sigmoid_accuracy", "--noise", "one_sided", "--no-discrepancy"],
@@ -289,8 +297,11 @@ BAD_INPUT = {
         "no group 'c5' in column group: it holds c4, redpajama, refinedweb",
     ),
     "a group of no pool": (["plan", "gadre:c4", "--group", "c4"], "--by and --group go with --pool"),
-    "an unnamed group": (["plan", "gadre", "--law", "tied", "--pool", "E"], "say which by --group"),
-    "a file for all groups": (["fit", "gadre", "--law", "tied", "--pool", "E", "-o", "a.nc"], "name one by --group"),
+    "an unnamed group": (["plan", "gadre", "--law", "tied", "--pool", "E"], "name the one to answer for by --group"),
+    "a file for all groups": (
+        ["fit", "gadre", "--law", "tied", "--pool", "E", "-o", "a.nc"],
+        "a file holds the fit of one group: name it by --group",
+    ),
     "a second step of its own": (
         ["predict", "gadre:c4", "--then", "sigmoid_accuracy", "--at", "N=1B,D=1B"],
         "law 'sigmoid_accuracy' reads C, not loss",
@@ -319,8 +330,8 @@ BAD_TABLES = {
     "word": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,oops\n", "row 2, column loss: 'oops'"),
     "negative": ("N,D,loss\n1e8,2e9,-3.2\n", "row 1, column loss: -3.2 is not above zero"),
     "empty": ("", "is empty"),
-    "one size": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,3.1\n", "every run has N = 100M"),
-    "no D": ("N,loss\n1e8,3.2\n2e8,3.1\n", "no law of the ensemble predicts loss from columns N, loss"),
+    "one run twice": ("N,D,loss\n1e8,2e9,3.2\n1e8,2e9,3.1\n", "no law of the default mixture suits loss from columns"),
+    "no inputs": ("lr,loss\n1e-3,3.2\n2e-3,3.1\n", "no law of the default mixture suits loss from columns"),
 }
 
 
@@ -337,13 +348,22 @@ def test_bad_tables_are_refused_by_every_command_in_one_line(run_cli, elsewhere,
     assert [path.name for path in elsewhere.iterdir()] == ["bad.csv"]
 
 
+@pytest.mark.usefixtures("no_sampling")
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "--dollars", "1M"], ["tradeoff", "compute"], ["limits"]])
+def test_runs_of_one_input_are_not_planned_with(run_cli, elsewhere, arguments):
+    (elsewhere / "sizes.csv").write_text("N,loss\n1e8,3.2\n2e8,3.1\n4e8,3.05\n")
+    status, out, err = run_cli(*arguments, "sizes.csv")
+    assert (status, out) == (2, "")
+    assert "reads N: an optimum needs a law of N and D" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["plan", "--plot", "plan.gif"], "ends in .png, .svg, .pdf"),
         (["plan", "--plot", "absent/plan.png"], "create it first"),
         (["fit", "-o", "absent/fit.nc"], "create it first"),
-        (["fit", "-o", "."], "is a folder"),
+        (["fit", "-o", "."], "ends in .nc"),
         (["predict", "--at", "N=1B"], "D is missing"),
         (["predict", "--at", "N=1B,D=2B,lr=1"], "lr is not an input"),
         (["predict", "--at", "N=1B,D=2B", "--noise", "normal"], "--noise has no effect on a saved fit"),

@@ -20,7 +20,7 @@ def test_limits_are_shown_by_year_with_sources_and_assumptions(run_cli):
         "P(the trend lies above the largest feasible run in 2030) = 0.",
         "compute of the largest runs 4.47 [",
         "algorithmic efficiency 3 [",
-        "warning: 2028: limits were given for 2030 only",
+        "warning: 2028: limits are published for 2030 only",
         "note: assumed, without a source: rank correlation 0.3",
     ):
         assert words in out, words
@@ -78,7 +78,7 @@ def test_limits_are_drawn(run_cli, elsewhere):
 BAD_INPUT = {
     "a year in no calendar": (["--year", "30"], "year 30: give one from 2000 to 2100"),
     "a wordy year": (["--year", "soon"], "'soon' is not a valid float"),
-    "an absent file": (["--file", "absent.toml"], "absent.toml: no such file: write one to start from"),
+    "an absent file": (["--file", "absent.toml"], "absent.toml: no such file: start from a copy of"),
     "a file of another kind": (["--file", "."], "cannot be read"),
     "a file to write of another kind": (["--write", "mine.yaml"], "ends in .toml"),
     "a folder that is not there": (["--write", "absent/mine.toml"], "create it first"),
@@ -89,6 +89,7 @@ BAD_INPUT = {
     "a discrepancy of no runs": (["--no-discrepancy"], "--discrepancy goes with RUNS"),
     "runs of the future": (["chinchilla", "--since", "2031"], "the runs' year 2031 comes after 2030"),
     "a second step of its own": (["gadre:c4", "--then", "sigmoid_accuracy"], "reads C, not loss"),
+    "a law of other inputs": (["epoch_models", "--law", "frontier_growth"], "an optimum needs a law of N and D"),
     "an unknown data set": (["chinchila"], "did you mean 'chinchilla'?"),
 }
 

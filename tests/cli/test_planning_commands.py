@@ -12,7 +12,7 @@ ANSWERS = {
     "compute": (["tradeoff", "compute", "--times", "10"], ("N_times", "gain_per_million", "P(loss improves)")),
     "returns": (["tradeoff", "returns", "--gain", "0.01"], ("C", "FLOP", "it still buys more at")),
     "size": (["tradeoff", "size", "--share", "0.5"], ("overhead (share of 5.76e+23 FLOP)", "can reach it")),
-    "money": (["tradeoff", "money", "--run", RUN], ("larger model", "longer training", "both alike", "buys most)")),
+    "money": (["tradeoff", "money", "--at", RUN], ("larger model", "longer training", "both alike", "buys most)")),
     "unique": (["plan", "--unique", "1T", "--token-price", "1e-6"], ("epochs", "worth (dollars/token)")),
     "served": (["plan", "--served", "1T", "--budget", "1e24"], ("served (tokens)", "serving (share of FLOP)")),
 }
@@ -49,7 +49,7 @@ def test_answers_are_json_too(run_cli, saved_fit, name):
 
 
 def test_the_next_runs_are_told_with_what_they_leave(run_cli, saved_fit):
-    status, out, _ = run_cli("design", saved_fit, "--loss-at", RUN, "--budget", "1e21", "--most", "3")
+    status, out, _ = run_cli("design", saved_fit, "--at", RUN, "--budget", "1e21", "--most", "3")
     assert status == 0
     for word in ("N (parameters)", "spent (FLOP)", "standard deviation left", "standard deviation now"):
         assert word in out, word
@@ -88,6 +88,77 @@ def test_recipes_are_weighed_with_their_crossing(run_cli, saved_fit):
     assert document["second"]["certified"] is True
 
 
+def test_returns_are_looked_for_from_a_budget(run_cli, saved_fit):
+    asked = ("tradeoff", "returns", saved_fit, "--gain", "0.01", "--json")
+    near, far = (json.loads(run_cli(*asked, *budget)[1]) for budget in ((), ("--budget", "2e25")))
+    assert near["C"]["exists"] == 1
+    assert near["C"]["q50"] == pytest.approx(2e25, rel=0.1)
+    assert far["C"]["q05"] > 2e25
+    name, already = next(iter(far["probabilities"].items()))
+    assert name.endswith("already at 2e+25 FLOP")
+    assert already == pytest.approx(1 - far["C"]["exists"])
+    assert 0.3 < already < 0.7
+
+
+@pytest.mark.parametrize("pool", [["--pool", "E", "--group", "c4"], []], ids=["pooled", "mixed"])
+def test_what_cannot_be_planned_is_refused_of_groups_and_mixtures_too(run_cli, monkeypatch, pool):
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
+    runs = ["gadre"] if pool else ["gadre:c4"]
+    law = ["--law", "tied"] if pool else []
+    status, out, err = run_cli("versus", *runs, *law, *pool, "--at", "N=1B,D=2B,U=1B", "--at", "N=1B,D=3B,U=1B")
+    assert (status, out) == (2, "")
+    assert "U is not an input" in err
+
+
+def test_a_second_recipe_that_its_law_cannot_read_is_refused_first(run_cli, monkeypatch, elsewhere):
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
+    (elsewhere / "one_size.csv").write_text("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,3.1\n")
+    status, out, err = run_cli("tradeoff", "recipes", "chinchilla", "one_size.csv", "--law", "chinchilla")
+    assert (status, out) == (2, "")
+    assert "one_size.csv: every run has N = 100M" in err
+
+
+HELP = {
+    "plan": ("What to plan for:", "Prices (described by", "Fit:", "Output:"),
+    "predict": ("Runs to forecast (one of):", "What to forecast:", "Fit:", "Output:"),
+    "fit": ("Fit:", "Output:"),
+    "cost": ("Amount (one of):", "Prices:", "Output:"),
+    "versus": ("Runs:", "Fit:", "Output:"),
+    "limits": ("Limits:", "With RUNS:", "Fit:", "Output:"),
+    "design": ("What to learn (one of):", "Runs to choose from:", "Fit:", "Output:"),
+    "report": ("Page:", "Prices (described by", "Fit:", "Output:"),
+    "backtest": ("Fit:", "Study:", "Output:"),
+    "compare": ("Fit:", "Study:", "Output:"),
+    "tradeoff compute": ("Question:", "Prices (described by", "Fit:", "Output:"),
+    "tradeoff returns": ("Question:", "Prices (described by", "Fit:", "Output:"),
+    "tradeoff size": ("Question:", "Fit:", "Output:"),
+    "tradeoff money": ("Question:", "Prices (described by", "Fit:", "Output:"),
+    "tradeoff recipes": ("Question:", "Fit:", "Output:"),
+    "laws": ("Output:",),
+    "datasets": ("Output:",),
+}
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_every_help_fits_a_screen_section_by_section(run_cli, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "100")
+    status, out, _ = run_cli(*command.split(), "--help")
+    assert status == 0
+    lines = out.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    places = [next(i for i, line in enumerate(lines) if line.startswith(title)) for title in HELP[command]]
+    assert places == sorted(places)
+
+
+def test_prices_are_described_once(run_cli):
+    words = "Share of peak that training sustains"
+    assert words in run_cli("cost", "--help")[1]
+    shown = run_cli("plan", "--help")[1]
+    assert words not in shown
+    assert "--utilisation" in shown
+
+
 def test_a_budget_that_is_repeated_is_answered_once(run_cli, saved_fit):
     asked = ["plan", saved_fit, "--robust", "--budget", "1e22", "--budget", "1e26"]
     assert run_cli(*asked, "--budget", "1e22")[1] == run_cli(*asked)[1]
@@ -107,7 +178,7 @@ def test_intervals_of_an_odd_mass_are_called_by_it(run_cli, saved_fit):
     [
         ["plan"],
         ["predict", "--at", RUN],
-        ["versus", "--first", RUN, "--second", "N=280B,D=300B"],
+        ["versus", "--at", RUN, "--at", "N=280B,D=300B"],
         ["tradeoff", "compute"],
     ],
     ids=" ".join,
@@ -128,19 +199,62 @@ def test_a_seed_repeats_an_answer(run_cli, saved_fit):
     ("arguments", "said"),
     [
         (["plan", "--robust", "--dollars", "1M"], "give one of --dollars, --served, --unique, --robust, not --dollars"),
-        (["plan", "--unique", "1T", "--plot", "x.png"], "--plot draws the plan for compute, without --unique"),
-        (["plan", "--dollars", "1M", "--budget", "1e24"], "--budget is compute: leave it out with --dollars"),
-        (["plan", "--served", "1T"], "--served: say what loss to reach by --loss, or what to spend in all"),
-        (["plan", "--served", "1T", "--budget", "1e23", "--budget", "1e24"], "--served: say what loss to reach"),
-        (["plan", "--loss", "2"], "--loss and --serving-price go with --served"),
-        (["plan", "--serving-price", "2"], "--loss and --serving-price go with --served"),
+        (
+            ["plan", "--unique", "1T", "--plot", "x.png"],
+            "--plot draws the plan for compute: leave it out with --unique",
+        ),
+        (["plan", "--dollars", "1M", "--budget", "1e24"], "leave out --budget with --dollars"),
+        (["plan", "--served", "1T"], "--served needs --loss, the loss to reach, or --budget, the compute for all"),
+        (["plan", "--served", "1T", "--budget", "1e23", "--budget", "1e24"], "--served takes one --budget, not 2"),
+        (["plan", "--served", "1T", "--loss", "2", "--budget", "1e24"], "the compute for all, not both"),
+        (["plan", "--loss", "2"], "--loss goes with --served"),
+        (["plan", "--serving-price", "2"], "--serving-price goes with --served"),
+        (["plan", "--budget", "1e40"], "budget 1e+40 FLOP: training takes 1e+06 to 1e+36"),
+        (["plan", "--dollars", "1M", "--study", "2M"], "do not pay for the study"),
+        (["plan", "epoch_models", "--law", "frontier_growth"], "reads year: an optimum needs a law of N and D"),
+        (["plan", "datablations", "--law", "data_constrained"], "also reads U: give the number of unique tokens"),
+        (
+            ["plan", "epoch_models", "--law", "frontier_growth", "--risk", "probability=.1,size=.1"],
+            "a recipe breaks at",
+        ),
+        (["versus", "--at", RUN], "--at: give two runs, each as --at N=70B,D=1.4T, not 1"),
+        (["versus", "--at", RUN, "--at", RUN, "--at", RUN], "--at: give two runs"),
+        (["versus", "--at", RUN, "--at", RUN], "the two runs are the same"),
+        (["versus", "--at", RUN, "--at", "N=70B"], "D is given for one only"),
+        (["versus", "--at", "N=1B", "--at", "N=2B"], "D is missing"),
+        (["versus", "--at", RUN + ",U=1B", "--at", "N=1B,D=2B,U=1B"], "U is not an input"),
+        (["versus", "--first", RUN, "--second", RUN], "No such option '--first'"),
+        (["tradeoff", "money", "--run", RUN], "No such option '--run'"),
+        (["tradeoff", "money", "--at", RUN, "--at", RUN], "--at: give one run, each as --at N=70B,D=1.4T, not 2"),
+        (["tradeoff", "money", "--at", RUN + ",U=1T"], "give their --token-price"),
+        (["tradeoff", "money", "--at", RUN + ",U=1T", "--token-price", "1e-6"], "reads N, D, not U"),
+        (["tradeoff", "money", "datablations", "--law", "data_constrained", "--at", RUN], "also reads U"),
+        (["tradeoff", "compute", "--times", "1"], "1 is not above 1"),
+        (["tradeoff", "compute", "--budget", "1e36"], "budget 1e+37 FLOP: training takes"),
+        (["tradeoff", "compute", "epoch_models", "--law", "frontier_growth"], "an optimum needs a law of N and D"),
+        (["tradeoff", "returns", "--gain", "0.01", "--budget", "1e40"], "budget 1e+40 FLOP: training takes"),
+        (["tradeoff", "size", "--budget", "1e40"], "budget 1e+40 FLOP: training takes"),
+        (["tradeoff", "recipes", "chinchilla", "absent.csv"], "absent.csv: no such file"),
+        (["tradeoff", "recipes", "chinchilla", "gadre:c5"], "no gadre group 'c5'"),
+        (["tradeoff", "recipes", "chinchilla", "epoch_models", "--law", "tied"], "no column 'loss'"),
+        (["tradeoff", "recipes", "gadre:c4", "gadre:c4", "--budget", "1e40"], "budget 1e+40 FLOP: training takes"),
+        (
+            ["design", "chinchilla", "--budget", "1e20", "--which-law", "--law", "tied"],
+            "--which-law is asked of several",
+        ),
+        (["design", "chinchilla", "--budget", "1e10", "--at", RUN], "pays for none of 144 candidates"),
+        (["design", "chinchilla", "--budget", "1e20", "--loss-at", RUN], "No such option '--loss-at'"),
+        (
+            ["design", "epoch_models", "--law", "frontier_growth", "--budget", "1e20", "--optimum-at", "1e21"],
+            "the next run needs",
+        ),
         (["plan", "--token-price", "1"], "--token-price goes with --unique"),
         (["plan", "--unique", "1T", "--study", "1M"], "--study goes with --dollars"),
-        (["tradeoff", "money", "--run", "N=70B,D=1.4T", "--study", "1M"], "No such option"),
-        (["tradeoff", "money", "--run", "N=70B,D=1.4T,N=7B"], "N is given more than once"),
-        (["design", "chinchilla", "--budget", "1e20"], "give one of --loss-at, --optimum-at, --which-law, not none"),
-        (["design", "chinchilla", "--budget", "1e20", "--loss-at", "N=7B"], "--loss-at takes N=70B,D=1.4T"),
-        (["design", "chinchilla", "--loss-at", "N=7B,D=1T"], "Missing option '--budget'"),
+        (["tradeoff", "money", "--at", "N=70B,D=1.4T", "--study", "1M"], "No such option"),
+        (["tradeoff", "money", "--at", "N=70B,D=1.4T,N=7B"], "N appears more than once"),
+        (["design", "chinchilla", "--budget", "1e20"], "give one of --at, --optimum-at, --which-law, not none"),
+        (["design", "chinchilla", "--budget", "1e20", "--at", "N=7B"], "--at takes N=70B,D=1.4T"),
+        (["design", "chinchilla", "--at", "N=7B,D=1T"], "Missing option '--budget'"),
         (["plan", "--price", "2"], "prices go with --dollars or --unique"),
         (["plan", "--served", "5T..1T", "--loss", "2"], "the lower end of the interval comes first"),
         (["plan", "--served", "1T..2T", "--served", "3T", "--loss", "2"], "give several numbers, or one interval"),
@@ -148,9 +262,9 @@ def test_a_seed_repeats_an_answer(run_cli, saved_fit):
         (["plan", "--risk", "probability=0.1"], "--risk takes probability=0.1,size=0.03: both"),
         (["plan", "--risk", "probability=2,size=0.1"], "probability of a recipe that breaks is 2"),
         (["plan", "--risk", "probability=x,size=0.1"], "--risk probability: 'x' is not a number"),
-        (["tradeoff", "money", "--run", "N=70B"], "--run takes N=70B,D=1.4T"),
-        (["tradeoff", "money", "--run", "N=70B,D=1.4T,Q=3"], "--run takes N=70B,D=1.4T"),
-        (["tradeoff", "money", "--run", "N=70B,D=1,4T"], "write name=value pairs"),
+        (["tradeoff", "money", "--at", "N=70B"], "--at takes N=70B,D=1.4T"),
+        (["tradeoff", "money", "--at", "N=70B,D=1.4T,Q=3"], "--at takes N=70B,D=1.4T"),
+        (["tradeoff", "money", "--at", "N=70B,D=1,4T"], "write name=value pairs"),
         (["tradeoff", "returns", "--gain", "-1"], "-1 is not above zero"),
         (["tradeoff", "returns"], "Missing option '--gain'"),
         (["tradeoff", "size", "--share", "none"], "'none' is not a number"),
@@ -172,9 +286,6 @@ def test_what_makes_no_sense_is_refused_before_anything_is_fitted(run_cli, monke
     [
         (["plan", "--budget", "1e-300"], "training takes 1e+06 to 1e+36"),
         (["design", "--budget", "1", "--optimum-at", "1e24"], "pays for none of 144 candidates"),
-        (["design", "--budget", "1e20", "--which-law"], "which"),
-        (["tradeoff", "compute", "--times", "0.5"], "times is 0.5: more compute"),
-        (["tradeoff", "money", "--run", "N=70B,D=1.4T,U=1T"], "reads N, D, not U"),
         (["plan", "--loss", "0.1", "--served", "1T"], "no draw of the posterior reaches a loss of 0.1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

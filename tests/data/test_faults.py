@@ -68,6 +68,7 @@ def test_a_disk_that_fills_up_is_said_in_a_line_and_keeps_the_old_file(arguments
     assert done.returncode == 2, done.stderr
     assert f"bayescale: {name}: cannot be written (File too large)" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
     assert [path.name for path in elsewhere.iterdir()] == [name]
     assert Path(name).read_text() == "old"
 
@@ -364,7 +365,7 @@ def test_a_wrong_clock_changes_nothing_but_the_date(year, few_fit, tmp_path, mon
 @pytest.mark.parametrize(
     ("content", "cure"),
     [
-        ("N;D;loss\n1e8;2e9;3,2\n", "use commas, and decimal points"),
+        ("N;D;loss\n1e8;2e9;3,2\n", "use commas, and write decimals with a point"),
         ("N,D,loss\n1e8,2e9,3,2\n", "write decimals with a point"),
         ('N,D,loss\n1e8,2e9,"3,2"\n', "write decimals with a point (3.2)"),
         ("N\tD\tloss\n1e8\t2e9\t3.2\n", "use commas"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayescale.basics.errors import LawError, RunsError
-from bayescale.data.checks import check_runs
+from bayescale.data.checks import observe
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.parameters import Prior
@@ -46,9 +46,12 @@ BAD_FILES = {
         "N,D,loss\n1e30,1e30,3.2\n",
         ["row 1", "column C = 6 N D", "must lie between 1e-30 and 1e+40"],
     ),
-    "repeated column": ("N,D,loss,loss\n1e8,2e9,3.2,3.1\n", ["column 'loss'", "2 times", "keep one"]),
-    "columns alike but for space": ("N,N ,loss\n1e8,1e8,3.2\n", ["column 'N'", "2 times", "keep one"]),
-    "semicolons": ("N;D;loss\n1e8;2e9;3,2\n", ["line 1", "'N;D;loss'", "semicolons", "commas, and decimal points"]),
+    "repeated column": ("N,D,loss,loss\n1e8,2e9,3.2,3.1\n", ["column 'loss'", "appears twice", "keep one"]),
+    "columns alike but for space": ("N,N ,loss\n1e8,1e8,3.2\n", ["column 'N'", "appears twice", "keep one"]),
+    "semicolons": (
+        "N;D;loss\n1e8;2e9;3,2\n",
+        ["line 1", "'N;D;loss'", "semicolons", "use commas, and write decimals with a point"],
+    ),
     "tabs": ("N\tD\tloss\n1e8\t2e9\t3.2\n", ["line 1", "tabs", "use commas"]),
     "ragged line": ("N,D,loss\n1e8,2e9,3.2\n1e8,2e9,3,2\n", ["line 3", "'1e8,2e9,3,2'", "4 values", "point"]),
     "short line": ("N,D,loss\n1e8,2e9\n", ["line 2", "'1e8,2e9'", "2 values", "header 3"]),
@@ -96,7 +99,7 @@ def test_all_faults_are_said_at_once_in_file_order(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("N,D,los\n-1,x,3.2\n1e8,0,3.1\n")
     assert [line.removeprefix(f"{path}") for line in refusal(Runs.read, path).splitlines()] == [
-        ": no column 'loss'; did you mean 'los'? Then say --columns loss=los",
+        ": no column 'loss'; did you mean 'los'? If so, add --columns loss=los",
         ", row 1, column N: -1.0 is not above zero: correct it or leave the row out",
         ", row 1, column D: 'x' is not a number: write it as 70B, 1.4T, 350M or 5.76e23",
         ", row 2, column D: '0' is not above zero: correct it or leave the row out",
@@ -207,7 +210,7 @@ def test_columns_can_be_swapped(table):
         ({"loss": "vall_loss"}, "no column 'vall_loss' to use as 'loss'; did you mean --columns loss=val_loss?"),
         ({"loss": "zzz"}, "no column 'zzz' to use as 'loss'; its columns are N, D, loss, val_loss"),
         ({"loss": "val_loss"}, "column 'val_loss' cannot become 'loss', which exists already: rename or remove"),
-        ({"x": "N", "y": "N"}, "column 'N' is to be 'x' and another one"),
+        ({"x": "N", "y": "N"}, "column 'N' is used as 'x' and as another column"),
     ],
     ids=["misspelt", "unknown", "collision", "twice"],
 )
@@ -344,22 +347,22 @@ CHINCHILLA = load_law("chinchilla")
 def test_good_runs_inform_the_law():
     N, D = np.meshgrid([1e8, 1e9], [1e10, 1e11, 1e12])
     runs = Runs.from_frame(pd.DataFrame({"N": N.ravel(), "D": D.ravel(), "loss": np.linspace(3, 2, 6)}))
-    assert check_runs(CHINCHILLA, runs) == ()
+    assert observe(CHINCHILLA, runs).warnings == ()
 
 
 def test_columns_that_the_law_needs_are_asked_for(table):
     runs = Runs.from_frame(table.rename(columns={"N": "params", "D": "x"}), source="mine.csv")
-    assert refusal(check_runs, CHINCHILLA, runs).splitlines() == [
-        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? Then say --columns N=params",
+    assert refusal(observe, CHINCHILLA, runs).splitlines() == [
+        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add --columns N=params",
         "mine.csv: no column 'D', which law 'chinchilla' needs; its columns are params, x, loss: "
-        "say --columns D=COLUMN",
+        "add --columns D=COLUMN",
     ]
 
 
 def test_inputs_not_checked_at_reading_are_checked_for_the_law(table):
     law = replace(CHINCHILLA, inputs=(*CHINCHILLA.inputs, replace(CHINCHILLA.inputs[0], name="width")))
     runs = Runs.from_frame(table.assign(width=["1k", "2k", "wide"]))
-    assert "row 3, column width: 'wide' is not a number" in refusal(check_runs, law, runs)
+    assert "row 3, column width: 'wide' is not a number" in refusal(observe, law, runs)
 
 
 @pytest.mark.parametrize(("name", "value"), [("N", "70M"), ("D", "2B")])
@@ -368,25 +371,25 @@ def test_a_single_value_of_an_input_is_refused(table, name, value):
     with pytest.raises(
         LawError, match=f"mine.csv: every run has {name} = {value}: law 'chinchilla' needs .* of {name}"
     ):
-        check_runs(CHINCHILLA, runs)
+        observe(CHINCHILLA, runs)
 
 
 def test_few_runs_need_proper_priors(table):
     runs = Runs.from_frame(table)
-    (warning,) = check_runs(CHINCHILLA, runs)
+    (warning,) = observe(CHINCHILLA, runs).warnings
     assert "3 runs for the 5 free parameters of law 'chinchilla': the priors decide the rest" in warning
     first, *others = CHINCHILLA.parameters
     flat = replace(CHINCHILLA, parameters=(replace(first, prior=Prior("HalfFlat")), *others))
     with pytest.raises(
         LawError, match=rf"3 runs for the 5 free parameters .*: add runs, or give {first.name} a proper prior"
     ):
-        check_runs(flat, runs)
+        observe(flat, runs)
 
 
 def test_runs_on_one_ray_are_doubted():
     sizes = np.geomspace(1e8, 1e10, 9)
     runs = Runs.from_frame(pd.DataFrame({"N": sizes, "D": 20 * sizes, "loss": np.linspace(3, 2, 9)}))
-    (warning,) = check_runs(CHINCHILLA, runs)
+    (warning,) = observe(CHINCHILLA, runs).warnings
     assert warning.startswith("all runs lie on one ray of D/N = 20 tokens per parameter: only the sum")
 
 
@@ -472,7 +475,7 @@ def test_columns_that_share_a_name_in_parquet_are_refused(tmp_path):
 
     columns = [pa.array([1e8, 2e8]), pa.array([1e9, 2e9]), pa.array([3.0, 2.9])]
     pq.write_table(pa.Table.from_arrays(columns, names=["N", "N", "loss"]), tmp_path / "twice.parquet")
-    assert "column 'N' stands 2 times" in refusal(Runs.read, tmp_path / "twice.parquet")
+    assert "column 'N' appears twice" in refusal(Runs.read, tmp_path / "twice.parquet")
 
 
 def test_floats_are_taken_without_a_copy(table):

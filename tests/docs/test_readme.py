@@ -95,9 +95,3 @@ def test_every_data_set_and_its_licence_is_named():
         licence = load_card(name).licence
         assert name in licences
         assert spelt.get(licence, licence) in licences
-
-
-def test_links_lead_somewhere():
-    folder = root("models").parent
-    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
-        assert target.startswith("https://") or (folder / target).exists(), target

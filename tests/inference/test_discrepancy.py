@@ -13,7 +13,9 @@ from bayescale.inference import discrepancy
 from bayescale.inference.discrepancy import DRIFT, RUN_SHARE, TAU, Conditional, Process, Separate, error_process
 from bayescale.inference.scales import amplitude_parameters, scales_of
 from bayescale.laws.noise import noise_scale
+from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.forecasting import predicted_runs
+from bayescale.posterior.replicates import with_posterior_predictive
 from bayescale.posterior.single import fit_law
 
 LAW = bs.load_law("chinchilla")
@@ -315,7 +317,7 @@ def test_parameters_describe_the_runs(shipped):
 
 
 def test_log_likelihood_and_predictive_groups(shipped):
-    full = bs.with_posterior_predictive(bs.with_log_likelihood(shipped))
+    full = with_posterior_predictive(with_log_likelihood(shipped))
     log_likelihood = full.tree["log_likelihood"]["loss"]
     assert log_likelihood.dims == ("chain", "draw", "run")
     assert log_likelihood.shape == (4, 250, 240)
@@ -404,7 +406,7 @@ def test_what_a_law_misses_is_found_and_widens_the_bands(right, chinchilla_runs)
     assert widths[0] > 2 * widths[1]
     low, high = np.quantile(forecasts[0], [0.05, 0.95])
     assert low < np.log(LAW.mean(np, {"N": 7e10, "D": 1.4e12}, TRUTH)) < high
-    best = [bs.optimum(each, 5.76e23).draws for each in (wrong, taken_as_true)]
+    best = [bs.plan(each, budget=5.76e23).draws for each in (wrong, taken_as_true)]
     assert (best[0]["N"] != best[0]["N_law"]).any()
     assert (best[1]["N"] == best[1]["N_law"]).all()
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from promises import vouched_for
 
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference import discrepancy, large_tables
 from bayescale.inference.large_tables import density_in_blocks, is_large, split_in_blocks
@@ -34,7 +35,7 @@ def simulated(n, seed=0):
 
 
 def density_of(runs):
-    return LogDensity(build_model(LAW, runs, NOISE).model)
+    return LogDensity(build_model(Observed(LAW, runs), NOISE).model)
 
 
 def assert_holds(fitted, names):
@@ -63,7 +64,9 @@ def density(runs):
 
 def test_density_in_blocks_is_that_of_all_runs(runs, density, blocks_of_70):
     draws = density.prior(300, seed=0)
-    np.testing.assert_allclose(density_in_blocks(LAW, runs, density)(draws), density(draws), rtol=1e-7, atol=1e-6)
+    np.testing.assert_allclose(
+        density_in_blocks(Observed(LAW, runs), density)(draws), density(draws), rtol=1e-7, atol=1e-6
+    )
 
 
 def test_density_in_blocks_is_that_of_its_runs_whatever_the_model_holds(runs, blocks_of_70):
@@ -71,14 +74,14 @@ def test_density_in_blocks_is_that_of_its_runs_whatever_the_model_holds(runs, bl
     wanted = Runs.from_frame(runs.frame.assign(loss_se=errors))
     density = density_of(wanted.take(np.arange(40)))
     draws = density.prior(100, seed=0)
-    found = density_in_blocks(LAW, wanted, density)(draws)
+    found = density_in_blocks(Observed(LAW, wanted), density)(draws)
     np.testing.assert_allclose(found, density_of(wanted)(draws), rtol=1e-7, atol=1e-6)
 
 
 def test_density_in_blocks_is_zero_where_it_is_undefined(runs, density, blocks_of_70):
     draws = density.prior(3, seed=0)
     draws[0], draws[1] = np.nan, 1e4
-    assert np.isfinite(density_in_blocks(LAW, runs, density)(draws)).tolist() == [False, False, True]
+    assert np.isfinite(density_in_blocks(Observed(LAW, runs), density)(draws)).tolist() == [False, False, True]
 
 
 def test_blocks_hold_every_row_once_and_are_even(blocks_of_70):
@@ -94,7 +97,7 @@ def test_memory_of_a_density_does_not_grow_with_the_runs(density, blocks_of_70, 
     draws = density.prior(50, seed=0)
     peaks = []
     for n in (1000, 4000):
-        wanted = density_in_blocks(LAW, simulated(n), density)
+        wanted = density_in_blocks(Observed(LAW, simulated(n)), density)
         wanted(draws[:1])
         tracemalloc.start()
         wanted(draws)

@@ -272,10 +272,10 @@ def test_series_that_are_pooled_are_told_so():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("porian", r"porian: has 5 series.*say porian:kaplan_reproduction\. Groups: .*, tuned$"),
+        ("porian", r"porian: has 5 series.*write porian:kaplan_reproduction\. Groups: .*, tuned$"),
         ("porian:", r"porian: has 5 series"),
         ("porian:tund", r"no porian group 'tund', did you mean 'tuned'\?"),
-        ("chinchilla:tuned", r"chinchilla: is a single series, without a group 'tuned': say chinchilla"),
+        ("chinchilla:tuned", r"chinchilla: is a single series, without a group 'tuned': write chinchilla"),
     ],
 )
 def test_series_that_are_not_named_or_not_there_are_refused(name, said):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayescale.basics.errors import LawError, RunsError
-from bayescale.data.observations import link_outcome, link_standard_error
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.links import IDENTITY, LOG, LOGIT
@@ -40,7 +40,7 @@ def test_slope_is_the_derivative(link, y):
 @given(right=st.integers(0, 50), items=st.integers(1, 50))
 def test_counts_go_to_finite_log_odds(right, items):
     share = min(right, items) / items
-    odds = np.exp(link_outcome(LAW, accuracies([share, 0.5], accuracy_n=[items, items])))
+    odds = np.exp(Observed(LAW, accuracies([share, 0.5], accuracy_n=[items, items])).on_link)
     np.testing.assert_allclose(odds / (1 + odds), (np.array([share, 0.5]) * items + 0.5) / (items + 1), atol=1e-12)
 
 
@@ -48,15 +48,15 @@ def test_counts_scatter_as_their_standard_errors_say():
     share, items = 0.3, 200
     rng = np.random.default_rng(0)
     counted = accuracies(rng.binomial(items, share, size=20_000) / items, accuracy_n=items)
-    assert link_outcome(LAW, counted).mean() == pytest.approx(np.log(0.3 / 0.7), abs=0.005)
-    errors = link_standard_error(LAW, counted)
-    assert link_outcome(LAW, counted).std() == pytest.approx(np.sqrt(np.square(errors).mean()), rel=0.02)
+    assert Observed(LAW, counted).on_link.mean() == pytest.approx(np.log(0.3 / 0.7), abs=0.005)
+    errors = Observed(LAW, counted).standard_error
+    assert Observed(LAW, counted).on_link.std() == pytest.approx(np.sqrt(np.square(errors).mean()), rel=0.02)
 
 
 def test_standard_errors_are_taken_to_the_link():
     runs = accuracies([0.2, 0.5], accuracy_se=[0.01, 0.02])
-    np.testing.assert_allclose(link_standard_error(LAW, runs), [0.01 / 0.16, 0.02 / 0.25])
-    assert link_standard_error(LAW, accuracies([0.2, 0.5])) is None
+    np.testing.assert_allclose(Observed(LAW, runs).standard_error, [0.01 / 0.16, 0.02 / 0.25])
+    assert Observed(LAW, accuracies([0.2, 0.5])).standard_error is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_items_are_counted_and_standard_errors_yield_to_them():
         accuracies([0.3, 0.4], accuracy_n=[0.5, 10])
     both = accuracies([0.3, 0.4], accuracy_n=10, accuracy_se=0.1)
     assert both.warnings == (
-        "columns accuracy_n and accuracy_se both say how accuracy was measured: accuracy_n is used",
+        "columns accuracy_n and accuracy_se both give the precision of accuracy: accuracy_n is used",
     )
 
 
@@ -92,15 +92,15 @@ def test_one_sided_noise_is_for_outcomes_that_poor_tuning_raises():
 
 def test_losses_stay_positive_and_ratings_need_not_be():
     frame = pd.DataFrame({"N": [1e6, 1e7], "elo": [-300.0, 20.0]})
-    with pytest.raises(RunsError, match=r"column elo: -300\.0 is not above zero"):
-        Runs.from_frame(frame, outcome="elo")
-    assert Runs.from_frame(frame, outcome="elo", domain="real").column("elo").tolist() == [-300.0, 20.0]
+    with pytest.raises(RunsError, match=r"column rating: -300\.0 is not above zero"):
+        Runs.from_frame(frame.rename(columns={"elo": "rating"}), outcome="rating")
+    assert Runs.from_frame(frame).column("elo").tolist() == [-300.0, 20.0]
     with pytest.raises(RunsError, match="missing value"):
         Runs.from_frame(frame.assign(elo=[np.nan, 1.0]), outcome="elo", domain="real")
 
 
 def test_runs_of_another_domain_are_checked_by_the_law():
-    runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), outcome="accuracy")
+    runs = Runs.from_frame(pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.5, 1.5]}), domain="positive")
     with pytest.raises(RunsError, match=r"row 2, column accuracy: 1\.5 is not between 0 and 1"):
         fit_law("sigmoid_accuracy", runs)
 
@@ -140,6 +140,8 @@ def test_settings_shared_by_the_runs_need_not_be_said(counted_fit):
     assert given.draws.equals(silent.draws)
     with pytest.raises(LawError, match=r"chance is 1\.5, but must be a finite number from 0 to less than 1"):
         forecast(counted_fit, C=1e23, chance=1.5)
+    with pytest.raises(LawError, match=r"chance was 0\.25 in the fit, and 0\.5 is asked for"):
+        forecast(counted_fit, C=1e23, chance=0.5)
 
 
 def test_settings_that_differ_between_runs_must_be_said(counted):
@@ -159,7 +161,7 @@ def test_predictions_of_measured_runs_include_their_measurement(counted, counted
     forecasts, observed = predicted_runs(counted_fit, counted[0])
     alone = predicted(counted_fit, {"C": counted[0].column("C")})
     assert (forecasts.scale > alone.scale).all()
-    np.testing.assert_allclose(LAW.link.forward(np, observed), link_outcome(LAW, counted[0]))
+    np.testing.assert_allclose(LAW.link.forward(np, observed), Observed(LAW, counted[0]).on_link)
 
 
 def test_replicates_look_like_the_runs(counted_fit):

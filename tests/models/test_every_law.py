@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from promises import vouched_for
 
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference.model import build_model
 from bayescale.laws import catalog
@@ -141,7 +142,7 @@ def test_gradients_of_the_log_density_are_finite(law, simulated):
     import pytensor
     from pytensor.compile.mode import Mode
 
-    model = build_model(law, simulated(law)[1], NOISES["student_t"]).model
+    model = build_model(Observed(law, simulated(law)[1]), NOISES["student_t"]).model
     gradient = pytensor.function(
         model.value_vars,
         pytensor.grad(model.logp(), model.value_vars),

@@ -112,9 +112,9 @@ def test_intervals_widen_with_compute(chinchilla_fit):
 def test_summary_has_a_row_per_budget_and_quantity_in_the_order_asked_for(few_fit):
     best = optimum(few_fit, [1e20, 1e22])
     table = best.summary(0.8)
-    assert list(table.columns) == ["C", "quantity", "q10", "q50", "q90", "unit"]
-    assert table["C"].tolist() == [1e20] * 5 + [1e22] * 5
-    assert table["quantity"].tolist() == ["loss", "N", "D", "tokens_per_parameter", "N_law"] * 2
+    assert list(table.columns) == ["C", "quantity", "q10", "q50", "q90", "unit", "exists"]
+    assert table["C"].tolist() == [1e20] * 4 + [1e22] * 4
+    assert table["quantity"].tolist() == ["loss", "N", "D", "tokens_per_parameter"] * 2
     assert isinstance(table, pd.DataFrame)
     assert "1e+22" in str(best)
 

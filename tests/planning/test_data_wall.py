@@ -110,7 +110,7 @@ def test_whether_a_token_is_worth_its_price(chinchilla_fit):
 
 
 def test_a_law_without_repeats_says_so(chinchilla_fit):
-    assert any("knows of no repeats" in text for text in data_limited(chinchilla_fit, BUDGET, 1e12).warnings)
+    assert any("does not model repeated tokens" in text for text in data_limited(chinchilla_fit, BUDGET, 1e12).warnings)
 
 
 @pytest.mark.parametrize(

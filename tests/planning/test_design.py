@@ -18,7 +18,8 @@ from bayescale.cli.documents import design_document
 from bayescale.laws.noise import noise_by_name
 from bayescale.planning.allocation import optimum
 from bayescale.planning.batches import best_batch, gains, left_after
-from bayescale.planning.design import candidate_grid, next_runs
+from bayescale.planning.candidates import candidate_grid
+from bayescale.planning.design import next_runs
 from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
 from bayescale.posterior.ensembles import Ensemble, equal_weights
 from bayescale.posterior.forecasting import draw_error, forecast, link_mean, noise_moments
@@ -339,7 +340,7 @@ def test_a_law_of_one_input_is_refused(few_fit):
 
 def test_public_names():
     assert bs.next_runs is next_runs
-    assert {"LossAt", "OptimumAt", "WhichLaw", "Design", "candidate_grid"} <= set(bs.__all__)
+    assert {"LossAt", "OptimumAt", "WhichLaw", "Design"} <= set(bs.__all__)
 
 
 def test_the_document_holds_the_design_at_full_precision(few_fit):

@@ -206,7 +206,7 @@ def test_other_years_are_warned_of_and_assumptions_are_named():
     assert any("rank correlation 0.3" in note for note in shown.notes)
     assert sum("epoch.ai/blog/can-ai-scaling" in note for note in shown.notes) == 1
     carried = limits([2028, 2030])
-    assert carried.warnings == ("2028: limits were given for 2030 only; they are carried there by assumed growth",)
+    assert carried.warnings == ("2028: limits are published for 2030 only; assumed growth extends them to other years",)
     assert any(note.startswith("assumed: Chips: growth") for note in carried.notes)
     assert "2028" in str(carried)
 

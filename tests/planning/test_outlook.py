@@ -102,7 +102,7 @@ def test_faults_of_a_file_are_named_with_their_cure(tmp_path, old, new, said):
 
 
 def test_files_that_are_none_are_refused(tmp_path):
-    with pytest.raises(LimitsError, match=r"absent\.toml: no such file: write one to start from"):
+    with pytest.raises(LimitsError, match=r"absent\.toml: no such file: start from a copy of"):
         read_outlook(tmp_path / "absent.toml")
     with pytest.raises(LimitsError, match="cannot be read"):
         read_outlook(tmp_path)

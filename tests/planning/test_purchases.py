@@ -103,5 +103,5 @@ def test_what_makes_no_sense_is_refused(sure_fit, change, error, said):
 def test_data_that_are_weighed_need_a_price(repeats_fit):
     with pytest.raises(QuantityError, match="give the token_price"):
         next_dollar(repeats_fit, 1e4, N=3e9, D=2e11, U=5e9)
-    with pytest.raises(LawError, match="reads U too: say how many unique tokens there are"):
+    with pytest.raises(LawError, match="also reads U: give the number of unique tokens"):
         next_dollar(repeats_fit, 1e4, N=3e9, D=2e11)

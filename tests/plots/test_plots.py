@@ -162,7 +162,7 @@ def test_residuals_are_those_of_the_fit(chinchilla_fit, few_runs):
     ax = plot_residuals(chinchilla_fit, "D")
     np.testing.assert_allclose(markers(ax)[0].get_ydata(), np.median(chinchilla_fit.residuals(), axis=0))
     assert ax.get_xlabel() == "Training tokens D (tokens)"
-    assert len(plot_residuals(fit_law("chinchilla", few_runs, draws=50)).collections) == 1  # the law's error
+    assert len(plot_residuals(fit_law("chinchilla", few_runs, draws=50)).collections) == 1  # model discrepancy
 
 
 def test_the_optimum_is_drawn_against_the_budget(chinchilla_fit):

@@ -61,14 +61,15 @@ def test_forecasts_beyond_the_losses_seen_are_warned_of(chain):
 def test_settings_of_the_second_law_are_passed_on(chain, runs):
     accuracy = fit_law("accuracy_of_loss", "gadre:c4", discrepancy=False)
     both = chained(chain.first, accuracy)
-    assert 0.3 < both.forecast(N=1e9, D=1e11).draws["latent"].median() < 0.8
-    guessing = both.forecast(N=1e9, D=1e11, chance=0.5).draws["latent"].median()
-    assert guessing > both.forecast(N=1e9, D=1e11).draws["latent"].median()
-    together = both.forecast(N=1e9, D=1e11, chance=[0.25, 0.5])
-    assert together.points["chance"].tolist() == [0.25, 0.5]
-    assert together.points["N"].tolist() == [1e9, 1e9]
+    chance = accuracy.inputs["chance"][0]
+    silent, given = both.forecast(N=[1e9, 2e9], D=1e11), both.forecast(N=[1e9, 2e9], D=1e11, chance=chance)
+    assert 0.3 < silent.draws["latent"].median() < 0.8
+    assert given.points["chance"].tolist() == [chance, chance]
+    assert given.draws["predictive"].equals(silent.draws["predictive"])
     with pytest.raises(LawError, match="chance is 25, but must be a finite number from 0 to less than 1"):
         both.forecast(N=1e9, D=1e11, chance=25.0)
+    with pytest.raises(LawError, match=r"in the fit, and 0\.5 is asked for: a task has one"):
+        both.forecast(N=1e9, D=1e11, chance=0.5)
 
 
 def test_steps_must_fit_together(chain):

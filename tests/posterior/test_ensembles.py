@@ -86,8 +86,8 @@ def test_a_draw_is_one_law_at_all_points_of_equal_weights(ensemble):
 
 
 def test_all_weight_on_one_law_gives_that_law(ensemble):
-    alone = bs.optimum(ensemble.members["tied"], 1e23)
-    mixed = bs.optimum(with_weights(ensemble, [0.0, 1.0], horizons=(1e9,)), 1e23)
+    alone = bs.plan(ensemble.members["tied"], budget=1e23)
+    mixed = bs.plan(with_weights(ensemble, [0.0, 1.0], horizons=(1e9,)), budget=1e23)
     for name in ("N", "loss"):
         np.testing.assert_array_equal(mixed.draws[name], alone.draws[name])
 
@@ -97,7 +97,7 @@ def test_an_ensemble_is_saved_and_comes_back(ensemble, tmp_path):
     assert list(again.members) == list(ensemble.members)
     np.testing.assert_array_equal(again.weights, ensemble.weights)
     assert (again.warnings, again.notes) == (ensemble.warnings, ensemble.notes)
-    first, second = (bs.optimum(each, [1e22, 1e24]).draws for each in (ensemble, again))
+    first, second = (bs.plan(each, budget=[1e22, 1e24]).draws for each in (ensemble, again))
     assert first.equals(second)
 
 

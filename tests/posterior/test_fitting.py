@@ -97,7 +97,7 @@ def test_the_shipped_runs_are_certified_without_warnings(chinchilla_fit):
     assert diagnostics.ess_min >= 1000
     assert 0 < diagnostics.log_evidence_se < 0.1
     assert chinchilla_fit.notes == ("5 of 245 runs flagged outlier left out: the 5 largest losses, which the published "
-                                    "refit leaves out too",)  # fmt: skip
+                                    "refit also leaves out",)  # fmt: skip
 
 
 def test_a_seed_repeats_the_draws_and_another_gives_others(few_runs, few_fit):

@@ -8,14 +8,17 @@ from scipy.linalg import block_diag
 
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.data.datasets import load_dataset
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import Conditional, Process, Separate
 from bayescale.inference.model import build_model
+from bayescale.inference.options import Options
 from bayescale.inference.scales import learnt_scales
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import forecast
-from bayescale.posterior.pooling import fit_pooled, pooled_law
+from bayescale.posterior.pooled_law import pooled_law, sampled_names
+from bayescale.posterior.pooling import fit_pooled
 from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import load, save
 from bayescale.sampling.logdensity import LogDensity
@@ -98,7 +101,7 @@ def test_summary_shows_groups_and_what_they_share(pooled):
 
 def test_pooling_repeats_exactly(runs):
     two = runs.take(np.flatnonzero(runs.frame["group"].isin(["a", "b"])))
-    first, again = (fit_pooled("m1", two, ["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
+    first, again = (fit("m1", two, pool=["slope"], discrepancy=False, draws=50, seed=5) for _ in range(2))
     assert first.between.equals(again.between)
     assert vouched_for(first)
 
@@ -108,7 +111,7 @@ def test_groups_that_are_alike_pool_closely():
     y = 3 * x**-0.25 * np.exp(rng.normal(scale=NOISE, size=40))
     frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
     options = {"discrepancy": False, "engine": "nuts", "draws": 500}
-    alike = fit_pooled("m1", Runs.from_frame(frame), ["y_centre", "slope"], by="family", **options)
+    alike = fit("m1", Runs.from_frame(frame), pool=["y_centre", "slope"], by="family", **options)
     assert np.quantile(alike.between["slope_spread"], 0.95) < 0.1
     alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]), discrepancy=False, draws=250)
     assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
@@ -133,9 +136,8 @@ def test_a_pooled_law_of_equal_groups_is_the_law(pool):
 
 
 def fit_sources(law, pool):
-    from bayescale.posterior.pooling import _sampled_names
 
-    return _sampled_names(law, pool)
+    return sampled_names(law, pool)
 
 
 @pytest.mark.parametrize(
@@ -171,11 +173,11 @@ def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
     from bayescale.laws.noise import NOISES
 
     coded = Runs.from_frame(runs.frame.assign(group_code=codes))
-    density = LogDensity(build_model(joint, coded, NOISES["normal"]).model)
+    density = LogDensity(build_model(Observed(joint, coded), NOISES["normal"]).model)
     draws = density.prior(5, seed=0)
     pointwise, parameters = density.pointwise(draws), density.parameters(draws)
     for code, group in enumerate(groups):
-        own = LogDensity(build_model(law, runs.take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
+        own = LogDensity(build_model(Observed(law, runs).take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
         values = {name: parameters[f"{name}_{group}"] for name in ("y_centre", "slope")}
         # A group of its own has another centre, so its level there is taken from the pooled law's coefficient.
         centre = np.exp(np.log(runs.column("x")[codes == code]).mean())
@@ -219,7 +221,7 @@ def test_what_cannot_be_pooled_is_refused(runs, pool, by, error, said):
     blank = runs.frame["group"].where(runs.frame.index != 2)
     table = Runs.from_frame(runs.frame.assign(one="same", blank=blank))
     with pytest.raises(error, match=said):
-        fit_pooled("m1", table, pool, by=by)
+        fit_pooled("m1", table, pool, Options(), by=by)
 
 
 def test_pooling_takes_one_law(runs):
@@ -231,5 +233,5 @@ def test_pooling_takes_one_law(runs):
 def test_odd_names_of_groups_are_taken(runs):
     names = {"a": "GPT-Neo/J", "b": "GPT Neo J", "c": "é", "d": "spread", "e": "GPT_Neo_J_"}
     odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
-    found = fit_pooled("m1", odd, ["slope"], discrepancy=False, draws=50)
+    found = fit("m1", odd, pool=["slope"], discrepancy=False, draws=50)
     assert list(found.groups) == list(names.values())

@@ -47,7 +47,7 @@ def test_a_component_that_tells_nothing_moves_nothing():
 
 
 def test_a_conclusion_of_the_prior_is_marked_and_one_of_the_runs_is_not(chinchilla_fit):
-    assert not any("follows the prior" in text for text in bs.optimum(chinchilla_fit, [1e22, 1e26]).warnings)
+    assert not any("follows the prior" in text for text in bs.plan(chinchilla_fit, budget=[1e22, 1e26]).warnings)
     stats = chinchilla_fit.tree["sample_stats"].to_dataset()
     # As if the runs had said nothing and the prior everything.
     swapped = stats.assign(log_prior=stats["total_log_likelihood"], total_log_likelihood=0.0 * stats["log_prior"])
@@ -56,7 +56,7 @@ def test_a_conclusion_of_the_prior_is_marked_and_one_of_the_runs_is_not(chinchil
     blind = bs.Fit(
         groups=groups, law=chinchilla_fit.law, record=chinchilla_fit.record, diagnostics=chinchilla_fit.diagnostics
     )
-    told = bs.optimum(blind, [1e22, 1e26]).warnings
+    told = bs.plan(blind, budget=[1e22, 1e26]).warnings
     assert any(text.startswith("loss at 1e+26 FLOP follows the prior more than the runs") for text in told)
     assert any(text.startswith("N* at 1e+26 FLOP follows the prior") for text in told)
     (text,) = (text for text in bs.forecast(blind, N=[1e9, 7e9], D=[2e10, 1e11]).warnings if "follows" in text)

@@ -18,7 +18,7 @@ import xarray as xr
 from bayescale.basics.errors import FitFileError, OutputError
 from bayescale.laws import sources
 from bayescale.laws.catalog import load_law
-from bayescale.posterior import storage
+from bayescale.posterior import netcdf, storage
 from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.single import fit_law
@@ -149,12 +149,12 @@ def test_paths_without_a_file_are_refused(tmp_path):
 
 def rewrite_header(path, **changes):
     """Change the header, with a checksum that fits: the work of another version, or of somebody who means harm."""
-    tree = storage._read(path)
+    tree = netcdf.read_groups(path)
     header = json.loads(tree.attrs["bayescale"])
     header["record"].update(changes.pop("record", {}))
     header.update(changes)
     text = json.dumps({name: value for name, value in header.items() if value is not None})
-    tree.attrs = {"bayescale": text, "digest": storage._digest(tree, text)}
+    tree.attrs = {"bayescale": text, "digest": netcdf.digest_of(tree, text)}
     tree.to_netcdf(path, engine="h5netcdf")
 
 

@@ -277,7 +277,7 @@ def test_a_link_cannot_break_out(planner_page):
         ({"budget": "lots"}, "“lots” is not a number above zero: write it as 70B"),
         ({"budget": ""}, "is not a number"),
         ({"budget": "-1e23"}, "is not a number above zero"),
-        ({"budget": "1e60"}, "This page holds budgets from"),
+        ({"budget": "1e60"}, "This page covers budgets from"),
         ({"tokens": "0"}, "is not a number above zero"),
         ({"tokens": "1M"}, "So few tokens leave only sizes far beyond"),
         ({"served": "1e30"}, "Serving so many tokens takes the whole budget"),

@@ -162,8 +162,8 @@ def test_a_shipped_data_sets_card_fills_in_what_it_knows(chinchilla_fit):
     assert "whether embeddings are counted (from the data set's card)" in rows[ITEMS["parameter_rule"]]
     assert "licence MIT" in rows[ITEMS["data_release"]]
     assert rows[ITEMS["outliers"]] == "said by me"
-    assert rows["error of the law itself"].startswith("none: the law is taken as true")
-    assert rows["hidden runs"] == "no back-test was asked for"
+    assert rows["model discrepancy"].startswith("none: the law is assumed exact")
+    assert rows["hidden runs"] == "no back-test was requested"
 
 
 def test_what_was_left_out_is_said_with_the_command_that_adds_it(elements, command):
@@ -293,11 +293,13 @@ def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chin
     content = report_content(chinchilla_fit, budgets=[1e23], backtested=measured, compared=compared)
     part = {section.name: section for section in content.sections}
     (figure,) = part["backtest"].figures
-    assert figure.title == "90% intervals held 75% of the larger runs that were hidden"
+    assert figure.title == "90% intervals contain 75% of the hidden larger runs"
     assert figure.table.rows[0][:6] == ("3", "chinchilla", "4", "50%", "75% (25%)", "75% (25%)")
     (table,) = part["comparison"].tables
     assert [row[0] for row in table.rows] == ["tied", "chinchilla"]
     assert {"one is ahead", "a doubt"} <= set(part["comparison"].paragraphs)
     assert part["backtest"].command == part["comparison"].command == ""
     rows = dict(row for table in part["methods"].tables for row in table.rows)
-    assert rows["hidden runs up to 3 times the compute trained on"].startswith("4 runs: the 90 % interval held 75%")
+    assert rows["hidden runs up to 3 times the compute trained on"].startswith(
+        "4 runs: the 90 % interval contained 75%"
+    )

@@ -16,7 +16,7 @@ def unconstrained(chinchilla_fit, nuts_fit):
     from bayescale.inference.model import build_model
     from bayescale.sampling.logdensity import LogDensity
 
-    density = LogDensity(build_model(chinchilla_fit.law, chinchilla_fit.runs, chinchilla_fit.noise).model)
+    density = LogDensity(build_model(chinchilla_fit.observed, chinchilla_fit.noise).model)
 
     def draws(fitted):
         columns = density.unconstrain(fitted.parameters).T.reshape(len(density.names), 4, 1000)

@@ -7,8 +7,8 @@ from scipy import stats
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from bayescale.data.observations import link_outcome, link_standard_error
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import DRIFT
 from bayescale.inference.engine import discrepancy_basis
 from bayescale.inference.model import build_model, feature_matrix
@@ -311,10 +311,11 @@ def table(law, *, with_errors):
 def test_what_is_sampled_is_the_graph(name, noise, with_errors):
     law = load_law(name)
     runs = table(law, with_errors=with_errors)
-    basis = discrepancy_basis(law, runs)
-    of = build_model(law, runs, noise_by_name(noise), basis)
+    bound = Observed(law, runs)
+    basis = discrepancy_basis(bound)
+    of = build_model(bound, noise_by_name(noise), basis)
     density = LogDensity(of.model)
-    features, observed = feature_matrix(law, basis), link_outcome(law, runs)
+    features, observed = feature_matrix(law, basis), bound.on_link
     nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
     read = density.parts(nodes, *features.shape)
     theta = density.prior(60, seed=0)
@@ -331,12 +332,12 @@ def test_what_is_sampled_is_the_graph(name, noise, with_errors):
 
     # The same of the law in NumPy, at the parameters that the coefficients are reported as.
     p = {key: values[:, None] for key, values in density.parameters(theta, z).items()}
-    mean = law.link.forward(np, law.mean(np, law_inputs(law, runs), p))
+    mean = law.link.forward(np, law.mean(np, bound.inputs, p))
     process = basis.process
     error = (z[:, : len(process.kinds)] * np.where(process.kinds == DRIFT, p["drift"], p["tau"])) @ process.at_runs.T
     scale = p["sigma"] * basis.noise_scale
     if with_errors:
-        scale = np.hypot(scale, link_standard_error(law, runs))
+        scale = np.hypot(scale, bound.standard_error)
     noise_of = stats.norm(0, scale) if noise == "normal" else stats.t(p["nu"], 0, scale)
     expected = log_prior + noise_of.logpdf(observed - mean - error).sum(axis=1)
     np.testing.assert_allclose(expected[sane], joint[sane], rtol=1e-9, atol=1e-6)

@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from bayescale.basics.errors import SamplingError
-from bayescale.data.observations import link_standard_error
-from bayescale.data.runs import Runs, law_inputs
+from bayescale.data.observed import Observed
+from bayescale.data.runs import Runs
 from bayescale.inference.model import build_model
 from bayescale.laws import catalog
 from bayescale.laws.noise import NOISES
@@ -39,7 +39,7 @@ class Case:
     def __init__(self, law, noise):
         self.law, self.noise = catalog.load_law(law), NOISES[noise]
         self.runs = made_up_runs(self.law)
-        self.model = build_model(self.law, self.runs, self.noise).model
+        self.model = build_model(Observed(self.law, self.runs), self.noise).model
         self.density = LogDensity(self.model)
         self.draws = self.density.prior(2000, seed=1)
         self.parameters = self.density.parameters(self.draws)
@@ -69,8 +69,8 @@ def test_pointwise_log_likelihood_sums_to_the_likelihood_part(case):
 
 def test_pointwise_log_likelihood_is_that_of_the_law_in_numpy(case):
     p = {name: values[:20, None] for name, values in case.parameters.items()}
-    x, link = law_inputs(case.law, case.runs), case.law.link
-    scale = np.hypot(p["sigma"], link_standard_error(case.law, case.runs))
+    x, link = Observed(case.law, case.runs).inputs, case.law.link
+    scale = np.hypot(p["sigma"], Observed(case.law, case.runs).standard_error)
     distribution = stats.t(p["nu"]) if "nu" in p else stats.norm
     mean = link.forward(np, case.law.mean(np, x, p))
     residuals = link.forward(np, case.runs.column(case.law.outcome)) - mean

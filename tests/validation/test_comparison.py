@@ -160,8 +160,8 @@ def test_every_law_that_suits_is_compared_where_none_is_named(few_runs):
     assert {"chinchilla", "tied", "skaling", "kaplan_nd"} <= set(names)
     assert fits >= len(names)
     _, reasons = suited_laws(bs.Runs.from_frame(few_runs))
-    assert reasons["kaplan_n"] == "reads N alone, while D varies too"
-    assert reasons["shape"] == "reads width, depth, which the table has not"
+    assert reasons["kaplan_n"] == "reads only N, but D varies too"
+    assert reasons["shape"] == "reads width, depth, which are not in the table"
     assert not set(names) & set(reasons)
 
 

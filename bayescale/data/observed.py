@@ -1,0 +1,151 @@
+"""A law and a table of runs, bound once: inputs, outcome, its standard error, centre, size and cluster of each run."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescale.basics.errors import LawError
+from bayescale.data.runs import Runs
+from bayescale.laws.law import Law
+from bayescale.laws.noise import noise_scale
+from bayescale.laws.parameters import Input, Setting
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What a law and a table mean together; :func:`bayescale.data.checks.observe` also checks that they go together.
+
+    Attributes
+    ----------
+    law : Law
+        In the unit of the runs.
+    runs : Runs
+    warnings : tuple of str
+        Of the table, and of the two together.
+    """
+
+    law: Law
+    runs: Runs
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, law: Law, runs: Runs) -> Self:
+        """Bind a law, put into the unit that the runs have of its outcome, to runs.
+
+        Raises
+        ------
+        LawError
+            If the law has a unit of its own that differs, or reads the runs' outcome in another unit.
+        """
+        for item in (*law.inputs, *law.settings):
+            check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
+        return cls(law.in_unit(runs.unit) if law.outcome == runs.outcome else law, runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def take(self, rows: NDArray[np.intp]) -> "Observed":
+        """The same law bound to some of the rows, counted from zero."""
+        return Observed(self.law, self.runs.take(rows))
+
+    @cached_property
+    def inputs(self) -> dict[str, Array]:
+        """What the law's mean reads of each run: its inputs and settings, each of shape (run,).
+
+        Raises
+        ------
+        RunsError
+            If a column is missing, or holds a value that it cannot have.
+        """
+        inputs = {name: self.runs.column(name) for name in self.law.input_names}
+        return inputs | {setting.name: self._setting(setting) for setting in self.law.settings}
+
+    def _setting(self, setting: Setting) -> Array:
+        if setting.name not in self.runs.frame and setting.default is not None:
+            return np.full(len(self.runs), setting.default)
+        return self.runs.column(setting.name, setting.domain)
+
+    @cached_property
+    def located(self) -> Array:
+        """Place of each run among the law's inputs, shape (run, input): where the discrepancy is correlated."""
+        return self.law.located(self.inputs)
+
+    @cached_property
+    def centre(self) -> dict[str, float]:
+        """Geometric mean of each input over the runs: where the sizes of the law's terms are sampled."""
+        return {name: float(np.exp(np.log(self.runs.column(name)).mean())) for name in self.law.input_names}
+
+    @cached_property
+    def outcome(self) -> Array:
+        """Each run's outcome on its own scale, shape (run,)."""
+        return self.runs.column(self.law.outcome, self.law.link.domain)
+
+    @cached_property
+    def on_link(self) -> Array:
+        """Each run's outcome on the link's scale, shape (run,).
+
+        A fraction of a known number of items is taken as ``(k + 1/2) / (n + 1)``, the empirical logit, which is finite
+        for none and for all of them (Haldane 1955, doi:10.1111/j.1469-1809.1955.tb01385.x).
+        """
+        items = self._items
+        smoothed = self.outcome if items is None else (self.outcome * items + 0.5) / (items + 1)
+        return np.asarray(self.law.link.forward(np, smoothed))
+
+    @cached_property
+    def standard_error(self) -> Array | None:
+        """Standard error of each outcome on the link's scale, shape (run,), or None where the table gives none.
+
+        Of a fraction of ``n`` items, k of them right, it is binomial: ``1/(k + 1/2) + 1/(n - k + 1/2)`` is the variance
+        of the empirical logit (Gart and Zweifel 1967, doi:10.1093/biomet/54.1-2.181). A column of standard errors is
+        taken to the link's scale by its slope.
+        """
+        items = self._items
+        if items is not None:
+            right = self.outcome * items
+            return np.asarray(np.sqrt(1 / (right + 0.5) + 1 / (items - right + 0.5)))
+        column = f"{self.law.outcome}_se"
+        if column not in self.runs.frame:
+            return None
+        return np.asarray(self.runs.column(column) * self.law.link.slope(self.outcome))
+
+    @property
+    def _items(self) -> Array | None:
+        column = f"{self.law.outcome}_n"
+        counted = self.law.link.domain == "fraction" and column in self.runs.frame
+        return self.runs.column(column) if counted else None
+
+    @cached_property
+    def noise_scale(self) -> Array:
+        """Noise of each run relative to sigma where the law may be wrong, shape (run,)."""
+        return noise_scale({name: self.runs.column(name) for name in self.law.input_names})
+
+    @cached_property
+    def size(self) -> Array:
+        """Size of each run, shape (run,): its compute, or the product of the law's inputs where that is not known."""
+        if "C" in self.runs.frame:
+            return self.runs.column("C")
+        return np.asarray(np.prod([self.runs.column(name) for name in self.law.input_names], axis=0))
+
+    @cached_property
+    def cluster(self) -> NDArray[np.int64] | None:
+        """Code of the training run that each row belongs to, shape (run,); None if every row is a run of its own."""
+        return self.runs.clusters if self.runs.shared else None
+
+
+def check_unit_read(item: Input, law: str, unit: str | None) -> None:
+    """Check that a law reads a column in the unit that it has; either may be unknown.
+
+    Raises
+    ------
+    LawError
+        If they differ, since the priors on what follows from the column are in the law's own unit.
+    """
+    if unit and item.unit and unit != item.unit:
+        raise LawError(
+            f"law {law!r} reads {item.name} in {item.unit}, not in {unit}: convert the table, and leave the unit out"
+        )

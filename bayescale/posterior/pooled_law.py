@@ -1,0 +1,196 @@
+"""A law of several groups of runs at once, some of its parameters similar between them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayescale.basics.errors import LawError
+from bayescale.laws.law import Law
+from bayescale.laws.links import IDENTITY, LOG, LOGIT, Link
+from bayescale.laws.parameters import GROUP, Derived, Parameter, Prior, Values
+
+SPREAD = "spread"
+_SPREAD_SHARE = 0.5
+"""Expected spread between groups, over the standard deviation of what is believed of any one of them."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How a pooled parameter with some prior varies between groups: a distribution around the typical group's value."""
+
+    distribution: str
+    words: str
+    link: Link
+    deviation: Callable[[Mapping[str, float]], float]
+
+
+def _beta_deviation(arguments: Mapping[str, float]) -> float:
+    from scipy.special import polygamma
+
+    return float(np.sqrt(polygamma(1, arguments["alpha"]) + polygamma(1, arguments["beta"])))
+
+
+_SCALES = {
+    "LogNormal": _Scale("LogNormal", "the log of ", LOG, lambda arguments: arguments["sigma"]),
+    "HalfNormal": _Scale("LogNormal", "the log of ", LOG, lambda _: 1.0),
+    "Normal": _Scale("Normal", "", IDENTITY, lambda arguments: arguments["sigma"]),
+    "Beta": _Scale("LogitNormal", "the log-odds of ", LOGIT, _beta_deviation),
+    "LogitNormal": _Scale("LogitNormal", "the log-odds of ", LOGIT, lambda arguments: arguments["sigma"]),
+}
+
+
+def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
+    """A law of several groups of runs, told apart by the setting ``group_code``.
+
+    Parameters
+    ----------
+    law : Law
+    pool : sequence of str
+        Sampled parameters that differ between groups.
+    groups : sequence of str
+
+    Returns
+    -------
+    Law
+        With, for each pooled parameter, its value in a typical group, the spread between groups, and its value in each
+        group; derived parameters for a typical group and each of the others.
+
+    Examples
+    --------
+    >>> joint = pooled_law(catalog.load_law("chinchilla"), ["a_opt"], ["c4", "redpajama"])
+    >>> [parameter.name for parameter in joint.parameters if parameter.name.startswith("a_opt")]
+    ['a_opt', 'a_opt_spread', 'a_opt_c4', 'a_opt_redpajama']
+    """
+    slugs = slugs_of(groups)
+
+    def values_in(xp: ModuleType, sampled: Values, slug: str) -> dict[str, Any]:
+        """Sampled parameters of a group."""
+        found: dict[str, Any] = {}
+        for parameter in law.parameters:
+            if parameter.name in pool:
+                found[parameter.name] = sampled[f"{parameter.name}_{slug}"]
+            elif parameter.shift is not None:
+                # What the prior is on stays the same, not the sum with parameters that may differ.
+                own = sampled[parameter.name] - parameter.shift(xp, sampled)
+                found[parameter.name] = own + parameter.shift(xp, found)
+            else:
+                found[parameter.name] = sampled[parameter.name]
+        return found
+
+    def derive(xp: ModuleType, sampled: Values, centre: Values) -> dict[str, Any]:
+        found = dict(law.derive(xp, sampled, centre))
+        for slug in slugs:
+            own = values_in(xp, sampled, slug)
+            found |= {f"{name}_{slug}": value for name, value in law.derive(xp, own, centre).items()}
+            found |= {f"{item.name}_{slug}": own[item.name] for item in shifted}
+        return found
+
+    shifted = [item for item in law.parameters if item.shift is not None and item.name not in pool]
+    described: list[Parameter | Derived] = [*law.derived, *shifted]
+    differing = [*pool, *(item.name for item in described)]
+
+    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+        own = dict(p)
+        for code, slug in enumerate(slugs):
+            of_group = abs(x[GROUP.name] - code) < 0.5
+            own |= {name: xp.where(of_group, p[f"{name}_{slug}"], own[name]) for name in differing}
+        return law.mean(xp, x, own)
+
+    each = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
+    # What scales the mean of one group does not scale those of all.
+    typical = (replace(parameter, scales=False) for parameter in law.parameters)
+    return replace(
+        law,
+        name=f"{law.name}, pooled",
+        settings=(*law.settings, GROUP),
+        parameters=(*typical, *(new for name in pool for new in _group_parameters(law, name, slugs))),
+        derived=(*law.derived, *each),
+        mean=mean,
+        derive=derive,
+        optimum=None,
+        published=(),
+    )
+
+
+def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Parameter]:
+    """The spread of a pooled parameter, and its value in each group."""
+    typical = next(parameter for parameter in law.parameters if parameter.name == name)
+    if typical.prior.distribution not in _SCALES:
+        raise LawError(f"{name} cannot be pooled: its prior is {typical.prior}, not one of {', '.join(_SCALES)}")
+    scale = _SCALES[typical.prior.distribution]
+    spread = _SPREAD_SHARE * scale.deviation(typical.prior.arguments)
+    return [
+        Parameter(
+            name=f"{name}_{SPREAD}",
+            prior=Prior("Gamma", alpha=2.0, beta=2.0 / spread),
+            meaning=f"sd between groups of {scale.words}{'what the prior is on: ' * (typical.shift is not None)}"
+            f"{typical.meaning}",
+            reason="half of the standard deviation of what is believed of any group, and hardly ever nothing",
+        ),
+        *(_in_group(typical, scale, slug) for slug in slugs),
+    ]
+
+
+def _in_group(typical: Parameter, scale: _Scale, slug: str) -> Parameter:
+    def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+        centre = sampled[typical.name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
+        return {"mu": scale.link.forward(xp, centre), "sigma": sampled[f"{typical.name}_{SPREAD}"]}
+
+    def shift(xp: ModuleType, sampled: Values) -> Any:
+        assert typical.shift is not None
+        own = {name.removesuffix(f"_{slug}"): value for name, value in sampled.items() if name.endswith(f"_{slug}")}
+        return typical.shift(xp, {**sampled, **own})
+
+    return Parameter(
+        name=f"{typical.name}_{slug}",
+        prior=Prior(scale.distribution),
+        meaning=f"{typical.meaning}, {slug}",
+        unit=typical.unit,
+        reason="around the typical group's",
+        shift=None if typical.shift is None else shift,
+        arguments=arguments,
+    )
+
+
+def sampled_names(law: Law, pool: Sequence[str]) -> tuple[str, ...]:
+    """Sampled parameters that names of sampled and derived ones stand for, in the order of the law."""
+    known = {parameter.name for parameter in law.parameters}
+    unknown = [name for name in pool if name not in law.units]
+    if unknown or not pool:
+        raise LawError(
+            f"law {law.name!r} has no parameter {', '.join(unknown) or 'to pool named'}: pool some of "
+            f"{', '.join(law.units)}"
+        )
+    wanted = {source for name in pool for source in ([name] if name in known else _sources(law, name))}
+    return tuple(parameter.name for parameter in law.parameters if parameter.name in wanted)
+
+
+def _sources(law: Law, derived: str) -> list[str]:
+    """Sampled parameters that a derived one is computed from, found by moving each of them."""
+    own = {p.name: 0.1 + 0.05 * i for i, p in enumerate(law.parameters)}
+    centre = dict.fromkeys(law.input_names, 10.0)
+
+    def value(parts: Mapping[str, float]) -> float:
+        sampled: dict[str, float] = {}
+        for parameter in law.parameters:
+            shift = 0.0 if parameter.shift is None else float(parameter.shift(np, sampled))
+            sampled[parameter.name] = parts[parameter.name] + shift
+        return float(np.asarray(law.derive(np, sampled, centre)[derived]).item())
+
+    # What is moved is what the prior is on, so that a floor under a sampled level depends on that level's excess alone.
+    return [name for name, part in own.items() if not np.isclose(value({**own, name: part * 1.1}), value(own))]
+
+
+def slugs_of(groups: Sequence[str]) -> list[str]:
+    """Names of groups that can be part of a parameter's name, all different."""
+    found: list[str] = []
+    for group in groups:
+        slug = re.sub(r"\W+", "_", group)
+        while slug in (*found, SPREAD):
+            slug += "_"
+        found.append(slug)
+    return found

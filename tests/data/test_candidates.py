@@ -1,0 +1,91 @@
+"""Which laws a table gets when none is named: by its columns, its outcome and the way that it goes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayescale as bs
+from bayescale.basics.errors import LawError
+from bayescale.data.candidates import default_laws, suited_laws
+from bayescale.data.datasets import load_runs
+from bayescale.data.runs import Runs
+
+C = np.geomspace(1e18, 1e22, 8)
+LOSS = 2 + 3 * (C / 1e18) ** -0.1
+PLANE = {"N": np.repeat(C[:4] / 1e11, 2), "C": np.repeat(C[:4], 2) * np.tile([1, 3], 4)}
+ACCURACY = ["bounded_sigmoid", "direct_accuracy", "sigmoid_accuracy"]
+FALLING, RISING = (
+    ["m3", "power_law", "saturating"],
+    ["rise_logarithm", "rise_logistic", "rise_power", "rise_to_ceiling"],
+)
+
+TABLES = {
+    "compute": ({"C": C, "loss": LOSS}, ["floor_c", "kaplan_c"]),
+    "tokens": ({"D": C / 1e12, "loss": LOSS}, ["floor_d"]),
+    "size": ({"N": C / 1e12, "loss": LOSS}, ["floor_n"]),
+    "size and compute": ({**PLANE, "loss": LOSS}, ["skaling", "tied"]),
+    "accuracy by compute": ({"C": C, "accuracy": 1 - LOSS / 6}, ACCURACY),
+    "accuracy of a plane": ({**PLANE, "accuracy": 1 - LOSS / 6}, ACCURACY),
+    "perplexity": ({**PLANE, "perplexity": np.exp(LOSS)}, ["perplexity"]),
+    "Elo": ({"N": C / 1e12, "elo": 1000 - 100 * LOSS}, ["bradley_terry"]),
+    "bits": ({**PLANE, "w_bits": np.tile([4.0, 8.0, 3.0, 16.0], 2), "loss": LOSS}, ["precision"]),
+    "falling curve": ({"x": C, "y": LOSS}, FALLING),
+    "rising curve": ({"x": C, "y": 7 - LOSS}, RISING),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_table_gets_the_laws_of_its_columns(kind):
+    table, expected = TABLES[kind]
+    assert [law.name for law in default_laws(Runs.from_frame(pd.DataFrame(table)))[0]] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("chinchilla", ["skaling", "tied"]),
+        ("gemstones", ["skaling", "tied"]),
+        ("datablations", ["data_constrained", "overfitting"]),
+        ("boardlaw", ["board_elo"]),
+        ("pythia:arc_easy", ACCURACY),
+        ("vision_fewshot:birds_10shot_BiT-50-1", FALLING),
+    ],
+)
+def test_a_shipped_table_gets_the_laws_of_all_that_varies(name, expected):
+    assert [law.name for law in default_laws(load_runs(name))[0]] == expected
+
+
+def test_a_curve_whose_direction_is_not_known_gets_the_laws_of_both():
+    curve = Runs.from_frame(pd.DataFrame({"x": [1, 2, 3, 4], "y": [1.0, 1.2, 1.1, 1.05]}))
+    assert [law.name for law in default_laws(curve)[0]] == sorted(FALLING + RISING)
+
+
+def test_what_follows_from_two_of_parameters_tokens_and_compute_is_said():
+    runs = Runs.from_frame(pd.DataFrame({**PLANE, "loss": LOSS}))
+    np.testing.assert_allclose(6 * runs.column("N") * runs.column("D"), runs.column("C"))
+    assert runs.notes == ("D is C / (6 N), since the table gives no D",)
+
+
+def test_where_nothing_suits_the_nearest_laws_and_what_they_miss_are_named():
+    with pytest.raises(LawError, match=r"suits loss from columns width, loss: .*floor_c reads C, which is not in the table"):
+        default_laws(Runs.from_frame(pd.DataFrame({"width": [1.0, 2.0, 3.0], "loss": [3.0, 2.9, 2.8]})))
+
+
+def test_what_does_not_vary_is_said_and_left_to_laws_of_the_rest():
+    laws, runs = default_laws(Runs.from_frame(pd.DataFrame({"N": 1e8, "D": C / 1e12, "loss": LOSS})))
+    assert [law.name for law in laws] == ["floor_d"]
+    assert runs.notes == ("every run has N = 100M, so that laws of D alone are fitted",)
+
+
+def test_a_law_that_reads_less_than_varies_is_left_out_with_the_reason():
+    _, reasons = suited_laws(load_runs("chinchilla"))
+    assert reasons["floor_n"] == "reads only N, but D varies too"
+
+
+def test_accuracies_that_rise_are_not_forecast_to_fall():
+    # Accuracy by thousand steps of a public training run; at 52 thousand it was .818.
+    steps = pd.DataFrame({"x": [4, 8, 12, 16, 20, 24], "y": [0.586, 0.613, 0.659, 0.686, 0.748, 0.768]})
+    bands = bs.fit("auto", steps, seed=1).forecast(x=52).draws["predictive"]
+    low, middle, high = bands.quantile([0.05, 0.5, 0.95]).to_numpy()
+    assert low < 0.818 < high
+    assert middle > 0.768
