@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from promises import sketches
 
 from bayescale.cli import main
 from bayescale.data.datasets import load_dataset
@@ -81,6 +82,13 @@ def few_fit(few_runs):
 def saved_fit(chinchilla_fit, tmp_path_factory):
     """File of a saved fit; not to be written to."""
     return save(chinchilla_fit, tmp_path_factory.mktemp("saved") / "chinchilla.nc")
+
+
+@pytest.fixture
+def sketched():
+    """Fits that need not be certified."""
+    with sketches():
+        yield
 
 
 @pytest.fixture

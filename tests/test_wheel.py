@@ -16,7 +16,7 @@ from bayescale.laws.catalog import law_names
 UV = os.environ.get("UV") or shutil.which("uv")
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(UV is None, reason="needs uv")]
+pytestmark = [pytest.mark.wheel, pytest.mark.skipif(UV is None, reason="needs uv")]
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ class Chain(Fitted):
 
     Examples
     --------
-    >>> steps = fit_chain("chinchilla", "downstream_error", "gadre:c4")
+    >>> steps = fit_chain("chinchilla", "downstream_error", "gadre:c4", discrepancy=False)
     >>> bands = steps.forecast(N=6.9e9, D=138e9)
     >>> bands.outcome, bands.draws["predictive"].dims
     ('error', ('chain', 'draw', 'point'))

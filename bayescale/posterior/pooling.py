@@ -58,9 +58,10 @@ class Pooled(Fitted):
     Examples
     --------
     >>> from bayescale import fit
-    >>> x = np.tile([1e2, 1e3, 1e4, 1e5], 2)
-    >>> runs = pd.DataFrame({"group": ["a"] * 4 + ["b"] * 4, "x": x, "y": 3 * x ** -np.repeat([0.2, 0.3], 4)})
-    >>> pooled = fit("m1", runs, pool=["y_centre", "slope"])
+    >>> x, noise = np.tile([0.01, 0.1, 10, 100], 2), np.tile([1.01, 0.99, 0.99, 1.01], 2)
+    >>> y = 3 * x ** -np.repeat([0.2, 0.3], 4) * noise
+    >>> runs = pd.DataFrame({"group": ["a"] * 4 + ["b"] * 4, "x": x, "y": y})
+    >>> pooled = fit("m1", runs, pool=["slope"], discrepancy=False)
     >>> [round(float(each.parameters["slope"].mean()), 2) for each in pooled.groups.values()]
     [0.2, 0.3]
     """

@@ -63,6 +63,7 @@ def test_results_come_in_the_order_of_the_tasks():
     assert run_tasks(abs, {}) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["processes", "dask"])
 def test_a_killed_worker_costs_a_retry_and_not_the_study(place, tmp_path, request, capsys):
     address = request.getfixturevalue("cluster") if place == "dask" else None
@@ -175,7 +176,7 @@ def gadre():
     return bs.load_dataset("gadre", group="c4")
 
 
-OPTIONS = {"horizons": (100,), "baselines": False}
+OPTIONS = {"horizons": (100,), "baselines": False, "discrepancy": False}
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,7 @@ def serial(gadre):
     return backtest("kaplan_nd", gadre, **OPTIONS).scores
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_finds_the_same_numbers_bit_for_bit(gadre, serial, cluster):
     with backend(cluster):
         elsewhere = backtest("kaplan_nd", gadre, **OPTIONS).scores
@@ -190,6 +192,7 @@ def test_a_dask_cluster_finds_the_same_numbers_bit_for_bit(gadre, serial, cluste
     assert dask.config.get("scheduler", None) is None  # what others do with Dask is left as it was
 
 
+@pytest.mark.slow
 def test_processes_find_the_same_numbers_bit_for_bit_and_resume(gadre, serial, tmp_path):
     elsewhere = backtest("kaplan_nd", gadre, n_jobs=2, cache=tmp_path, **OPTIONS).scores
     pd.testing.assert_frame_equal(elsewhere, serial, check_exact=True)
@@ -200,6 +203,7 @@ def test_processes_find_the_same_numbers_bit_for_bit_and_resume(gadre, serial, t
     assert len((tmp_path / "backtests.jsonl").read_text().splitlines()) == len(kept) + 1 > 2
 
 
+@pytest.mark.slow
 def test_a_longer_calibration_goes_on_from_a_shorter_one(tmp_path):
     runs, noise, kept = bs.load_dataset("gadre", group="c4"), noise_by_name("student_t"), tmp_path / "kept.jsonl"
     few = recover("tied", runs, noise, replicates=2, draws=250, keep=kept)
@@ -210,6 +214,7 @@ def test_a_longer_calibration_goes_on_from_a_shorter_one(tmp_path):
     assert [replicate.ranks for replicate in fresh] == [replicate.ranks for replicate in more]
 
 
+@pytest.mark.slow
 def test_splits_of_other_settings_are_not_taken_for_these(gadre, serial, tmp_path):
     first = backtest("kaplan_nd", gadre, cache=tmp_path, seed=1, **OPTIONS).scores
     again = backtest("kaplan_nd", gadre, cache=tmp_path, seed=0, **OPTIONS).scores
@@ -236,8 +241,10 @@ def test_a_backend_that_cannot_be_had_is_refused_in_one_line(address, message, m
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_cluster(run_cli, cluster, tmp_path):
-    command = ["backtest", "gadre:c4", "--law", "kaplan_nd", "--horizon", "10", "--json", "--cache", tmp_path]
+    options = ["--horizon", "100", "--no-discrepancy", "--cache", tmp_path]
+    command = ["backtest", "gadre:c4", "--law", "kaplan_nd", "--json", *options]
     status, out, err = run_cli(*command, "--backend", cluster)
     assert status == 0, err
     again, resumed, _ = run_cli(*command)
@@ -247,6 +254,7 @@ def test_the_command_line_takes_a_cluster(run_cli, cluster, tmp_path):
     assert "give one of them" in err
 
 
+@pytest.mark.slow
 def test_a_kept_back_test_whose_ceilings_share_a_split_is_whole(tmp_path):
     gaps = np.repeat([1e18, 1e21], [12, 4]) * np.tile(np.linspace(1, 1.5, 4), 4)
     N = np.sqrt(gaps / 120) * np.tile([0.7, 1.0, 1.4, 2.0], 4)

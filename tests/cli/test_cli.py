@@ -57,7 +57,8 @@ def test_intervals_are_of_the_mass_asked_for(run_cli, saved_fit):
 
 
 def test_json_is_repeatable_byte_for_byte_and_alone_on_standard_output(run_cli, table):
-    arguments = ("plan", table, "--columns", "loss=val_loss", "--json", "--budget", "1e21")
+    laws = ("--law", "tied", "--law", "kaplan_nd", "--no-discrepancy")
+    arguments = ("plan", table, *laws, "--columns", "loss=val_loss", "--json", "--budget", "1e21")
     _, first, err = run_cli(*arguments, "--seed", 3)
     assert run_cli(*arguments, "--seed", 3)[1] == first
     assert run_cli(*arguments, "--seed", 4)[1] != first
@@ -69,6 +70,7 @@ def test_json_is_repeatable_byte_for_byte_and_alone_on_standard_output(run_cli, 
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_the_main_job_as_a_process_says_what_it_does_on_standard_error(elsewhere):
     done = subprocess.run([*COMMAND, "plan", "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["n_runs"] == 240
@@ -87,7 +89,7 @@ def test_predictions_at_points_and_from_a_table_agree(run_cli, saved_fit, tmp_pa
 
 
 def test_a_fit_is_saved_and_read_as_runs(run_cli, table, elsewhere):
-    columns = ("--columns", "loss=val_loss")
+    columns = ("--columns", "loss=val_loss", "--law", "tied", "--law", "kaplan_nd", "--no-discrepancy")
     status, out, _ = run_cli("fit", table, *columns, "-o", "fit.nc")
     assert status == 0
     assert "note: saved to fit.nc" in out
@@ -110,15 +112,18 @@ def test_a_law_of_ones_own_is_fitted_saved_and_asked_for(run_cli, own_law, tmp_p
     assert "give it by --law" in err
 
 
-def test_a_back_test_is_printed_and_drawn(elsewhere):
-    arguments = ["backtest", "gadre:c4", "--law", "kaplan_nd", "--horizon", "30", "--no-discrepancy"]
-    done = subprocess.run([*COMMAND, *arguments, "--plot", "coverage.png"], capture_output=True, text=True, check=True)
-    assert "last_value" in done.stdout
-    assert "clustered by split" in done.stdout
+@pytest.mark.slow
+def test_a_back_test_is_printed_and_drawn(run_cli, elsewhere):
+    options = ["--law", "kaplan_nd", "--horizon", "100", "--no-discrepancy", "--plot", "coverage.png"]
+    status, out, _ = run_cli("backtest", "gadre:c4", *options)
+    assert status == 0
+    assert "last_value" in out
+    assert "clustered by split" in out
     assert [path.name for path in elsewhere.iterdir()] == ["coverage.png"]
     assert (elsewhere / "coverage.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere):
     frame = pd.DataFrame({"N": np.geomspace(1e7, 1e9, 8)}).assign(loss=lambda f: 1.7 + 60 / f["N"] ** 0.25)
     frame["loss"] *= np.exp([0.003, -0.004, 0.001, 0.002, -0.001, -0.003, 0.004, -0.002])
@@ -397,6 +402,7 @@ def test_an_uncertified_result_is_printed_marked_and_has_status_one(run_cli, tab
     assert json.loads(out)["diagnostics"]["certified"] is False
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing_and_has_status_130(elsewhere):
     process = subprocess.Popen(
         [*COMMAND, "plan", "--plot", "plan.png"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.fuzz
+
 CASES = {"tables": 100, "laws": 20, "saved fits": 60, "documents": 60, "command line": 60}
 
 

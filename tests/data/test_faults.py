@@ -28,7 +28,7 @@ PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /p
 FULL_LAW = ("chinchilla", "--law", "chinchilla", "--no-discrepancy")
 
 
-pytestmark = pytest.mark.usefixtures("elsewhere")
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("elsewhere")]
 
 
 def said(*arguments, **options):

@@ -15,8 +15,9 @@ from bayescale.planning.allocation import optimum
 from bayescale.planning.attainable import attainable
 from bayescale.planning.limits import limits
 from bayescale.planning.outlook import read_outlook
-from bayescale.posterior import fitting
 from bayescale.posterior.single import fit_law
+
+pytestmark = pytest.mark.docs
 
 ROOT = root("models").parent
 IDENTIFIABILITY = (ROOT / "docs/identifiability.md").read_text()
@@ -132,26 +133,9 @@ QUESTIONS = sorted((ROOT / "docs/questions").glob("*.md"))
 ASKED = re.compile(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)```", flags=re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def fitted_once():
-    """Commands of the pages share their fits, as readers who save theirs do."""
-    kept, real = {}, fitting.fit
-
-    def fit(law, runs, **options):
-        key = (str(law), runs.data_hash, str(sorted(options.items())))
-        if key not in kept:
-            kept[key] = real(law, runs, **options)
-        return kept[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "fit", fit)
-        patch.setenv("COLUMNS", "320")
-        yield
-
-
-@pytest.mark.usefixtures("fitted_once")
 @pytest.mark.parametrize("page", QUESTIONS, ids=[page.stem for page in QUESTIONS])
-def test_answers_to_questions_are_what_the_commands_print(capsys, page):
+def test_answers_to_questions_are_what_the_commands_print(capsys, monkeypatch, page):
+    monkeypatch.setenv("COLUMNS", "320")
     asked = ASKED.findall(page.read_text())
     assert asked
     for command, shown in asked:

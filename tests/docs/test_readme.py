@@ -11,6 +11,9 @@ from shown import is_shown
 
 from bayescale.basics.files import root
 from bayescale.data.datasets import dataset_names, load_card
+from bayescale.posterior import single
+
+pytestmark = pytest.mark.docs
 
 TEXT = (root("models").parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?:<!-- (.*?) -->\n)?```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -28,7 +31,7 @@ SHOWN = list(
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def outputs(tmp_path_factory, sampled_once):
     """What each command prints, run in order in one folder that holds the README's files."""
     from bayescale.cli import main
 
@@ -38,6 +41,7 @@ def outputs(tmp_path_factory):
     printed = {}
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "200")
+        patch.setattr(single, "sampled_runs", sampled_once)
         for command in COMMANDS:
             program, *arguments = shlex.split(command)
             if program == "bayescale":

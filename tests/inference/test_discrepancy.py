@@ -352,6 +352,7 @@ def test_checkpoints_are_remembered_as_those_of_their_run(few_runs, tmp_path):
     pd.testing.assert_frame_equal(bs.forecast(fitted, **FAR).summary(), bs.forecast(again, **FAR).summary())
 
 
+@pytest.mark.slow
 def test_outlying_runs_hardly_move_a_forecast(shipped):
     everything = fit("chinchilla", bs.load_dataset("chinchilla", everything=True))
     assert everything.certified
@@ -381,6 +382,7 @@ def right(chinchilla_runs):
     return fit("chinchilla", simulated(chinchilla_runs, every=3), noise="normal")
 
 
+@pytest.mark.slow
 def test_of_a_law_that_is_right_the_discrepancy_is_small_and_parameters_are_recovered(right):
     assert right.certified
     assert np.median(right.parameters["tau"]) < 0.6 * np.median(right.tree["prior"]["tau"])
@@ -392,6 +394,7 @@ def test_of_a_law_that_is_right_the_discrepancy_is_small_and_parameters_are_reco
         assert low < value < high, name
 
 
+@pytest.mark.slow
 def test_what_a_law_misses_is_found_and_widens_the_bands(right, chinchilla_runs):
     runs = simulated(chinchilla_runs, every=6, misfit=0.01)
     wrong, taken_as_true = (fit("chinchilla", runs, discrepancy=each) for each in (True, False))
@@ -420,6 +423,7 @@ def curve(seed=0, outlier=None):
 IN_UNITS = {"E", "A", "B", "level_N", "level_D", "loss_centre", "floor", "y_centre"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chinchilla", "power_law"])
 def test_the_unit_of_the_outcome_does_not_matter(name, chinchilla_runs):
     law = bs.load_law(name)
@@ -474,6 +478,7 @@ def spoilt():
     return leave_one_out(fit("power_law", curve(outlier=OUTLIER)))
 
 
+@pytest.mark.slow
 def test_leave_one_out_agrees_with_refits(clean):
     density, k = clean
     # Where k-hat is higher it says itself that it is not to be trusted.
@@ -484,18 +489,21 @@ def test_leave_one_out_agrees_with_refits(clean):
     assert np.abs(density[rows] - exact).max() < 0.5
 
 
+@pytest.mark.slow
 def test_an_outlier_costs_leave_one_out_density(clean, spoilt):
     assert spoilt[0][OUTLIER] < clean[0][OUTLIER] - 3
     others = np.delete(np.arange(25), OUTLIER)
     assert np.abs(spoilt[0][others] - clean[0][others]).max() < 2
 
 
+@pytest.mark.slow
 def test_an_outlier_costs_as_much_as_in_a_refit(spoilt):
     density, k = spoilt
     assert k[OUTLIER] < 0.9
     assert density[OUTLIER] == pytest.approx(refitted(curve(outlier=OUTLIER), OUTLIER), abs=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["m3", "saturating"])
 def test_a_curve_that_a_drift_and_a_local_error_explain_alike_needs_no_chains(law):
     """Its posterior has two modes, one for either explanation."""

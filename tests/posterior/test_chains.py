@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from promises import sketches
 
 from bayescale.basics.errors import LawError
 from bayescale.data.datasets import load_dataset
 from bayescale.posterior.chains import Chain, chained, fit_chain
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.single import fit_law
+
+pytestmark = pytest.mark.slow
 
 HIDDEN = 5e20
 """Compute above which runs are hidden."""
@@ -20,7 +23,8 @@ def runs():
 
 @pytest.fixture(scope="module")
 def chain(runs):
-    return fit_chain("chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)))
+    with sketches():
+        return fit_chain("chinchilla", "downstream_error", runs.take(np.flatnonzero(runs.column("C") < HIDDEN)))
 
 
 def test_hidden_runs_lie_in_the_band(chain, runs):
@@ -55,7 +59,7 @@ def test_forecasts_beyond_the_losses_seen_are_warned_of(chain):
 
 
 def test_settings_of_the_second_law_are_passed_on(chain, runs):
-    accuracy = fit_law("accuracy_of_loss", "gadre:c4")
+    accuracy = fit_law("accuracy_of_loss", "gadre:c4", discrepancy=False)
     both = chained(chain.first, accuracy)
     chance = accuracy.inputs["chance"][0]
     silent, given = both.forecast(N=[1e9, 2e9], D=1e11), both.forecast(N=[1e9, 2e9], D=1e11, chance=chance)

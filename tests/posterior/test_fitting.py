@@ -63,6 +63,7 @@ def test_tokens_per_parameter_at_the_budget_of_chinchilla(chinchilla_fit):
     assert 18 < ratio.median() < 20
 
 
+@pytest.mark.slow
 def test_one_sided_noise_finds_what_well_tuned_runs_reach(chinchilla_runs):
     """Runs that poor tuning can only worsen pull other noises up, and this one not."""
     rng = np.random.default_rng(3)
@@ -197,6 +198,7 @@ def test_large_tables_have_their_log_likelihood_on_request(few_fit, monkeypatch)
     assert "log_likelihood" in with_log_likelihood(fresh).tree
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")
 @pytest.mark.parametrize("discrepancy", [True, False])
 def test_checkpoints_of_a_run_are_left_out_together(discrepancy):

@@ -87,6 +87,7 @@ def test_arviz_reads_the_file(chinchilla_fit, saved_fit):
     assert json.loads(tree.attrs["bayescale"])["record"]["n_runs"] == 240
 
 
+@pytest.mark.slow
 def test_a_draw_sampled_by_nuts_keeps_its_statistics(nuts_fit, tmp_path):
     again = load(save(nuts_fit, tmp_path / "nuts.nc"))
     stats = again.tree["sample_stats"].to_dataset()

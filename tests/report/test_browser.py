@@ -16,6 +16,8 @@ from bayescale.planning.lifetimes import lifetime_budget
 from bayescale.planning.spending import optimum_for
 from bayescale.report.planner import planner_document
 
+pytestmark = pytest.mark.browser
+
 MASS = 0.9
 QUANTITIES = ("N", "D", "loss")
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 4.0
 """Largest difference, in standard errors of both samplers together."""
 

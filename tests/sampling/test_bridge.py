@@ -41,6 +41,7 @@ def test_it_repeats_with_its_seed():
     assert log_evidence(skewed, draws, 1) == log_evidence(skewed, draws, 1) != log_evidence(skewed, draws, 2)
 
 
+@pytest.mark.slow
 def test_chains_and_weights_agree_on_the_evidence_of_the_shipped_runs(chinchilla_fit, nuts_fit):
     ours, theirs = chinchilla_fit.diagnostics, nuts_fit.diagnostics
     error = np.hypot(ours.log_evidence_se, theirs.log_evidence_se)

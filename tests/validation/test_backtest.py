@@ -69,6 +69,7 @@ def test_clustered_error_is_the_plain_one_without_clusters():
     assert clustered_error(np.repeat(values, 5), np.repeat(np.arange(200), 5)) == pytest.approx(plain, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_standard_errors_are_clustered_by_split(measured, chinchilla_runs):
     ceilings = {split.ceiling for split in splits(chinchilla_runs, (10,))}
     assert set(measured.scores["ceiling"]) == ceilings
@@ -137,6 +138,7 @@ def covered(rng, n_runs, tables):
     return pd.concat(held).mean()
 
 
+@pytest.mark.slow
 def test_conformal_intervals_hold_nine_in_ten_where_residuals_are_exchangeable(monkeypatch):
     """They are under a fit that is the truth; fits inside the training set see fewer runs, and miss by a bit more."""
 
@@ -210,6 +212,7 @@ def test_two_steps_need_losses_and_fractions():
         assert two_step(runs, runs, 0, outcome="error") is None
 
 
+@pytest.mark.slow
 def test_a_law_of_error_is_tested_beside_two_steps():
     summary = backtest("downstream_error", "gadre:c4", horizons=(10,)).summary().set_index("method")
     assert list(summary.index) == ["downstream_error", "two_step"]
@@ -217,6 +220,7 @@ def test_a_law_of_error_is_tested_beside_two_steps():
     assert np.isfinite(summary.to_numpy(dtype=float)).all()
 
 
+@pytest.mark.slow
 def test_discrepancy_covers_better_than_the_plain_law(measured):
     summary = measured.summary().set_index("method")
     assert set(summary.index) == {"tied", "plain", "bootstrap", "conformal", "isoflop", "last_value"}
@@ -224,6 +228,7 @@ def test_discrepancy_covers_better_than_the_plain_law(measured):
     assert summary.loc["tied", "crps"] < summary.loc["bootstrap", "crps"]
 
 
+@pytest.mark.slow
 def test_document_has_the_promised_keys(measured):
     document = backtest_document(measured)
     (horizon,) = document["horizons"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from promises import sketches
 
 import bayescale as bs
 from bayescale.basics.errors import LawError, SamplingError
@@ -15,6 +16,8 @@ from bayescale.laws.links import LOGIT, Link
 from bayescale.posterior.single import fit_law
 from bayescale.posterior.stacking import stacking_weights
 from bayescale.validation.comparison import laws_to_compare
+
+pytestmark = pytest.mark.slow
 
 COMPARED = ["tied", "kaplan_nd"]
 
@@ -26,7 +29,8 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compared(cache):
-    return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
+    with sketches():
+        return bs.compare(COMPARED, bs.load_dataset("gadre", group="c4"), horizons=(3,), cache=cache)
 
 
 def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
