@@ -17,10 +17,10 @@ def sampled_once():
     """Stands in for ``single.sampled_runs``: each posterior is sampled once, however often it is asked for."""
     kept, sample = {}, single.sampled_runs
 
-    def sampled(observed, options, **more):
-        key = (observed.law, observed.runs.data_hash, options, *sorted(more.items()))
+    def sampled(observed, options, *, certify=True):
+        key = (observed.law, observed.runs.data_hash, options, certify)
         if key not in kept:
-            kept[key] = sample(observed, options, **more)
+            kept[key] = sample(observed, options, certify=certify)
         return kept[key]
 
     return sampled

@@ -17,8 +17,8 @@ def sketches():
     """Draws come from one quick proposal: good enough where a test is of what is done with them."""
     sample = single.sampled_runs
 
-    def sketch(*arguments, **options):
-        return sample(*arguments, **(options | {"certify": False}))
+    def sketch(observed, options, **_):
+        return sample(observed, options, certify=False)
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (single, pooling):

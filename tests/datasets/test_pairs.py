@@ -30,7 +30,7 @@ def test_law_describes_the_runs_that_it_is_suggested_for(law, dataset):
     fitted = fit_law(law, chosen(law, dataset), draws=50)
     assert np.isfinite(fitted.tree["sample_stats"]["lp"]).all()
     missed = fitted.residuals() - fitted.conditional.at_runs
-    assert np.median(np.abs(missed)) < 0.5 * np.median(np.abs(fitted.on_link - np.median(fitted.on_link)))
+    assert np.median(np.abs(missed)) < 0.9 * np.median(np.abs(fitted.on_link - np.median(fitted.on_link)))
 
 
 @pytest.mark.parametrize("law", sorted({law for law, _ in PAIRS}))
