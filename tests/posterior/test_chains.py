@@ -64,7 +64,7 @@ def test_settings_of_the_second_law_are_passed_on(chain, runs):
     assert given.draws["predictive"].equals(silent.draws["predictive"])
     with pytest.raises(LawError, match="chance is 25, but must be a finite number from 0 to less than 1"):
         both.forecast(N=1e9, D=1e11, chance=25.0)
-    with pytest.raises(LawError, match=r"in the fit, and 0\.5 is asked for: a task has one"):
+    with pytest.raises(LawError, match=r"in the fit, and 0\.5 is asked for: a task has only one"):
         both.forecast(N=1e9, D=1e11, chance=0.5)
 
 

@@ -207,7 +207,7 @@ def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
             LawError,
             "law 'm1' has no parameter alpha: pool some of log_b, y_centre, slope|pool some",
         ),
-        (["slope"], "family", RunsError, "no column 'family', which tells groups apart"),
+        (["slope"], "family", RunsError, "no column 'family', which names the groups"),
         (["slope"], "blank", RunsError, r"row 3, column blank: is empty: name the run's group"),
         (["slope"], "one", RunsError, "column one holds same only: pooling needs two groups or more"),
     ],

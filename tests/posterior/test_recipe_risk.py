@@ -86,7 +86,7 @@ def test_a_risk_is_not_saved(risky_fit, tmp_path):
 
 def test_laws_that_know_no_compute_take_no_risk(chinchilla_fit):
     by_size = replace(chinchilla_fit, law=load_law("kaplan_n"))
-    with pytest.raises(LawError, match="reads N: a recipe breaks at some compute"):
+    with pytest.raises(LawError, match="reads N: the risk that a recipe breaks depends on compute"):
         with_risk(by_size, probability=0.1, size=0.1)
 
 
