@@ -38,7 +38,7 @@ def test_both_steps_widen_the_forecast(chain):
 
 
 def test_a_sure_first_step_leaves_the_second(chain):
-    """At runs that were fitted, whose loss is known, the chain says what the second law says of that loss."""
+    """At fitted runs, whose loss is known, the chain agrees with the second law at that loss."""
     point = {"N": 4.116163e8, "D": 8.232325e9}
     loss = float(forecast(chain.first, **point).draws["latent"].median())
     through = chain.forecast(**point).draws["latent"].median().item()
