@@ -1,4 +1,4 @@
-"""Which laws a table gets when none is named: by its columns, its outcome and the way that it goes."""
+"""Laws that a table gets if none is named: by its columns, its outcome and its direction."""
 
 import numpy as np
 import pandas as pd
