@@ -15,10 +15,10 @@ from bayescale.posterior.storage import save
 
 settings.register_profile("bayescale", deadline=None)
 settings.load_profile("bayescale")
-"""A busy machine is no fault of the code."""
+"""No deadline, since a busy machine is not a fault of the code."""
 
 fit = partial(fit_law, discrepancy=False)
-"""Takes the law as true."""
+"""A fit that takes the law as true."""
 
 OWN_LAW = """
 from bayescale import Input, Law, Parameter, Prior, power
@@ -66,7 +66,7 @@ def nuts_fit(chinchilla_runs):
 
 @pytest.fixture(scope="session")
 def few_runs():
-    """Eleven runs of a known law, with 0.4 % of noise: what somebody with a meeting tomorrow has."""
+    """Eleven runs of a known law with 0.4 % of noise: a typical small table."""
     N = np.repeat([1e8, 3e8, 1e9], [4, 4, 3])
     D = np.array([2e9, 6e9, 2e10, 6e10, 2e9, 6e9, 2e10, 6e10, 6e9, 2e10, 6e10])
     noise = np.random.default_rng(0).normal(scale=0.004, size=len(N))
@@ -101,7 +101,7 @@ def own_law(tmp_path):
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A folder of a test's own to run in, so that what is written is seen."""
+    """Run in an empty folder, so that a test sees every file that is written."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -36,7 +36,7 @@ def told(line):
 
 
 def _widths(row, values):
-    """How wide the interval is that each number is of, and that of its logarithms; nan where it is of none."""
+    """Width of the interval to which each number belongs, and of its logarithm; nan if it belongs to none."""
     starts = np.array([match.start() for match in NUMBER.finditer(row)])
     widths = np.full((2, len(values)), np.nan)
     for interval in INTERVAL.finditer(row):

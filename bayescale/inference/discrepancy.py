@@ -1,18 +1,18 @@
-"""How a law itself is wrong: a Gaussian process on two scales on the log residual, over the law's own log inputs.
+"""Model discrepancy: a Gaussian process on two scales that models the residual of a law over its log inputs.
 
-A law is an approximation, and its discrepancy is smooth: neighbouring runs miss it alike. Left out, it passes for
-certainty, and bands on larger runs are several times too narrow. Here outcome = law + local + drift + noise on the
-link's scale (of the logarithm, for a loss):
+A law is an approximation, and its discrepancy is smooth: it is similar for neighbouring runs. A model that ignores it
+is overconfident, with bands on larger runs that are several times too narrow. On the link's scale (the logarithm, for a
+loss), outcome = law + local + drift + noise:
 
-- the local process (Matern 5/2, amplitude tau) is what the law misses between neighbours. It shrinks slowly
-  with compute, as the loss that it is relative to does;
-- the drift (an integrated Wiener process along log compute and along each log input, from the smallest run on) is what
-  the law misses more and more as runs grow. Its variance grows with the cube of the distance, so that it widens
-  forecasts where no run has been.
+- the local process (Matern 5/2, amplitude tau) is what the law misses between neighbouring runs. It shrinks slowly
+  with compute, as does the loss to which it is relative;
+- the drift (an integrated Wiener process along log compute and along each log input, starting at the smallest run) is
+  what the law misses more and more as runs grow. Its variance grows with the cube of the distance, so it widens
+  forecasts beyond the runs.
 
-Both are orthogonal to the law's level: each is given that its mean over the fitted runs is zero, so that the law's
-parameters describe the runs. Both are held by a few dozen features with standard normal coefficients, so that the
-posterior costs what is linear in the number of runs.
+Both are orthogonal to the law's level: each is conditioned on a mean of zero over the fitted runs, so that the law's
+parameters describe the runs. Each is represented by a few dozen features with standard normal coefficients, so the cost
+of the posterior is linear in the number of runs.
 """
 
 from collections.abc import Callable
@@ -32,34 +32,34 @@ Array = NDArray[np.float64]
 Kernel = Callable[[Array, Array], Array]
 
 RUN_SHARE = 0.1
-"""Variance of a training run's own effect, shared by its checkpoints, over that of the local process."""
+"""Variance of a training run's own effect, which its checkpoints share, relative to that of the local process."""
 
 _INDUCING = 256
-"""Number of runs above which both processes are represented by so many of them."""
+"""Number of inducing runs that represent both processes where there are more runs than this."""
 _LEFT_OUT = 1e-3
 """Share of a process's variance over the fitted runs that its features may leave out."""
 _MOST_LOCAL, _MOST_DRIFT = 32, 16
-"""Features of either process at the most."""
+"""Maximum number of features of each process."""
 _BLOCK = 4096
-"""Points whose correlations with the inducing runs are held at once."""
+"""Number of points whose covariances with the inducing runs are held in memory at once."""
 
 TAU, DRIFT = 0, 1
-"""Kinds of features: those that scale with the amplitude of the local process, and with that of the drift."""
+"""Kinds of features: those scaled by the amplitude of the local process, and those scaled by that of the drift."""
 
 
 class Features:
-    """A process of unit amplitude as features with standard normal coefficients, orthogonal to the level.
+    """A process of unit amplitude, written as features with standard normal coefficients, orthogonal to the level.
 
     Parameters
     ----------
     kernel : callable
         Covariance between two sets of points of shape (point, input).
     variance : callable
-        Variance of each of some points.
+        Variance at each point.
     fitted : array, shape (run, input)
         Points over which the mean of the process is zero.
     most : int
-        Number of features at the most.
+        Maximum number of features.
     """
 
     def __init__(self, kernel: Kernel, variance: Callable[[Array], Array], fitted: Array, most: int) -> None:
@@ -74,7 +74,7 @@ class Features:
         self._level = _orthogonal_to(self._spanned(fitted).mean(axis=0)) if kept else np.empty((0, 0))
 
     def __call__(self, points: Array) -> Array:
-        """Features of points, shape (point, feature); their products are the covariance given the level."""
+        """Features at points, shape (point, feature); their products are the covariance given a mean of zero."""
         return np.asarray(self._spanned(points) @ self._level)
 
     def left_over(self, points: Array) -> Array:
@@ -93,7 +93,7 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """The discrepancy before the outcomes are seen: its features at the fitted runs and anywhere else.
+    """The prior of the discrepancy: its features at the fitted runs and at any other point.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Process:
         Natural logarithms of the law's inputs at the fitted runs.
     scales : Scales
     cluster : array, shape (run,), or None
-        Label of the training run that a row is a checkpoint of; None if every row is a run of its own.
+        Label of the training run that each row is a checkpoint of; None if every row is a separate run.
     """
 
     log_inputs: Array
@@ -110,42 +110,42 @@ class Process:
 
     @cached_property
     def local(self) -> Features:
-        """Of the local process."""
+        """Features of the local process."""
         return Features(self._local_covariance, self._local_variance, self.log_inputs, _MOST_LOCAL)
 
     @cached_property
     def drift(self) -> Features:
-        """Of the drift."""
+        """Features of the drift."""
         return Features(self._drift_covariance, self._drift_variance, self.log_inputs, _MOST_DRIFT)
 
     @cached_property
     def at_runs(self) -> Array:
-        """Features of the fitted runs, their training runs' own effects included, shape (run, feature)."""
+        """Features at the fitted runs, including the effect of each training run, shape (run, feature)."""
         found = self.features(self.log_inputs)
         found[:, self._effects] = self.run_effects
         return found
 
     @cached_property
     def kinds(self) -> NDArray[np.intp]:
-        """Which amplitude each feature scales with, :data:`TAU` or :data:`DRIFT`, shape (feature,)."""
+        """The amplitude that scales each feature, :data:`TAU` or :data:`DRIFT`, shape (feature,)."""
         n_local, n_drift = (part(self.log_inputs[:1]).shape[1] for part in (self.local, self.drift))
         return np.repeat([TAU, DRIFT], [n_local + self.run_effects.shape[1], n_drift])
 
     @cached_property
     def run_effects(self) -> Array:
-        """Indicators of each training run's own effect, shape (run, training run); none if every row is a run."""
+        """Features for the effect of each training run, shape (run, training run); none if every row is a run."""
         if self.cluster is None:
             return np.empty((len(self.log_inputs), 0))
         labels, member = np.unique(self.cluster, return_inverse=True)
         return np.asarray(np.sqrt(RUN_SHARE) * self.size(self.log_inputs)[:, None] * np.eye(len(labels))[member])
 
     def features(self, points: Array) -> Array:
-        """Features of points, shape (point, feature); they have no share in the effects of the fitted runs."""
+        """Features at new points, shape (point, feature); those for the effects of fitted runs are zero there."""
         effects = np.zeros((len(points), self.run_effects.shape[1]))
         return np.hstack([self.local(points), effects, self.drift(points)])
 
     def size(self, log_inputs: Array) -> Array:
-        """Relative size of the local process, one at the largest run, shape (point,)."""
+        """Amplitude of the local process relative to that at the largest run, shape (point,)."""
         largest = self.log_inputs.sum(axis=1).max()
         return np.asarray(np.exp(-self.scales.decay * (log_inputs.sum(axis=1) - largest)))
 
@@ -169,7 +169,7 @@ class Process:
         return np.asarray(self._ahead(points) ** 3 @ self._drift_weights / 3)
 
     def _ahead(self, points: Array) -> Array:
-        """How far points are beyond the smallest run: in log compute, and in each log input; never less than zero."""
+        """Distance of points beyond the smallest run, in log compute and in each log input; zero below it."""
         smallest = np.append(self.log_inputs.sum(axis=1).min(), self.log_inputs.min(axis=0))
         return np.asarray(np.maximum(np.column_stack([points.sum(axis=1), points]) - smallest, 0.0))
 
@@ -180,14 +180,14 @@ class Process:
 
 @dataclass(frozen=True, eq=False)
 class Separate:
-    """The processes of groups of runs that a law may miss independently of each other.
+    """The processes of several groups of runs, whose discrepancies are independent of each other.
 
     Parameters
     ----------
     parts : tuple of Process
-        One a group.
+        One per group.
     rows : tuple of array
-        The group's rows among all fitted runs.
+        Rows of each group among all fitted runs.
     """
 
     parts: tuple[Process, ...]
@@ -195,7 +195,7 @@ class Separate:
 
     @cached_property
     def at_runs(self) -> Array:
-        """Features of the fitted runs, shape (run, feature): each group has some of its own."""
+        """Features at the fitted runs, shape (run, feature); each group has its own columns."""
         found = np.zeros((sum(map(len, self.rows)), len(self.kinds)))
         for part, rows, columns in zip(self.parts, self.rows, self.columns, strict=True):
             found[rows, columns] = part.at_runs
@@ -203,19 +203,19 @@ class Separate:
 
     @cached_property
     def kinds(self) -> NDArray[np.intp]:
-        """Which amplitude each feature scales with, shape (feature,)."""
+        """The amplitude that scales each feature, shape (feature,)."""
         return np.concatenate([part.kinds for part in self.parts])
 
     @cached_property
     def columns(self) -> tuple[slice, ...]:
-        """Features of each group."""
+        """Columns of the features of each group."""
         ends = np.cumsum([len(part.kinds) for part in self.parts])
         return tuple(slice(end - len(part.kinds), end) for part, end in zip(self.parts, ends, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
 class Basis[P: Process | Separate]:
-    """A process, and the noise of the fitted runs around law and process.
+    """A discrepancy process, and the relative scale of the noise of the fitted runs.
 
     Parameters
     ----------
@@ -230,15 +230,15 @@ class Basis[P: Process | Separate]:
 
 @dataclass(frozen=True, eq=False)
 class Conditional:
-    """The discrepancy given the runs: draws of the coefficients of its features.
+    """The posterior of the discrepancy: draws of the coefficients of its features.
 
     Attributes
     ----------
     process : Process
     coefficients : array, shape (draw, feature)
-        On the scale of the outcome's link, amplitudes included.
+        Multiplied by the amplitudes, so on the link's scale.
     tau, drift : array, shape (draw, 1)
-        Amplitudes, with which what the features leave out scales.
+        Amplitudes, which also scale the part of the process that the features leave out.
     """
 
     process: Process
@@ -248,7 +248,7 @@ class Conditional:
 
     @property
     def at_runs(self) -> Array:
-        """The discrepancy at the fitted runs, their own effects included, shape (draw, run)."""
+        """The discrepancy at the fitted runs, including the effects of training runs, shape (draw, run)."""
         return np.asarray(self.coefficients @ self.process.at_runs.T)
 
     def moments(self, log_inputs: Array) -> tuple[Array, Array]:
@@ -263,7 +263,7 @@ class Conditional:
         return np.asarray(np.square(self.tau).mean() * local + np.square(self.drift).mean() * drift)
 
     def joint_covariance(self, log_inputs: Array) -> Array:
-        """Covariance between rows of a new run, its own effect included, shape (draw, point, point)."""
+        """Covariance between the rows of one new training run, including its effect, shape (draw, point, point)."""
         local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
         size = self.process.size(log_inputs)
         tau, amplitude = (np.square(each)[:, :, None] for each in (self.tau, self.drift))
@@ -280,7 +280,7 @@ class Conditional:
 
     @property
     def run_share(self) -> Array:
-        """Variance of a new run's own effect at the largest run, shape (draw, 1); zero if every row is a run."""
+        """Variance of a new run's own effect at the size of the largest run, shape (draw, 1); zero without clusters."""
         return (0.0 if self.process.cluster is None else RUN_SHARE) * np.square(self.tau)
 
     def run_variance(self, log_inputs: Array) -> Array:
@@ -289,20 +289,20 @@ class Conditional:
 
 
 def error_process(law: Law, located: Array, cluster: NDArray[Any] | None) -> Process:
-    """The process of a law's discrepancy given the places of runs of one group.
+    """The discrepancy process of a law for one group of runs at the given log inputs.
 
-    Only a logarithm's shrinks as runs grow.
+    Its local part shrinks as runs grow only if the link is the logarithm.
     """
     scales = scales_of(law)
     return Process(located, scales if law.link is LOG else Scales(**{**vars(scales), "decay": 0.0}), cluster)
 
 
 def _orthogonal_to(direction: Array) -> Array:
-    """An orthonormal basis of what is orthogonal to a direction, shape (feature, feature - 1); all where it is zero."""
+    """An orthonormal basis of a direction's complement, shape (feature, feature - 1); the identity if it is zero."""
     size = np.linalg.norm(direction)
     if size < 1e-12:
         return np.eye(len(direction))
-    # A Householder reflection that takes the direction to an axis, which is then left out.
+    # A Householder reflection maps the direction to an axis, which is then dropped.
     unit = direction / size
     place = int(np.abs(unit).argmax())
     mirror = unit.copy()
@@ -312,9 +312,10 @@ def _orthogonal_to(direction: Array) -> Array:
 
 
 def _low_rank_root(covariance: Array) -> Array:
-    """A matrix whose product with its transpose is a covariance, but for rounding, by pivoted Cholesky steps.
+    """A matrix whose product with its transpose equals a covariance up to rounding, by pivoted Cholesky.
 
-    What features leave out of smooth processes has few directions, which an eigendecomposition would not profit from.
+    The part of a smooth process that its features leave out has low rank. Pivoted Cholesky stops there; an
+    eigendecomposition would not.
     """
     if len(covariance) == 1:
         return np.sqrt(covariance[:, covariance[0] > 0])  # without SciPy, whose import takes longer than a forecast
@@ -328,7 +329,7 @@ def _low_rank_root(covariance: Array) -> Array:
 
 
 def _spread(points: Array, n: int) -> Array:
-    """A subset of points that covers them, each next one the farthest from those before (Gonzalez 1985)."""
+    """A subset of points that covers all of them: each new one is the farthest from those before (Gonzalez 1985)."""
     chosen = [int(points.sum(axis=1).argmax())]
     distance = np.square(points - points[chosen[0]]).sum(axis=1)
     for _ in range(n - 1):

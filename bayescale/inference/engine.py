@@ -1,7 +1,7 @@
-"""Inference: a law's posterior given runs is built, compiled and sampled, and vouched for.
+"""Inference: build, compile and sample the posterior of a law given runs, and certify the draws.
 
-Compiling takes as long as sampling, so the graph of a law is compiled once a process and takes the runs of one table
-after another.
+Compiling takes as long as sampling, so the graph of a law is compiled once per process and reused for every table of
+runs.
 """
 
 import functools
@@ -40,12 +40,12 @@ _LAWS_KEPT = 16
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What vouches for the draws; None where a figure is not defined for the sampler that made them.
+    """Diagnostics of the draws; those that the sampler does not define are None.
 
     Attributes
     ----------
     certified : bool
-        Whether the draws can stand for the posterior.
+        Whether the draws can be trusted to represent the posterior.
     pareto_k : float or None
         Tail shape of the importance weights; below 0.7 if certified.
     ess : mapping
@@ -55,8 +55,8 @@ class Diagnostics:
         Largest R-hat of the chains; below 1.01 if certified.
     divergent_share : float or None
     log_evidence, log_evidence_se : float or None
-        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error: by the weights,
-        or by bridge sampling of chains that are certified.
+        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error: from the
+        importance weights, or by bridge sampling if the chains are certified.
     """
 
     certified: bool
@@ -74,7 +74,7 @@ class Diagnostics:
 
 
 class Compiled:
-    """A law's posterior as a compiled graph that takes one table of runs after another.
+    """A law's posterior as a compiled graph that is reused for one table of runs after another.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Compiled:
     noise : Noise
     discrepancy : bool
     many : bool
-        Whether NUTS, too, is compiled once for many tables, which takes longer than for one.
+        Whether to compile NUTS, too, for reuse on many tables, which takes longer than compiling it for one.
     """
 
     def __init__(self, law: Law, noise: Noise, discrepancy: bool, *, many: bool = False) -> None:
@@ -93,7 +93,7 @@ class Compiled:
         self._lock = Lock()
 
     def sample(self, observed: Observed, options: Options, *, certify: bool = True) -> "Sampled":
-        """Sample the posterior given runs; threads take turns."""
+        """Sample the posterior given runs, one thread at a time."""
         from bayescale.inference.large_tables import density_in_blocks, is_large
 
         with self._lock:
@@ -125,12 +125,12 @@ class Compiled:
 
     @property
     def posterior(self) -> "Posterior":
-        """The graph, which holds the runs that were sampled last."""
+        """The graph, holding the runs that were sampled last."""
         assert self._posterior is not None
         return self._posterior
 
     def nuts(self) -> "CompiledNuts | None":
-        """What NUTS uses again for the next table, if there are many."""
+        """The compiled NUTS sampler that the next table reuses; None unless there are many tables."""
         from bayescale.sampling.nuts import CompiledNuts
 
         if self._many and self._compiled_nuts is None:
@@ -138,18 +138,18 @@ class Compiled:
         return self._compiled_nuts
 
     def _checked_prior(self, observed: Observed, density: "LogDensity", seed: int) -> tuple[Array, dict[str, Array]]:
-        """Draws from the prior as coordinates and as parameters, at which the law's mean is seen to work."""
+        """Draws from the prior, as coordinates and as parameters; checks that the law's mean works at them."""
         with self._law.blamed("drawing from its priors"):
             coordinates = self._prior_coordinates(seed)
         latent = np.zeros((len(coordinates), len(self.posterior.model.coords.get("feature", ()))))
-        # The last coefficient is the law's level, if it has one; no parameter depends on the others.
+        # The last coefficient is that of the law's level, if it has one; no parameter depends on the others.
         latent[:, -1:] = np.random.default_rng(seed).standard_normal((len(coordinates), min(1, latent.shape[1])))
         prior = density.parameters(coordinates, latent)
         check_mean(observed, prior)
         return coordinates, prior
 
     def _prior_coordinates(self, seed: int) -> Array:
-        """Draws from the prior, which no runs change."""
+        """Draws from the prior, kept for the next table since they do not depend on the runs."""
         if seed not in self._prior:
             self._prior = {seed: self._density.prior(PRIOR_DRAWS, seed)}
         return self._prior[seed]
@@ -167,10 +167,10 @@ class Compiled:
 
 
 def infer(observed: Observed, options: Options, *, certify: bool = True, many: bool = False) -> "Sampled":
-    """Sample the posterior of a law given the runs that it is bound to, with what was compiled for the law before.
+    """Sample the posterior of a law given the runs that it is bound to; a law that was compiled before is not again.
 
-    Without ``certify`` the draws come from one quick proposal and are vouched for by nothing. With ``many`` NUTS is
-    compiled for many tables.
+    Without ``certify`` the draws come from one quick proposal and are never certified. With ``many``, NUTS is compiled
+    for reuse on many tables.
     """
     with_errors = observed.standard_error is not None
     compiled = _compiled(observed.law, options.noise_model, options.discrepancy, with_errors, many)
@@ -183,13 +183,13 @@ def _compiled(law: Law, noise: Noise, discrepancy: bool, with_errors: bool, many
 
 
 def forget() -> None:
-    """Drop what was compiled for laws before, as where constants of their discrepancy have changed."""
+    """Drop all compiled laws, as is necessary after the constants of the discrepancy have changed."""
     _compiled.cache_clear()
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """Draws in ArviZ's shape, whichever sampler made them."""
+    """Draws in ArviZ's shape, from either sampler."""
 
     posterior: dict[str, Array]
     sample_stats: xr.Dataset
@@ -199,7 +199,7 @@ class Sampled:
     prior: dict[str, Array] = field(default_factory=dict)
     basis: Basis[Any] | None = None
     coefficients: Array | None = None
-    """Of the discrepancy's features and the law's level, shape (chain, draw, feature)."""
+    """Coefficients of the discrepancy's features and of the law's level, shape (chain, draw, feature)."""
 
 
 def _sample(
@@ -277,7 +277,7 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
     coordinates = density.unconstrain({name: values.reshape(-1) for name, values in sampled.items()})
     latent = None if coefficients is None else coefficients.reshape(len(coordinates), -1)
     posterior = {name: values.reshape(shape) for name, values in density.parameters(coordinates, latent).items()}
-    # Chains that are not certified do not know the posterior, and so not its constant either.
+    # Chains that are not certified may miss part of the posterior, and then its normalising constant is wrong too.
     bridged = log_evidence(target, coordinates.reshape(*shape, -1), options.seed) if result.certified else (None, None)
     return Sampled(
         posterior=posterior,
@@ -299,7 +299,7 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
 
 
 def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
-    """Log posterior density of draws, and the log prior and log likelihood that power scaling reweights by."""
+    """Log posterior density of draws, and the log prior and log likelihood from which power scaling takes weights."""
     unconstrained, own_scale = density.log_prior(coordinates)
     values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
@@ -312,7 +312,7 @@ def _shortfall(diagnostics: Diagnostics) -> str:
 
 
 def discrepancy_basis(observed: Observed) -> Basis[Any]:
-    """Features of the discrepancy, and the noise of runs relative to sigma."""
+    """Features of the discrepancy, and the noise scale of each run relative to sigma."""
     law = observed.law
     if GROUP not in law.settings:
         return Basis(error_process(law, observed.located, observed.cluster), observed.noise_scale)

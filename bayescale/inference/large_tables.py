@@ -1,4 +1,4 @@
-"""Large tables: the log density of a law taken as true, given runs that are read a block at a time."""
+"""Large tables: the log density of a law taken as true, summed over blocks of runs."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 LARGEST_WHOLE = 5000
-"""Number of runs above which they are read a block at a time."""
+"""Number of runs above which a table is read in blocks."""
 BLOCK = 4096
-"""Runs that are read at once."""
+"""Number of runs in a block."""
 
 
 def is_large(n_runs: int) -> bool:
-    """Whether runs are so many that they are read in blocks."""
+    """Whether a table of so many runs is read in blocks."""
     return n_runs > LARGEST_WHOLE
 
 
 def split_in_blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Rows in the fewest even parts of which each can be read at once."""
+    """Split rows into the fewest parts of equal size that each fit into a block."""
     return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
 def density_in_blocks(observed: Observed, density: "LogDensity") -> Density:
-    """The log density given all runs, read a block at a time.
+    """The log density given all runs, read in blocks.
 
     Parameters
     ----------
     observed : Observed
     density : LogDensity
-        Of the law's model, whatever runs that holds.
+        That of the law's model, whichever runs the model holds.
     """
     of_runs = run_data(observed)
 

@@ -31,15 +31,15 @@ COEFFICIENTS = "coefficients"
 
 @dataclass(frozen=True)
 class Posterior:
-    """A posterior as a graph, and the nodes of it that a sampler may read.
+    """A posterior as a graph, and the nodes of the graph that samplers read.
 
     Attributes
     ----------
     model : pymc.Model
     location, scale : tensor, shape (run,)
-        Of each outcome on the link's scale, the location without the discrepancy.
+        Location and scale of each outcome on the link's scale; the location excludes the discrepancy.
     amplitudes : tensor, shape (feature,), or None
-        By which coefficients are multiplied where they are added to the location; None if the law is taken as true.
+        Factor of each coefficient in what it adds to the location; None if the law is taken as true.
     df : tensor or None
         Degrees of freedom of the noise; None if it is normal.
     """
@@ -52,11 +52,11 @@ class Posterior:
 
 
 def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = None) -> Posterior:
-    """Build the posterior of a law given the runs that it is bound to.
+    """Build the posterior of a law given the runs to which it is bound.
 
     The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
     ``centre_<input>``, the sampled parameters as free variables, the derived ones as deterministics, and the outcome on
-    the link's scale as the observed variable, such as ``log_loss``. Nothing of the runs' length is traced.
+    the link's scale as the observed variable, such as ``log_loss``. The graph does not fix the number of runs.
 
     Parameters
     ----------
@@ -64,8 +64,9 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
     noise : Noise
     basis : Basis[Any], optional
         Features of the law's discrepancy, whose coefficients and amplitudes are then sampled; without it the law is
-        taken as true. What scales the law's mean becomes one more coefficient: given everything else the runs fix it
-        to the noise over the root of their number, along a curve that no proposal would follow.
+        taken as true. The parameter that scales the law's mean becomes one more coefficient: given all others, the
+        runs determine it to within the noise over the square root of their number, so the posterior follows a curve
+        that no proposal would match.
 
     Returns
     -------
@@ -86,13 +87,13 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
         if basis is not None:
             coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")
             if law.level is not None:
-                # As a sum, since an index would be looked up draw by draw.
+                # A sum, because the vectorised graph would look up an index draw by draw.
                 level = pt.exp(_log_normal(law.level)[0] + pt.sum(coefficients * data["of_level"]))
                 sampled[law.level.name] = level
                 pm.Deterministic(law.level.name, level)
         with law.blamed("derive"):
             derived = law.derive(pt, sampled, centre)
-            # What PyMC returns is a view that the vectorised graph would walk through draw by draw.
+            # Deterministic returns a view, which the vectorised graph would evaluate draw by draw: it is not used.
             for key, value in derived.items():
                 pm.Deterministic(key, value)
             parameters = sampled | derived
@@ -116,9 +117,9 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
 
 
 def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:
-    """Everything that is sampled one by one: of the law, of the noise around it, and of its discrepancy if it has one.
+    """Every parameter that is sampled by itself: of the law, of the noise, and of the discrepancy if there is one.
 
-    With a discrepancy the law's level is not among them.
+    With a discrepancy the law's level is not among them: it is sampled as a coefficient.
     """
     if not discrepancy:
         return (*law.parameters, *noise.parameters(law))
@@ -127,8 +128,8 @@ def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Pa
 
 
 def set_runs(model: "pm.Model", observed: Observed, basis: Basis[Any] | None = None) -> None:
-    """Give a model other runs, with the basis of their discrepancy where it has one, without building it again."""
-    # Not by pm.set_data, which compiles a function for every dimension of every variable.
+    """Give a model other runs, and the basis of their discrepancy if there is one, without rebuilding it."""
+    # pm.set_data would compile a function for every dimension of every variable.
     for dim, labels in _coords(observed, basis).items():
         model.set_dim(dim, len(labels), labels)
     for name, values in (run_data(observed) | _table_data(observed, basis)).items():
@@ -136,7 +137,7 @@ def set_runs(model: "pm.Model", observed: Observed, basis: Basis[Any] | None = N
 
 
 def feature_matrix(law: Law, basis: Basis[Any]) -> Array:
-    """Features of the runs, the law's level as the last one if it is among them, shape (run, feature)."""
+    """Features of the runs, shape (run, feature); the last is that of the law's level, if it has one."""
     at_runs = basis.process.at_runs
     level = np.full((len(at_runs), int(law.level is not None)), 1.0)
     return np.hstack([at_runs, level])
@@ -150,19 +151,19 @@ def _coords(observed: Observed, basis: Basis[Any] | None) -> dict[str, NDArray[n
 
 
 def run_data(observed: Observed) -> dict[str, Array]:
-    """What the graph reads of each run."""
+    """Data of each run that the graph reads."""
     name = observed.law.link.variable(observed.law.outcome)
     data, error = observed.inputs | {f"{name}_data": observed.on_link}, observed.standard_error
     return data if error is None else data | {f"{name}_se": error}
 
 
 def centre_data(observed: Observed) -> dict[str, Any]:
-    """The centre of each input, as the graph reads it."""
+    """The centre of each input, by its name in the graph."""
     return {f"centre_{key}": value for key, value in observed.centre.items()}
 
 
 def _table_data(observed: Observed, basis: Basis[Any] | None) -> dict[str, Any]:
-    """What the graph reads of the runs together."""
+    """Data that the graph reads and that depend on all runs together."""
     centre = centre_data(observed)
     return centre if basis is None else centre | _basis_data(observed.law, basis)
 
@@ -190,7 +191,7 @@ def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
 
 
 def level_deviation(law: Law) -> float:
-    """Standard deviation of the log of the law's level beforehand, by which its coefficient is multiplied."""
+    """Prior standard deviation of the log of the law's level, the factor of its coefficient; zero without a level."""
     return 0.0 if law.level is None else _log_normal(law.level)[1]
 
 
@@ -227,7 +228,7 @@ def _free_variable(law: Law, parameter: Parameter, sampled: dict[str, Any]) -> A
 
 
 def _distribution(law: Law, parameter: Parameter) -> Any:
-    """The PyMC distribution of a prior; PyMC itself takes no notice of an argument that it does not know."""
+    """The PyMC distribution of a prior; its arguments are checked here, since PyMC ignores unknown ones."""
     import pymc as pm
 
     prior = parameter.prior
@@ -249,5 +250,5 @@ def _distribution(law: Law, parameter: Parameter) -> Any:
 
 
 def _shifted(distribution: Any, names: tuple[str, ...], shift: Any, *arguments_and_size: Any) -> Any:
-    """A distribution's variable plus a shift; the size comes last, as PyMC gives it."""
+    """A distribution's variable plus a shift; PyMC passes the size last."""
     return shift + distribution.dist(**dict(zip((*names, "size"), arguments_and_size, strict=True)))

@@ -1,4 +1,4 @@
-"""What a fit is asked for: noise, discrepancy, sampler and number of draws, in one value that is passed whole."""
+"""Options of a fit: noise, model discrepancy, sampler and number of draws, in one value that is passed whole."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict, get_args
@@ -23,29 +23,30 @@ class Choices(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """What a fit is asked for.
+    """Options of a fit.
 
     Parameters
     ----------
     noise : {"student_t", "normal", "one_sided"}
-        Noise of the outcome on the link's scale; ``one_sided``, for runs that poor tuning can only worsen, takes the
-        law as true.
+        Noise of the outcome on the link's scale; ``one_sided``, for runs that poor tuning can only worsen, needs
+        ``discrepancy=False``.
     discrepancy : bool
-        Whether the law itself may be wrong, by a smooth relative error that the runs teach and larger runs extrapolate;
-        otherwise the law is taken as true, and its bands on larger runs are too narrow.
+        Whether to model the discrepancy of the law: a smooth relative deviation, learnt from the runs and extrapolated
+        to larger ones. Otherwise the law is taken as true, and its bands on larger runs are too narrow.
     engine : {"importance", "nuts"}
-        Sampler. Importance sampling that is not certified falls back to NUTS, and says so in ``warnings``.
+        Sampler. Importance sampling that is not certified falls back to NUTS, and ``warnings`` says so.
     draws, chains : int
-        Shape of the posterior; importance sampling's draws are independent, so its chains are only a shape.
+        Shape of the posterior; draws by importance sampling are independent, so their division into chains is only a
+        matter of shape.
     seed : int
         The same seed gives the same draws.
 
     Raises
     ------
     LawError
-        If there is no such noise, or it does not go with a discrepancy.
+        If the noise is unknown or cannot be combined with a discrepancy.
     SamplingError
-        If there is no such engine.
+        If the engine is unknown.
 
     Examples
     --------
@@ -70,26 +71,26 @@ class Options:
 
     @property
     def noise_model(self) -> Noise:
-        """Noise around the law, or around the law and its discrepancy."""
+        """Noise around the law, or around the law plus its discrepancy."""
         return noise_by_name(self.noise)
 
     def check_suits(self, law: Law) -> None:
-        """Check that a law may have this noise.
+        """Check that the noise suits a law.
 
         Raises
         ------
         LawError
-            If it may not.
+            If it does not.
         """
         if self.noise == "one_sided" and not law.falls:
             raise LawError(
-                f"noise {self.noise!r} is for outcomes that poor tuning raises, as it does a loss, not for the "
+                f"noise {self.noise!r} is for outcomes that poor tuning raises, such as a loss, not for the "
                 f"{law.outcome} of law {law.name!r}"
             )
 
 
 def chosen(options: Options | None, choices: Choices) -> Options:
-    """Options as given, or the default ones, with the choices that were made by keyword.
+    """The given options, or the default ones, with the fields that are given as keywords replaced.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from bayescale.laws.law import Law
 from bayescale.laws.parameters import Parameter, Prior
 
 _SCATTER = 0.004
-"""Noise of log losses, for which the constants of the discrepancy were learnt; those of other outcomes are relative."""
+"""Noise of log losses, for which the constants of the discrepancy were learnt; other outcomes scale them by theirs."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,16 @@ class Scales:
     Attributes
     ----------
     length : float
-        Length of the local process, in e-folds of each input.
+        Length scale of the local process, in e-folds of each input.
     decay : float
-        The local process of a logarithm falls as compute, the product of the inputs, to minus this power.
+        Where the link is the logarithm, the local process is proportional to compute (the product of the inputs) to
+        the power of minus this.
     local, local_sd : float
-        Median of the prior of the local amplitude, and standard deviation of its logarithm.
+        Prior median of the local amplitude, and prior standard deviation of its logarithm.
     drift, drift_sd : float
-        The same of the amplitude of the drift, per e-fold to the power 3/2.
+        The same for the amplitude of the drift, per e-fold to the power 3/2.
     along_inputs : float
-        Variance of the drift along each log input over that along log compute.
+        Variance of the drift along each log input, relative to that along log compute.
     """
 
     length: float
@@ -54,7 +55,7 @@ def scales_of(law: Law) -> Scales:
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
-    """Amplitudes of a law's discrepancy on the link's scale: of its local part, and of its drift."""
+    """The parameters of a law's discrepancy on the link's scale: the amplitude of its local part, and of its drift."""
     scales, relative = scales_of(law), law.scatter / _SCATTER
     local, drift = relative * scales.local, relative * scales.drift
     return (

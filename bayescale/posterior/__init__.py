@@ -1,1 +1,1 @@
-"""What was fitted, and what it forecasts."""
+"""Fitted posteriors, and the forecasts made from them."""

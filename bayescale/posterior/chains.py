@@ -1,9 +1,9 @@
 """Two steps from a planned run to what it can do: a law of its loss, and a law of an outcome given that loss.
 
-Where every run has both its loss and the outcome, the joint density of the two factors into that of the loss and that
-of the outcome given the loss. The two laws share no parameter, so that two fits to the same runs are the joint fit, and
-with an ensemble as the first step that of each of its laws. A forecast draws the loss of the new run, with its law's
-error and its noise, and from each draw the outcome: the uncertainty of both steps reaches it.
+If every run has both a loss and the outcome, their joint density is the density of the loss times that of the outcome
+given the loss. The two laws share no parameter, so two separate fits to the same runs equal the joint fit; if the first
+step is an ensemble, this holds for each of its laws. A forecast draws the loss of the new run, with model discrepancy
+and noise, and then the outcome from each drawn loss, so it carries the uncertainty of both steps.
 """
 
 from collections.abc import Mapping
@@ -46,19 +46,19 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _GRID = 256
-"""Values of the first outcome at which the second law's error is drawn; between them it is interpolated."""
+"""Number of values of the first outcome at which the second law's discrepancy is drawn, to be interpolated between."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chain(Fitted):
-    """Two posteriors of the same runs, the second of an outcome given the outcome of the first.
+    """Two posteriors given the same runs: the second law predicts its outcome from the outcome of the first.
 
     Attributes
     ----------
     first : Fit or Ensemble
-        Such as of loss from N and D.
+        For example of loss from N and D.
     second : Fit
-        Such as of accuracy from loss.
+        For example of accuracy from loss.
 
     Examples
     --------
@@ -75,12 +75,12 @@ class Chain(Fitted):
 
     @property
     def certified(self) -> bool:
-        """Whether the draws of both steps can stand for their posteriors."""
+        """Whether the draws of both steps can be trusted to represent their posteriors."""
         return self.first.certified and self.second.certified
 
     @property
     def tree(self) -> xr.DataTree:
-        """The draws of both steps as ArviZ takes them, under ``first`` and ``second``."""
+        """The draws of both steps for ArviZ, under ``first`` and ``second``."""
         return xr.DataTree.from_dict({"first": self.first.tree, "second": self.second.tree})
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
@@ -93,15 +93,15 @@ class Chain(Fitted):
         Parameters
         ----------
         seed : int
-            Of the noise; the same seed gives the same draws.
+            Seed of the noise; the same seed gives the same draws.
         **inputs : array_like
             Inputs of the first law, such as ``N`` and ``D``, and settings of the second, such as ``chance``.
 
         Returns
         -------
         Forecast
-            ``predictive`` is of a new run: its loss, and its outcome given that loss, each with noise. ``latent`` is
-            what runs at that point come to on average, without the noise of either step.
+            ``predictive`` is the outcome of a new run: its loss and the outcome given that loss, each with noise.
+            ``latent`` leaves out the noise of both steps.
 
         Raises
         ------
@@ -116,20 +116,20 @@ class Chain(Fitted):
         return self.following(bands, seed=seed, **{name: points[name] for name in settings})
 
     def plan(self, **asked: Any) -> "bayescale.Answer":
-        """Find the best run by the first outcome, as by :func:`bayescale.plan`: the second follows from it."""
+        """Find the best run for the first outcome with :func:`bayescale.plan`; the second outcome follows from it."""
         return self.first.plan(**asked)
 
     def following(self, bands: Forecast, *, seed: int = 0, **settings: ArrayLike) -> Forecast:
-        """Forecast the second outcome of runs whose first outcome is known as draws.
+        """Forecast the second outcome from draws of the first.
 
         Parameters
         ----------
         bands : Forecast
-            Of the first outcome, from the first posterior.
+            Forecast of the first outcome by the first posterior.
         seed : int
-            Of the noise of the second step.
+            Seed of the noise of the second step.
         **settings : array_like, shape (point,) or scalar
-            Of the second law, such as ``chance``.
+            Settings of the second law, such as ``chance``.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class Chain(Fitted):
         Raises
         ------
         LawError
-            If a setting is missing, unknown or makes no sense.
+            If a setting is missing, unknown or invalid.
         """
         known = {setting.name for setting in self.second.law.settings}
         if unknown := sorted(settings.keys() - known):
@@ -178,15 +178,15 @@ def fit_chain(
     Parameters
     ----------
     law : str, path, Law, or a list of them
-        Of the first outcome, as of :func:`bayescale.fit`.
+        Law of the first outcome, as for :func:`bayescale.fit`.
     then : str, path or Law
-        Of the second outcome; its only input is the first outcome.
+        Law of the second outcome; its only input is the first outcome.
     runs : str, path, DataFrame or Runs
-        With both outcomes.
+        Runs with both outcomes.
     options : Options, optional
-        Of both posteriors.
+        Options of both fits.
     **choices
-        Fields of the options, as of :func:`bayescale.fit`.
+        Fields of the options, as for :func:`bayescale.fit`.
 
     Returns
     -------
@@ -195,25 +195,25 @@ def fit_chain(
     Raises
     ------
     LawError
-        If the second law does not read the outcome of the first, and nothing else.
+        If the outcome of the first law is not the only input of the second.
     RunsError, CatalogError, SamplingError
-        As of :func:`bayescale.fit`.
+        As for :func:`bayescale.fit`.
     """
     second = then if isinstance(then, Law) else catalog.load_law(then)
     if isinstance(runs, Runs):
-        Observed.of(second, runs)  # refuses before anything is fitted
+        Observed.of(second, runs)  # fails here rather than after the first fit
     asked = chosen(options, choices)
     first = fit(law, runs, asked)
     return chained(first, fit_law(then, _with_outcome(runs, second), asked))
 
 
 def chained(first: Posterior, second: Fit) -> Chain:
-    """Two posteriors of the same runs as a chain.
+    """Join two posteriors given the same runs into a chain.
 
     Raises
     ------
     LawError
-        If the second law does not read the outcome of the first, in its unit, and nothing else.
+        If the outcome of the first law, in the same unit, is not the only input of the second.
     """
     if second.law.input_names != (first_fit(first).outcome,):
         raise LawError(
@@ -233,7 +233,7 @@ def _with_outcome(runs: str | Path | pd.DataFrame | Runs, law: Law) -> str | Pat
 
 
 def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
-    """The law's error at each draw's own values of its only input, shape (sample, point)."""
+    """The law's discrepancy, where each draw has its own values of the only input, shape (sample, point)."""
     if fit.basis is None:
         return np.zeros(values.shape)
     (item,) = fit.law.inputs
@@ -243,7 +243,7 @@ def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
 
 
 def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    """Settings of the second law, those of the runs unless they are given."""
+    """Settings of the second law, taken from the runs unless they are given."""
     known: dict[str, Any] = {**shared_settings(fit), **inputs}
     missing = [setting.name for setting in fit.law.settings if setting.name not in known]
     if missing:
@@ -256,7 +256,7 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
 
 
 def _beyond(fit: Fit, bands: Forecast) -> tuple[str, ...]:
-    """Warn where the first outcome lies outside what the second law was fitted to."""
+    """Warn if the first outcome lies outside the range to which the second law was fitted."""
     (name,) = fit.law.input_names
     seen, middle = fit.inputs[name], bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()
     outside = middle[(middle < seen.min()) | (middle > seen.max())]

@@ -1,4 +1,4 @@
-"""What makes a posterior doubtful: priors that the runs contradict, or that they hardly move."""
+"""Warnings about a posterior: priors that the runs contradict, or that the runs hardly change."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from bayescale.laws.parameters import Derived
 from bayescale.posterior.fit import Fit, all_parameters
 
 _E_UNINFORMED = 0.8
-"""Share of the prior's standard deviation that E keeps in the posterior, above which the runs say little about it."""
+"""Ratio of E's posterior to its prior standard deviation above which the runs say little about E."""
 
 
 _CONFLICT = 5.0
-"""Standard deviations of its prior that a parameter is away from it, above which one of the two is wrong."""
+"""Distance of a parameter from its prior mean, in prior standard deviations, above which one of the two is wrong."""
 
 
 def scarce_tokens(fitted: Fit) -> list[str]:
-    """Warn where the noise that runs of few tokens are taken to have is a guess: all else is weighed against it."""
+    """Warn of runs with so few tokens that their assumed noise is a guess: it sets their weight in the fit."""
     if not fitted.record.discrepancy or not {"N", "D"} <= fitted.inputs.keys():
         return []
     ratio = fitted.inputs["D"] / fitted.inputs["N"]
@@ -25,13 +25,13 @@ def scarce_tokens(fitted: Fit) -> list[str]:
         return []
     return [
         f"{len(rows)} of {len(ratio)} runs have fewer than {FEWEST_TOKENS:g} tokens per parameter (down to "
-        f"{ratio.min():.2g}), as no published run has: how they scatter is a guess that sways all else, so leave out "
-        f"rows {listed(rows)}, or give discrepancy=False (--no-discrepancy)"
+        f"{ratio.min():.2g}), below any published run: their noise is a guess that affects every estimate, so "
+        f"leave out rows {listed(rows)}, or give discrepancy=False (--no-discrepancy)"
     ]
 
 
 def prior_conflicts(fitted: Fit) -> list[str]:
-    """Warn where the runs contradict what was believed before them, most often by another unit than the law's."""
+    """Warn if the runs contradict the priors, most often because the table uses another unit than the law."""
     prior, far = fitted.groups["prior"].to_dataset(), []
     for item in all_parameters(fitted.law, fitted.noise, fitted.record.discrepancy):
         if isinstance(item, Derived) and item.name != "E":
@@ -41,7 +41,7 @@ def prior_conflicts(fitted: Fit) -> list[str]:
         scaled, place = (np.log(believed), np.log(found)) if relative else (believed, found)
         if abs(place - scaled.mean()) > _CONFLICT * scaled.std():
             low, high = np.quantile(believed, [0.05, 0.95])
-            far.append(f"{item.name} is {found:.3g}, which was believed to be {low:.2g} to {high:.2g}")
+            far.append(f"{item.name} is {found:.3g}, but its prior expects {low:.2g} to {high:.2g}")
     if not far:
         return []
     return [
@@ -51,10 +51,10 @@ def prior_conflicts(fitted: Fit) -> list[str]:
 
 
 def identification_warnings(fitted: Fit) -> list[str]:
-    """Warn where E is the prior's: its size then comes from other people's runs."""
+    """Warn if E follows its prior: its value then comes from other people's runs."""
     if "E" not in fitted.parameters:
         return []
-    # Where the loss itself has a wide prior, what is believed of E is its share of it.
+    # If the loss itself has a wide prior, the prior of E is on its share of the loss.
     level = fitted.law.level
     prior, posterior = (
         (values["E"] if level is None else values["E"] / values[level.name]).std()
@@ -72,7 +72,7 @@ def identification_warnings(fitted: Fit) -> list[str]:
 
 
 def _identified_with_floor(fitted: Fit) -> str:
-    """What the runs do fix of a floor and the terms above it."""
+    """The combination of E and the terms above it that the runs do determine."""
     level = fitted.parameters.get("loss_centre")
     if level is None:
         return ""

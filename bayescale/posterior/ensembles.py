@@ -1,4 +1,4 @@
-"""Ensembles: posteriors of several laws of the same runs, mixed by weights that depend on how far ahead one looks."""
+"""Ensembles: posteriors of several laws given the same runs, mixed by weights that depend on the distance ahead."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,23 +19,23 @@ from bayescale.posterior.recipe_risk import RecipeRisk
 Array = NDArray[np.float64]
 
 ENSEMBLE = "ensemble"
-"""What an ensemble is called where a law's name would stand."""
+"""Name of an ensemble, in place of a law's."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ensemble(Fitted):
-    """Several laws' posteriors given the same runs, and what each counts for.
+    """Posteriors of several laws given the same runs, and the weight of each.
 
-    A draw of the ensemble is a draw of one of its laws, chosen by the weights at the horizon that is asked for, so that
+    Each draw of the ensemble is a draw from one of its laws, chosen by the weights at the requested horizon, so that
     forecasts at several points, and the optimum at a budget, stay joint draws.
 
     Attributes
     ----------
     members : mapping of Fit
-        By the law's name; all of the same runs, inputs and outcome, and of the same shape.
+        Fits by the law's name, all with the same runs, inputs, outcome and shape.
     weights : xarray.DataArray
-        Dims horizon and law; the horizon is the ratio of a run's compute to that of the largest run fitted, and those
-        of the coordinate are the ones at which hidden runs could teach the weights. Rows sum to one.
+        Dims horizon and law; rows sum to one. The horizon is the ratio of a run's compute to that of the largest run
+        fitted; the coordinate holds the horizons at which enough runs could be hidden to learn weights.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Ensemble(Fitted):
 
     @property
     def title(self) -> str:
-        """What to call it."""
+        """Name of the ensemble, for people to read."""
         return f"Ensemble of {', '.join(self.members)}"
 
     @property
@@ -75,17 +75,17 @@ class Ensemble(Fitted):
 
     @property
     def certified(self) -> bool:
-        """Whether the draws of every member can stand for its posterior."""
+        """Whether the draws of every member can be trusted to represent its posterior."""
         return all(member.certified for member in self.members.values())
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What makes the result doubtful, with the law's name where it does not concern all of them."""
+        """What makes the result doubtful, with the law's name if it does not concern all laws."""
         return told_apart({name: member.warnings for name, member in self.members.items()})
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know besides, first where the weights come from."""
+        """Further remarks; the first says where the weights come from."""
         return (_origin_of_weights(self.weights), *told_apart({k: m.notes for k, m in self.members.items()}))
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
@@ -94,14 +94,14 @@ class Ensemble(Fitted):
 
     @property
     def tree(self) -> xr.DataTree:
-        """The draws as ArviZ takes them, those of each member under its law's name."""
+        """The draws for ArviZ, those of each member under its law's name."""
         return xr.DataTree.from_dict({name: member.tree for name, member in self.members.items()})
 
     def weights_at(self, reach: Array) -> Array:
         """Weight of each law at ratios of shape (point,) to the largest run's compute, shape (point, law).
 
-        Between horizons that hidden runs could teach, weights are interpolated in the logarithm; beyond the largest one
-        they fall back to equal ones, halfway for a factor of ten and two thirds for a hundred.
+        Between learnt horizons, weights are interpolated in the logarithm of the ratio. Beyond the largest horizon they
+        return to equal weights: half of the way at ten times that horizon, two thirds at a hundred times.
         """
         horizons = np.log(self.weights["horizon"].to_numpy())
         ahead = np.log(np.maximum(reach, 1e-300))
@@ -118,7 +118,7 @@ class Ensemble(Fitted):
         return np.asarray((marks[:, None, None] > edges[None]).sum(axis=2))
 
     def mixed(self, datasets: Sequence[xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
-        """Mix what the members draw, variables of dims chain, draw and point, at points of the given reach."""
+        """Mix draws of the members, variables with dims chain, draw and point, at points of the given reach."""
         chosen = self.choose(reach, seed)
         variables = {}
         for name, first in datasets[0].data_vars.items():
@@ -129,7 +129,7 @@ class Ensemble(Fitted):
 
 
 def compute_of(points: Mapping[str, Array]) -> Array | None:
-    """Training compute (FLOP) of new runs, where their inputs tell it."""
+    """Training compute (FLOP) of new runs; None if their inputs do not determine it."""
     if "C" in points:
         return points["C"]
     return 6 * points["N"] * points["D"] if {"N", "D"} <= points.keys() else None
@@ -138,7 +138,7 @@ def compute_of(points: Mapping[str, Array]) -> Array | None:
 def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
 
-    Where the compute of either is not known, it is the ratio of the products of the law's inputs.
+    If the compute of either is unknown, the ratio of the products of the law's inputs takes its place.
 
     Parameters
     ----------
@@ -154,40 +154,40 @@ def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
 
 
 def members(posterior: "Posterior") -> Mapping[str, Fit]:
-    """The fits that a posterior is made of, by law; one for a single law."""
+    """The fits of a posterior, by law; a single law has one."""
     return posterior.members if isinstance(posterior, Ensemble) else {posterior.law.name: posterior}
 
 
 def joined(posterior: "Posterior", datasets: Mapping[str, xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
-    """One set of draws from those of each member: mixed, or those of the only one."""
+    """One set of draws from those of each member: mixed for an ensemble, those of the only fit otherwise."""
     drawn = list(datasets.values())
     return posterior.mixed(drawn, reach, seed) if isinstance(posterior, Ensemble) else drawn[0]
 
 
 type Posterior = Fit | Ensemble
-"""What forecasts and optima are made from."""
+"""The posteriors from which forecasts and optima are computed."""
 
 
 def with_risk(posterior: Posterior, *, probability: float, size: float) -> Posterior:
-    """The posterior with the risk of a recipe that breaks beyond the runs, which widens all that is forecast from it.
+    """Add the risk that the recipe breaks beyond the runs to a posterior, which widens all forecasts from it.
 
     Parameters
     ----------
     posterior : Fit or Ensemble
     probability : float
-        That the recipe breaks within a tenfold of compute, given that it has held so far.
+        Probability that the recipe breaks within the next tenfold of compute, given that it has held so far.
     size : float
-        What a break makes worse on average, on the link's scale: 0.03 raises a loss by about 3 %.
+        Average harm of a break on the link's scale: 0.03 raises a loss by about 3 %.
 
     Returns
     -------
     Fit or Ensemble
-        With a warning that names the risk, which stands in every answer.
+        The posterior with a warning that names the risk and that every answer repeats.
 
     Raises
     ------
     LawError
-        If the law's inputs do not tell the compute of a run.
+        If the law's inputs do not determine the compute of a run.
     QuantityError
         If the probability is not between 0 and 1, or the size not between 0 and 10.
 
@@ -206,7 +206,7 @@ def with_risk(posterior: Posterior, *, probability: float, size: float) -> Poste
 
 
 def check_knows_compute(law: Law) -> None:
-    """Check that a law's inputs tell the compute of a run, at which a recipe breaks.
+    """Check that a law's inputs determine the compute of a run, on which the risk of a break depends.
 
     Raises
     ------
@@ -215,13 +215,13 @@ def check_knows_compute(law: Law) -> None:
     """
     if compute_of({name: np.ones(1) for name in law.input_names}) is None:
         raise LawError(
-            f"law {law.name!r} reads {', '.join(law.input_names)}: a recipe breaks at some compute, which takes a law "
-            "of N and D, or of C"
+            f"law {law.name!r} reads {', '.join(law.input_names)}: the risk that a recipe breaks depends on compute, "
+            "so it needs a law of N and D, or of C"
         )
 
 
 def without_risk(posterior: Posterior) -> Posterior:
-    """The posterior as it was before :func:`with_risk`."""
+    """Undo :func:`with_risk`."""
     return _with_risk(posterior, None)
 
 
@@ -238,12 +238,12 @@ _RISK = "recipe risk, set by the user"
 
 
 def first_fit(posterior: Posterior) -> Fit:
-    """The fit, or an ensemble's first one, for what all its laws share."""
+    """The fit, or the first fit of an ensemble, for what all its laws share."""
     return posterior.first if isinstance(posterior, Ensemble) else posterior
 
 
 def told_apart(texts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """Texts about several laws: once where all laws have it, else with the law's name."""
+    """Merge texts about several laws: a text that all laws share once, any other with the law's name."""
     listed = {name: list(found) for name, found in texts.items()}
     shared = [text for text in next(iter(listed.values())) if all(text in found for found in listed.values())]
     own = [f"{name}: {text}" for name, found in listed.items() for text in found if text not in shared]
@@ -251,7 +251,7 @@ def told_apart(texts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
 
 
 def equal_weights(laws: Sequence[str]) -> xr.DataArray:
-    """Weights that no hidden run has taught."""
+    """Equal weights, for when no runs could be hidden to learn them."""
     return xr.DataArray(
         np.full((1, len(laws)), 1 / len(laws)),
         dims=("horizon", "law"),

@@ -1,4 +1,4 @@
-"""A posterior in ArviZ's groups, with what vouches for it and where it comes from."""
+"""A posterior in ArviZ's groups, with its diagnostics and a record of where it comes from."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,20 +27,20 @@ from bayescale.posterior.sensitivity import Sensitivity, sensitivity
 Array = NDArray[np.float64]
 
 _ELEMENTS = 20_000
-"""Draws times runs, or features, whose leave-one-out densities are computed together."""
+"""Number of draws times runs (or features) whose leave-one-out densities are computed together."""
 
 
 _POINTWISE_RUNS = 1000
-"""Most runs whose pointwise log likelihood stands in a fit's tree without being asked for."""
+"""Maximum number of runs for which a fit's tree always holds the pointwise log likelihood."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where a fit comes from, so that it can be repeated.
+    """Law, data and options of a fit, so that it can be repeated.
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
     which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
-    that of the outcome, where the runs gave one.
+    the unit of the outcome, if the runs state one.
     """
 
     law: str
@@ -68,16 +68,16 @@ class Fit(Fitted):
     Attributes
     ----------
     groups : xarray.DataTree
-        What :attr:`tree` shows: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (outcomes, dim run) and
-        ``constant_data`` (inputs, settings, centres), and groups that were asked for.
+        The groups of :attr:`tree`: ``posterior``, ``prior``, ``sample_stats``, ``observed_data`` (outcomes, dim run),
+        ``constant_data`` (inputs, settings, centres), and those added on request.
     law : Law
-        In the unit of the runs.
+        The law in the unit of the runs.
     record : Record
     diagnostics : Diagnostics
     warnings, notes : tuple of str
-        What makes the result doubtful; what a reader should know besides.
+        What makes the result doubtful, and further remarks.
     risk : RecipeRisk or None
-        Of a recipe that breaks beyond the runs, which no fit knows of: :func:`bayescale.with_risk` sets it.
+        Risk that the recipe breaks beyond the runs. Runs cannot teach it: :func:`bayescale.with_risk` sets it.
 
     Examples
     --------
@@ -99,10 +99,10 @@ class Fit(Fitted):
 
     @cached_property
     def tree(self) -> xr.DataTree:
-        """The posterior as ArviZ takes it, such as ``az.loo(fit.tree)``.
+        """The posterior for ArviZ, as in ``az.loo(fit.tree)``.
 
-        With the pointwise ``log_likelihood`` of tables of up to a thousand runs; that of larger ones, and the groups
-        ``posterior_predictive`` and ``prior_predictive``, are there once asked for, as by :func:`with_log_likelihood`.
+        For tables of up to a thousand runs it holds the pointwise ``log_likelihood``. For larger tables, functions such
+        as :func:`with_log_likelihood` add it, and likewise ``posterior_predictive`` and ``prior_predictive``.
         """
         small = self.record.n_runs <= _POINTWISE_RUNS and "log_likelihood" not in self.groups
         found = with_log_likelihood(self).groups if small else self.groups
@@ -117,22 +117,22 @@ class Fit(Fitted):
 
     @property
     def noise(self) -> Noise:
-        """Noise around the law, or around the law and its discrepancy."""
+        """Noise around the law, or around the law plus its discrepancy."""
         return noise_by_name(self.record.noise)
 
     @property
     def described(self) -> tuple[Parameter | Derived, ...]:
-        """Every parameter, of the law, of the noise around it and of its error, in the order of the summary."""
+        """Every parameter of the law, its noise and its discrepancy, in the order of the summary."""
         return all_parameters(self.law, self.noise, self.record.discrepancy)
 
     @property
     def certified(self) -> bool:
-        """Whether the draws can stand for the posterior."""
+        """Whether the draws can be trusted to represent the posterior."""
         return self.diagnostics.certified
 
     @property
     def title(self) -> str:
-        """What to call it."""
+        """Name of the law, for people to read."""
         return self.law.title
 
     @property
@@ -155,7 +155,7 @@ class Fit(Fitted):
 
     @property
     def cluster(self) -> NDArray[np.int64] | None:
-        """Code of the training run that each row belongs to, shape (run,); None if every row is a run of its own."""
+        """Code of the training run that each row belongs to, shape (run,); None if every row is a separate run."""
         return self.observed.cluster
 
     @cached_property
@@ -205,23 +205,23 @@ class Fit(Fitted):
 
     @property
     def centre(self) -> dict[str, float]:
-        """Geometric mean of each input over the fitted runs, where the sizes of a law's terms are sampled."""
+        """Geometric mean of each input over the fitted runs, the point at which the sizes of terms are sampled."""
         return self.observed.centre
 
     def residuals(self, draws: slice = slice(None), rows: slice = slice(None)) -> Array:
-        """Outcome minus the law's mean on the link's scale, shape (chain * draw, run); of some of either if asked."""
+        """Outcome minus the law's mean on the link's scale, shape (chain * draw, run), optionally of a subset."""
         columns = {name: values[draws] for name, values in self.columns.items()}
         inputs = {name: values[rows] for name, values in self.inputs.items()}
         return np.asarray(self.on_link[rows] - self.law.link.forward(np, self.law.mean(np, inputs, columns)))
 
     @cached_property
     def conditional(self) -> Conditional:
-        """The discrepancy given the runs, draw by draw; only of a fit with one."""
+        """The discrepancy given the runs, draw by draw; only a fit with a discrepancy has it."""
         if self.basis is None:
-            raise LawError("this fit takes its law as true: fit with discrepancy=True to ask for its error")
+            raise LawError("this fit takes its law as true: fit with discrepancy=True to estimate its discrepancy")
         process, tau, drift = self.basis.process, self.columns["tau"], self.columns["drift"]
         amplitudes = np.where(process.kinds == DRIFT, drift, tau)
-        # The coefficient of the law's level, which is a parameter too, comes last.
+        # The last coefficient is that of the law's level, which is a parameter and not part of the discrepancy.
         coefficients = self.coefficients[:, : len(process.kinds)]
         return Conditional(process, amplitudes * coefficients, tau, drift)
 
@@ -232,7 +232,7 @@ class Fit(Fitted):
         return np.asarray(drawn.reshape(-1, drawn.shape[-1]))
 
     def sensitivity(self, draws: Array) -> Sensitivity:
-        """Sensitivity to prior and runs of quantities, draws of shape (chain * draw, quantity)."""
+        """Sensitivity of quantities to the prior and to the runs, from draws of shape (chain * draw, quantity)."""
         stats, parts = self.groups["sample_stats"], ("log_prior", "total_log_likelihood")
         return sensitivity(draws, *(stats[name].to_numpy().reshape(-1) for name in parts))
 
@@ -246,8 +246,8 @@ class Fit(Fitted):
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning.
 
-        The columns ``sensitivity_prior`` and ``sensitivity_runs`` tell how much a parameter moves when the prior, or
-        what the runs say, is made a little stronger; above 0.05 it does.
+        The columns ``sensitivity_prior`` and ``sensitivity_runs`` say how much a parameter moves when the prior, or the
+        likelihood, is made slightly stronger; values above 0.05 mean that it does move.
         """
         described = described_by(self.described)
         posterior = self.groups["posterior"].to_dataset()
@@ -267,11 +267,11 @@ class Fit(Fitted):
 
 
 def with_log_likelihood(fitted: Fit) -> Fit:
-    """The fit with the group ``log_likelihood``: of each training run under each draw, on the outcome's own scale.
+    """Add the group ``log_likelihood``: that of each training run under each draw, on the outcome's own scale.
 
     With a discrepancy it is the log density of each run given all the others, since the runs are not independent given
     the parameters. Rows of one training run are left out together, along the dimension ``training_run``. For 100,000
-    runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only when asked for.
+    runs and 4,000 draws the group takes 3.2 GB, which is why it is computed only on request.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def with_log_likelihood(fitted: Fit) -> Fit:
     else:
         density = LogDensity(build_model(fitted.observed, fitted.noise).model)
         values = _by_run(density.pointwise(density.unconstrain(fitted.parameters)), cluster)
-    # A density on the link's scale times the link's slope is one of the outcome.
+    # A density on the link's scale times the link's slope is a density of the outcome.
     link = fitted.law.link
     slope = np.abs(link.slope(link.inverse(fitted.on_link)))
     values = values + _by_run(np.log(slope)[None], cluster)
@@ -307,7 +307,7 @@ def with_log_likelihood(fitted: Fit) -> Fit:
 
 
 def _by_run(values: Array, cluster: NDArray[np.int64] | None) -> Array:
-    """Sums over the rows of each training run, shape (draw, training run), of values of shape (draw, row)."""
+    """Sum values of shape (draw, row) over the rows of each training run, to shape (draw, training run)."""
     if cluster is None:
         return values
     return np.column_stack([values[:, rows].sum(axis=1) for rows in rows_of(cluster)])
@@ -347,13 +347,13 @@ def described_by(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | 
 
 
 def all_parameters(law: Law, noise: Noise, discrepancy: bool) -> tuple[Parameter | Derived, ...]:
-    """Parameters in the order in which people read them."""
+    """Parameters in the order of the summary: derived ones, then those of the law, noise and discrepancy."""
     amplitudes = amplitude_parameters(law) if discrepancy else ()
     return (*law.derived, *law.parameters, *noise.parameters(law), *amplitudes)
 
 
 def with_group(fitted: Fit, group: str, values: Array, coords: Mapping[str, NDArray[np.int64]]) -> Fit:
-    """The fit with one more group, of values of the outcome by draw and by one dimension more."""
+    """Add a group that holds values of the outcome by draw and by one further dimension."""
     (dim,) = coords
     sampled = fitted.groups["prior" if group == "prior_predictive" else "posterior"]
     shaped = values.reshape(sampled.sizes["chain"], sampled.sizes["draw"], -1)

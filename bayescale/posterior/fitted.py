@@ -1,4 +1,4 @@
-"""What a fit, an ensemble, pooled groups and a chain of laws have in common, whatever was fitted."""
+"""The interface that a fit, an ensemble, pooled groups and a chain of laws share."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Fitted(ABC):
-    """What was fitted: it forecasts, plans, is summarised and saved.
+    """Any fitted posterior: it can forecast, plan, be summarised and be saved.
 
     Examples
     --------
@@ -28,33 +28,33 @@ class Fitted(ABC):
     @property
     @abstractmethod
     def certified(self) -> bool:
-        """Whether the draws can stand for the posterior."""
+        """Whether the draws can be trusted to represent the posterior."""
 
     @property
     @abstractmethod
     def tree(self) -> xr.DataTree:
-        """The draws as ArviZ takes them; of several fits, each under a name of its own."""
+        """The draws for ArviZ; those of several fits each under a name of their own."""
 
     @abstractmethod
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning."""
 
-    # The public face is asked, since forecasts, plans and files are made of what was fitted, not the other way round.
+    # These methods import the public functions when called: the modules that define them import this one.
 
     def forecast(self, *, seed: int = 0, **inputs: ArrayLike) -> "bayescale.Forecast":
-        """Forecast new runs, as by :func:`bayescale.forecast`."""
+        """Forecast new runs with :func:`bayescale.forecast`."""
         import bayescale
 
         return bayescale.forecast(self, seed=seed, **inputs)  # type: ignore[arg-type]
 
     def plan(self, **asked: Any) -> "bayescale.Answer":
-        """Find the best run, as by :func:`bayescale.plan`, whose arguments these are."""
+        """Find the best run with :func:`bayescale.plan`, which takes the same arguments."""
         import bayescale
 
         return bayescale.plan(self, **asked)  # type: ignore[arg-type]
 
     def save(self, path: str | Path) -> Path:
-        """Save to a file, as by :func:`bayescale.save`."""
+        """Save to a file with :func:`bayescale.save`."""
         import bayescale
 
         return bayescale.save(self, path)  # type: ignore[arg-type]

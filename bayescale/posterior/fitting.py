@@ -1,4 +1,4 @@
-"""Fitting one law, or several that are weighted by how well each predicts hidden larger runs."""
+"""Fitting one law, or an ensemble of laws weighted by how well each predicts hidden larger runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,25 +56,25 @@ def fit(
     by: str = "group",
     **choices: Unpack[Choices],
 ) -> Fit | Ensemble | Pooled:
-    """Sample the posterior of a law given training runs, or of several laws that are then mixed.
+    """Sample the posterior of a law given training runs, or the posteriors of several laws, which are then mixed.
 
-    The default takes the law for what it is, an approximation, and learns from the runs how wrong it is.
+    By default the law is treated as an approximation, and its model discrepancy is learnt from the runs.
 
     Parameters
     ----------
     law : str, path, Law, or a sequence of them
         Name of a shipped law, path of a law file, or a law. ``"auto"`` or a sequence gives an ensemble: each law is
         fitted, and their draws are mixed by weights learnt from how well each predicts larger runs hidden from it.
-        ``"auto"`` takes the shipped laws whose mixture predicted published tables best.
+        ``"auto"`` chooses the shipped laws whose mixture predicted published tables best.
     runs : str, path, DataFrame or Runs
         Name of a shipped data set, path of a CSV or Parquet file, or a table.
     options : Options, optional
         Noise, model discrepancy, sampler and number of draws; the default ones if it is left out.
     pool : sequence of str
-        Parameters of a single law that differ between groups of runs, each leaning on the others (partial pooling);
-        all other parameters are the same for all groups.
+        Parameters of a single law that differ between groups of runs but inform each other (partial pooling); all other
+        parameters are the same for all groups.
     by : str
-        Column that tells those groups apart.
+        Column that names the group of each run.
     **choices
         Fields of :class:`bayescale.Options`, such as ``seed=1`` or ``discrepancy=False``, in place of those of
         ``options``.
@@ -82,14 +82,14 @@ def fit(
     Returns
     -------
     Fit or Ensemble, or Pooled if ``pool`` names parameters
-        Marked in ``warnings`` and ``certified`` if neither sampler is certified.
+        If neither sampler is certified, ``certified`` is false and ``warnings`` says so.
 
     Raises
     ------
     RunsError, CatalogError, LawError
         If the runs, the law, or the two together cannot be used.
     SamplingError
-        If the posterior is nowhere finite.
+        If the posterior density is finite nowhere.
 
     Examples
     --------
@@ -115,9 +115,9 @@ def fit(
 
 
 def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -> Fit | Ensemble:
-    """Fit as :func:`fit` does, with a thousand draws that nothing vouches for: enough to score a forecast by.
+    """Fit as :func:`fit` does, but with a thousand draws that are not certified: enough to score a forecast.
 
-    Chains of NUTS are drawn and certified as ever.
+    NUTS draws and certifies as usual.
     """
     if options.engine == "nuts":
         return fit(law, runs, options)
@@ -130,24 +130,24 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
 
 
 def several(law: AnyLaw | Sequence[AnyLaw]) -> "TypeIs[Sequence[AnyLaw]]":
-    """Whether a choice of laws stands for an ensemble."""
+    """Whether a choice of laws means an ensemble."""
     return law == AUTO or (isinstance(law, Sequence) and not isinstance(law, str))
 
 
 def named_laws(law: AnyLaw | Sequence[AnyLaw], laws: Sequence[Law]) -> list[AnyLaw]:
-    """The laws of a choice as they were given, which tells where their code is; those of ``"auto"`` by name."""
+    """The laws of a choice as the user gave them, which locates their code; those of ``"auto"`` by name."""
     if law == AUTO:
         return [each.name for each in laws]
     return list(law) if several(law) else [law]
 
 
 def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law], Runs]:
-    """The laws that a choice stands for, and the runs that they are to be fitted to, loaded.
+    """Load the laws of a choice, and the runs to fit them to.
 
     Raises
     ------
     LawError
-        If several laws do not have names of their own and the same inputs and outcome, or none suits the runs.
+        If several laws share a name or differ in inputs or outcome, or if none suits the runs.
     """
     if law == AUTO:
         return default_laws(as_runs(runs))

@@ -1,4 +1,4 @@
-"""Posterior-predictive bands on the outcome of runs that nobody has trained yet."""
+"""Posterior predictive bands on the outcome of runs that are not trained yet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Forecast:
     Attributes
     ----------
     draws : xarray.Dataset
-        Variables ``latent`` (the law's mean) and ``predictive`` (a new run, with noise), dims chain, draw and point;
-        the inputs are coordinates along ``point``.
+        Variables ``latent`` (law and model discrepancy) and ``predictive`` (a new run, with noise), dims chain, draw
+        and point; the inputs are coordinates along ``point``.
     outcome, unit : str
     warnings : tuple of str
 
@@ -70,7 +70,7 @@ class Forecast:
         ci_prob : float
             Mass of the equal-tailed interval.
         latent : bool
-            Of the law's mean instead of a new run with its noise.
+            Whether to summarise ``latent``, without the noise of a new run.
         """
         values = self.draws["latent" if latent else "predictive"]
         return self.points.join(summary_table(values, ci_prob))
@@ -81,13 +81,13 @@ class Forecast:
 
 
 def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
-    """Forecast the outcome at new inputs, with everything that the posterior does not know.
+    """Forecast the outcome at new inputs, with all uncertainty: of parameters, model discrepancy and noise.
 
     Parameters
     ----------
     fit : Fit or Ensemble
     seed : int
-        Of the noise; the same seed gives the same draws.
+        Seed of the noise; the same seed gives the same draws.
     **inputs : array_like, shape (point,) or scalar
         The law's inputs by name, such as ``N`` (parameters) and ``D`` (tokens); they broadcast against each other.
 
@@ -140,17 +140,17 @@ def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Data
 
 
 def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predictive, Array]:
-    """The predictive distribution of each run's outcome, and what it came out as, on the outcome's own scale.
+    """The predictive distribution of each run's outcome, and the observed outcome on its own scale.
 
-    Where the table tells how well an outcome was measured, the distribution is of such a measurement.
+    If the table states how precisely an outcome was measured, the distribution includes that measurement error.
 
     Parameters
     ----------
     fit : Fit or Ensemble
     runs : Runs
-        That were not fitted.
+        Held-out runs.
     seed : int
-        Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
+        Seed of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
     each = [Observed(member.law, runs) for member in members(fit).values()]
     inputs = {name: values for one in each for name, values in one.inputs.items()}
@@ -159,7 +159,7 @@ def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predic
 
 
 def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0) -> Predictive:
-    """The predictive distribution of each new run by itself.
+    """The marginal predictive distribution of each new run.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], *, seed: int = 0)
     inputs : mapping of array, shape (point,)
         The law's inputs by name.
     seed : int
-        Of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
+        Seed of the scales of heavy-tailed noise, and of the choice among an ensemble's laws.
     """
     return _predicted(fit, inputs, None, seed)
 
@@ -182,7 +182,7 @@ def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Observ
 
 
 def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Observed | None, seed: int) -> Predicted:
-    """A mixture of normals over the draws, as wide as the measurement of the runs, if they are some that were made."""
+    """A mixture of normals over the draws; for measured runs it includes the standard errors of their outcomes."""
     mean, variance = error_moments(fit, points)
     standard_error = None if measured is None else measured.standard_error
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed), standard_error)
@@ -191,15 +191,15 @@ def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Observed | None
 
 
 def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
-    """Log density of all rows of one training run together, on the outcome's own scale (nats).
+    """Joint log density of all rows of one training run, on the outcome's own scale (nats).
 
     Parameters
     ----------
     fit : Fit
     run : Runs
-        Rows of one training run that was not fitted: they share the law's error and the run's own effect.
+        Rows of one held-out training run, which share the law's discrepancy and the run's own effect.
     seed : int
-        Of the scales of heavy-tailed noise.
+        Seed of the scales of heavy-tailed noise.
     """
     observed, link = Observed(fit.law, run), fit.law.link
     points, on_scale, rng = observed.inputs, observed.on_link, np.random.default_rng(seed)
@@ -222,7 +222,7 @@ def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
 
 
 _SCALES_PER_DRAW = 8
-"""Of heavy-tailed noise: rows that are predicted together need more of them than rows by themselves."""
+"""Scales of heavy-tailed noise per draw: a joint density of several rows needs more of them than that of one row."""
 
 
 def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
@@ -232,23 +232,23 @@ def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
 
 
 def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Joint draws of the law's error at points, and of a recipe that breaks, shape (sample, point).
+    """Joint draws of the law's discrepancy at points plus the effect of a recipe that breaks, shape (sample, point).
 
-    Zero, of one sample, where the law is taken as true.
+    A single sample of zeros if the law is taken as true and there is no such risk.
     """
     return law_error(fit, points, rng) + broken(fit, points)
 
 
 def law_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Joint draws of the law's error at points, shape (sample, point); zero, of one sample, of a law taken as true."""
+    """Joint draws of the law's discrepancy, shape (sample, point); one sample of zeros if the law is taken as true."""
     located = fit.law.located(points)
     return np.zeros((1, len(located))) if fit.basis is None else fit.conditional.draw(located, rng)
 
 
 def broken(fit: Fit, points: Mapping[str, Array]) -> Array:
-    """What a recipe that breaks makes worse at points of shape (point,) or (sample, point), on the link's scale.
+    """Effect of a recipe that breaks, at points of shape (point,) or (sample, point), on the link's scale.
 
-    Zero, of one sample, without that risk.
+    A single sample of zeros without that risk.
     """
     if fit.risk is None:
         return np.zeros((1, 1))
@@ -257,7 +257,7 @@ def broken(fit: Fit, points: Mapping[str, Array]) -> Array:
 
 
 def interpolated(grid: Array, values: Array, places: Array) -> Array:
-    """Each row's values on an even grid at a place of its own, shape (sample,)."""
+    """Interpolate each row of values, known on an even grid, at that row's own place, shape (sample,)."""
     position = (places - grid[0]) / (grid[1] - grid[0])
     left = np.floor(position).astype(int).clip(0, len(grid) - 2)
     rows, share = np.arange(len(values)), position - left
@@ -265,7 +265,7 @@ def interpolated(grid: Array, values: Array, places: Array) -> Array:
 
 
 def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Mean and variance of the law's error and a new run's own, each of shape (sample, point)."""
+    """Mean and variance of the law's discrepancy plus a new run's own effect, each of shape (sample, point)."""
     located = fit.law.located(points)
     if fit.basis is None:
         return np.zeros((1, len(located))), np.zeros((1, len(located)))
@@ -276,9 +276,9 @@ def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
 def noise_moments(
     fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator, standard_error: Array | None = None
 ) -> tuple[Array, Array]:
-    """Draws of mean and standard deviation of a new run's noise, each of shape (sample, point).
+    """Draws of the mean and standard deviation of a new run's noise, each of shape (sample, point).
 
-    The standard error is that with which its outcome is measured, on the link's scale, as the fit takes it.
+    ``standard_error`` is that of the measured outcome on the link's scale.
     """
     shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
     relative = None if fit.basis is None else noise_scale(inputs)
@@ -305,7 +305,7 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
     Raises
     ------
     LawError
-        If one is missing, unknown, or not a finite number of its domain.
+        If one is missing, unknown, not finite or outside its domain.
     """
     each = _laws_of(fit)
     read = {item.name: item for one in each for item in (*one.law.inputs, *one.law.settings)}
@@ -326,12 +326,12 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
 
 
 def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> None:
-    """Check that a setting of the task, such as its chance level, is the one that the fit took.
+    """Check that a setting of the task, such as its chance level, has the same value as in the fit.
 
     Raises
     ------
     LawError
-        If it is another one.
+        If it has another value.
     """
     for one in _laws_of(fit):
         shared = shared_settings(one)
@@ -339,23 +339,23 @@ def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, A
             asked = np.atleast_1d(np.asarray(inputs.get(name, shared[name]), dtype=float))
             if (other := asked[asked != shared[name]]).size:
                 raise LawError(
-                    f"{name} was {shared[name]:g} in the fit, and {other[0]:g} is asked for: a task has one, so give "
-                    f"the table a column {name} and fit again"
+                    f"{name} was {shared[name]:g} in the fit, and {other[0]:g} is asked for: a task has only one, so "
+                    f"add a column {name} to the table and fit again"
                 )
 
 
 def _laws_of(fit: Posterior | Sequence[Fit | Observed]) -> Sequence[Fit | Observed]:
-    """Laws and runs, fitted or yet to be."""
+    """The laws with their runs, fitted or not."""
     return fit if isinstance(fit, Sequence) else list(members(fit).values())
 
 
 def check_points(name: str, values: Array, domain: str) -> None:
-    """Check what is given of an input or setting at each point.
+    """Check the values of an input or setting at the points.
 
     Raises
     ------
     LawError
-        If a value is not a finite number of the domain.
+        If a value is not finite or outside the domain.
     """
     for row, value in enumerate(values, start=1):
         if fault := number_fault(domain, value):
@@ -363,6 +363,6 @@ def check_points(name: str, values: Array, domain: str) -> None:
 
 
 def shared_settings(fit: Fit | Observed) -> dict[str, float]:
-    """Settings that are the same for all fitted runs, and so for new ones unless they are said."""
+    """Settings that are the same for all fitted runs; they are the defaults of new runs."""
     values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

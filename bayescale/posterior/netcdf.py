@@ -1,4 +1,4 @@
-"""Groups of a netCDF file, read without trusting it."""
+"""Read the groups of an untrusted netCDF file."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ ATTRS = ("bayescale", "digest")
 
 
 def read_groups(path: Path) -> xr.DataTree:
-    """Read the groups of a file, and of its attributes those that :func:`bayescale.save` writes.
+    """Read the groups of a file and the attributes that :func:`bayescale.save` writes.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def read_groups(path: Path) -> xr.DataTree:
             groups = {name: _dataset(item) for name, item in _groups(file)}
             attrs = {name: file.attrs[name] for name in ATTRS if name in file.attrs}
             return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
-    except Exception as error:  # whatever a damaged file makes the HDF5 stack raise
+    except Exception as error:  # a damaged file can make the HDF5 stack raise anything
         raise FitFileError(
             f"{path}: cannot be read as netCDF ({type(error).__name__}): it is damaged, cut short, or of another kind; "
             "fit again"
@@ -41,10 +41,10 @@ def read_groups(path: Path) -> xr.DataTree:
 
 
 def _groups(file: Any) -> Iterator[tuple[str, Any]]:
-    """The groups of a file and theirs, with their paths, if they can be what was saved.
+    """All groups of a file with their paths, if :func:`bayescale.save` can have written them.
 
-    HDF5 lets a file stand in for others, and claim any size: links and external or virtual data are refused, and so is
-    whatever claims more bytes than the file has, since nothing is saved compressed.
+    An HDF5 file can refer to other files and claim any size. Links and external or virtual data are refused, and so are
+    data that claim more bytes than the file has, since nothing is saved compressed.
 
     Raises
     ------
@@ -72,19 +72,19 @@ def _groups(file: Any) -> Iterator[tuple[str, Any]]:
                 if room < 0:
                     raise ValueError(f"{path}/{name} claims more than the file holds")
 
-    # All of it is looked at before any of it is read.
+    # The whole file is checked before any data are read.
     return iter(list(walk(file, "")))
 
 
 def _is_plain(item: Any) -> bool:
-    """Whether an item of a file holds numbers, and holds them itself."""
+    """Whether an item of a file is an array of numbers that the file itself stores."""
     import h5py
 
     return isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf" and not (item.is_virtual or item.external)
 
 
 _DEEPEST = 3
-"""Groups of a law's fit within an ensemble within a chain."""
+"""Depth of the groups of a fit inside an ensemble inside a chain."""
 
 
 def _dataset(group: Any) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""A law of several groups of runs at once, some of its parameters similar between them."""
+"""One law for several groups of runs, with some parameters that are similar but not equal between groups."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ from bayescale.laws.parameters import GROUP, Derived, Parameter, Prior, Values
 
 SPREAD = "spread"
 _SPREAD_SHARE = 0.5
-"""Expected spread between groups, over the standard deviation of what is believed of any one of them."""
+"""Expected spread between groups, relative to the prior standard deviation of one group's value."""
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """How a pooled parameter with some prior varies between groups: a distribution around the typical group's value."""
+    """How a pooled parameter with some prior varies between groups: its distribution around the typical value."""
 
     distribution: str
     words: str
@@ -44,7 +44,7 @@ _SCALES = {
 
 
 def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
-    """A law of several groups of runs, told apart by the setting ``group_code``.
+    """One law for several groups of runs, which the setting ``group_code`` identifies.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
     Returns
     -------
     Law
-        With, for each pooled parameter, its value in a typical group, the spread between groups, and its value in each
-        group; derived parameters for a typical group and each of the others.
+        The law with parameters for the value of each pooled parameter in a typical group, its spread between groups and
+        its value in each group; derived parameters for the typical group and for each group.
 
     Examples
     --------
@@ -68,13 +68,13 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
     slugs = slugs_of(groups)
 
     def values_in(xp: ModuleType, sampled: Values, slug: str) -> dict[str, Any]:
-        """Sampled parameters of a group."""
+        """Sampled parameters of one group."""
         found: dict[str, Any] = {}
         for parameter in law.parameters:
             if parameter.name in pool:
                 found[parameter.name] = sampled[f"{parameter.name}_{slug}"]
             elif parameter.shift is not None:
-                # What the prior is on stays the same, not the sum with parameters that may differ.
+                # Groups share the part that has the prior; the shift may depend on parameters that differ.
                 own = sampled[parameter.name] - parameter.shift(xp, sampled)
                 found[parameter.name] = own + parameter.shift(xp, found)
             else:
@@ -101,7 +101,7 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
         return law.mean(xp, x, own)
 
     each = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
-    # What scales the mean of one group does not scale those of all.
+    # A parameter that scales the mean of one group does not scale the means of all groups.
     typical = (replace(parameter, scales=False) for parameter in law.parameters)
     return replace(
         law,
@@ -129,7 +129,7 @@ def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Paramet
             prior=Prior("Gamma", alpha=2.0, beta=2.0 / spread),
             meaning=f"sd between groups of {scale.words}{'what the prior is on: ' * (typical.shift is not None)}"
             f"{typical.meaning}",
-            reason="half of the standard deviation of what is believed of any group, and hardly ever nothing",
+            reason="on average half of the prior standard deviation of one group's value, and rarely close to zero",
         ),
         *(_in_group(typical, scale, slug) for slug in slugs),
     ]
@@ -157,7 +157,7 @@ def _in_group(typical: Parameter, scale: _Scale, slug: str) -> Parameter:
 
 
 def sampled_names(law: Law, pool: Sequence[str]) -> tuple[str, ...]:
-    """Sampled parameters that names of sampled and derived ones stand for, in the order of the law."""
+    """Sampled parameters to pool, in the order of the law; a derived one is replaced by those it is computed from."""
     known = {parameter.name for parameter in law.parameters}
     unknown = [name for name in pool if name not in law.units]
     if unknown or not pool:
@@ -181,12 +181,12 @@ def _sources(law: Law, derived: str) -> list[str]:
             sampled[parameter.name] = parts[parameter.name] + shift
         return float(np.asarray(law.derive(np, sampled, centre)[derived]).item())
 
-    # What is moved is what the prior is on, so that a floor under a sampled level depends on that level's excess alone.
+    # Only the part without the shift is moved, so that a floor depends on the excess of the level above it alone.
     return [name for name, part in own.items() if not np.isclose(value({**own, name: part * 1.1}), value(own))]
 
 
 def slugs_of(groups: Sequence[str]) -> list[str]:
-    """Names of groups that can be part of a parameter's name, all different."""
+    """Unique names of groups that can be part of a parameter's name."""
     found: list[str] = []
     for group in groups:
         slug = re.sub(r"\W+", "_", group)

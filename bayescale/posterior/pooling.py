@@ -1,8 +1,8 @@
-"""Partial pooling: one law fitted to several groups of runs at once, some of its parameters similar between them.
+"""Partial pooling: one law fitted to several groups of runs at once, with some parameters that differ between groups.
 
 Each group has its own value of a pooled parameter, drawn from a distribution over groups whose centre and spread are
-learnt with them: groups of few runs lean on the others as far as the groups are alike (Gelman and Hill 2006, chapter
-12). Every other parameter is the same for all groups. A pooled law is again a law, so both samplers take it.
+learnt too. Groups with few runs borrow strength from the others to the extent that groups are alike (Gelman and Hill
+2006, chapter 12). Every other parameter is the same for all groups. A pooled law is again a law, so both samplers work.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,16 +42,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Pooled(Fitted):
-    """Posteriors of one law in several groups of runs, learnt together.
+    """Posteriors of one law for several groups of runs, learnt together.
 
     Attributes
     ----------
     groups : mapping of Fit
-        By group; each is a fit like any other, of that group's runs, to forecast and plan from.
+        Fits by group; each is a normal fit to that group's runs, to forecast and plan from.
     between : xarray.Dataset
-        Draws of what the groups have in common, dims chain and draw: each pooled parameter of a typical group, and as
-        ``<name>_spread`` the standard deviation between groups, on the log scale of positive parameters, of log-odds of
-        shares, and otherwise their own.
+        Draws of what the groups have in common, dims chain and draw: each pooled parameter in a typical group, and as
+        ``<name>_spread`` its standard deviation between groups, of the logarithm for positive parameters, of the
+        log-odds for shares, and on the parameter's own scale otherwise.
     pool : tuple of str
         Sampled parameters that differ between groups.
 
@@ -72,18 +72,18 @@ class Pooled(Fitted):
 
     @property
     def certified(self) -> bool:
-        """Whether the draws can stand for the posterior."""
+        """Whether the draws can be trusted to represent the posterior."""
         return next(iter(self.groups.values())).certified
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What makes the results doubtful, once each."""
+        """What makes the results doubtful, without repetitions."""
         return tuple(dict.fromkeys(text for each in self.groups.values() for text in each.warnings))
 
     @property
     def tree(self) -> xr.DataTree:
-        """The draws as ArviZ takes them, those of each group under its name."""
-        names = slugs_of(list(self.groups))  # since a name of a group may hold a slash
+        """The draws for ArviZ, those of each group under its name."""
+        names = slugs_of(list(self.groups))  # since the name of a group may contain a slash
         return xr.DataTree.from_dict({name: each.tree for name, each in zip(names, self.groups.values(), strict=True)})
 
     def of(self, group: str | None) -> Fit:
@@ -101,22 +101,22 @@ class Pooled(Fitted):
     def forecast(  # type: ignore[override]
         self, *, seed: int = 0, group: str | None = None, **inputs: ArrayLike
     ) -> Forecast:
-        """Forecast new runs of one group, as by :func:`bayescale.forecast`.
+        """Forecast new runs of one group with :func:`bayescale.forecast`.
 
         Raises
         ------
         LawError
-            If there is no such group, or as of :func:`bayescale.forecast`.
+            If there is no such group, or as for :func:`bayescale.forecast`.
         """
         return self.of(group).forecast(seed=seed, **inputs)
 
     def plan(self, *, group: str | None = None, **asked: Any) -> "bayescale.Answer":
-        """Find the best run for one group, as by :func:`bayescale.plan`.
+        """Find the best run for one group with :func:`bayescale.plan`.
 
         Raises
         ------
         LawError
-            If there is no such group, or as of :func:`bayescale.plan`.
+            If there is no such group, or as for :func:`bayescale.plan`.
         """
         return self.of(group).plan(**asked)
 
@@ -138,19 +138,19 @@ def fit_pooled(
     *,
     by: str = "group",
 ) -> Pooled:
-    """Sample the posterior of one law in several groups of runs.
+    """Sample the posterior of one law for several groups of runs.
 
     Parameters
     ----------
     law : str, path or Law
     runs : str, path, DataFrame or Runs
-        With all groups in it.
+        Runs of all groups.
     pool : sequence of str
-        Parameters of the law, sampled or derived, that differ between groups; a derived one stands for the sampled ones
-        that it is computed from.
+        Parameters of the law, sampled or derived, that differ between groups; a derived one is replaced by the sampled
+        ones that it is computed from.
     options : Options
     by : str
-        Column that tells the groups apart.
+        Column that names the group of each run.
 
     Returns
     -------
@@ -183,15 +183,15 @@ def fit_pooled(
 
 
 def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Group of each run, counted from 0, and their names.
+    """Code of each run's group, counted from 0, and the names of the groups.
 
     Raises
     ------
     RunsError
-        If there is no such column, a run is in no group, or all are in one.
+        If there is no such column, a run has no group, or there is only one group.
     """
     if by not in runs.frame:
-        raise RunsError(missing_column(by, runs.frame.columns, runs.source, ", which tells groups apart"))
+        raise RunsError(missing_column(by, runs.frame.columns, runs.source, ", which names the groups"))
     column = runs.frame[by]
     blank = column.isna() | (column.astype(str).str.strip() == "")
     refuse(
@@ -205,7 +205,7 @@ def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
 
 
 def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> Sampled:
-    """What was sampled of one group, under the law's own names."""
+    """The draws of one group, under the law's own names."""
 
     def own(values: Mapping[str, Array]) -> dict[str, Array]:
         names = [name for name in values if name in law.units or name in ("sigma", "nu", "excess", "tau", "drift")]
@@ -224,7 +224,7 @@ def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> 
 
 
 def _between(sampled: Sampled, joint: Law, pool: Sequence[str], asked: Sequence[str]) -> xr.Dataset:
-    """What was asked for in a typical group, and pooled parameters there with their spread."""
+    """Draws in a typical group of the parameters asked for and of the pooled ones, with the spread of the latter."""
     items: list[Parameter | Derived] = [*joint.parameters, *joint.derived]
     described = {item.name: item for item in items}
     names = list(dict.fromkeys((*asked, *(name for each in pool for name in (each, f"{each}_{SPREAD}")))))

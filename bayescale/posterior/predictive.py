@@ -1,7 +1,7 @@
-"""Predictive distributions of outcomes: what every method's forecast is scored as.
+"""Predictive distributions of outcomes, the common form in which the forecasts of all methods are scored.
 
-Densities are of the outcome itself, so that those of methods that work on different scales can be compared; draws are
-on a link's scale, on which errors of a forecast are measured.
+Densities are of the outcome itself, so that methods that work on different scales can be compared. Draws are on a
+link's scale, on which forecast errors are measured.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 class Predictive(Protocol):
-    """A distribution of each of several outcomes."""
+    """One predictive distribution for each of several outcomes."""
 
     @property
     def link(self) -> Link:
@@ -66,15 +66,15 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Mixed:
-    """A mixture of several methods' predictive distributions, whose links may differ.
+    """A mixture of the predictive distributions of several methods, whose links may differ.
 
     Attributes
     ----------
     parts : sequence of Predictive
-        As many draws of each.
+        All with the same number of draws.
     weights : array, shape (point, part)
     chosen : array of int, shape (draw, point)
-        The part that each draw is of.
+        The part from which each draw is taken.
     """
 
     parts: Sequence[Predictive]
@@ -87,7 +87,7 @@ class Mixed:
         return self.parts[0].link
 
     def draws(self, rng: np.random.Generator) -> Array:
-        """Draws of the chosen parts, all on the first one's scale, shape (draw, point)."""
+        """Draws from the chosen parts, all on the first part's scale, shape (draw, point)."""
         each = np.stack([on_link(part, self.link, rng) for part in self.parts])
         return np.asarray(np.take_along_axis(each, self.chosen[None], axis=0)[0])
 
@@ -99,6 +99,6 @@ class Mixed:
 
 
 def on_link(forecast: Predictive, link: Link, rng: np.random.Generator) -> Array:
-    """Draws of a forecast on some link's scale, shape (draw, point)."""
+    """Draws of a forecast on the scale of a given link, shape (draw, point)."""
     draws = forecast.draws(rng)
     return draws if forecast.link is link else np.asarray(link.forward(np, forecast.link.inverse(draws)))

@@ -1,4 +1,4 @@
-"""Warnings of forecasts and plans that lie far from the runs, or rest on the prior."""
+"""Warnings about forecasts and plans that lie far beyond the runs, or that depend on the prior."""
 
 from collections.abc import Mapping
 
@@ -20,19 +20,19 @@ from bayescale.posterior.fit import Fit
 Array = NDArray[np.float64]
 
 MEASURED_HORIZON = 30.0
-"""Largest ratio of a forecast's compute to the largest run's at which coverage can be back-tested on published runs."""
+"""Ratio of a forecast's compute to the largest run's up to which published runs allow back-tests of coverage."""
 
 
 def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mapping[str, str]) -> tuple[str, ...]:
-    """Warn of conclusions that are the prior's.
+    """Warn of conclusions that follow the prior more than the runs.
 
     Parameters
     ----------
     fit : Fit or Ensemble
     draws : mapping of xarray.Dataset
-        By law; variables of dims chain and draw.
+        Datasets by law, with variables of dims chain and draw.
     named : mapping of str
-        What to call each variable: ``latent``, the outcome, or a positive quantity.
+        Name for people to read of each variable: ``latent`` (the outcome) or a positive quantity.
     """
     found = {}
     for name, member in members(fit).items():
@@ -45,7 +45,7 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
 
 
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
-    """Warn of compute beyond what any back-test on published runs has measured."""
+    """Warn of compute beyond the range in which published runs allow back-tests."""
     constant = fit.groups["constant_data"]
     if "C" not in constant:
         return ()
@@ -60,7 +60,7 @@ def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
 
 
 def tokens_warnings(fit: Fit, ratio: xr.DataArray) -> tuple[str, ...]:
-    """Warn of tokens per parameter, in draws, above those of any run fitted on."""
+    """Warn if tokens per parameter, given as draws, exceed those of every fitted run."""
     seen = float((fit.inputs["D"] / fit.inputs["N"]).max())
     asked = float(ratio.median(dim=SAMPLE_DIMS).max())
     if not asked > seen:

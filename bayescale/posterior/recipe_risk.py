@@ -1,7 +1,7 @@
 """The risk that a recipe, such as a rule for learning rates, breaks at a scale where nobody has run it.
 
-Extrapolations that were announced beforehand have missed because the recipe broke at scale, by more than parameters and
-noise allow for. No run in the table knows of that, so the user says how likely it is and how bad it would be.
+Published extrapolations have missed because the recipe broke at scale, by more than uncertain parameters and noise can
+explain. No run in the table holds information about that, so the user states its probability and its size.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RecipeRisk:
-    """How likely a recipe breaks beyond the runs, and what that costs.
+    """Probability that a recipe breaks beyond the runs, and the size of the harm.
 
-    The compute at which it breaks is exponential in decades beyond the largest run, and what a break adds to every run
-    from there on is exponential too: a draw either breaks at one place or not, for all of its forecasts.
+    The compute at which the recipe breaks, in decades beyond the largest run, is exponentially distributed, and so is
+    the harm to every run beyond that compute. Each draw has one breaking point, shared by all of its forecasts.
 
     Parameters
     ----------
     probability : float
-        That it breaks within a tenfold of compute, given that it has held so far; between 0 and 1.
+        Probability that it breaks within the next tenfold of compute, given that it has held so far; between 0 and 1.
     size : float
-        What a break makes worse on average, on the link's scale: 0.03 raises a loss by about 3 %.
+        Average harm of a break on the link's scale: 0.03 raises a loss by about 3 %.
 
     Raises
     ------
@@ -53,9 +53,9 @@ class RecipeRisk:
             raise QuantityError(f"the size of a break is {self.size:g}, but must lie between 0 and {_LARGEST:g}")
 
     def draw(self, reach: Array, n: int, seed: int) -> Array:
-        """What the break adds, shape (sample, point), at ratios of shape (point,) to the largest run's compute.
+        """Harm of the break, shape (sample, point), at ratios of shape (point,) to the largest run's compute.
 
-        A draw breaks at the same place however often it is asked.
+        The same seed gives each draw the same breaking point in every call.
         """
         rng = np.random.default_rng([seed, _STREAM])
         holds_for = rng.exponential(size=(n, 1)) / -np.log1p(-self.probability)
@@ -65,7 +65,7 @@ class RecipeRisk:
     def __str__(self) -> str:
         return (
             f"a recipe that breaks with a probability of {self.probability:.0%} in each tenfold of compute beyond the "
-            f"runs, and then makes the outcome worse by {self.size:g} of its logarithm or link on average"
+            f"runs, and then makes the outcome worse by {self.size:g} on average, on the log or link scale"
         )
 
 

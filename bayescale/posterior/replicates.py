@@ -1,4 +1,4 @@
-"""Outcomes of the fitted runs made again, by the posterior and by the priors alone."""
+"""Posterior and prior predictive replicates of the fitted runs."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ Array = NDArray[np.float64]
 
 
 def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
-    """The fit with the group ``posterior_predictive``: outcomes of the same runs made again, by chain, draw and run.
+    """Add the group ``posterior_predictive``: replicated outcomes of the fitted runs, by chain, draw and run.
 
     Parameters
     ----------
     fitted : Fit
     seed : int
-        Of the noise; the same seed gives the same replicates.
+        Seed of the noise; the same seed gives the same replicates.
 
     Returns
     -------
@@ -40,13 +40,13 @@ def with_posterior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 
 
 def with_prior_predictive(fitted: Fit, seed: int = 0) -> Fit:
-    """The fit with the group ``prior_predictive``: outcomes of the same inputs as the priors alone expect them.
+    """Add the group ``prior_predictive``: outcomes at the inputs of the fitted runs, drawn from the priors alone.
 
     Parameters
     ----------
     fitted : Fit
     seed : int
-        Of the law's error and the noise; the same seed gives the same outcomes.
+        Seed of the model discrepancy and the noise; the same seed gives the same outcomes.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def with_prior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 
 
 def _replicated(fitted: Fit, mean: Array, columns: dict[str, Array], rng: np.random.Generator) -> Array:
-    """Outcomes of the fitted runs around means on the link's scale, measured as they were, shape (sample, run)."""
+    """Outcomes around means on the link's scale, with the fitted runs' measurement errors, shape (sample, run)."""
     relative = None if fitted.basis is None else fitted.basis.noise_scale
     standard_error = fitted.observed.standard_error
     asked: dict[str, Any] = {"relative": relative, "standard_error": standard_error}

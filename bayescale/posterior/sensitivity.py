@@ -1,8 +1,8 @@
-"""Prior sensitivity: how much a conclusion moves when the prior, or what the runs say, is made a little stronger.
+"""Prior sensitivity: how much a conclusion moves when the prior, or the likelihood, is made slightly stronger.
 
-Power scaling raises one of the two to a power near one, by reweighting the draws at hand (Kallioinen et al. 2024,
-doi:10.1007/s11222-023-10366-5). The runs should move a conclusion; if the prior moves it and they do not, it is the
-prior's.
+Power scaling raises one of the two to a power near one, by reweighting the existing draws (Kallioinen et al. 2024,
+doi:10.1007/s11222-023-10366-5). The runs should move a conclusion; if only the prior moves it, it is the prior's
+conclusion.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SENSITIVE = 0.05
-"""Sensitivity above which the literature above speaks of an effect."""
+"""Sensitivity above which a conclusion depends on the component (Kallioinen et al. 2024)."""
 
 _POWERS = (0.99, 1.01)
 
@@ -28,11 +28,11 @@ class Sensitivity:
 
     @property
     def is_priors(self) -> NDArray[np.bool_]:
-        """Whether the prior moves a quantity and the runs do so less."""
+        """Whether the prior moves a quantity, and moves it more than the runs do."""
         return (self.prior > SENSITIVE) & (self.prior > self.likelihood)
 
     def warnings(self, names: Sequence[str]) -> tuple[str, ...]:
-        """A warning for each quantity, by what to call it, that is the prior's."""
+        """A warning, under the given name, for each quantity that follows the prior more than the runs."""
         return tuple(
             f"{name} follows the prior more than the runs (power-scaling sensitivity {prior:.2f} to the prior, "
             f"{runs:.2f} to the runs): state your own prior, or add runs that bear on it"
@@ -48,7 +48,7 @@ def sensitivity(draws: Array, log_prior: Array, log_likelihood: Array) -> Sensit
     ----------
     draws : array, shape (sample, quantity)
     log_prior, log_likelihood : array, shape (sample,)
-        Of the draws' parameters; the prior on their own scale, without the Jacobian of a transformation.
+        Log densities of the draws; that of the prior on the parameters' own scale, without a Jacobian.
 
     Examples
     --------
@@ -62,13 +62,13 @@ def sensitivity(draws: Array, log_prior: Array, log_likelihood: Array) -> Sensit
 
 
 def power_scaling(draws: Array, log_component: Array) -> Array:
-    """Gradient of the distance to the reweighted draws in the power of one component, shape (quantity,).
+    """Gradient of the distance to the reweighted draws with respect to the power of a component, shape (quantity,).
 
     Parameters
     ----------
     draws : array, shape (sample, quantity)
     log_component : array, shape (sample,)
-        Log density of what is made stronger and weaker.
+        Log density of the component that is made stronger and weaker.
     """
     slopes = []
     for power in _POWERS:

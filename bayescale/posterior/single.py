@@ -1,4 +1,4 @@
-"""Fitting: a law and a table of runs become a :class:`Fit`, a posterior in ArviZ's groups with what vouches for it."""
+"""Fitting: turn a law and a table of runs into a :class:`Fit`, a posterior in ArviZ's groups with diagnostics."""
 
 import datetime as dt
 from dataclasses import asdict, replace
@@ -37,15 +37,15 @@ def fit_law(
     certify: bool = True,
     **choices: Unpack[Choices],
 ) -> Fit:
-    """Sample the posterior of one law given training runs; arguments and errors as of :func:`bayescale.fit`.
+    """Sample the posterior of one law given training runs; arguments and exceptions as for :func:`bayescale.fit`.
 
-    Without ``certify`` the draws come from one quick proposal: good enough to be averaged over many fits, and never
+    Without ``certify`` the draws come from one quick proposal: good enough for averages over many fits, but never
     certified.
 
     Returns
     -------
     Fit
-        Marked in ``warnings`` and ``diagnostics.certified`` if neither sampler is certified.
+        If neither sampler is certified, ``diagnostics.certified`` is false and ``warnings`` says so.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def fit_law(
     >>> bool(1.7 < posterior.parameters["E"].mean() < 1.9)
     True
     """
-    # Names are resolved and checked before the imports of PyMC, so that a mistake is reported at once.
+    # Names are resolved and checked before PyMC is imported, so that a mistake is reported at once.
     asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
@@ -67,18 +67,18 @@ def fit_law(
 def assembled(
     law: str | Path | Law, observed: Observed, sampled: Sampled, options: Options, *, pool: tuple[str, ...] = ()
 ) -> Fit:
-    """Put draws of a law's posterior together with what they came from.
+    """Combine the draws of a law's posterior with their law, runs and options.
 
     Parameters
     ----------
     law : str, path or Law
-        As it was given, which tells where its code is.
+        The law as the user gave it, which locates its code.
     observed : Observed
     sampled : Sampled
     options : Options
-        As asked for.
+        The options as requested.
     pool : tuple of str
-        Parameters that the draws share with other groups of runs.
+        Parameters that were learnt together with other groups of runs.
     """
     resolved, runs = observed.law, observed.runs
     result = Fit(
@@ -106,7 +106,7 @@ def assembled(
 
 def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) -> Sampled:
     """Draw from the posterior of a law given the runs that it is bound to."""
-    # Threads help none of the small matrices of a fit, and fight each other where many fits run at once.
+    # Threads do not speed up the small matrices of a fit, and slow each other down if many fits run at once.
     from threadpoolctl import threadpool_limits
 
     law = observed.law
@@ -118,9 +118,9 @@ def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) 
 
 
 def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, series_apart: bool = True) -> Runs:
-    """Runs by the name of a data set, the path of a file, or a table; without a law, of the table's own outcome.
+    """Load runs from the name of a data set, the path of a file, or a table; the law, if given, names the outcome.
 
-    A data set of several series is refused unless one is named, or ``series_apart`` is false.
+    A data set of several series is refused unless one is named or ``series_apart`` is false.
     """
     if isinstance(runs, Runs):
         return runs

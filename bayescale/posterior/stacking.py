@@ -1,4 +1,4 @@
-"""Fitting one law, or several that are weighted by how well each predicts hidden larger runs."""
+"""Stacking: weights of laws, learnt from how well each predicts larger runs that are hidden from its fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,31 +25,31 @@ Array = NDArray[np.float64]
 
 _ENOUGH_HIDDEN_RUNS = 10
 _PRIOR_RUNS = 2.0
-"""Hidden runs that the prior belief in equal weights is worth, per law."""
+"""Strength of the prior on equal weights, in hidden runs per law."""
 
 
 def sketched(options: Options) -> Options:
-    """The same options, for a posterior of a thousand draws that only teaches weights or is scored."""
+    """The same options with a thousand draws by importance sampling, enough to learn weights or scores from."""
     return replace(options, engine="importance", draws=250, chains=4)
 
 
 def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.DataArray:
-    """Weights of laws at each horizon that hidden runs can teach, dims horizon and law.
+    """Weights of laws at each horizon at which runs can be hidden, dims horizon and law.
 
-    At each horizon some of the largest runs are hidden, every law is fitted to smaller ones, and weights are stacked
-    to the log density of the hidden ones, with a prior at equal weights.
+    At each horizon some of the largest runs are hidden, every law is fitted to smaller ones, and stacking finds the
+    weights from the log densities of the hidden runs, with a prior centred on equal weights.
 
     Parameters
     ----------
     laws : sequence of Law
     runs : Runs
     options : Options
-        Of which noise, discrepancy and seed are used: weights need few draws, and no certified ones.
+        Only noise, discrepancy and seed are used: weights need few draws, which need not be certified.
 
     Returns
     -------
     xarray.DataArray
-        With the number of hidden runs as coordinate ``hidden_runs``; one row of equal weights where none can be hidden.
+        With the number of hidden runs as coordinate ``hidden_runs``; one row of equal weights if no run can be hidden.
     """
     names = [law.name for law in laws]
     try:
@@ -65,7 +65,7 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.Dat
 
 
 def weights_from(taught: Mapping[float, Array], names: Sequence[str]) -> xr.DataArray:
-    """Weights of laws, dims horizon and law, by log densities of hidden runs at each horizon, of shape (run, law)."""
+    """Weights of laws, dims horizon and law, from log densities of shape (run, law) of hidden runs at each horizon."""
     if not taught:
         return equal_weights(names)
     weights = np.stack([stacking_weights(each, prior_runs=_PRIOR_RUNS) for each in taught.values()])
@@ -75,15 +75,15 @@ def weights_from(taught: Mapping[float, Array], names: Sequence[str]) -> xr.Data
 
 
 def by_run(densities: Array, cluster: NDArray[np.int64]) -> Array:
-    """Mean log density of the rows of each training run, which are not independent, shape (run, law).
+    """Mean log density over the rows of each training run, shape (run, law).
 
-    So each run counts as one row, by the geometric mean of its rows' densities.
+    Rows of one run are not independent, so each run counts as one row, with the geometric mean of its rows' densities.
     """
     return np.asarray(pd.DataFrame(densities).groupby(cluster, sort=False).mean())
 
 
 def teaching_splits(found: Sequence[Split], runs: Runs) -> dict[float, Split]:
-    """The split of each horizon that is to teach the weights: of the largest runs, if enough of them can be hidden."""
+    """The split at each horizon from which weights are learnt: one that hides the largest runs, if it hides enough."""
     cluster = runs.clusters
     hidden = {id(each): len(np.unique(cluster[each.test])) for each in found}
     chosen = {}
@@ -102,7 +102,7 @@ def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
     ----------
     log_densities : array, shape (run, law)
     prior_runs : float
-        Runs that equal weights are worth beforehand, per law: a Dirichlet prior of one plus so many.
+        Strength of the prior on equal weights, in runs per law: a Dirichlet prior with concentration one plus this.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
     n, k = log_densities.shape
     densities = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
     weights = np.full(k, 1 / k)
-    # Expectation maximisation: each law's share of the responsibility for each run. It climbs monotonically.
+    # Expectation maximisation over each law's responsibility for each run, which never lowers the objective.
     for _ in range(2000):
         shares = densities * weights
         taken = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0)
@@ -128,7 +128,7 @@ def stacking_weights(log_densities: Array, *, prior_runs: float = 0.0) -> Array:
 
 
 def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options: Options) -> Array | None:
-    """Log density of each hidden run under each law, shape (run, law); None where a law cannot take what is left."""
+    """Log density of each hidden run under each law, shape (run, law); None if a law cannot be fitted to the rest."""
     train, test = runs.take(split.train), runs.take(split.test)
     try:
         fits = [fit_law(law, train, sketched(options), certify=False) for law in laws]
@@ -138,6 +138,6 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
 
 
 def _log_density(fitted: Fit, hidden: Runs) -> Array:
-    """Log density of each hidden run, a block of them at a time, since every draw predicts each."""
+    """Log density of each hidden run, in blocks to save memory, since every draw predicts every run."""
     found = [predicted_runs(fitted, hidden.take(rows)) for rows in split_in_blocks(np.arange(len(hidden)))]
     return np.concatenate([forecast.log_density(observed) for forecast, observed in found])

@@ -1,4 +1,4 @@
-"""Saving a fit to one netCDF file, and loading it back only if it is whole and belongs to the law at hand."""
+"""Saving a fit to one netCDF file, and loading it only if it is intact and matches the law."""
 
 import io
 import json
@@ -24,22 +24,22 @@ from bayescale.posterior.netcdf import ATTRS, digest_of, read_groups
 from bayescale.posterior.pooling import Pooled
 
 FORMAT = 5
-"""Version of the file format; a file of another one is refused."""
+"""Version of the file format; a file of another version is refused."""
 
 type AnyFitted = Fit | Ensemble | Pooled | Chain
 
 
 def save(fit: AnyFitted, path: str | Path) -> Path:
-    """Save what was fitted to a netCDF file; an older file of that name stays whole until the new one is.
+    """Save a fitted posterior to a netCDF file; an existing file is replaced only once the new one is complete.
 
-    The file holds ArviZ's groups, of an ensemble one set under each law's name, so ``arviz.from_netcdf`` reads it too.
+    The file holds ArviZ's groups, for an ensemble one set under each law's name, so ``arviz.from_netcdf`` reads it too.
     A user's own law is not stored, only its hash.
 
     Parameters
     ----------
     fit : Fit, Ensemble, Pooled or Chain
     path : path
-        By custom it ends in ``.nc``.
+        Usually ends in ``.nc``.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def save(fit: AnyFitted, path: str | Path) -> Path:
     Raises
     ------
     OutputError
-        If the file cannot be written, or the posterior has a recipe's risk, which belongs to a question.
+        If the file cannot be written, or the posterior has a recipe's risk, which is not saved.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def save(fit: AnyFitted, path: str | Path) -> Path:
 
 
 def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
-    """Load what was saved.
+    """Load a saved posterior.
 
     Parameters
     ----------
     path : path
     law : path or Law, optional
-        The law file of a fit of a user's own law; it must be the one that was fitted. In an ensemble or a chain it is
-        the law of that name.
+        The user's own law, if the fit has one; it must be the law that was fitted. In an ensemble or a chain it is used
+        for the fit of the law of that name.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
     Raises
     ------
     FitFileError
-        If the file is missing, damaged, foreign, of another version, or fitted by another law.
+        If the file is missing or damaged, was not saved by this version of bayescale, or holds a fit of another law.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
 
 
 def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
-    """Groups by their paths in a file, and what stands beside them; of several fits, each under a name of its own."""
+    """Groups by their paths in a file, and the header; those of several fits each under a name of their own."""
     if isinstance(fitted, Fit):
         if fitted.risk is not None:
             raise OutputError(f"{path}: a risk that was set is not saved: save the posterior before with_risk")
@@ -134,7 +134,7 @@ def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[
 
 
 def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> AnyFitted:
-    """What was stored, from its groups and what stands beside them."""
+    """Rebuild the stored posterior from its groups and the header."""
     if "parts" not in header:
         groups = {name: node.to_dataset() for name, node in tree.children.items()}
         return _fit(xr.DataTree.from_dict(groups), header, law, path)
@@ -151,7 +151,7 @@ def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law |
 
 
 def _given(law: str | Path | Law | None, header: dict[str, Any]) -> str | Path | Law | None:
-    """The law that was given, where a part is of a law of that name, or holds parts of its own."""
+    """The given law if a part is a fit of the law of that name, or has parts itself; None otherwise."""
     if law is None or "record" not in header:
         return law
     return law if catalog.law_of(law).name == header["record"]["law"] else None
@@ -226,7 +226,7 @@ class _Remarks:
 
 
 def _whole(fitted: Fit) -> bool:
-    """Whether the groups of a fit hold what its law, noise and record say that they hold."""
+    """Whether the groups of a fit match its law, noise and record."""
     law, record = fitted.law, fitted.record
     try:
         described = {item.name for item in fitted.described}
@@ -253,7 +253,7 @@ def _whole(fitted: Fit) -> bool:
 
 
 def _coefficients(fitted: Fit) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Coefficients of the discrepancy, if there are as many as its features and draws ask for.
+    """Coefficients of the discrepancy, if their number matches its features and draws.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def _header(tree: xr.DataTree, path: Path) -> dict[str, Any]:
 
 
 def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
-    """The law that was fitted. A file is never trusted to name code: only shipped laws are found by name."""
+    """The law that was fitted. Files are untrusted and must not name code to run: only shipped laws load by name."""
     if isinstance(given, Law):
         if given.name != record.law:
             raise FitFileError(f"{path}: was fitted with law {record.law!r}, not {given.name!r}: give that one")
@@ -305,7 +305,7 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
     if found != record.law_hash:
         raise FitFileError(
             f"{path}: was fitted with another version of law {record.law!r} or of what it imports (hash "
-            f"{str(record.law_hash)[:12]}, now {found[:12]}): fit again, or load it with the bayescale and "
-            "the law file (--law) of that time"
+            f"{str(record.law_hash)[:12]}, now {found[:12]}): fit again, or load it with the version of "
+            "bayescale and the law file (--law) that fitted it"
         )
     return law

@@ -1,1 +1,1 @@
-"""Whether bands hold and laws predict: back-tests, baselines, comparison, recovery."""
+"""Checks of coverage and predictions: back-tests, baselines, comparison of laws, recovery of known parameters."""

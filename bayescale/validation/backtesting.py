@@ -1,7 +1,8 @@
-"""Back-tests: hide the larger runs of a table, predict them, and measure whether the bands held.
+"""Back-tests: hide the larger runs of a table, predict them, and measure how often the bands cover them.
 
-The splits are those of :mod:`bayescale.splitting`, their ceilings pooled. Log scores are densities of the outcome,
-which laws of different links share; errors, widths and CRPS are on the scale of the noise, such as the log of a loss.
+The splits are those of :mod:`bayescale.data.splitting`, pooled over their ceilings. Log scores are densities of the
+outcome itself, which laws with different links have in common; forecast errors, widths and CRPS are on the link's
+scale, such as the log of a loss.
 """
 
 from collections.abc import Sequence
@@ -46,11 +47,11 @@ class Backtest:
     Attributes
     ----------
     scores : pandas.DataFrame
-        One row per method, horizon and hidden run: whether each interval held it (``cover_0.9`` ...), ``crps``,
+        One row per method, horizon and hidden run: whether each interval covers it (``cover_0.9`` ...), ``crps``,
         ``log_score`` (log density of the outcome itself, nats, larger is better), ``error`` (predicted minus observed
-        outcome, on the scale of the law's noise) and ``observed``,
-        ``interval_score`` and ``width`` of the 90 % interval, its distance outside the training range in e-folds
-        (``outside_N`` ...), the ``ceiling`` of its split (FLOP) and the training ``run`` it belongs to.
+        outcome on the link's scale), ``observed`` (on the same scale), ``interval_score`` and ``width`` of the 90 %
+        interval, the run's distance outside the training range in e-folds (``outside_N`` ...), the ``ceiling`` of its
+        split (FLOP) and the training ``run`` it belongs to.
     law : str
         Name of the method under test in the column ``method``.
     n_train : mapping
@@ -64,7 +65,7 @@ class Backtest:
     def summary(self) -> pd.DataFrame:
         """Mean scores by horizon and method, with standard errors of coverage and CRPS clustered by split.
 
-        Runs that one split hides share a training set. Where a horizon has a single split, no standard error is known.
+        Runs hidden by one split share a training set. A horizon with a single split has no standard error.
         """
         rows = [
             {"horizon": horizon, "method": method, "n_test": len(block), **_means(block)}
@@ -88,12 +89,12 @@ def backtest(
     progress: bool = False,
     **choices: Unpack[Choices],
 ) -> Backtest:
-    """Measure how a law's bands would have done on the larger runs of a table.
+    """Measure how well a law's bands would have predicted the larger runs of a table.
 
-    Beside the law stand, on the same splits, ``plain`` (the Chinchilla posterior that takes its law as true),
-    ``bootstrap``, ``conformal``, ``isoflop`` and ``last_value``, where the law is one of loss in N and D. Beside a law
-    of accuracy or error stands ``two_step``, where the runs have N, D and loss; it predicts the loss of hidden runs,
-    which a law of loss is told. A baseline is left out of splits where it is not defined.
+    Baselines are scored on the same splits. A law of loss in N and D is compared with ``plain`` (the Chinchilla
+    posterior that takes its law as true), ``bootstrap``, ``conformal``, ``isoflop`` and ``last_value``. A law of
+    accuracy or error is compared with ``two_step`` if the runs have N, D and loss; ``two_step`` predicts the loss of
+    hidden runs, whereas a law that reads the loss is given it. A baseline is left out of splits where it is undefined.
 
     Parameters
     ----------
@@ -101,18 +102,18 @@ def backtest(
         A sequence, or ``"auto"``, is back-tested as an ensemble, whose weights are learnt inside each training set.
     runs : str, path, DataFrame or Runs
     options : Options, optional
-        As for :func:`bayescale.fit`; the number of draws is that which a score needs.
+        As for :func:`bayescale.fit`, except that importance sampling takes as many draws as a score needs.
     horizons : sequence of float
     n_jobs : int, optional
-        Processes, one by default; :func:`bayescale.backend` around the call sends the work to a cluster.
+        Number of processes, one by default; :func:`bayescale.backend` around the call sends the work to a cluster.
     cache : path, optional
-        Folder in which finished splits are kept, so that a stopped back-test resumes; laws are then given by name.
+        Folder in which finished splits are kept, so that a stopped back-test resumes; laws are then names or paths.
     baselines : bool
-        Whether to run the other methods too.
+        Whether to run the baselines too.
     progress : bool
-        Whether to show a bar on standard error.
+        Whether to show a progress bar on standard error.
     **choices
-        Fields of the options, as of :func:`bayescale.fit`.
+        Fields of the options, as for :func:`bayescale.fit`.
 
     Returns
     -------
@@ -121,8 +122,8 @@ def backtest(
     Raises
     ------
     RunsError, LawError, CatalogError
-        As for :func:`bayescale.fit`, and if no split leaves enough runs; splits whose training runs a law cannot use,
-        such as of one size, are left out.
+        As for :func:`bayescale.fit`, and if no split leaves enough runs. Splits whose training runs a law cannot use,
+        for example because all have one size, are left out.
     """
     asked = chosen(options, choices)
     laws, table = chosen_laws(law, runs)
@@ -162,14 +163,14 @@ def backtest(
 
 
 def _compared_with(law: Law) -> str | None:
-    """The outcome whose baselines stand beside a law, if any do."""
+    """The outcome whose baselines a law is compared with; None if there are none."""
     if law.outcome == "loss" and set(law.input_names) != {"N", "D"}:
         return None
     return law.outcome if law.outcome in BASELINES else None
 
 
 def _teaches(laws: Sequence[Law], runs: Runs, split: Split) -> bool:
-    """Whether every law can be fitted to the training runs of a split, which may have one size only."""
+    """Whether every law can be fitted to the training runs of a split, which may all have one size."""
     train = runs.take(split.train)
     try:
         for law in laws:
@@ -180,7 +181,7 @@ def _teaches(laws: Sequence[Law], runs: Runs, split: Split) -> bool:
 
 
 def _key(identity: tuple[Any, ...] | None, place: int, split: Split) -> str:
-    """What names a split among kept ones, where equal splits of two ceilings are one; or its place if none are kept."""
+    """Key of a split: its place or, if results are kept, a hash that equal splits of several ceilings share."""
     if identity is None:
         return str(place)
     return fingerprint("backtest", *identity, split.train.tolist(), split.test.tolist())
@@ -193,7 +194,7 @@ def _score_split(
     options: Options,
     beside: str | None,
 ) -> dict[str, list[Any]]:
-    """Columns of one split's scores: of its hidden runs under every method."""
+    """Scores of one split's hidden runs under every method, by column."""
     seed = options.seed
     fitted = fit_to_score(law, train, options)
     own, observed = predicted_runs(fitted, test, seed=seed)
@@ -211,9 +212,10 @@ def _score_split(
 
 
 def scores_of(forecast: Predictive, outcome: Array, rng: np.random.Generator, link: Link | None = None) -> pd.DataFrame:
-    """Scores of each outcome, shape (point,), under a predictive distribution; errors on its link's scale, or another.
+    """Scores of each outcome, shape (point,), under a predictive distribution.
 
-    The log score is the log density of the outcome itself.
+    The log score is the log density of the outcome itself; all other scores are on the scale of ``link``, by default
+    that of the forecast.
     """
     import scoringrules
 
@@ -234,7 +236,7 @@ def scores_of(forecast: Predictive, outcome: Array, rng: np.random.Generator, li
 
 
 def clustered_error(values: Array, cluster: NDArray[Any]) -> float:
-    """Standard error of a mean whose terms are independent between clusters only."""
+    """Standard error of a mean of terms that are independent only between clusters."""
     totals = pd.Series(values - values.mean()).groupby(np.asarray(cluster)).sum()
     n = len(totals)
     return float(np.sqrt(np.square(totals).sum() * n / max(n - 1, 1)) / len(values)) if n > 1 else float("nan")
@@ -249,13 +251,13 @@ def _means(block: pd.DataFrame) -> dict[str, float]:
 
 
 def _outside(train: Runs, test: Runs, name: str) -> Array:
-    """E-folds by which each run lies outside the training range of a column; zero inside."""
+    """Distance of each run outside the training range of a column, in e-folds; zero inside."""
     x, seen = np.log(test.column(name)), np.log(train.column(name))
     return np.asarray(np.maximum(0.0, np.maximum(x - seen.max(), seen.min() - x)))
 
 
 def _name(law: AnyLaw | Sequence[AnyLaw]) -> str:
-    """What an ensemble or law is called among the methods."""
+    """Name of an ensemble or law in the column ``method``."""
     if isinstance(law, Law):
         return law.name
     return ENSEMBLE if several(law) else catalog.load_law(law).name

@@ -1,8 +1,8 @@
-"""What people do instead: point fits with a bootstrap or conformal intervals, isoFLOP parabolas, the last run repeated.
+"""Baselines: point fits with a bootstrap or conformal intervals, isoFLOP parabolas, and the last run repeated.
 
-They are run beside the posterior in every back-test of a law of loss, on the same runs; beside a law of accuracy or
-error stands a fit in two steps, through loss. Each predicts by draws on a link's scale; point forecasts get the scatter
-of their own training residuals, or of hidden runs.
+Every back-test of a law of loss compares the posterior with them on the same runs; a law of accuracy or error is
+compared with a fit in two steps, through loss. Each baseline predicts by draws on a link's scale. Point forecasts take
+their spread from the residuals of training runs or of hidden runs.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ _STARTS = 64
 _ITERATIONS = 60
 _CURVE_STARTS = 16
 _HIDDEN_WITHIN = 3.0
-"""Ratio of the largest run that a split hides to its ceiling."""
+"""Ratio of the compute of the largest run that a split hides to the ceiling of the split."""
 
 
 def bootstrap(train: Runs, test: Runs, seed: int) -> Predicted | None:
-    """Chinchilla law by Huber loss, refitted to resampled runs (Besiroglu et al. 2024, arXiv:2404.10102)."""
+    """Chinchilla law fitted by Huber loss, and refitted to resampled runs (Besiroglu et al. 2024, arXiv:2404.10102)."""
     if len(train) < 6:
         return None
     rng = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def bootstrap(train: Runs, test: Runs, seed: int) -> Predicted | None:
 
 
 class _Smoothed(Predicted):
-    """A mixture whose draws are its locations: the scale only smooths the density."""
+    """A mixture whose draws are its locations; the scale only smooths the density."""
 
     def draws(self, rng: np.random.Generator) -> Array:
         """The locations, shape (draw, point)."""
@@ -57,11 +57,12 @@ class _Smoothed(Predicted):
 def conformal(train: Runs, test: Runs, seed: int) -> Predicted | None:
     """Split-conformal intervals around the bootstrap's point fit (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173).
 
-    Residuals are those of the larger training runs, each predicted by a fit to smaller ones, as far ahead as the runs
-    to be predicted lie. An interval of mass m reaches to both sides as far as the ceil((n + 1) m)-th smallest of n
-    absolute residuals, or the largest if there are too few. It would hold a new run with probability m if all residuals
-    were exchangeable. The draws have these quantiles. Conformal intervals have no density: for a log score the draws
-    are smoothed by normals with Scott's bandwidth. None where no runs can be hidden so far ahead in training.
+    Residuals are those of the larger training runs, predicted by fits to smaller ones that lie as far below them as the
+    training runs lie below the test runs. An interval of mass m extends to both sides by the ceil((n + 1) m)-th
+    smallest of n absolute residuals, or by the largest if there are too few. It would cover a new run with probability
+    m if all residuals were exchangeable. The draws have these quantiles. Conformal intervals have no density: for a log
+    score the draws are smoothed by normals with Scott's bandwidth. None if no training runs can be hidden at that
+    distance.
     """
     try:
         inner = splits(train, (_horizon(train, test),))
@@ -79,7 +80,7 @@ def conformal(train: Runs, test: Runs, seed: int) -> Predicted | None:
 def isoflop(train: Runs, test: Runs, seed: int) -> Predicted | None:
     """Parabolas in log N at fixed compute, their minima extrapolated by power laws in compute.
 
-    Hoffmann et al. 2022, approach 2. None where fewer than three budgets hold an interior minimum.
+    Hoffmann et al. 2022, approach 2. None if fewer than three budgets have an interior minimum.
     """
     log_c, log_n, y = np.log(train.column("C")), np.log(train.column("N")), np.log(train.column("loss"))
     slices = [s for s in _isoflop_slices(log_c) if len(np.unique(log_n[s])) >= 4]
@@ -102,19 +103,19 @@ def isoflop(train: Runs, test: Runs, seed: int) -> Predicted | None:
 
 
 def last_value(train: Runs, test: Runs, seed: int) -> Predicted | None:
-    """The loss of the largest run in training, repeated; it scatters as runs next in compute differ."""
+    """The loss of the largest training run, repeated; its spread is that of differences between neighbouring runs."""
     y = np.log(train.column("loss"))[np.argsort(train.column("C"), kind="stable")]
     scale = max(float(np.sqrt(np.square(np.diff(y)).mean())), 1e-6)
     return Predicted(np.full((REPLICATES, len(test)), y[-1]), np.full((1, 1), scale))
 
 
 def two_step(train: Runs, test: Runs, seed: int, *, outcome: str) -> Predicted | None:
-    """Loss by a point fit of the Chinchilla law, and the outcome by least squares as a curve of loss.
+    """Loss from a point fit of the Chinchilla law, then the outcome from a least-squares curve of loss.
 
-    Accuracy is a sigmoid with a floor and a ceiling (Bhagia et al. 2024, arXiv:2412.04403), whose authors' code adds a
-    point at no loss where all is right; error is an exponential (Gadre et al. 2024, arXiv:2403.08540). The loss of the
-    runs to be predicted is not read. Scatter is that of the training residuals of both steps together, in log-odds.
-    None where a run has no loss, N or D, or the outcome is not a fraction.
+    Accuracy is a sigmoid with a floor and a ceiling (Bhagia et al. 2024, arXiv:2412.04403; as in the authors' code, a
+    point with zero loss and perfect accuracy is added); error is an exponential (Gadre et al. 2024, arXiv:2403.08540).
+    The loss of the test runs is not used. The spread is that of the training residuals of both steps together, in
+    log-odds. None if a training run has no loss, a run has no N or D, or the outcome is not a fraction.
     """
     rng = np.random.default_rng(seed)
     try:
@@ -134,17 +135,17 @@ BASELINES: dict[str, dict[str, Baseline]] = {
     "accuracy": {"two_step": partial(two_step, outcome="accuracy")},
     "error": {"two_step": partial(two_step, outcome="error")},
 }
-"""Baselines by the outcome that they predict."""
+"""Baselines for each outcome."""
 
 
 def _horizon(train: Runs, test: Runs) -> float:
-    """The horizon of the split that these runs are of, as far as their compute tells."""
+    """The horizon of the split to which these runs belong, inferred from their compute."""
     reach = test.column("C").max() / _HIDDEN_WITHIN / train.column("C").max()
     return min(HORIZONS, key=lambda horizon: abs(np.log(reach / horizon)))
 
 
 def _point_fit(train: Runs, rng: np.random.Generator) -> Callable[[Runs], Array]:
-    """Predictor of log loss by the best Huber fit of the Chinchilla law."""
+    """Predictor of log loss from the best Huber fit of the Chinchilla law."""
     x = _log_inputs(train)
     centre = x.mean(axis=0)
     best = _best_huber_fit(x - centre, np.log(train.column("loss")), rng)
@@ -157,7 +158,7 @@ def _misses(train: Runs, hidden: Runs, rng: np.random.Generator) -> Array:
 
 
 def _fraction(runs: Runs, outcome: str) -> Array:
-    """Fractions, off their ends where the number of items is known (Haldane 1955, as in fits)."""
+    """Fractions, moved away from 0 and 1 if the number of items is known (Haldane 1955, as in fits)."""
     values = runs.column(outcome, "fraction")
     if f"{outcome}_n" not in runs.frame:
         return values
@@ -166,7 +167,7 @@ def _fraction(runs: Runs, outcome: str) -> Array:
 
 
 def _fitted_curve(outcome: str, loss: Array, observed: Array, rng: np.random.Generator) -> Callable[[Array], Array]:
-    """Least-squares curve of an outcome against loss, the best of several starts."""
+    """Least-squares curve of an outcome against loss, the best from several starts."""
     from scipy.optimize import least_squares
 
     curve, low, high = _CURVES[outcome]
@@ -181,13 +182,13 @@ def _fitted_curve(outcome: str, loss: Array, observed: Array, rng: np.random.Gen
 
 
 def _sigmoid(theta: Array, z: Array) -> Array:
-    """Accuracy at standardised losses, from floor, share of the way up, log rate and place of the middle."""
+    """Accuracy at standardised losses, from floor, share of the range above it, log rate and midpoint."""
     floor, share, log_rate, middle = theta
     return np.asarray(floor + (1 - floor) * share / (1 + np.exp(np.exp(log_rate) * (z - middle))))
 
 
 def _exponential(theta: Array, z: Array) -> Array:
-    """Error at standardised losses, from that of guessing, the gain at mean loss and log rate."""
+    """Error rate at standardised losses, from that of guessing, the gain at mean loss and log rate."""
     guessing, gain, log_rate = theta
     return np.asarray(guessing - gain * np.exp(-np.exp(log_rate) * z))
 
@@ -196,7 +197,7 @@ _CURVES: dict[str, tuple[Curve, Array, Array]] = {
     "accuracy": (_sigmoid, np.array([0.0, 0.0, -3.0, -10.0]), np.array([1.0, 1.0, 3.0, 3.0])),
     "error": (_exponential, np.array([0.0, 0.0, -3.0]), np.array([1.0, 1.0, 2.0])),
 }
-"""Curve of loss, and the least and largest values of its parameters, by outcome."""
+"""Curve of loss, and the lower and upper bounds of its parameters, by outcome."""
 
 
 def _log_inputs(runs: Runs) -> Array:
@@ -204,7 +205,7 @@ def _log_inputs(runs: Runs) -> Array:
 
 
 def _isoflop_slices(log_c: Array) -> list[NDArray[np.intp]]:
-    """Rows whose compute is the same to a tenth of a decade."""
+    """Groups of rows whose compute is equal when rounded to a tenth of a decade."""
     budgets = np.round(10 * log_c / np.log(10))
     return [np.flatnonzero(budgets == budget) for budget in np.unique(budgets)]
 
@@ -222,7 +223,7 @@ def _log_terms(theta: Array, x: Array) -> Array:
 
 
 def _best_huber_fit(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """The best of many starts."""
+    """The best Huber fit from many starts."""
     level = y.mean()
     starts = np.column_stack(
         [
@@ -240,7 +241,7 @@ def _best_huber_fit(x: Array, y: Array, rng: np.random.Generator) -> Array:
 
 
 def _huber_fits(x: Array, y: Array, weights: Array, theta: Array) -> Array:
-    """Minimise the weighted Huber loss for every row of weights, by damped reweighted Gauss-Newton steps at once."""
+    """Minimise the weighted Huber loss for all rows of weights at once, by damped reweighted Gauss-Newton steps."""
     theta, damping = theta.copy(), np.full(len(theta), 1e-3)
     losses = (_huber(y - _log_loss(theta, x)) * weights).sum(axis=1)
     moving = np.arange(len(theta))
@@ -260,7 +261,7 @@ def _huber_fits(x: Array, y: Array, weights: Array, theta: Array) -> Array:
 
 
 def _step(x: Array, y: Array, weights: Array, theta: Array, damping: Array) -> Array:
-    """A reweighted Gauss-Newton step of every fit, shape (fit, parameter)."""
+    """One reweighted Gauss-Newton step of every fit, shape (fit, parameter)."""
     terms = _log_terms(theta, x)
     total = np.logaddexp.reduce(terms, axis=0)
     shares = np.exp(terms - total)

@@ -1,7 +1,7 @@
-"""Which law: by how it extrapolates first, how sure that is, and leave-one-out density and evidence beside it.
+"""Comparison of laws: ranked by extrapolation, with the uncertainty, leave-one-out density and evidence.
 
-Every density is of the outcome itself, so that laws that scatter on different scales can be compared, and what is left
-out is a training run with all its rows.
+Every density is of the outcome itself, so that laws with noise on different scales can be compared. Leave-one-out
+leaves out a training run with all its rows.
 """
 
 import warnings
@@ -34,19 +34,19 @@ from bayescale.validation.ranking import INSIDE_DOUBT, Ranking, ranked_by_hidden
 Array = NDArray[np.float64]
 
 GOOD_K = 0.7
-"""Pareto k-hat above which a run's leave-one-out density is computed by an exact refit instead."""
+"""Pareto k-hat above which a run's leave-one-out density is computed by an exact refit."""
 
 _LARGE_SHARE = 0.2
-"""Share of a table's rows above which a run is left out by an exact refit, whatever its k-hat."""
+"""Share of a table's rows above which a run's density is computed by an exact refit, whatever its k-hat."""
 
 LEAST_HIDDEN_RUNS = 5
-"""Hidden runs below which a back-test is too thin to rank laws by."""
+"""Minimum number of hidden runs for a back-test to rank laws."""
 
 _UNITS = ["horizon", "ceiling", "run"]
-"""What a score of hidden runs is of: a training run that a split hides at a horizon."""
+"""Index of the scores of hidden runs: the horizon, the split (by its ceiling) and the training run."""
 
 _TOLD_APART = 2.0
-"""Standard errors of a difference above which the inside of a table tells two laws apart, its doubt included."""
+"""Standard errors, including :data:`INSIDE_DOUBT`, above which a leave-one-out difference distinguishes two laws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,23 +57,23 @@ class Comparison:
     ----------
     table : pandas.DataFrame
         One row per law, the best first: ``horizon_score`` (mean log density of hidden larger runs over the horizons,
-        nats; of each row by itself, averaged within a run first), its difference from the first law's with a standard
-        error that takes the runs of a split as one (``score_diff``, ``score_diff_se``), and the ``probability`` that
-        the law is the best of all; ``elpd_loo`` (nats; of all rows of a run together) with ``se``, its difference from
-        the first law's (``elpd_diff``, ``dse``), ``p_loo`` and ``max_pareto_k`` of the closed form, and ``refits``, the
-        runs that were left out by a refit; ``log_evidence``; ``weight_stacking``, the mean over horizons of the weights
-        that a mixture of these laws would have, None where the horizons asked for do not teach any; ``rank``.
+        nats; of single rows, averaged within each run first), its difference from the first law's with a standard
+        error that clusters the runs of a split (``score_diff``, ``score_diff_se``), and the ``probability`` that the
+        law is the best of all; ``elpd_loo`` (nats; of all rows of a run jointly) with ``se``, its difference from the
+        first law's (``elpd_diff``, ``dse``), ``p_loo`` and ``max_pareto_k`` of PSIS, and ``refits``, the number of runs
+        left out by an exact refit; ``log_evidence``; ``weight_stacking``, the mean over horizons of the weights in a
+        mixture of these laws, None if no weights can be learnt at the given horizons; ``rank``.
     horizon_elpd : dict
-        Mean log score of hidden larger runs (nats), by law and horizon; empty where the table is too small.
+        Mean log score of hidden larger runs (nats), by law and horizon; empty if the table is too small.
     pointwise : pandas.DataFrame
-        Leave-one-out log density of each training run (nats), a column per law: which runs decide.
+        Leave-one-out log density of each training run (nats), one column per law, to see which runs decide.
     verdict : str
-        Which law is ahead, how surely, and whether the inside of the table says the same, in a sentence.
+        One sentence: which law is ahead, with which probability, and whether leave-one-out densities agree.
     hidden_runs, splits : int
-        How many runs were hidden, by how many splits of the table.
+        Number of hidden runs, and of splits that hide them.
     left_out : dict of str
-        Laws that were not compared, and why: those of the same outcome that do not suit the table, where none were
-        named, and those that could not be fitted.
+        Laws that were not compared, and why: those that could not be fitted and, if no laws were named, those of the
+        same outcome that do not suit the table.
     warnings : tuple of str
     """
 
@@ -101,15 +101,15 @@ def compare(
     progress: bool = False,
     **choices: Unpack[Choices],
 ) -> Comparison:
-    """Compare laws on the same runs; they are ranked by the log score of hidden larger runs.
+    """Compare laws on the same runs, ranked by the log score of hidden larger runs.
 
-    Fitting well inside the runs is no evidence of forecasting well beyond them, so leave-one-out density and evidence
-    are shown but rank only where the table is too small for a back-test.
+    A good fit within the range of the runs is no evidence of good forecasts beyond it, so leave-one-out density and
+    evidence are shown, but they rank laws only if the table is too small for a back-test.
 
     Parameters
     ----------
     laws : sequence of str, path or Law, or None
-        At least two, of the same outcome; None for every shipped law that suits the table.
+        At least two laws of the same outcome; None for every shipped law that suits the table.
     runs : str, path, DataFrame or Runs
     options, horizons, n_jobs, cache, progress, **choices
         As for :func:`bayescale.backtest`.
@@ -121,7 +121,7 @@ def compare(
     Raises
     ------
     LawError
-        If fewer than two laws are given, suit the table or can be fitted to it, two share a name, or they predict
+        If fewer than two laws are given, suit the table or can be fitted, if two share a name, or if they predict
         different outcomes.
     RunsError, CatalogError
         If the runs or a law cannot be used.
@@ -180,12 +180,12 @@ def compare(
 
 
 def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFrame | Runs) -> tuple[list[str], int]:
-    """Names of the laws that :func:`compare` would compare, and how many fits that takes at least.
+    """Names of the laws that :func:`compare` would compare, and the minimum number of fits.
 
     Raises
     ------
     LawError, RunsError, CatalogError
-        As :func:`compare`.
+        As for :func:`compare`.
     """
     given, table, _ = _chosen(laws, runs)
     resolved = [catalog.law_of(law) for law in given]
@@ -199,7 +199,7 @@ def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFra
 def _chosen(
     laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFrame | Runs
 ) -> tuple[list[AnyLaw], Runs, dict[str, str]]:
-    """The laws as they were given, or the names of those that suit the runs; the runs; and which were left out, why."""
+    """The given laws or the names of those that suit the runs, the runs, and why each other law was left out."""
     left_out: dict[str, str] = {}
     given: list[AnyLaw]
     if laws is None:
@@ -226,7 +226,7 @@ def _chosen(
 
 
 def _inside(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
-    """What a law's fit to all runs tells: their leave-one-out log density, evidence and doubts; or why it failed."""
+    """Leave-one-out log densities, evidence and warnings of a law's fit to all runs; or why the fit failed."""
     try:
         return _left_one_out(law, runs, options)
     except (LawError, SamplingError) as error:
@@ -234,12 +234,12 @@ def _inside(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
 
 
 def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
-    """The density is that of PSIS or, where that is unreliable, of an exact refit."""
+    """Leave-one-out log densities by PSIS or, if that is unreliable, by an exact refit; evidence and warnings."""
     import arviz as az
 
     fitted = with_log_likelihood(fit_law(law, runs, options))
     with warnings.catch_warnings():
-        # It warns of the high k-hats that are mended below.
+        # It warns of high k-hats, which are refitted below.
         warnings.simplefilter("ignore", UserWarning)
         found = az.loo(fitted.groups, pointwise=True)
     values, k_hat = found.elpd_i.to_numpy().copy(), found.pareto_k.to_numpy()
@@ -262,12 +262,12 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
 
 
 def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, options: Options, study: dict[str, Any]) -> pd.DataFrame:
-    """Log scores of hidden larger runs, a column a law, indexed by horizon, ceiling, training run and row."""
+    """Log scores of hidden larger runs, a column per law, indexed by horizon, ceiling, training run and row."""
     found = {}
     for name, law in laws.items():
         scores = backtest(law, runs, options, baselines=False, **study).scores
         found[name] = scores.set_index([*_UNITS, "row"])["log_score"]
-    # Laws of other inputs may hide other runs, where the table does not tell their compute.
+    # Laws of different inputs may hide different runs if the table does not hold their compute.
     table = pd.DataFrame(found).dropna()
     hidden = table.index.get_level_values("run").nunique()
     if hidden < LEAST_HIDDEN_RUNS:
@@ -276,7 +276,7 @@ def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, options: Options, stu
 
 
 def _weights(law: Law, runs: Runs, hidden: pd.DataFrame) -> dict[str, float | None]:
-    """Weights that a mixture of the laws would have, from the same hidden runs, averaged over horizons, by law."""
+    """Weights of the laws in a mixture, learnt from the same hidden runs and averaged over horizons, by law."""
     laws, taught, at = list(hidden.columns), {}, hidden.index.get_level_values
     found = splits(runs, size=Observed(law, runs).size) if len(hidden) else []
     for horizon, split in teaching_splits(found, runs).items():
@@ -289,7 +289,7 @@ def _weights(law: Law, runs: Runs, hidden: pd.DataFrame) -> dict[str, float | No
 
 
 def _in_words(ranking: Ranking, pointwise: pd.DataFrame, hidden: bool) -> str:
-    """One sentence: which law is ahead, how surely, and whether the inside of the table says the same."""
+    """One sentence: which law is ahead, with which probability, and whether leave-one-out densities agree."""
     first, second = ranking.scores.index[:2]
     sure = f"better than {second} with probability {ranking.against_first[second]:.2f}"
     if not hidden:
@@ -310,7 +310,7 @@ def _in_words(ranking: Ranking, pointwise: pd.DataFrame, hidden: bool) -> str:
 
 
 def _disagreements(ranking: Ranking, weights: Mapping[str, float | None]) -> list[str]:
-    """Say where a mixture would lean on another law than the first, and why that may be."""
+    """Warn if a mixture would give most weight to another law than the first, and say why that can happen."""
     taught = {name: weight for name, weight in weights.items() if weight is not None}
     first, heaviest = str(ranking.scores.index[0]), max(taught, key=taught.__getitem__, default="")
     if not taught or taught[heaviest] <= taught[first]:

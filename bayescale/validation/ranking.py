@@ -1,10 +1,10 @@
-"""How sure a ranking of laws is: differences of their scores, with what runs and splits that share a fate leave of it.
+"""Uncertainty of a ranking of laws: differences of their scores, where runs and splits are not independent.
 
-All runs that one split hides are predicted from the same training runs, so that a law's luck is theirs together, and
-rows of one training run share that run's, in whatever split they are hidden. A mean score over horizons is taken as
-normal around the one of splits and runs never seen, with a covariance that is not known: that between the splits or
-runs at hand, and, as a prior worth :data:`_PRIOR_SPLITS` splits, the one that would follow if the luck of a split were
-as large as the spread of its runs. That spread is pooled over horizons, since some hide a run or two.
+All runs hidden by one split are predicted from the same training runs, so their scores are correlated; so are the
+scores of rows of one training run, whichever splits hide them. The mean score over horizons is taken as normal around
+its expectation over new splits and runs, with an unknown covariance. Its estimate combines the covariance between the
+observed splits or runs with a prior worth :data:`_PRIOR_SPLITS` splits: the covariance that would follow if splits
+varied as much as the runs within them. The spread of runs is pooled over horizons, since some hide only a run or two.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ _PRIOR_SPLITS = 3.0
 _DRAWS = 20_000
 
 INSIDE_DOUBT = 2.0
-"""Standard deviation of what the inside of a table leaves open of a difference (nats): four are then two of them."""
+"""Standard deviation added to a leave-one-out difference (nats), so that four nats are at most two of them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Laws by a mean score, and how sure their order is.
+    """Laws ranked by a mean score, and the uncertainty of their order.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ def ranked_by_hidden_runs(scores: pd.DataFrame, seed: int = 0) -> Ranking:
     Parameters
     ----------
     scores : pandas.DataFrame
-        A column a law; indexed by ``horizon``, ``ceiling`` and ``run``, which name the split and the training run.
-        Each horizon counts the same, and in it each run.
+        One column per law; indexed by ``horizon``, ``ceiling`` and ``run``, which name the split and the training run.
+        All horizons have equal weight, and so have all runs within a horizon.
     seed : int
 
     Examples
@@ -73,10 +73,10 @@ def ranked_by_hidden_runs(scores: pd.DataFrame, seed: int = 0) -> Ranking:
 
 
 def ranked_by_inside_runs(pointwise: pd.DataFrame, seed: int = 0) -> Ranking:
-    """Rank laws by the leave-one-out log density of the runs of a table; a row a run, a column a law.
+    """Rank laws by the leave-one-out log density of the runs of a table, with a row per run and a column per law.
 
-    Differences of a few nats are no evidence, however small their standard error, which is too small where two laws
-    predict alike (Sivula et al. 2020, arXiv:2008.10296): each has :data:`INSIDE_DOUBT` of doubt beside it.
+    A difference of a few nats is no evidence, however small its standard error, which is an underestimate if two laws
+    predict alike (Sivula et al. 2020, arXiv:2008.10296): :data:`INSIDE_DOUBT` is added in quadrature.
     """
     n = len(pointwise)
     spread = n**2 * _outer(((pointwise - pointwise.mean()) / n).to_numpy())
@@ -85,7 +85,7 @@ def ranked_by_inside_runs(pointwise: pd.DataFrame, seed: int = 0) -> Ranking:
 
 
 def _outer(influence: Array) -> Array:
-    """Covariance of a mean from what each of several independent units adds to it, shape (law, law)."""
+    """Covariance of a mean from the contributions of independent units, shape (law, law)."""
     n = len(influence)
     return np.asarray(influence.T @ influence * (n / max(n - 1, 1)))
 
@@ -107,11 +107,11 @@ def _ranked(mean: "pd.Series[float]", covariance: Array, df: float, seed: int) -
         },
         index=laws,
     )
-    # Laws that cannot be told apart at all are each the better one in half of the draws.
+    # Ties count half: of two laws with equal scores, each is the better one with probability one half.
     better = (draws[:, [first]] > draws).mean(axis=0) + 0.5 * (draws[:, [first]] == draws).mean(axis=0)
     return Ranking(table.iloc[order], pd.Series(better, index=laws).iloc[order])
 
 
 def _shares(best: NDArray[np.bool_]) -> Array:
-    """Share of draws in which each law is the best, those of ties divided among them."""
+    """Share of draws in which each law is the best; ties are divided equally."""
     return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))

@@ -1,8 +1,8 @@
-"""Simulation-based calibration: how posteriors do on parameters that are known, because they made the runs.
+"""Simulation-based calibration: posteriors given runs that were simulated from known parameters.
 
-Parameters drawn from the prior make runs, the runs are fitted, and the rank of each parameter among its posterior draws
-is noted. Where prior, likelihood and sampler fit together, ranks are uniform and every interval covers as often as it
-says (Talts et al. 2018, arXiv:1804.06788).
+Parameters are drawn from the prior, runs are simulated from them and fitted, and the rank of each parameter among its
+posterior draws is recorded. If prior, likelihood and sampler are consistent, ranks are uniform and every interval has
+its nominal coverage (Talts et al. 2018, arXiv:1804.06788).
 """
 
 import functools
@@ -36,16 +36,16 @@ class Replicate:
     Attributes
     ----------
     parameters, ranks : dict
-        True value of every parameter, sampled and derived, and its place among its posterior draws: 0 below all of
-        them, 1 above.
+        True value of every parameter, sampled and derived, and its rank among its posterior draws: 0 below all of them,
+        1 above.
     engine : str
-        Sampler that made the draws: ``nuts`` where importance sampling fell back to it and was no better.
+        Sampler that made the draws: also ``nuts`` if importance sampling fell back to it and was no better.
     certified : bool
-        Whether the draws can stand for the posterior.
+        Whether the draws can be trusted to represent the posterior.
     pareto_k : float or None
-        Of the importance weights.
+        Pareto k-hat of the importance weights.
     ess_min : float
-        Effective draws of the worst parameter.
+        Effective sample size for the worst parameter.
     cpu_seconds : float
     """
 
@@ -59,13 +59,13 @@ class Replicate:
 
 
 def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
-    """A table of runs whose outcomes mean nothing, to be simulated.
+    """A table of runs with placeholder outcomes, to be replaced by simulated ones.
 
     Parameters
     ----------
     law : Law
     inputs : pandas.DataFrame
-        Holds the law's inputs, and its settings where they have no default; other columns are left out.
+        Table with the law's inputs, and those of its settings that have no default; other columns are ignored.
 
     Examples
     --------
@@ -81,14 +81,13 @@ def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
 
 
 def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float], seed: int) -> Runs:
-    """Replace the outcomes of runs by those that a law with known parameters would have given.
+    """Replace the outcomes of runs by outcomes simulated from a law with known parameters.
 
     Parameters
     ----------
     law : Law
     runs : Runs
-        The design: inputs, and standard errors of the outcome where it has them, which are taken as they are on the
-        link's scale.
+        The design: inputs and, if there are any, standard errors of the outcome, which are kept on the link's scale.
     noise : Noise
     parameters : mapping
         Every parameter of the law, sampled and derived, and of the noise.
@@ -101,7 +100,7 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     Raises
     ------
     RunsError
-        If an outcome is too large or too small for a float, as very heavy-tailed noise can make it.
+        If an outcome is too large or too small for a float, which very heavy-tailed noise can cause.
 
     Examples
     --------
@@ -136,25 +135,25 @@ def recover(
     keep: str | Path | None = None,
     progress: bool = False,
 ) -> list[Replicate]:
-    """Simulate runs from the prior and fit them with the law taken as true, again and again.
+    """Repeatedly simulate runs from the prior and fit them with the law taken as true.
 
-    Simulated tables that cannot be used are left out. Their number is small, and since the choice rests on the outcomes
+    Simulated tables that cannot be used are left out. They are few, and since that decision depends on the outcomes
     alone, the ranks of the others stay uniform.
 
     Parameters
     ----------
     law : str, path or Law
-        By name where ``keep`` is given or the work is sent to other processes.
+        Must be a name or path if ``keep`` is given or the work is sent to other processes.
     runs : Runs
-        The design of every simulated table, without standard errors or counts of the outcome: how precise an outcome is
-        would have to be simulated with it.
+        The design of every simulated table, without standard errors or counts of the outcome, since the precision of an
+        outcome would have to be simulated too.
     noise : Noise
     replicates : int
-        Number of tables; the first of many are the same as those of few.
+        Number of tables; a larger number adds tables and keeps the first ones.
     engine : {"importance", "nuts"}
     seed : int
     draws : int
-        Of each of four chains.
+        Number of draws in each of four chains.
     jobs, keep, progress
         As for :func:`bayescale.basics.parallel.run_tasks`.
 
@@ -165,7 +164,7 @@ def recover(
     Raises
     ------
     LawError
-        If results are to be kept of a law that is an object.
+        If results are to be kept but the law is an object.
     RunsError
         If the design has standard errors or counts.
     """
@@ -196,7 +195,7 @@ def _replicate(
     simulation_seed: int,
     fit_seed: int,
 ) -> dict[str, Any] | None:
-    """One replicate; None where the simulated table cannot be used."""
+    """One replicate; None if the simulated table cannot be used."""
     loaded = law if isinstance(law, Law) else load_law(law)
     try:
         simulated = simulate(loaded, runs, noise, truth, simulation_seed)
@@ -212,7 +211,7 @@ def _replicate(
 
 
 def rank(value: float, draws: Array) -> float:
-    """Place of a value among draws: 0 below all of them, 1 above.
+    """Rank of a value among draws, scaled to lie between 0 (below all of them) and 1 (above).
 
     Examples
     --------
@@ -223,7 +222,7 @@ def rank(value: float, draws: Array) -> float:
 
 
 def coverage(ranks: Array, prob: float) -> Array:
-    """Share of equal-tailed intervals of the given mass that hold the true value; ranks of shape (replicate, ...).
+    """Share of equal-tailed intervals of the given mass that cover the true value, from ranks (replicate, ...).
 
     Examples
     --------
@@ -234,9 +233,9 @@ def coverage(ranks: Array, prob: float) -> Array:
 
 
 def coverage_band(replicates: int, prob: float, *, error: float) -> tuple[float, float]:
-    """Range of coverages that a calibrated posterior stays inside, but for the given probability of error.
+    """Range that contains the empirical coverage of a calibrated posterior, except with probability ``error``.
 
-    For several coverages to stay inside at once, share the error among them (Bonferroni).
+    For several coverages at once, divide ``error`` among them (Bonferroni).
 
     Examples
     --------
@@ -250,7 +249,7 @@ def coverage_band(replicates: int, prob: float, *, error: float) -> tuple[float,
 
 
 def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
-    """How often the empirical distribution of uniform ranks is as far from the diagonal as that of these.
+    """Probability that the empirical distribution of uniform ranks is as far from the diagonal as that of these ranks.
 
     The distance is the smallest binomial tail probability over the points i/n, so that rejecting at p is the same as
     leaving a simultaneous band of probability 1 - p (Sailynoja, Burkner and Vehtari 2022, arXiv:2103.10522).
@@ -260,7 +259,7 @@ def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
     ranks : array, shape (replicate,)
         Between 0 and 1.
     simulations : int
-        Number of uniform samples that the p-value comes from.
+        Number of uniform samples from which the p-value is computed.
 
     Examples
     --------

@@ -142,7 +142,7 @@ def test_a_place_that_nothing_can_be_kept_in_is_refused_before_the_work(tmp_path
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_fingerprint_tells_all_that_it_is_given():
+def test_a_fingerprint_depends_on_every_argument():
     assert fingerprint("chinchilla", {"seed": 1}) != fingerprint("chinchilla", {"seed": 2})
     assert fingerprint("a", "b") != fingerprint("ab")
 

@@ -19,8 +19,8 @@ from bayescale.planning.allocation import optimum
 from bayescale.planning.lifetimes import lifetime_optimum
 from bayescale.planning.tradeoffs import scale_up
 from bayescale.plots import plot_parameters, plot_plan, plot_runs
+from bayescale.posterior.fitting import fit as fit_any
 from bayescale.posterior.forecasting import forecast
-from bayescale.posterior.pooling import fit_pooled
 from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import load, save
 
@@ -174,9 +174,8 @@ def test_groups_have_the_unit_and_so_has_what_they_have_in_common():
     x = np.tile(np.geomspace(1e2, 1e5, 8), 2)
     y = 3 * x ** -np.repeat([0.2, 0.3], 8) * np.exp(np.random.default_rng(0).normal(scale=0.01, size=16))
     frame = pd.DataFrame({"group": ["a"] * 8 + ["b"] * 8, "x": x, "y": y})
-    pooled = fit_pooled(
-        "m1", Runs.from_frame(frame, unit="s"), ["y_centre", "slope"], noise="normal", discrepancy=False, draws=250
-    )
+    asked = {"pool": ["y_centre", "slope"], "noise": "normal", "discrepancy": False, "draws": 250}
+    pooled = fit_any("m1", Runs.from_frame(frame, unit="s"), **asked)
     assert {each.law.outcome_unit for each in pooled.groups.values()} == {"s"}
     assert pooled.summary()["unit"].xs("y_centre", level=1).tolist() == ["s", "s", "s"]
 

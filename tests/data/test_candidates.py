@@ -1,4 +1,4 @@
-"""Which laws a table gets when none is named: by its columns, its outcome and the way that it goes."""
+"""Laws that a table gets if none is named: by its columns, its outcome and its direction."""
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ def test_what_follows_from_two_of_parameters_tokens_and_compute_is_said():
 
 
 def test_where_nothing_suits_the_nearest_laws_and_what_they_miss_are_named():
-    with pytest.raises(LawError, match=r"suits loss from columns width, loss: .*floor_c reads C, which is not in the table"):
+    with pytest.raises(LawError, match=r"suits loss from columns width, loss: .*floor_c reads C, which is not in"):
         default_laws(Runs.from_frame(pd.DataFrame({"width": [1.0, 2.0, 3.0], "loss": [3.0, 2.9, 2.8]})))
 
 

@@ -1,4 +1,4 @@
-"""Faults: what is killed, interrupted, cut short or misplaced leaves whole files, no processes, and a line on it."""
+"""Faults: after a kill, an interrupt or damage, files are whole, no process is left, and one line says why."""
 
 import os
 import pickle
@@ -313,7 +313,7 @@ def test_letters_that_a_terminal_lacks_are_written_out(settings):
     assert b"gadre" in done.stdout
 
 
-def test_a_name_of_bytes_that_are_no_text_is_read_written_and_shown(saved_fit, elsewhere):
+def test_a_file_name_that_is_not_valid_text_is_read_written_and_shown(saved_fit, elsewhere):
     name = os.fsdecode(b"fit\xff.nc")
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     done = said("fit", saved_fit, "-o", name, env=strict)
@@ -329,7 +329,7 @@ def test_a_name_of_bytes_that_are_no_text_is_read_written_and_shown(saved_fit, e
     [{"HOME": None}, {"HOME": "/nonexistent"}, {"TERM": None}, {"COLUMNS": "1"}, {"COLUMNS": "x"}],
     ids=["no HOME", "odd HOME", "no TERM", "a column", "odd columns"],
 )
-def test_an_odd_environment_is_got_along_with(change):
+def test_an_odd_environment_does_no_harm(change):
     changed = {**os.environ, **change}
     done = said("laws", "chinchilla", env={k: v for k, v in changed.items() if v is not None})
     assert (done.returncode, done.stderr) == (0, b"")

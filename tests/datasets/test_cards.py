@@ -1,4 +1,4 @@
-"""Every folder of datasets/: its card is complete, and says of the table what the table holds."""
+"""Every folder of datasets/: its card is complete and describes its table correctly."""
 
 import tomllib
 

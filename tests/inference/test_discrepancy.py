@@ -22,7 +22,7 @@ LAW = bs.load_law("chinchilla")
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2090.0, "alpha_N": 0.348, "beta_D": 0.366}
 
 fit = partial(fit_law, draws=250)
-"""A thousand draws, as many as a certified fit is worth."""
+"""A fit of a thousand draws: certified fits have at least as large an effective sample size."""
 
 
 def design(n=30, seed=0):
@@ -34,7 +34,7 @@ ELSEWHERE = np.concatenate([design(4, seed=9) + np.array([0.5, 1.0]), design(3, 
 
 
 def dense_local(process, a, b):
-    """A Matern 5/2 process that falls as compute does, to a power."""
+    """A Matern 5/2 process that shrinks as a power of compute."""
     r = np.sqrt(5 * np.square(a[:, None] - b[None]).sum(-1)) / process.scales.length
     largest = process.log_inputs.sum(axis=1).max()
     size = [np.exp(largest - x.sum(axis=1)) ** process.scales.decay for x in (a, b)]
@@ -70,7 +70,7 @@ def without_mean(kernel, process, a, b):
 
 @pytest.fixture
 def exact(monkeypatch):
-    """Features leave nothing out."""
+    """Features that represent the processes exactly."""
     monkeypatch.setattr(discrepancy, "_LEFT_OUT", 0.0)
     monkeypatch.setattr(discrepancy, "_MOST_LOCAL", 1000)
     monkeypatch.setattr(discrepancy, "_MOST_DRIFT", 1000)
@@ -135,8 +135,8 @@ def test_a_process_on_some_of_the_runs_is_close_to_that_on_all(monkeypatch, part
     assert np.abs(found @ found.T - expected @ expected.T).mean() < 0.01 * scale
 
 
-def test_the_level_is_of_all_runs_where_only_some_span_the_process(monkeypatch):
-    """A cluster of many runs far from the few that cover the rest is where most of the mean is."""
+def test_the_mean_over_all_runs_is_zero_even_if_only_some_span_the_process(monkeypatch):
+    """A cluster of many runs, far from the few that cover the rest, contributes most of the mean."""
     monkeypatch.setattr(discrepancy, "_INDUCING", 40)
     crowd = design(200)[:1] + 0.01 * np.random.default_rng(0).standard_normal((400, 2))
     process = Process(np.concatenate([design(60), crowd]), scales_of(LAW))
@@ -207,7 +207,7 @@ def test_checkpoints_share_the_effect_of_their_training_run(process, checkpoints
     np.testing.assert_array_equal(alone.run_variance(ELSEWHERE), 0.0)
 
 
-def test_groups_are_missed_independently_of_each_other():
+def test_discrepancies_of_groups_are_independent():
     x = design()
     rows = (np.arange(0, 30, 2), np.arange(1, 30, 2))
     separate = Separate(tuple(Process(x[each], scales_of(LAW)) for each in rows), rows)
@@ -222,7 +222,7 @@ N_DRAWS = 20_000
 
 
 def prior_draws(process, tau, drift):
-    """The discrepancy before any outcome is seen, of so many draws."""
+    """The prior of the discrepancy, with so many draws."""
     amplitudes = np.where(process.kinds == DRIFT, drift, tau)
     coefficients = np.random.default_rng(1).standard_normal((N_DRAWS, len(amplitudes)))
     ones = np.ones((N_DRAWS, 1))
@@ -238,7 +238,7 @@ def assert_moments(draws, mean, covariance):
     assert (np.abs(np.cov(draws.T) - covariance) < 4.5 * error + 1e-12).all()
 
 
-def test_draws_beforehand_have_the_dense_covariance(process):
+def test_prior_draws_have_the_dense_covariance(process):
     tau, drift = 0.02, 0.003
     conditional = prior_draws(process, tau, drift)
     found = conditional.draw(ELSEWHERE, np.random.default_rng(2))
@@ -304,7 +304,7 @@ def shipped(chinchilla_runs):
 
 
 def test_parameters_describe_the_runs(shipped):
-    """The discrepancy is what is left of the law's level, and takes no part of it."""
+    """The discrepancy is orthogonal to the law's level, so it takes no part of it."""
     assert shipped.certified
     assert shipped.warnings == ()
     typical = {item.name: np.median(shipped.parameters[item.name]) for item in LAW.parameters}
@@ -368,7 +368,7 @@ def test_outlying_runs_hardly_move_a_forecast(shipped):
 
 
 def simulated(runs, every, misfit=0.0):
-    """Some of the runs in normal noise of 0.4 %, of a law that is wrong by a wave over log compute."""
+    """Some of the runs, with normal noise of 0.4 %, simulated from a law plus a sine of log compute."""
     rng = np.random.default_rng(0)
     frame = runs.frame.iloc[::every]
     N, D = frame["N"].to_numpy(), frame["D"].to_numpy()
@@ -378,12 +378,12 @@ def simulated(runs, every, misfit=0.0):
 
 @pytest.fixture(scope="module")
 def right(chinchilla_runs):
-    """Of a law that is right."""
+    """A fit to runs that the law itself simulated."""
     return fit("chinchilla", simulated(chinchilla_runs, every=3), noise="normal")
 
 
 @pytest.mark.slow
-def test_of_a_law_that_is_right_the_discrepancy_is_small_and_parameters_are_recovered(right):
+def test_a_law_that_is_right_has_a_small_discrepancy_and_its_parameters_are_recovered(right):
     assert right.certified
     assert np.median(right.parameters["tau"]) < 0.6 * np.median(right.tree["prior"]["tau"])
     # A drift of less than this no runs of this table show.
@@ -412,7 +412,7 @@ def test_what_a_law_misses_is_found_and_widens_the_bands(right, chinchilla_runs)
 
 
 def curve(seed=0, outlier=None):
-    """25 runs of a power law in normal noise of 0.4 %, one of which may lie 8 of its standard deviations off."""
+    """25 runs of a power law with normal noise of 0.4 %; one may be an outlier by 8 standard deviations."""
     error = 0.004 * np.random.default_rng(seed).standard_normal(25)
     if outlier is not None:
         error[outlier] += 8 * 0.004
@@ -506,7 +506,7 @@ def test_an_outlier_costs_as_much_as_in_a_refit(spoilt):
 @pytest.mark.slow
 @pytest.mark.parametrize("law", ["m3", "saturating"])
 def test_a_curve_that_a_drift_and_a_local_error_explain_alike_needs_no_chains(law):
-    """Its posterior has two modes, one for either explanation."""
+    """Its posterior has two modes, one for each explanation."""
     curve = bs.load_dataset("double_descent", group="cifar10_mcnn_p20_sgd_rep4").frame
     seen = curve[curve["split"] == "fit"]
     fitted = fit_law(law, bs.Runs.from_frame(seen[["x", "y"]].reset_index(drop=True)), draws=250)

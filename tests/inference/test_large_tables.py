@@ -26,7 +26,7 @@ TRUTH = {"E": 1.82, "A": 482.0, "B": 2085.0, "alpha_N": 0.348, "beta_D": 0.366}
 
 
 def simulated(n, seed=0):
-    """Runs of a known law in heavy-tailed noise."""
+    """Runs of a known law with heavy-tailed noise."""
     rng = np.random.default_rng(seed)
     N = np.exp(rng.uniform(np.log(4e7), np.log(1e10), n))
     D = N * np.exp(rng.uniform(np.log(5), np.log(200), n))

@@ -26,7 +26,7 @@ AHEAD = {"N": 2e10, "D": 4e11}
 
 learnt = partial(fit_law, "chinchilla", draws=500)
 true = partial(learnt, discrepancy=False)
-"""Takes the law as true."""
+"""A fit that takes the law as true."""
 
 
 def loss_of(N, D):
@@ -63,7 +63,7 @@ def said(fitted, part):
     return [text for text in fitted.warnings if part in text]
 
 
-def test_a_clean_table_is_doubted_by_nothing(clean_fit, clean_learnt):
+def test_a_clean_table_raises_no_warning(clean_fit, clean_learnt):
     for fitted in (clean_fit, clean_learnt):
         assert fitted.certified
         assert fitted.warnings == ()
@@ -71,7 +71,7 @@ def test_a_clean_table_is_doubted_by_nothing(clean_fit, clean_learnt):
 
 @settings(max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(st.integers(-9, 9), st.integers(-9, 9))
-def test_a_law_taken_as_true_knows_no_units(clean, clean_fit, decades_n, decades_d):
+def test_units_do_not_matter_to_a_law_taken_as_true(clean, clean_fit, decades_n, decades_d):
     per_n, per_d = 10.0**decades_n, 10.0**decades_d
     shifted = true(clean.assign(N=clean["N"] * per_n, D=clean["D"] * per_d))
     np.testing.assert_allclose(
@@ -81,7 +81,7 @@ def test_a_law_taken_as_true_knows_no_units(clean, clean_fit, decades_n, decades
 
 
 @pytest.mark.parametrize("decades", [-5, 6])
-def test_a_law_that_may_be_wrong_knows_no_units_that_parameters_and_tokens_share(clean, clean_learnt, decades):
+def test_a_common_unit_of_parameters_and_tokens_does_not_matter_to_the_discrepancy(clean, clean_learnt, decades):
     unit = 10.0**decades
     shifted = learnt(clean.assign(N=clean["N"] * unit, D=clean["D"] * unit))
     ahead = {name: value * unit for name, value in AHEAD.items()}
@@ -141,14 +141,14 @@ def test_draws_of_a_positive_outcome_stay_within_a_float():
     assert LOG.inverse(np.array([-1e4, 0.0, 1e4])).tolist() == pytest.approx([1e-40, 1.0, 1e40])
 
 
-def test_sizes_over_thirty_decades_hold_the_truth_or_are_doubted():
+def test_sizes_over_thirty_decades_give_covering_bands_or_a_warning():
     wide = table(sizes=(1, 1e15), tokens=(1, 1e15))
     low, _, high = np.quantile(true(wide).parameters["E"], [0.005, 0.5, 0.995])
     assert low < TRUE["E"] < high
-    (text,) = said(learnt(wide), "how they scatter is a guess")
+    (text,) = said(learnt(wide), "their noise is a guess")
     assert text.startswith("15 of 36 runs have fewer than 0.005 tokens per parameter (down to 1e-15)")
     kept = learnt(wide[wide["D"] >= 0.005 * wide["N"]])
-    assert not said(kept, "how they scatter is a guess")
+    assert not said(kept, "their noise is a guess")
     low, _, high = np.quantile(kept.parameters["E"], [0.005, 0.5, 0.995])
     assert low < TRUE["E"] < high
 
@@ -157,7 +157,7 @@ def test_sizes_over_thirty_decades_hold_the_truth_or_are_doubted():
     ("column", "row", "value", "shown"),
     [("N", 1, 1e300, "1e\\+300"), ("D", 3, 1e-200, "1e-200"), ("loss", 2, 1e41, "1e\\+41")],
 )
-def test_what_nobody_counts_is_refused_by_row(clean, column, row, value, shown):
+def test_impossible_values_are_refused_by_row(clean, column, row, value, shown):
     spoilt = clean.copy()
     spoilt.loc[row - 1, column] = value
     with pytest.raises(RunsError, match=rf"row {row}, column {column}: {shown} must lie between 1e-30 and 1e\+40"):

@@ -1,4 +1,4 @@
-"""Laws with breaks: a break is found where it was put, told from none by the evidence, and no break is one power."""
+"""Laws with breaks: breaks are located, counted by the evidence, and without a break the law is a power law."""
 
 import numpy as np
 import pandas as pd

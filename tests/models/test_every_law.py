@@ -15,7 +15,7 @@ from bayescale.posterior.single import fit_law
 from bayescale.sampling.logdensity import interpreted_mode
 
 NOISE = 0.75
-"""Standard deviation of simulated runs on the link's scale, over the scatter that the law expects."""
+"""Standard deviation of simulated runs on the link's scale, relative to the scatter that the law expects."""
 
 
 PLAUSIBLE = {
@@ -64,13 +64,13 @@ def centre(law):
 
 
 def width(draws):
-    """Of the interval that holds nine tenths of the draws."""
+    """Width of the interval that holds nine tenths of the draws."""
     return np.ptp(np.quantile(draws, [0.05, 0.95]))
 
 
 @pytest.fixture(scope="module")
 def from_prior():
-    """Sampled parameters of a law before the runs are seen, shape (2000, 1)."""
+    """Prior draws of the parameters of a law, shape (2000, 1)."""
     import pymc as pm
 
     drawn = {}
@@ -90,7 +90,7 @@ def from_prior():
 
 @pytest.fixture(scope="module")
 def simulated(from_prior):
-    """What the parameters are, and runs of them: every prior at its median, but for those of TRUTH."""
+    """True parameters, at the medians of their priors except for those in TRUTH, and runs simulated from them."""
 
     def simulate(law):
         truth = {}

@@ -15,7 +15,7 @@ WITH_OPTIMUM = [law for law in LAWS.values() if law.optimum is not None]
 TERMS_SIZED_AT_THE_CENTRE = [LAWS["chinchilla"], LAWS["tied"]]
 SCALING = [law for law in LAWS.values() if law.level is not None]
 WITH_SLOPE = [law for law in LAWS.values() if "slope" in law.units and law.name != "embedding_aware"]
-"""But for the law whose parameter term is no power of N."""
+"""Except for the law whose parameter term is not a power of N."""
 ONE_INPUT = [law for law in LAWS.values() if law.input_names == ("x",)]
 FALLING = [law for law in ONE_INPUT if "floor" in law.units]
 BUDGETS = np.array([1e19, 5.76e23, 1e26])

@@ -1,4 +1,4 @@
-"""Posteriors that are sure of a law, for answers that can be worked by hand."""
+"""Posteriors with known parameters, for answers that can be worked out by hand."""
 
 from dataclasses import replace
 

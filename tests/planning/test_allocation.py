@@ -17,7 +17,7 @@ from bayescale.posterior.forecasting import link_mean
 from bayescale.posterior.single import fit_law
 
 fit = partial(fit_law, discrepancy=False)
-"""Takes the law as true."""
+"""A fit that takes the law as true."""
 
 BUDGETS = np.array([1e19, 5.76e23, 1e26])
 IN_CLOSED_FORM = [name for name in law_names() if load_law(name).optimum is not None]
@@ -158,14 +158,14 @@ def test_parameters_tokens_and_loss_follow_the_budget(few_fit, budget, factor):
 
 
 def test_where_more_is_better_the_optimum_is_the_highest(sure_fit):
-    """A quality of one over the loss has its optimum where the loss has."""
+    """A quality equal to one over the loss has the same optimum as the loss."""
     law = sure_fit.law
     rising = replace(law, mean=lambda xp, x, p: 1 / law.mean(xp, x, p), falls=False, optimum=None)
     expected = optimum(sure_fit, BUDGETS).draws["N"]
     np.testing.assert_allclose(optimum(replace(sure_fit, law=rising), BUDGETS).draws["N"], expected, rtol=1e-5)
 
 
-def test_the_laws_error_takes_part_where_more_is_better(unsure_fit):
+def test_the_discrepancy_counts_where_more_is_better(unsure_fit):
     law = unsure_fit.law
     rising = replace(law, mean=lambda xp, x, p: 1 / law.mean(xp, x, p), falls=False, optimum=None)
     draws = optimum(replace(unsure_fit, law=rising), 1e22).draws

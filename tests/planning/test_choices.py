@@ -1,4 +1,4 @@
-"""The robust choice: nothing has less expected regret, and where the law is known there is none."""
+"""The robust choice: no other size has less expected regret, and under a known law there is no regret."""
 
 import numpy as np
 import pytest
@@ -18,11 +18,11 @@ def choice(unsure_fit):
 
 
 def expected_outcome(fit, n, budget):
-    """Of each size, over the draws; with the draws of the law's error that the choice had."""
+    """Mean outcome of each size over the draws, with the same draws of the discrepancy as the choice."""
     return forecast(fit, N=n, D=budget / (6 * n)).draws["latent"].mean(("chain", "draw")).to_numpy()
 
 
-def test_of_a_known_law_it_is_the_optimum_without_regret(sure_fit):
+def test_under_a_known_law_it_is_the_optimum_without_regret(sure_fit):
     choice = robust_choice(sure_fit, 5.76e23)
     best = optimum(sure_fit, 5.76e23).draws
     n = best["N"].median().item()
@@ -47,7 +47,7 @@ def test_no_size_has_less_expected_regret(choice):
 
 
 def test_brute_force_finds_the_same_size(unsure_fit, choice):
-    """On the same grid of sizes, whose draws of the law's error are the same."""
+    """On the same grid of sizes, so that the draws of the discrepancy are the same."""
     for i, budget in enumerate(BUDGETS):
         n = choice.draws["N"][i].item()
         grid = n * np.exp(np.linspace(-3, 3, 301))
@@ -75,7 +75,7 @@ def test_room_grows_and_regret_is_known_in_units(choice):
 
 
 def test_a_recipe_that_breaks_changes_no_choice_of_size(sure_fit):
-    """It breaks by compute, which all sizes at a budget share."""
+    """Breaking depends on compute, which all sizes at a budget share."""
     sure, risky = (
         robust_choice(f, 5.76e23).draws["N"].item() for f in (sure_fit, with_risk(sure_fit, probability=0.3, size=0.05))
     )

@@ -97,7 +97,7 @@ def test_the_worth_of_a_token_at_a_hard_wall_by_brute_force(sure_fit, unique):
 
 
 def test_the_outcome_at_the_wall_is_that_of_the_run_there(unsure_fit):
-    """Not with the error of another run, which was chosen for being low."""
+    """Not the outcome with the discrepancy of another run, selected because it was low."""
     answer = data_limited(unsure_fit, 1e23, 1e10)
     there = forecast(unsure_fit, N=1e23 / 6e10, D=1e10).draws["latent"]
     assert median(answer, "expected_loss")[0] == pytest.approx(there.median().item(), rel=2e-3)

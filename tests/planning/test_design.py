@@ -70,7 +70,7 @@ def left_by(covariance, cost, budget):
 
 
 @pytest.mark.parametrize("df", [1.0, 4.0, 30.0])
-def test_noise_with_heavy_tails_tells_what_its_fisher_information_says(df):
+def test_heavy_tailed_noise_counts_by_its_fisher_information(df):
     from scipy.integrate import quad
     from scipy.stats import t
 
@@ -81,7 +81,7 @@ def test_noise_with_heavy_tails_tells_what_its_fisher_information_says(df):
     assert found[0] == pytest.approx(0.01**2 / quad(information, -np.inf, np.inf)[0])
 
 
-def test_plain_and_one_sided_noise_tell_by_their_variance():
+def test_normal_and_one_sided_noise_count_by_their_variance():
     parameters = {"sigma": np.array([3.0]), "excess": np.array([4.0])}
     assert noise_by_name("one_sided").effective_variance(parameters).tolist() == [25.0]
     assert noise_by_name("normal").effective_variance({"sigma": np.array([3.0])}).tolist() == [9.0]
@@ -159,7 +159,7 @@ def test_greedy_batches_come_near_the_best_of_all_batches(doubted_fit):
 
 
 def expected_reduction(fit, candidates, rows):
-    """Of a batch that is the only one, and so affordable as a whole."""
+    """Expected reduction by a batch that is the only choice and affordable as a whole."""
     chosen = {name: np.array(values)[list(rows)] for name, values in candidates.items()}
     return float(next_runs(fit, chosen, target=TARGET, budget=1e24, wary=False).batch["reduction"][-1])
 
@@ -248,7 +248,7 @@ def test_a_candidate_listed_twice_can_be_run_twice(few_fit):
     assert ask().batch.sizes["run"] == 1
 
 
-def test_the_wary_take_fewer_and_larger_runs(doubted_fit):
+def test_wary_designs_take_fewer_and_larger_runs(doubted_fit):
     wary, trusting = (
         next_runs(doubted_fit, target=TARGET, budget=1e21, most=None, wary=wary).batch for wary in (True, False)
     )
@@ -268,7 +268,7 @@ def ensemble_of(members):
     return Ensemble(members, equal_weights(list(members)))
 
 
-def test_laws_that_agree_cannot_be_told_apart_and_leave_the_target_as_it_was(few_fit):
+def test_runs_cannot_distinguish_laws_that_agree_and_leave_the_target_unchanged(few_fit):
     twins = ensemble_of({"one": few_fit, "other": few_fit})
     plan = next_runs(twins, target=WhichLaw(), budget=BUDGET)
     assert plan.sd == pytest.approx(0.5)
@@ -280,7 +280,7 @@ def test_laws_that_agree_cannot_be_told_apart_and_leave_the_target_as_it_was(few
     np.testing.assert_allclose(both.summary(), single.summary())
 
 
-def test_laws_are_told_apart_where_they_differ(chinchilla_fit, skaling_fit):
+def test_runs_distinguish_laws_where_they_differ(chinchilla_fit, skaling_fit):
     both = ensemble_of({"chinchilla": chinchilla_fit, "skaling": skaling_fit})
     places = {"N": np.array([1e9, 1e11]), "D": np.array([2e10, 1e13])}
     near, far = abs(link_mean(chinchilla_fit, places).mean(axis=0) - link_mean(skaling_fit, places).mean(axis=0))

@@ -1,4 +1,4 @@
-"""Training and serving together: the condition of least cost holds, limits are right, lost causes are said."""
+"""Training and serving together: the condition of least cost, limits, and losses that cannot be reached."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_qualities_below_the_floor_are_said(few_runs, few_fit):
         lifetime_optimum(few_fit, 0.5, 1e12)
 
 
-def test_the_laws_error_widens_the_plan(few_runs, few_fit):
+def test_the_discrepancy_widens_the_plan(few_runs, few_fit):
     wrong = fit_law("chinchilla", few_runs, draws=500)
     point = {"loss": 2.2, "served": 1e12}
     sure, unsure = (np.log(lifetime_optimum(f, **point).draws["N"]).std().item() for f in (few_fit, wrong))
@@ -159,8 +159,8 @@ def test_demand_may_be_a_distribution(thin_chinchilla, within):
     assert unsure.median().item() == pytest.approx(sure.median().item(), rel=0.1)
 
 
-def test_the_laws_error_reaches_no_run_that_cannot_be_afforded(unsure_fit):
-    """Where serving would take all, hardly a token is left, and an error drawn there would know no bounds."""
+def test_the_discrepancy_is_not_drawn_at_runs_that_cannot_be_afforded(unsure_fit):
+    """If serving took the whole budget, hardly a token would be left, and the discrepancy there is unbounded."""
     draws = lifetime_budget(unsure_fit, 1e22, [1e11, 1e13]).draws
     best = optimum(unsure_fit, 1e22).draws["latent"].median().item()
     assert (draws["serving"] < 1).all()
@@ -207,13 +207,13 @@ def test_published_examples_are_reproduced(sure_of, size, served, best, tokens, 
     assert plan["saved"].item() == pytest.approx(saved, abs=0.005)
 
 
-def test_qualities_that_are_too_easy_are_no_lost_causes(chinchilla_fit):
+def test_losses_that_are_easy_to_reach_are_not_called_unreachable(chinchilla_fit):
     with pytest.raises(LawError, match="reaches a loss of 12 nats/token by 1e15 to 1e33 FLOP: ask for another one"):
         lifetime_optimum(chinchilla_fit, 12.0, 1e12)
 
 
 def test_a_break_that_nobody_foresees_does_not_move_the_size(thin_chinchilla):
-    """Sizes that share a budget differ in training compute, and a plan must not dodge the draw's own break."""
+    """Sizes that share a budget differ in training compute; the plan must not exploit the break of each draw."""
     risky = with_risk(thin_chinchilla, probability=0.5, size=0.2)
     sure, unsure = (lifetime_budget(fit, 1e23, 1e12).draws for fit in (thin_chinchilla, risky))
     np.testing.assert_allclose(unsure["N"], sure["N"])

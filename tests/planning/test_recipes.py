@@ -50,7 +50,7 @@ def test_recipes_that_never_cross_have_no_crossing(sure_of):
 
 
 def test_against_itself_the_odds_are_even(chinchilla_fit):
-    """Although both are the same draws: two fits with one seed are no pairs."""
+    """Even though the draws are the same: two fits with one seed are not compared draw by draw."""
     answer = compare_recipes(chinchilla_fit, chinchilla_fit, BUDGETS)
     assert all(0.45 < p < 0.55 for p in answer.probabilities.values())
     spread = answer.draws["first"].std(("chain", "draw")) * np.sqrt(2)
@@ -62,8 +62,8 @@ def test_groups_of_one_pooled_fit_are_compared_draw_by_draw(chinchilla_fit):
     np.testing.assert_allclose(compare_recipes(pooled, pooled, BUDGETS).draws["difference"], 0, atol=1e-12)
 
 
-def test_errors_of_two_groups_are_not_one_error(few_runs):
-    """Although both are groups of one pooled fit, whose parameters are drawn together."""
+def test_discrepancies_of_two_groups_are_independent(few_runs):
+    """Even though both are groups of one pooled fit, whose parameters are drawn together."""
     wrong = fit_law("chinchilla", few_runs, draws=250)
     pooled = replace(wrong, record=replace(wrong.record, pool=("level",)))
     assert compare_recipes(pooled, pooled, 1e23).draws["difference"].std() > 0.005

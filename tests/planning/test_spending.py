@@ -14,7 +14,7 @@ SURE = Cost(utilisation=0.4, price=2.35)
 
 @pytest.fixture(scope="module")
 def wrong_fit(few_runs):
-    """Of a law that may be wrong."""
+    """A fit with model discrepancy."""
     return fit_law("chinchilla", few_runs, draws=500)
 
 

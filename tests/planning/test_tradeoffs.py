@@ -51,8 +51,8 @@ def test_more_compute_is_shared_between_n_and_d(sure_fit, times):
     assert (draws["gain"] > 0).all()
 
 
-def test_the_laws_error_is_one_at_both_budgets(unsure_fit):
-    """Independent errors at two budgets so close would scatter the gain by more than the gain itself."""
+def test_the_discrepancy_is_shared_by_both_budgets(unsure_fit):
+    """Independent discrepancies at two such close budgets would scatter the gain by more than the gain itself."""
     draws = scale_up(unsure_fit, 1e21, 1.05).draws
     assert draws["gain"].std() < 0.2 * draws["before"].std()
     np.testing.assert_allclose(draws["before"] - draws["after"], draws["gain"])

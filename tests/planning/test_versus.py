@@ -14,7 +14,7 @@ CHINCHILLA, GOPHER = {"N": 70e9, "D": 1.4e12}, {"N": 280e9, "D": 300e9}
 
 
 def probability(compared):
-    """That the first run is expected to come out lower."""
+    """Probability that the expected loss of the first run is lower."""
     return compared.probabilities["loss of the first is lower"]
 
 

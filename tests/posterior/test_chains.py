@@ -42,7 +42,7 @@ def test_both_steps_widen_the_forecast(chain):
 
 
 def test_a_sure_first_step_leaves_the_second(chain):
-    """At runs that were fitted, whose loss is known, the chain says what the second law says of that loss."""
+    """At fitted runs, whose loss is known, the chain agrees with the second law at that loss."""
     point = {"N": 4.116163e8, "D": 8.232325e9}
     loss = float(forecast(chain.first, **point).draws["latent"].median())
     through = chain.forecast(**point).draws["latent"].median().item()
@@ -68,7 +68,7 @@ def test_settings_of_the_second_law_are_passed_on(chain, runs):
     assert given.draws["predictive"].equals(silent.draws["predictive"])
     with pytest.raises(LawError, match="chance is 25, but must be a finite number from 0 to less than 1"):
         both.forecast(N=1e9, D=1e11, chance=25.0)
-    with pytest.raises(LawError, match=r"in the fit, and 0\.5 is asked for: a task has one"):
+    with pytest.raises(LawError, match=r"in the fit, and 0\.5 is asked for: a task has only one"):
         both.forecast(N=1e9, D=1e11, chance=0.5)
 
 

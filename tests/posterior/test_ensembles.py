@@ -145,7 +145,7 @@ def test_a_table_that_no_law_of_the_ensemble_suits_is_refused():
 
 
 def test_weights_leave_a_wrong_law_as_runs_grow(chinchilla_runs):
-    """Kaplan's law has no floor, which runs hidden far ahead show; Chinchilla's nests the tied one."""
+    """Kaplan's law has no floor, so it misses runs hidden far ahead; Chinchilla's law contains the tied one."""
     truth = {**load_law("tied").published[0].values, "sigma": 0.003}  # noqa: PD011
     runs = simulate(load_law("tied"), chinchilla_runs, noise_by_name("normal"), truth, seed=2)
     laws = ["chinchilla", "tied", "kaplan_nd"]
@@ -177,7 +177,7 @@ def test_a_learning_curve_brings_its_own_laws(tmp_path):
 
 
 def test_how_far_ahead_is_measured_in_the_same_unit_on_both_sides(few_runs):
-    """Of a law of N alone the table's compute tells nothing: its size is N."""
+    """For a law of N alone, distance is measured in N, even if the table holds compute."""
     alone = bs.fit("kaplan_n", few_runs, discrepancy=False, draws=20)
     np.testing.assert_allclose(reach_of(alone, {"N": np.array([1e9, 1e10])}), [1.0, 10.0])
     both = bs.fit("tied", few_runs, discrepancy=False, draws=20)

@@ -20,7 +20,7 @@ from bayescale.posterior.single import fit_law
 from bayescale.sampling import importance, nuts
 
 fit = partial(fit_law, discrepancy=False)
-"""Takes the law as true."""
+"""A fit that takes the law as true."""
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_tokens_per_parameter_at_the_budget_of_chinchilla(chinchilla_fit):
 
 @pytest.mark.slow
 def test_one_sided_noise_finds_what_well_tuned_runs_reach(chinchilla_runs):
-    """Runs that poor tuning can only worsen pull other noises up, and this one not."""
+    """Poorly tuned runs pull the fit up under other noises, but not under this one."""
     rng = np.random.default_rng(3)
     frame = chinchilla_runs.frame[["N", "D"]]
     frontier = 1.82 + 482 * frame["N"] ** -0.348 + 2085 * frame["D"] ** -0.366
@@ -202,7 +202,7 @@ def test_large_tables_have_their_log_likelihood_on_request(few_fit, monkeypatch)
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")
 @pytest.mark.parametrize("discrepancy", [True, False])
 def test_checkpoints_of_a_run_are_left_out_together(discrepancy):
-    """The score of runs left out whole is that of fits without them (measured: .1 nat a run)."""
+    """Leaving out whole runs gives the same score as refits without them (measured: within 0.1 nats per run)."""
     import arviz as az
 
     rng, n = np.random.default_rng(0), 16

@@ -1,4 +1,4 @@
-"""Partial pooling: groups lean on each other as far as they are alike, and each is then a fit like any other."""
+"""Partial pooling: groups borrow strength as far as they are alike, and each is then a normal fit."""
 
 import numpy as np
 import pandas as pd
@@ -154,7 +154,7 @@ def test_derived_names_stand_for_what_they_come_from(asked, sampled):
 
 
 def test_what_is_not_pooled_keeps_its_meaning():
-    """The floor stays the same in all groups where only the share of a term above it differs."""
+    """The floor is the same in all groups if only the share of a term above it differs."""
     law = load_law("chinchilla")
     joint = pooled_law(law, ["share_N"], ["a", "b"])
     sampled = {"share_N": 0.6, "ratio": 0.6, "loss_centre": 2.9, "a_opt": 0.5, "slope": 0.3}
@@ -165,7 +165,7 @@ def test_what_is_not_pooled_keeps_its_meaning():
 
 
 def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
-    """Log likelihoods of groups at their own values add up to the pooled law's."""
+    """The log likelihoods of groups, at their own parameters, sum to that of the pooled law."""
     law = load_law("m1")
     groups = list("abcde")
     joint = pooled_law(law, ["y_centre", "slope"], groups)
@@ -196,7 +196,7 @@ def test_the_law_may_be_wrong_in_each_group_by_itself():
     np.testing.assert_allclose(found[np.ix_(order, order)], expected, atol=1e-12)
 
 
-def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
+def test_the_discrepancy_is_the_same_at_fitted_runs_and_at_new_ones_there():
     x, rng = np.log(np.geomspace(1e2, 1e5, 6))[:, None], np.random.default_rng(0)
     process, amplitudes = Process(x, learnt_scales()["curve"]), np.full((3, 1), 0.01)
     given = Conditional(process, 0.01 * rng.normal(size=(3, len(process.kinds))), amplitudes, amplitudes)
@@ -212,7 +212,7 @@ def test_the_error_at_fitted_runs_is_that_of_new_ones_there():
             LawError,
             "law 'm1' has no parameter alpha: pool some of log_b, y_centre, slope|pool some",
         ),
-        (["slope"], "family", RunsError, "no column 'family', which tells groups apart"),
+        (["slope"], "family", RunsError, "no column 'family', which names the groups"),
         (["slope"], "blank", RunsError, r"row 3, column blank: is empty: name the run's group"),
         (["slope"], "one", RunsError, "column one holds same only: pooling needs two groups or more"),
     ],

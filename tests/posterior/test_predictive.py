@@ -10,7 +10,7 @@ from bayescale.laws.links import IDENTITY, LOG, LOGIT, Link
 from bayescale.posterior.predictive import Mixed, Predicted, on_link
 
 TWICE = Link("twice", "positive", lambda xp, y: 2 * xp.log(y), lambda z: np.exp(z / 2), lambda y: 2 / y)
-"""Twice the log: the same scale but for its unit."""
+"""Twice the log: the same scale in another unit."""
 
 LOCATIONS = np.array([[-1.0], [0.0], [0.4]])
 

@@ -1,4 +1,4 @@
-"""The risk of a recipe that breaks: nothing within the runs, the stated odds beyond, and a name in every answer."""
+"""The risk of a recipe that breaks: none within the runs, as stated beyond them, and named in every answer."""
 
 from dataclasses import replace
 
@@ -84,9 +84,9 @@ def test_a_risk_is_not_saved(risky_fit, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_laws_that_know_no_compute_take_no_risk(chinchilla_fit):
+def test_laws_whose_inputs_do_not_give_compute_are_refused(chinchilla_fit):
     by_size = replace(chinchilla_fit, law=load_law("kaplan_n"))
-    with pytest.raises(LawError, match="reads N: a recipe breaks at some compute"):
+    with pytest.raises(LawError, match="reads N: the risk that a recipe breaks depends on compute"):
         with_risk(by_size, probability=0.1, size=0.1)
 
 

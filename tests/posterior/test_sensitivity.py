@@ -23,7 +23,7 @@ def test_agrees_with_arviz(few_fit, component):
 
 
 def test_log_prior_and_log_likelihood_are_of_the_model(few_fit):
-    """Their sum is the log posterior density but for the Jacobian, and runs decide the likelihood alone."""
+    """Their sum is the log posterior density up to the Jacobian, and runs enter the likelihood alone."""
     stats = few_fit.tree["sample_stats"].to_dataset()
     pointwise = few_fit.tree["log_likelihood"]["loss"].sum("run")
     # That of the outcomes is that of their logs over the outcomes.
@@ -33,7 +33,7 @@ def test_log_prior_and_log_likelihood_are_of_the_model(few_fit):
 
 
 def test_a_normal_mean_follows_prior_and_runs_by_their_precision():
-    """For a normal mean the two sensitivities stand as the two precisions times their distances from the posterior."""
+    """The two sensitivities of a normal mean are proportional to precision times distance from the posterior."""
     rng = np.random.default_rng(1)
     prior_precision, runs_precision = 1.0, 4.0
     draws = rng.normal(scale=(prior_precision + runs_precision) ** -0.5, size=20_000)
@@ -41,12 +41,12 @@ def test_a_normal_mean_follows_prior_and_runs_by_their_precision():
     assert found.likelihood[0] / found.prior[0] == pytest.approx(runs_precision / prior_precision, rel=0.05)
 
 
-def test_a_component_that_tells_nothing_moves_nothing():
+def test_a_flat_component_moves_nothing():
     draws = np.random.default_rng(0).normal(size=(500, 3))
     np.testing.assert_allclose(power_scaling(draws, np.full(500, 3.0)), 0.0, atol=1e-7)
 
 
-def test_a_conclusion_of_the_prior_is_marked_and_one_of_the_runs_is_not(chinchilla_fit):
+def test_a_quantity_that_follows_the_prior_is_marked_and_one_that_follows_the_runs_is_not(chinchilla_fit):
     assert not any("follows the prior" in text for text in bs.plan(chinchilla_fit, budget=[1e22, 1e26]).warnings)
     stats = chinchilla_fit.tree["sample_stats"].to_dataset()
     # As if the runs had said nothing and the prior everything.

@@ -25,12 +25,12 @@ from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import load, save
 
 fit = partial(fit_law, discrepancy=False)
-"""Takes the law as true."""
+"""A fit that takes the law as true."""
 
 
 @pytest.fixture
 def copy(saved_fit, tmp_path):
-    """A saved fit to be spoilt."""
+    """A saved fit that tests may damage."""
     return shutil.copy(saved_fit, tmp_path / "copy.nc")
 
 
@@ -148,7 +148,7 @@ def test_paths_without_a_file_are_refused(tmp_path):
 
 
 def rewrite_header(path, **changes):
-    """Change the header, with a checksum that fits: the work of another version, or of somebody who means harm."""
+    """Change the header and its checksum, as another version or an attacker might."""
     tree = netcdf.read_groups(path)
     header = json.loads(tree.attrs["bayescale"])
     header["record"].update(changes.pop("record", {}))

@@ -44,7 +44,7 @@ def wait_until(condition, seconds=30):
 
 
 def enter(browser, **texts):
-    """Fill in fields as a user does, an event each."""
+    """Fill in fields as a user does, with one event for each."""
     browser.execute_script(
         "for (const [id, text] of Object.entries(arguments[0])) { const field = document.getElementById(id);"
         "field.value = text; field.dispatchEvent(new Event('input', { bubbles: true })); }",

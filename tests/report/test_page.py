@@ -24,7 +24,7 @@ from bayescale.validation.backtesting import Backtest
 from bayescale.validation.comparison import Comparison
 
 LARGEST = 6e6
-"""Bytes."""
+"""Maximum size of a page in bytes."""
 
 
 class Elements(HTMLParser):

@@ -14,7 +14,7 @@ from bayescale.report.planner import DRAWS, packed, spread, surfaces, thinning_e
 
 @pytest.fixture(scope="module")
 def found(chinchilla_fit):
-    """Of a law taken as true."""
+    """Surfaces of a law taken as true."""
     return surfaces(chinchilla_fit, [5.76e23, 1e26], draws=200)
 
 

@@ -1,4 +1,4 @@
-"""Bridge sampling: known constants are recovered with errors that are right, and the evidence of a real posterior."""
+"""Bridge sampling: known constants with calibrated standard errors, and the evidence of a real posterior."""
 
 import numpy as np
 import pytest

@@ -21,9 +21,9 @@ from bayescale.sampling.logdensity import LogDensity
 
 
 class Model:
-    """A line through noisy runs: theta is its height and the log of the noise, and what it misses is features.
+    """A line plus features through noisy runs: theta is the height of the line and the log of the noise.
 
-    The last run lies far off, as one does in heavy-tailed noise.
+    The last run is an outlier, as heavy-tailed noise has them.
     """
 
     def __init__(self, n_runs, n_features, *, df=None, far=3.0, seed=0):
@@ -83,7 +83,7 @@ def test_precision_in_blocks_of_runs_is_that_of_all_at_once(monkeypatch):
     np.testing.assert_allclose(System(features).precision(weights, amplitudes), whole, rtol=1e-12)
 
 
-def test_a_precision_that_is_none_is_told_and_spoils_no_other():
+def test_an_invalid_precision_is_reported_and_does_not_affect_the_others():
     features = np.random.default_rng(0).normal(size=(6, 2))
     weights = np.ones((4, 6))
     weights[1], weights[2] = np.nan, -1e3
@@ -94,7 +94,7 @@ def test_a_precision_that_is_none_is_told_and_spoils_no_other():
 
 
 def dense_log_density(model, theta):
-    """Log density of theta and the outcomes, by the covariance of the outcomes."""
+    """Log density of theta and the outcomes, from the dense covariance of the outcomes."""
     parts, found = model.parts(theta), []
     for location, scale, amplitudes in zip(parts.location, parts.scale, parts.amplitudes, strict=True):
         scaled = model.features * amplitudes
@@ -232,7 +232,7 @@ def test_one_run_of_many_that_is_undefined_is_enough():
     assert np.isfinite(found).tolist() == [True, False, False]
 
 
-def test_of_no_draws_there_is_nothing():
+def test_no_draws_give_empty_results():
     density = Model(n_runs=10, n_features=3, df=4.0).density()
     assert density(np.empty((0, 2))).shape == (0,)
     assert [each.shape for each in density.complete(np.empty((0, 2)), np.random.default_rng(0))] == [(0, 3), (0,), (0,)]
@@ -263,7 +263,7 @@ def test_leave_one_out_of_normal_noise_is_all_runs_minus_the_others():
 
 @pytest.mark.parametrize("df", [3.0, 8.0])
 def test_leave_one_out_of_heavy_tailed_noise_is_all_runs_minus_the_others_on_average(df):
-    """Over draws given all runs the mean of one over the density is one over the density given the others."""
+    """The posterior mean of the inverse density of a run is its inverse density given the other runs."""
     model, n, theta = Model(n_runs=4, n_features=1, df=df, far=0.0), 20_000, THETA[0]
     each = on_grid(model, theta)
     log_joint = each.sum(axis=0) + stats.norm.logpdf(GRID)

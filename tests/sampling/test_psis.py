@@ -51,7 +51,7 @@ def test_smoothing_keeps_the_order_and_leaves_the_bulk():
     np.testing.assert_allclose(weights[bulk] / weights[bulk[0]], np.exp(log_weights[bulk] - log_weights[bulk[0]]))
 
 
-def test_a_handful_of_draws_that_hold_all_the_weight_is_no_good_sign():
+def test_a_handful_of_draws_that_hold_all_the_weight_has_a_high_k_hat():
     log_weights = np.full(4000, -np.inf)
     log_weights[:3] = [0, 1, 2]
     weights, k_hat = smooth_weights(log_weights)

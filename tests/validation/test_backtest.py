@@ -34,7 +34,7 @@ def test_every_row_is_scored_once_a_horizon(chinchilla_runs):
         assert len(np.unique(rows)) == len(rows)
 
 
-def test_whole_runs_stand_on_one_side():
+def test_no_split_divides_a_run():
     runs = bs.load_dataset("porian", group="tuned")
     label = runs.frame["run"].to_numpy()
     found = splits(runs)
@@ -122,7 +122,7 @@ def true_loss(n, d):
 
 
 def simulated(rng, n_runs, noise, largest=(3e9, 6e10)):
-    """Runs of a Chinchilla law with lognormal noise, which scatters as much at every size."""
+    """Runs of a Chinchilla law with lognormal noise of the same size everywhere."""
     n, d = np.exp(rng.uniform(np.log([1e8, 1e9]), np.log(largest), (n_runs, 2))).T
     return pd.DataFrame({"N": n, "D": d, "loss": true_loss(n, d) * np.exp(rng.normal(0, noise, n_runs))})
 
@@ -140,7 +140,7 @@ def covered(rng, n_runs, tables):
 
 @pytest.mark.slow
 def test_conformal_intervals_hold_nine_in_ten_where_residuals_are_exchangeable(monkeypatch):
-    """They are under a fit that is the truth; fits inside the training set see fewer runs, and miss by a bit more."""
+    """They are so if the fit is the truth; real fits inside the training set see fewer runs and miss by more."""
 
     def known(*_):
         return lambda runs: np.log(true_loss(runs.column("N"), runs.column("D")))
@@ -213,7 +213,7 @@ def test_two_steps_need_losses_and_fractions():
 
 
 @pytest.mark.slow
-def test_a_law_of_error_is_tested_beside_two_steps():
+def test_a_law_of_error_is_compared_with_two_steps():
     summary = backtest("downstream_error", "gadre:c4", horizons=(10,)).summary().set_index("method")
     assert list(summary.index) == ["downstream_error", "two_step"]
     assert summary.loc["two_step", "n_test"] == summary.loc["downstream_error", "n_test"]

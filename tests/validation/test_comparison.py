@@ -87,7 +87,7 @@ def test_it_says_how_sure_it_is(compared):
 
 
 def test_weights_are_those_that_a_mixture_of_the_laws_has(compared):
-    """With all horizons; the fixture's comparison is of one."""
+    """With all horizons, unlike the comparison in the fixture, which has one."""
     runs = bs.load_dataset("gadre", group="c4")
     whole = bs.compare(COMPARED, runs, discrepancy=False)
     mixture = bs.fit(COMPARED, runs, draws=100, discrepancy=False).weights.mean("horizon")
@@ -111,7 +111,7 @@ def test_arviz_compares_two_fits_alike(chinchilla_runs):
 
 
 def test_laws_of_other_links_are_ranked_on_the_outcome_itself():
-    """Without the Jacobians of log and logit the other law leads by 28 nats (measured before they were there)."""
+    """Without the Jacobians of log and logit the other law would lead by 28 nats (measured)."""
     runs = bs.load_dataset("gadre", group="c4")
     table = bs.compare(["error_nd", "downstream_error"], runs, horizons=(1, 3), discrepancy=False).table
     assert table["law"].tolist() == ["downstream_error", "error_nd"]

@@ -1,4 +1,4 @@
-"""How sure a ranking is: right for known scores, doubtful of one split, and calibrated where scores are luck alone."""
+"""Uncertainty of rankings: known scores, a single split, and calibration where differences are chance alone."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from bayescale.validation.ranking import ranked_by_hidden_runs, ranked_by_inside
 
 
 def scores(rng, advantage, n_splits=4, n_runs=10, luck=0.3, horizons=(1.0, 3.0)):
-    """Log scores of two laws, of which the second is better, with luck that all runs of a split share."""
+    """Log scores of two laws; the second is better, and all runs of a split share a random effect."""
     rows, index = [], []
     for split in range(n_splits):
         shared = luck * rng.normal()
@@ -38,8 +38,8 @@ def test_one_split_leaves_more_doubt_than_four_of_the_same_runs():
 
 
 @pytest.mark.parametrize("n_splits", [2, 4])
-def test_probabilities_are_calibrated_where_luck_is_shared(n_splits):
-    """Advantages are as often positive as negative; of those that are said with 80 % or more, that share are right."""
+def test_probabilities_are_calibrated_where_runs_of_a_split_share_an_effect(n_splits):
+    """Half of the true advantages are positive; of those claimed with 80 % or more, that share must be right."""
     rng, sure = np.random.default_rng(2), []
     for _ in range(400):
         advantage = rng.normal(0, 0.3)
@@ -53,7 +53,7 @@ def test_probabilities_are_calibrated_where_luck_is_shared(n_splits):
 
 @pytest.mark.parametrize("n_near", [5, 21])
 def test_horizons_of_a_single_hidden_run_are_not_taken_as_sure(n_near):
-    """Of laws that are the same but for luck, one is said to be better with over 95 % in a tenth of all tables."""
+    """Between laws that differ by chance alone, one wins with over 95 % in about a tenth of all tables."""
     rng, sure = np.random.default_rng(4), 0
     for _ in range(300):
         index = [(1.0, 1.0, run) for run in range(n_near)] + [(3.0, 2.0, 100), (10.0, 3.0, 101)]
@@ -66,7 +66,7 @@ def test_horizons_of_a_single_hidden_run_are_not_taken_as_sure(n_near):
 
 
 def test_a_run_that_many_splits_hide_is_one_run():
-    """Ten runs of large luck of their own, whose rows eight ceilings hide."""
+    """Ten runs with large random effects, each hidden by eight ceilings."""
     rng, sure = np.random.default_rng(5), 0
     for _ in range(200):
         luck = rng.normal(size=10)

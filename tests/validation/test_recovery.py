@@ -11,7 +11,7 @@ from bayescale.laws.noise import noise_by_name
 from bayescale.validation.recovery import coverage, coverage_band, ecdf_p_value, recover, simulate
 
 ERROR = 0.01
-"""Probability that a calibrated sampler fails any one of the tests below, were the seed not fixed."""
+"""Probability that a calibrated sampler would fail any of the tests below with a random seed."""
 
 PUBLISHED = dict(load_law("chinchilla").published[0].values)
 
@@ -24,7 +24,7 @@ def replicates(chinchilla_runs):
 
 @pytest.fixture(scope="module")
 def ranks(replicates):
-    """Ranks of the distinct parameters: a derived one that is another's monotone image says nothing new."""
+    """Ranks of distinct parameters, without derived ones that are a monotone function of another."""
     return pd.DataFrame([replicate.ranks for replicate in replicates]).T.drop_duplicates().T
 
 
@@ -85,7 +85,7 @@ def test_outcomes_beyond_a_float_are_refused(chinchilla_runs):
 
 
 @pytest.mark.parametrize("bend", [0.6, 1.7])
-def test_ranks_that_are_not_uniform_are_told_from_those_that_are(bend):
+def test_ranks_that_are_not_uniform_have_a_small_p_value(bend):
     uniform = np.random.default_rng(0).uniform(size=200)
     assert ecdf_p_value(uniform) > 0.01
     assert ecdf_p_value(uniform**bend) < 1e-3
