@@ -255,6 +255,7 @@ def test_standard_errors_of_the_table_widen_the_posterior(few_runs, few_fit):
     assert uncertain.parameters["loss_centre"].std() > 1.5 * few_fit.parameters["loss_centre"].std()
 
 
+@pytest.mark.slow
 def test_a_run_with_a_large_standard_error_hardly_counts(few_runs, few_fit):
     wrong = few_runs.copy()
     wrong.loc[10, "loss"] += 0.3
