@@ -49,7 +49,7 @@ WIDTH = Parameter(
 
 RISING_X = Input(name="x", meaning="what the outcome rises with: examples, tokens, steps, parameters ...", unit="")
 RISE = Parameter(
-    name="slope",
+    name="steepness",
     prior=Prior("LogNormal", mu=float(np.log(0.15)), sigma=1.0),
     meaning="per cent that the outcome rises per per cent of x, at the centre",
     reason="5-95 % 0.03-0.8: accuracies near their ceiling to rewards that have just begun to rise",
