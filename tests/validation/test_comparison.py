@@ -42,7 +42,7 @@ def test_a_comparison_goes_on_from_what_is_kept(compared, cache, monkeypatch):
 
 
 def test_laws_without_a_file_have_no_cache(cache, few_runs):
-    with pytest.raises(LawError, match="name it, or give its file, for a cache"):
+    with pytest.raises(LawError, match="give the law's name or file"):
         bs.compare([bs.load_law("tied"), "kaplan_nd"], few_runs, cache=cache)
 
 
