@@ -36,7 +36,7 @@ def test_a_saved_fit_becomes_a_page_that_says_how_to_repeat_it(run_cli, saved_fi
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("-o", "report.pdf"), "must end in .html, .htm"),
+        (("-o", "report.pdf"), "ends in .html, .htm"),
         (("-o", "nowhere/report.html"), "the folder nowhere does not exist"),
         (("--given", "tokeniser=BPE"), "did you mean 'tokenizer'?"),
         (("--given", "tokenizer"), "--given: write ITEM=TEXT"),

@@ -114,7 +114,7 @@ def test_figures_are_written_in_three_formats(figure, tmp_path, ending, magic):
 
 @pytest.mark.parametrize("name", ["plan.gif", "plan", "plan.png.exe"])
 def test_another_ending_is_refused(figure, tmp_path, name):
-    with pytest.raises(OutputError, match=r"must end in \.png, \.svg, \.pdf"):
+    with pytest.raises(OutputError, match=r"ends in \.png, \.svg, \.pdf"):
         save_figure(figure, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -245,7 +245,7 @@ def test_unknown_items_are_refused():
 @pytest.mark.parametrize("name", ["report.pdf", "report"])
 def test_another_ending_is_refused_before_any_work(chinchilla_fit, tmp_path, name, monkeypatch):
     monkeypatch.setattr(page_module, "report_content", pytest.fail)
-    with pytest.raises(OutputError, match=r"must end in \.html"):
+    with pytest.raises(OutputError, match=r"ends in \.html"):
         write_report(chinchilla_fit, tmp_path / name)
 
 
