@@ -2,7 +2,7 @@
 
 From each development table come its compute frontier (the lowest loss so far, one run a factor 1.5 of compute) and, at
 up to two sizes, loss against tokens; from the Pythia checkpoints, accuracy against tokens of every task and size. Each
-series is fitted up to a third of its largest input over the horizon, and what lies beyond that third is scored. Run it
+series is fitted up to a third of its largest input over the horizon, and the rest beyond that third is scored. Run it
 as ``python benchmarks/one_input.py [--unshipped FOLDER] [--jobs N]``.
 """
 

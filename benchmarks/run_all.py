@@ -39,6 +39,7 @@ class Benchmark:
 
 BENCHMARKS = {
     "fast": Benchmark(("fast.py",), ("fast",), parallel=False),
+    "start_up": Benchmark(("start_up.py",), ("start_up",), parallel=False),
     "speed": Benchmark(("speed.py",), ("speed",), parallel=False),
     "scale": Benchmark(("scale.py",), ("scale",), parallel=False),
     "reading": Benchmark(("reading.py",), ("reading",), parallel=False),

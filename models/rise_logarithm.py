@@ -3,20 +3,25 @@
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from bayescale import Law, Values, curves
 
 SHARPNESS = 8.0
-"""How sharply the line is bent to stay positive: at the centre of the runs by 4e-5 of the outcome."""
+"""How sharply the line bends to stay positive: above half of its value at the centre, by less than 0.5 %."""
+AT_CENTRE = float(np.log1p(np.exp(SHARPNESS)))
+SLOPE_AT_CENTRE = SHARPNESS / (1 + np.exp(-SHARPNESS)) / AT_CENTRE
+"""Slope of the bent line at the centre, over that of the line; the steepness is that of the bent line."""
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    line = 1 + p["slope"] * (xp.log(x["x"]) - p["log_x_centre"])
-    return p["y_centre"] * curves.softplus(xp, SHARPNESS * line) / SHARPNESS
+    line = 1 + p["steepness"] / SLOPE_AT_CENTRE * (xp.log(x["x"]) - p["log_x_centre"])
+    return p["y_centre"] * curves.softplus(xp, SHARPNESS * line) / AT_CENTRE
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # Of the shape of the draws, which a number of the table is not.
-    return {"log_x_centre": xp.log(centre["x"]) + 0 * q["slope"], "per_e_fold": q["y_centre"] * q["slope"]}
+    return {"log_x_centre": xp.log(centre["x"]) + 0 * q["steepness"], "per_e_fold": q["y_centre"] * q["steepness"]}
 
 
 LAW = Law(

@@ -8,7 +8,7 @@ from bayescale import Law, Values, curves
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # The runs fix level and slope at their centre, and leave ceiling, place and exponent to trade off.
-    exponent = q["slope"] / (1 - q["reached"])
+    exponent = q["steepness"] / (1 - q["reached"])
     log_odds = xp.log(q["reached"]) - xp.log1p(-q["reached"])
     return {
         "ceiling": q["y_centre"] / q["reached"],

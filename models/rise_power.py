@@ -7,11 +7,11 @@ from bayescale import Law, Values, curves, power
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    return p["b"] * power(xp, x["x"], p["slope"])
+    return p["b"] * power(xp, x["x"], p["steepness"])
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    return {"b": q["y_centre"] * power(xp, centre["x"], -q["slope"])}
+    return {"b": q["y_centre"] * power(xp, centre["x"], -q["steepness"])}
 
 
 LAW = Law(

@@ -5,11 +5,14 @@ from typing import Any
 
 from bayescale import Law, Values, curves
 
+LARGEST = 6.0
+"""Log of the largest gap to the ceiling, on the log scale: 400, below which no float is."""
+
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # The runs fix level and slope at their centre, and leave ceiling and exponent to trade off.
     missing = -xp.log(q["reached"])
-    exponent = q["slope"] / missing
+    exponent = q["steepness"] / missing
     return {
         "ceiling": q["y_centre"] / q["reached"],
         "log_a": xp.log(missing) + exponent * xp.log(centre["x"]),
@@ -18,7 +21,8 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    return p["ceiling"] * xp.exp(-xp.exp(p["log_a"] - p["exponent"] * xp.log(x["x"])))
+    missing = xp.exp(xp.clip(p["log_a"] - p["exponent"] * xp.log(x["x"]), -700.0, LARGEST))
+    return p["ceiling"] * xp.exp(-missing)
 
 
 LAW = Law(

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
 
-import numpy as np
 import pytest
 
 import bayescale
@@ -148,21 +147,3 @@ def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="has no attribute 'nosuch'"):
         bayescale.nosuch  # noqa: B018
     assert dir(bayescale) == bayescale.__all__
-
-
-def cpu_seconds(code):
-    """CPU time of a fresh interpreter without Dask, which xarray would load wherever it is installed."""
-    without = "import sys; sys.modules['dask'] = None"
-    return float(run_python(f"{without}\n{code}\nimport time; print(time.process_time())").splitlines()[-1])
-
-
-def test_light_commands_take_hardly_longer_than_numpy_and_xarray(saved_fit):
-    predict = COMMAND.format(arguments=["predict", str(saved_fit), "--at", "N=70B,D=1.4T"])
-    light = ["import bayescale", COMMAND.format(arguments=["--help"]), predict]
-    best = np.full(1 + len(light), np.inf)
-    # The least of several, by turns, since other processes slow some of them down.
-    for _ in range(10):
-        best = np.minimum(best, [cpu_seconds(code) for code in ("import numpy, xarray", *light)])
-        if (best[1:] < 1.5 * best[0]).all():
-            return
-    pytest.fail(f"CPU seconds of numpy and xarray, then of {light}: {best}")

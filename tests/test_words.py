@@ -68,8 +68,6 @@ BANNED = {
     "stands under": "is below",
     "steps in": "takes over",
     "surer": "more certain",
-    "take as true": "assume exact",
-    "taken as true": "assumed exact",
     "tell apart": "distinguish",
     "tells how": "says how",
     "tells nothing": "gives no information",
@@ -100,12 +98,7 @@ BANNED = {
     "without a word": "without a warning",
 }
 """What to write instead, by phrase."""
-ALLOWED = {
-    "benchmarks/engines.py": {"taken as true"},
-    "benchmarks/fast.py": {"taken as true"},
-    "benchmarks/pooling.py": {"told apart"},
-    "benchmarks/scale.py": {"taken as true"},
-}
+ALLOWED = {"benchmarks/pooling.py": {"told apart"}}
 """Labels of committed results."""
 
 FENCE = re.compile(r"^```.*?^```", flags=re.DOTALL | re.MULTILINE)
@@ -138,7 +131,7 @@ def test_phrases_that_readers_stumble_over_are_not_used(path):
     [
         ("a.md", "This gives\n  or TAKES, give or\ntake a factor."),
         ("a.py", 'raise ValueError("a page tells "\n    "nothing")'),
-        ("a.py", "# The law is taken as\n# true here.\n"),
+        ("a.py", "# The draws are told\n# apart here.\n"),
     ],
 )
 def test_phrases_are_found_across_lines(name, text):
@@ -146,9 +139,9 @@ def test_phrases_are_found_across_lines(name, text):
 
 
 def test_output_of_programs_and_allowed_labels_are_left_alone():
-    assert not stumbling("a.md", "Before\n```text\nlaw taken as true\n```\nafter")
-    assert not stumbling("benchmarks/fast.py", '"law taken as true"')
-    assert stumbling("benchmarks/sbc.py", '"law taken as true"')
+    assert not stumbling("a.md", "Before\n```text\ntold apart\n```\nafter")
+    assert not stumbling("benchmarks/pooling.py", '"told apart"')
+    assert stumbling("benchmarks/sbc.py", '"told apart"')
 
 
 KNOWN = set((ROOT / "tests/words.txt").read_text(encoding="utf-8").split())

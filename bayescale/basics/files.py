@@ -59,7 +59,7 @@ def check_output(path: Path, endings: tuple[str, ...] = ()) -> None:
     OutputError
     """
     if endings and path.suffix not in endings:
-        raise OutputError(f"{path}: the file name must end in {', '.join(endings)}")
+        raise OutputError(f"{path}: a file of this kind ends in {', '.join(endings)}")
     # os.path functions, because the methods of Path raise for names that no file can have.
     if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist: create it first")

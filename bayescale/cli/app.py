@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     INTERRUPTED.clear()
     _caught.clear()
     _prepare_streams()
-    # Or else worker processes import what lies in the current folder under the name of a module.
+    # Otherwise worker processes import files of the current folder that have the name of a module.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     if current_thread() is main_thread():  # the only one that may set what signals do
         _listen()

@@ -92,14 +92,14 @@ _NORMAL_95 = 1.6448536
     section=MODES,
     type=Quantity(),
     metavar="TOKENS",
-    help="With --budget: the best run with so many unique training tokens.",
+    help="With --budget: the best run with this number of unique training tokens.",
 )
 @token_price_option(MODES, "With --unique: per fresh training token, such as 1e-6.")
 @figure("the plan for compute")
 @cost_options
 @forecast_options
 def plan(runs: str, plot: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
-    """Find the best run: N, D and loss, with credible intervals, for compute unless asked otherwise."""
+    """Find the best run: N, D and loss, with credible intervals, for compute by default."""
     prices = {name: options.pop(name) for name in COST_NAMES}
     question = _question({name: options.pop(name) for name in _ASKED})
     mode = _mode(question)
@@ -132,7 +132,7 @@ def plan(runs: str, plot: Path | None, seed: int, interval: float, as_json: bool
 
 
 def _question(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of the plan that was asked for; budgets by default where a plan for compute needs them."""
+    """The arguments of the requested plan; budgets by default where a plan for compute needs them."""
     read = {
         **given,
         "budgets": None,

@@ -266,7 +266,7 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
 
 
 def runs_at(at: Sequence[dict[str, str]], n: int) -> list[dict[str, float]]:
-    """The runs of a question that is about so many of them, from ``--at``."""
+    """The runs of a question that takes a fixed number of them, from ``--at``."""
     if len(at) != n:
         wanted = {1: "one run", 2: "two runs"}[n]
         raise click.UsageError(f"--at: give {wanted}, each as --at N=70B,D=1.4T, not {len(at)}")

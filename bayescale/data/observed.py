@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """What a law and a table mean together; :func:`bayescale.data.checks.observe` also checks that they go together.
+    """A law and a table, bound; :func:`bayescale.data.checks.observe` also checks that they suit each other.
 
     Attributes
     ----------

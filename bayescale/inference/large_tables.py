@@ -22,7 +22,7 @@ BLOCK = 4096
 
 
 def is_large(n_runs: int) -> bool:
-    """Whether a table of so many runs is read in blocks."""
+    """Whether a table with this number of runs is read in blocks."""
     return n_runs > LARGEST_WHOLE
 
 

@@ -56,7 +56,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
 
     The model has the dim ``run``, one ``pm.Data`` per input and setting, the centre of each input as
     ``centre_<input>``, the sampled parameters as free variables, the derived ones as deterministics, and the outcome on
-    the link's scale as the observed variable, such as ``log_loss``. The graph does not fix the number of runs.
+    the link's scale as the observed variable, such as ``log_loss``. The number of runs is not part of the graph.
 
     Parameters
     ----------

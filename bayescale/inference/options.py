@@ -64,7 +64,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
             raise SamplingError(f"unknown engine {self.engine!r}: choose one of {', '.join(get_args(Engine))}")
-        if self.discrepancy and self.noise_model.name == "one_sided":
+        if self.noise_model.name == "one_sided" and self.discrepancy:
             raise LawError(
                 f"noise {self.noise!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it"
             )

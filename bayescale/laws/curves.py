@@ -49,9 +49,9 @@ WIDTH = Parameter(
 
 RISING_X = Input(name="x", meaning="what the outcome rises with: examples, tokens, steps, parameters ...", unit="")
 RISE = Parameter(
-    name="slope",
+    name="steepness",
     prior=Prior("LogNormal", mu=float(np.log(0.15)), sigma=1.0),
-    meaning="per cent that the outcome rises per per cent of x, at the centre",
+    meaning="elasticity of the outcome at the centre: d log y / d log x",
     reason="5-95 % 0.03-0.8: accuracies near their ceiling to rewards that have just begun to rise",
 )
 REACHED = Parameter(
@@ -62,7 +62,7 @@ REACHED = Parameter(
 )
 CEILING = Derived(name="ceiling", meaning="outcome for unlimited x")
 RISE_COEFFICIENT = Derived(name="b", meaning="coefficient of the power of x")
-RISE_EXPONENT = Derived(name="exponent", meaning="power with which the way to the ceiling is covered")
+RISE_EXPONENT = Derived(name="exponent", meaning="exponent with which the outcome approaches the ceiling")
 RISE_LOG_COEFFICIENT = Derived(name="log_a", meaning="log of the coefficient of the power of x")
 LOG_HALFWAY = Derived(name="log_x0", meaning="log of the x at half of the ceiling, x0")
 LOG_X_CENTRE = Derived(name="log_x_centre", meaning="log of the geometric-mean x of the runs")

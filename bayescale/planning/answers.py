@@ -27,7 +27,7 @@ class Answer:
     Attributes
     ----------
     question : str
-        What is answered, in a line.
+        The question, in one line.
     draws : xarray.Dataset
         Each quantity with its unit as the attribute ``units``; dims chain, draw and at most one more, along which the
         cases lie. What is the same in all draws, such as a size to choose, lacks chain and draw. NaN in draws in which

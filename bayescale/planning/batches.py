@@ -25,7 +25,7 @@ def gains(covariance: Array, n: int) -> Array:
 def best_batch(covariance: Array, cost: Array, budget: float, most: int | None = None) -> NDArray[np.intp]:
     """Candidates to observe together within a budget, in the order in which they are chosen.
 
-    Of those that what is left of the budget pays for, the next is always the one that takes most variance away for its
+    Among those that the remaining budget pays for, the next is always the one that removes most variance for its
     cost, or always the one that takes most away; the better of the two batches is kept. Each alone can be arbitrarily
     bad, and the better takes at least (1 - 1/e)/2 of what the best would where returns diminish (Leskovec et al. 2007,
     doi:10.1145/1281192.1281239), as those of linear estimates mostly do.

@@ -104,7 +104,7 @@ class Cost:
     energy_price : Prior or float
         Dollars per kilowatt-hour, paid on top only if ``pays_energy``.
     pays_energy : bool
-        Whether energy is paid beside the hours, as it is for accelerators of one's own, whose ``price`` is then that of
+        Whether energy is paid beside the hours, as for accelerators that you own, whose ``price`` is then that of
         an hour without energy; rents include it.
     overhead : float
         Everything else per dollar of hours, such as failed runs, storage and network: 0.3 adds thirty per cent.
@@ -189,11 +189,11 @@ class Cost:
         return bought.assign_coords(dollars=("budget", sums))
 
     def days(self, compute: ArrayLike, accelerators: float) -> xr.DataArray:
-        """Days that so many accelerators take for training compute (FLOP); dims draw and budget."""
+        """Days that a number of accelerators take for training compute (FLOP); dims draw and budget."""
         return self._outer(1 / self._flop_per_day(accelerators), compute, "compute", "days")
 
     def compute_in(self, days: ArrayLike, accelerators: float) -> xr.DataArray:
-        """Training compute (FLOP) of so many accelerators in days; dims draw and budget."""
+        """Training compute (FLOP) of a number of accelerators in days; dims draw and budget."""
         return self._outer(self._flop_per_day(accelerators), days, "days", "FLOP")
 
     def accelerator_hours(self, compute: ArrayLike) -> xr.DataArray:
@@ -234,7 +234,7 @@ class Cost:
         return xr.Dataset({name: self._array(values, UNITS[name]) for name, values in found.items()})
 
     def _flop_per_day(self, accelerators: float) -> Array:
-        """Useful FLOP of so many accelerators in a day, shape (draw,)."""
+        """Useful FLOP of a number of accelerators in a day, shape (draw,)."""
         check_positive("accelerators", accelerators)
         return np.asarray(self.flop_per_hour * HOURS_PER_DAY * accelerators)
 

@@ -33,7 +33,7 @@ def data_limited(
     cost: Cost | None = None,
     seed: int = 0,
 ) -> Answer:
-    """Compute-optimal runs when only so many unique tokens exist, and what a further one would be worth.
+    """Compute-optimal runs when the number of unique tokens is limited, and what a further one would be worth.
 
     A law that reads unique tokens U, such as ``data_constrained``, says what repeats are worth; with a law of N and D
     nothing is repeated, and larger budgets go into parameters once all tokens are used. A token is worth the dollars of

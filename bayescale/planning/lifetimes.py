@@ -45,7 +45,7 @@ _SMALLEST, _LARGEST = 4.0, 1.5
 """E-folds of N below and above the size that reaches the quality with least training."""
 _ENDS = "1e15 to 1e33 FLOP"
 _COMPUTE = np.log(np.geomspace(1e15, 1e33, 73))
-"""Log of the compute (FLOP) within which a quality is looked for."""
+"""Log of the compute (FLOP) within which a quality is searched."""
 _BISECTIONS = 60
 _TOKENS = (0.0, np.log(1e30))
 _SURE = 0.999
@@ -108,7 +108,7 @@ def lifetime_budget(
         FLOP of training and serving together.
     served : array_like, shape (demand,) or scalar, or Prior
         Tokens that will be served in the model's lifetime; of a distribution every draw has its own demand, so that the
-        intervals hold what would be best for each, were it known.
+        intervals hold what would be best for each, if it were known.
     serving_price : float
         Of a FLOP of serving over that of one of training.
     seed : int
@@ -203,7 +203,7 @@ def lifetime_optimum(
         Quality to be reached, in the unit of the runs.
     served : array_like, shape (demand,) or scalar, or Prior
         Tokens that will be served in the model's lifetime; of a distribution every draw has its own demand, so that the
-        intervals hold what would be best for each, were it known.
+        intervals hold what would be best for each, if it were known.
     serving_price : float
         Of a FLOP of serving over that of one of training.
     seed : int

@@ -1,7 +1,7 @@
 """Limits to training: the largest feasible run by year, as a distribution, and which limit binds.
 
-Power, chips, data and latency each allow so many FLOP; the largest feasible run is the least of them, draw by draw, and
-the limit that binds is the smallest one. The trend of the largest runs, without any limit, is given beside it.
+Power, chips, data and latency each limit the FLOP; the largest feasible run is the smallest of these limits, draw by
+draw, and the limit that binds is the smallest one. The trend of the largest runs, without any limit, is given as well.
 """
 
 import math

@@ -17,7 +17,7 @@ from bayescale.posterior.reach import compute_warnings
 Array = NDArray[np.float64]
 
 _BUDGETS = 32
-"""Budgets of compute, evenly spaced in the logarithm, between which a crossing is looked for."""
+"""Budgets of compute, evenly spaced in the logarithm, between which a crossing is searched."""
 _STREAM = 11
 
 
@@ -81,7 +81,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     first, second : Fit or Ensemble
         As of :func:`compare_recipes`.
     up_to : float, optional
-        Budget up to which it is looked for, FLOP; by default 1,000 times the largest run of either.
+        Budget up to which it is searched, FLOP; by default 1,000 times the largest run of either.
     seed : int
 
     Returns
@@ -102,7 +102,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     low, high = min(float(np.median(c)) for c in sizes), max(float(c.max()) for c in sizes)
     end = checked_budgets(1e3 * high if up_to is None else up_to)[0]
     if end <= low:
-        raise LawError(f"a crossing is looked for from {low:.3g} FLOP, the middle of the runs: {end:g} lies before it")
+        raise LawError(f"a crossing is searched from {low:.3g} FLOP, the middle of the runs: {end:g} lies before it")
     budgets = np.geomspace(low, end, _BUDGETS)
     one, other = _frontiers(first, second, budgets, seed)
     ahead = first_fit(first).law.sign * (one - other).to_numpy().reshape(-1, _BUDGETS)

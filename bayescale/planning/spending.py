@@ -126,7 +126,7 @@ def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
 
 
 def _best_at(fit: Fit, compute: Array, seed: int) -> tuple[Array, Array]:
-    """N* and the law's error there, of each draw at its own compute; each of shape (sample, budget)."""
+    """N* and the model discrepancy there, of each draw at its own compute; each of shape (sample, budget)."""
     log_c = np.log(compute)
     low, high = log_c.min(), max(log_c.max(), log_c.min() + _STEP)
     grid = np.linspace(low, high, int(np.clip(1 + (high - low) / _STEP, 2, _MOST)))

@@ -22,7 +22,7 @@ from bayescale.posterior.reach import compute_warnings, tokens_warnings
 Array = NDArray[np.float64]
 
 _STEP = 2.0
-"""Ratio of one budget to the next where diminishing returns are looked for."""
+"""Ratio of one budget to the next where diminishing returns are searched."""
 _STEPS = 32
 """That many: budgets up to 2e9 times the largest run."""
 
@@ -166,7 +166,7 @@ def diminishing_returns(
     paid = _dollars_per_flop(first, prices, seed).to_numpy().reshape(-1, 1)
     more = budgets if dollars is None else dollars / paid
     if np.median(more) > budgets[-1]:
-        raise QuantityError(f"so many dollars buy more than {budgets[-1]:.3g} FLOP: give less")
+        raise QuantityError(f"these dollars buy more than {budgets[-1]:.3g} FLOP: give less")
     later = _along(budgets, latent, np.log(budgets + more))
     gains = first.law.sign * (latent - later)[:, :-1]
     enough = gains >= gain
@@ -203,7 +203,7 @@ def diminishing_returns(
 
 
 def returns_budgets(fit: Fit | Observed, C: float | None = None) -> Array:
-    """Budgets among which the end of returns is looked for, FLOP, each twice the one before.
+    """Budgets among which the end of returns is searched, FLOP, each twice the one before.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from bayescale.posterior.forecasting import forecast
 
 
 def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, float], *, seed: int = 0) -> Answer:
-    """Compare two runs: every draw of the posterior, and of the laws' error, is of both at once.
+    """Compare two runs: every draw of the posterior and of the model discrepancy covers both runs.
 
     So what is uncertain about both alike, such as the irreducible loss, cancels out of the difference.
 

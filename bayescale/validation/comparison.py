@@ -300,7 +300,7 @@ def _in_words(ranking: Ranking, pointwise: pd.DataFrame, hidden: bool) -> str:
     gap, spread = float(difference.sum()), float(np.sqrt(len(difference)) * difference.std(ddof=0))
     error = float(np.hypot(spread, INSIDE_DOUBT))
     if abs(gap) <= _TOLD_APART * error:
-        return f"{said}; from inside the table they cannot be told apart"
+        return f"{said}; inside the table they cannot be distinguished"
     if gap > 0:
         return f"{said}; inside the table it is ahead too, by {gap:.1f} +- {spread:.1f} nats"
     return (

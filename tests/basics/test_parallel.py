@@ -277,7 +277,7 @@ def test_kept_results_are_of_the_runs_and_their_labels():
 
 
 def test_laws_that_are_objects_are_not_kept(chinchilla_runs, tmp_path):
-    with pytest.raises(LawError, match="name it, or give its file"):
+    with pytest.raises(LawError, match="give the law's name or file"):
         recover(
             bs.load_law("tied"), chinchilla_runs, noise_by_name("normal"), replicates=1, keep=tmp_path / "kept.jsonl"
         )

@@ -216,7 +216,7 @@ def test_a_seed_repeats_an_answer(run_cli, saved_fit):
         (["plan", "datablations", "--law", "data_constrained"], "also reads U: give the number of unique tokens"),
         (
             ["plan", "epoch_models", "--law", "frontier_growth", "--risk", "probability=.1,size=.1"],
-            "a recipe breaks at",
+            "the risk that a recipe breaks depends on compute",
         ),
         (["versus", "--at", RUN], "--at: give two runs, each as --at N=70B,D=1.4T, not 1"),
         (["versus", "--at", RUN, "--at", RUN, "--at", RUN], "--at: give two runs"),

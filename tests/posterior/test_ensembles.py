@@ -140,8 +140,8 @@ def test_laws_that_do_not_go_together_are_refused(laws, said, few_runs):
 
 
 def test_a_table_that_no_law_of_the_ensemble_suits_is_refused():
-    with pytest.raises(LawError, match="predicts loss from N and D or y from x; or name a law"):
-        bs.fit("auto", pd.DataFrame({"N": [1e8, 2e8], "loss": [3.0, 2.9]}))
+    with pytest.raises(LawError, match="no law of the default mixture suits loss from columns width, loss"):
+        bs.fit("auto", pd.DataFrame({"width": [1e8, 2e8], "loss": [3.0, 2.9]}))
 
 
 def test_weights_leave_a_wrong_law_as_runs_grow(chinchilla_runs):

@@ -279,8 +279,8 @@ def test_a_link_cannot_break_out(planner_page):
         ({"budget": "-1e23"}, "is not a number above zero"),
         ({"budget": "1e60"}, "This page covers budgets from"),
         ({"tokens": "0"}, "is not a number above zero"),
-        ({"tokens": "1M"}, "So few tokens leave only sizes far beyond"),
-        ({"served": "1e30"}, "Serving so many tokens takes the whole budget"),
+        ({"tokens": "1M"}, "With so few tokens, all sizes are far above the best"),
+        ({"served": "1e30"}, "Serving this many tokens uses the whole budget"),
         ({"size": "1"}, "is too far from the best size"),
     ],
 )

@@ -207,7 +207,11 @@ def test_two_steps_recover_a_curve_of_loss(outcome):
 
 def test_two_steps_need_losses_and_fractions():
     frame = bs.load_dataset("gadre", group="c4").frame
-    for lacking in (frame.drop(columns="loss"), frame.drop(columns="N"), frame.assign(error=100 * frame["error"])):
+    for lacking in (
+        frame.drop(columns="loss"),
+        frame.drop(columns=["N", "C"]),
+        frame.assign(error=100 * frame["error"]),
+    ):
         runs = bs.Runs.from_frame(lacking, outcome="error")
         assert two_step(runs, runs, 0, outcome="error") is None
 
