@@ -79,6 +79,7 @@ def test_a_killed_worker_costs_a_retry_and_not_the_study(place, tmp_path, reques
     assert "100%" in shown
 
 
+@pytest.mark.slow
 def test_workers_that_die_again_and_again_are_given_up_in_one_line():
     with pytest.raises(
         BackendError,
@@ -163,6 +164,7 @@ def test_tasks_use_one_thread_each(jobs):
         assert set(each) == {1}
 
 
+@pytest.mark.slow
 def test_workers_of_another_bayescale_are_refused(monkeypatch):
     monkeypatch.setattr("bayescale.basics.parallel._shipped", lambda: ("bayescale 0", "numpy 1.0"))
     with pytest.raises(

@@ -170,6 +170,7 @@ def test_a_quality_to_be_reached_is_in_the_unit(fitted):
         lifetime_optimum(fitted, 0.5, 1e12)
 
 
+@pytest.mark.slow
 def test_groups_have_the_unit_and_so_has_what_they_have_in_common():
     x = np.tile(np.geomspace(1e2, 1e5, 8), 2)
     y = 3 * x ** -np.repeat([0.2, 0.3], 8) * np.exp(np.random.default_rng(0).normal(scale=0.01, size=16))
@@ -230,6 +231,7 @@ def test_every_command_that_reads_a_table_takes_its_unit():
     assert len(reading) >= 13
 
 
+@pytest.mark.slow
 def test_the_command_line_prints_the_unit_of_a_table_and_of_a_saved_fit(run_cli, table, elsewhere):
     asked = ("--law", "chinchilla", "--no-discrepancy")
     status, out, _ = run_cli("fit", table, *asked, "--unit", BITS, "-o", "fit.nc")
@@ -248,6 +250,7 @@ def test_the_command_line_prints_the_unit_of_a_table_and_of_a_saved_fit(run_cli,
     assert answer["gain_per_million"]["unit"] == "bits/character per $1M"
 
 
+@pytest.mark.slow
 def test_outcomes_without_a_unit_stand_without_brackets_until_they_have_one(run_cli, elsewhere):
     x = np.geomspace(10, 1e4, 8)
     pd.DataFrame({"x": x, "y": 2 * x**-0.3 * (1 + 0.001 * np.sin(x))}).to_csv("curve.csv", index=False)

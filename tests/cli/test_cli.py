@@ -56,6 +56,7 @@ def test_intervals_are_of_the_mass_asked_for(run_cli, saved_fit):
     assert widths[1] > 2 * widths[0]
 
 
+@pytest.mark.slow
 def test_json_is_repeatable_byte_for_byte_and_alone_on_standard_output(run_cli, table):
     laws = ("--law", "tied", "--law", "kaplan_nd", "--no-discrepancy")
     arguments = ("plan", table, *laws, "--columns", "loss=val_loss", "--json", "--budget", "1e21")
@@ -88,6 +89,7 @@ def test_predictions_at_points_and_from_a_table_agree(run_cli, saved_fit, tmp_pa
     assert [point["N"] for point in json.loads(by_option)["predictions"]] == [1e9, 70e9]
 
 
+@pytest.mark.slow
 def test_a_fit_is_saved_and_read_as_runs(run_cli, table, elsewhere):
     columns = ("--columns", "loss=val_loss", "--law", "tied", "--law", "kaplan_nd", "--no-discrepancy")
     status, out, _ = run_cli("fit", table, *columns, "-o", "fit.nc")
@@ -195,6 +197,7 @@ def test_money_is_planned_with(run_cli, saved_fit):
     assert budget["N"]["q50"] * budget["D"]["q50"] == pytest.approx(budget["C"]["q50"] / 6, rel=0.05)
 
 
+@pytest.mark.slow
 def test_use_is_planned_for(run_cli, saved_fit):
     status, out, _ = run_cli("plan", saved_fit, "--loss", "2.0", "--served", "1T", "--served", "10T")
     assert status == 0
@@ -386,6 +389,7 @@ def test_a_damaged_fit_is_refused(run_cli, elsewhere):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_an_uncertified_result_is_printed_marked_and_has_status_one(run_cli, table, few_fit, monkeypatch):
     monkeypatch.setattr(importance, "K_HAT_LIMIT", -np.inf)
     monkeypatch.setattr(importance, "_PATIENT", importance._QUICK)

@@ -82,6 +82,7 @@ def test_numbers_are_those_of_python_at_full_precision(plan, predictions, chinch
     assert plan["budgets"][1]["loss"]["q95"] == float(loss.quantile(0.95))
 
 
+@pytest.mark.slow
 def test_documents_are_json_and_what_is_undefined_is_null(plan, predictions, nuts_fit):
     for document in (plan, predictions, fit_document(nuts_fit)):
         assert json.loads(json.dumps(document, allow_nan=False)) == document

@@ -61,6 +61,7 @@ def test_with_runs_the_loss_they_allow_is_shown(run_cli, saved_fit):
     assert reached["C"]["q50"] > 100 * document["years"][0]["largest"]["q50"]
 
 
+@pytest.mark.slow
 def test_what_follows_from_the_loss_is_shown(run_cli):
     options = ("--law", "chinchilla", "--then", "downstream_error", "--no-discrepancy")
     status, out, _ = run_cli("limits", "gadre:c4", *options)

@@ -69,6 +69,7 @@ def test_the_robust_size_is_printed_with_its_room_and_regret(run_cli, saved_fit)
     assert at["regret"]["mean"] <= at["regret_plug_in"]["mean"] + 1e-9
 
 
+@pytest.mark.slow
 def test_demand_may_be_an_interval(run_cli, saved_fit):
     point, wide = (
         json.loads(run_cli("plan", saved_fit, "--loss", "2", "--served", served, "--json")[1])["demands"][0]["N"]

@@ -82,6 +82,7 @@ def test_a_law_that_reads_less_than_varies_is_left_out_with_the_reason():
     assert reasons["floor_n"] == "reads only N, but D varies too"
 
 
+@pytest.mark.slow
 def test_accuracies_that_rise_are_not_forecast_to_fall():
     # Accuracy by thousand steps of a public training run; at 52 thousand it was .818.
     steps = pd.DataFrame({"x": [4, 8, 12, 16, 20, 24], "y": [0.586, 0.613, 0.659, 0.686, 0.748, 0.768]})

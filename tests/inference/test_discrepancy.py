@@ -303,6 +303,7 @@ def shipped(chinchilla_runs):
     return fit("chinchilla", chinchilla_runs)
 
 
+@pytest.mark.slow
 def test_parameters_describe_the_runs(shipped):
     """The discrepancy is orthogonal to the law's level, so it takes no part of it."""
     assert shipped.certified
@@ -316,6 +317,7 @@ def test_parameters_describe_the_runs(shipped):
     assert np.median(np.abs(left)) < 0.8 * np.median(np.abs(shipped.residuals()))
 
 
+@pytest.mark.slow
 def test_log_likelihood_and_predictive_groups(shipped):
     full = with_posterior_predictive(with_log_likelihood(shipped))
     log_likelihood = full.tree["log_likelihood"]["loss"]
@@ -328,6 +330,7 @@ def test_log_likelihood_and_predictive_groups(shipped):
     assert 0.84 < np.mean((observed >= low) & (observed <= high)) < 0.97
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_it_forecasts_the_same(shipped, tmp_path):
     again = bs.load(bs.save(shipped, tmp_path / "fit.nc"))
     first, second = (bs.forecast(fitted, **FAR).summary() for fitted in (shipped, again))
@@ -335,6 +338,7 @@ def test_saved_and_loaded_it_forecasts_the_same(shipped, tmp_path):
     np.testing.assert_array_equal(again.conditional.at_runs, shipped.conditional.at_runs)
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_its_draws_and_another_gives_others(few_runs):
     first, again, other = (fit("chinchilla", few_runs, seed=seed, certify=False) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.coefficients, again.coefficients)
@@ -342,6 +346,7 @@ def test_a_seed_repeats_its_draws_and_another_gives_others(few_runs):
     assert (first.parameters["tau"] != other.parameters["tau"]).all()
 
 
+@pytest.mark.slow
 def test_checkpoints_are_remembered_as_those_of_their_run(few_runs, tmp_path):
     table = few_runs.assign(run=np.arange(len(few_runs)) // 4)
     fitted = fit("chinchilla", table, certify=False)

@@ -69,6 +69,7 @@ def test_density_in_blocks_is_that_of_all_runs(runs, density, blocks_of_70):
     )
 
 
+@pytest.mark.slow
 def test_density_in_blocks_is_that_of_its_runs_whatever_the_model_holds(runs, blocks_of_70):
     errors = np.random.default_rng(1).uniform(0.001, 0.02, len(runs))
     wanted = Runs.from_frame(runs.frame.assign(loss_se=errors))
@@ -106,6 +107,7 @@ def test_memory_of_a_density_does_not_grow_with_the_runs(density, blocks_of_70, 
     assert peaks[1] < 1.5 * peaks[0]
 
 
+@pytest.mark.slow
 def test_a_law_taken_as_true_is_the_same_in_blocks(runs, blocks_of_70, monkeypatch):
     in_blocks = fit_law(LAW, runs, discrepancy=False, draws=250)
     monkeypatch.undo()
@@ -118,6 +120,7 @@ def test_a_law_taken_as_true_is_the_same_in_blocks(runs, blocks_of_70, monkeypat
         np.testing.assert_allclose(in_blocks.parameters[name], at_once.parameters[name], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_draws_given_a_large_table_repeat_with_their_seed_only(runs, blocks_of_70):
     options = {"discrepancy": False, "draws": 100, "certify": False}
     first, again, other = (fit_law(LAW, runs, seed=seed, **options).parameters["E"] for seed in (1, 1, 2))
@@ -125,6 +128,7 @@ def test_draws_given_a_large_table_repeat_with_their_seed_only(runs, blocks_of_7
     assert (first != other).any()
 
 
+@pytest.mark.slow
 def test_hidden_runs_are_scored_alike_in_blocks(runs, monkeypatch):
     some = runs.take(np.arange(40))
     fitted = fit_law(LAW, some, noise="normal", discrepancy=False, certify=False, draws=50)

@@ -87,6 +87,7 @@ def test_numpy_and_pytensor_agree(law, prior_draws):
     np.testing.assert_allclose(evaluate(*sampled.values()), expected, rtol=1e-12, atol=1e-12 * law.scatter)
 
 
+@pytest.mark.slow
 @each_law
 def test_gradients_are_finite_and_right(law, prior_draws):
     import pytensor

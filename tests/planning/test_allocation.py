@@ -46,6 +46,7 @@ def thin_fit(few_runs):
     return get
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", IN_CLOSED_FORM)
 def test_closed_form_and_numeric_optimum_agree(law, thin_fit):
     fitted = thin_fit(law)
@@ -53,6 +54,7 @@ def test_closed_form_and_numeric_optimum_agree(law, thin_fit):
     np.testing.assert_allclose(numeric_optimum(fitted.law, fitted.parameters, BUDGETS), closed, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", IN_CLOSED_FORM)
 def test_a_flop_rule_of_ones_own_gives_the_same_where_it_is_the_same(law, thin_fit):
     closed = optimum(thin_fit(law), BUDGETS).draws

@@ -55,6 +55,7 @@ def test_fewer_tokens_cost_more_and_are_worth_more(chinchilla_fit):
         assert (median(scarce, quantity) > median(plenty, quantity)).all(), quantity
 
 
+@pytest.mark.slow
 def test_repeats_soften_the_wall_and_more_data_never_hurt(repeats_fit):
     answers = [data_limited(repeats_fit, 1e22, unique) for unique in (1e9, 1e10, 1e11, 1e13)]
     lost = np.array([median(answer, "lost")[0] for answer in answers])
@@ -66,6 +67,7 @@ def test_repeats_soften_the_wall_and_more_data_never_hurt(repeats_fit):
     assert (answers[0].draws["D"] > 1e9).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_the_worth_of_a_token_by_brute_force(repeats_fit):
     """A tenth more tokens lowers the best loss as much as the dollars of compute that they are worth."""
     unique, budget = 2e10, 1e22

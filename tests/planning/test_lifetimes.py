@@ -68,6 +68,7 @@ def test_a_grid_finds_nothing_cheaper(chinchilla_fit, plan):
         assert float(at["training"][i] + at["serving"][i]) < cost.min() * (1 + 1e-5)
 
 
+@pytest.mark.slow
 def test_qualities_below_the_floor_are_said(few_runs, few_fit):
     low = float(np.quantile(few_fit.parameters["E"], 0.5)) + 0.02
     doubtful = lifetime_optimum(few_fit, low, 1e12)
@@ -78,6 +79,7 @@ def test_qualities_below_the_floor_are_said(few_runs, few_fit):
         lifetime_optimum(few_fit, 0.5, 1e12)
 
 
+@pytest.mark.slow
 def test_the_discrepancy_widens_the_plan(few_runs, few_fit):
     wrong = fit_law("chinchilla", few_runs, draws=500)
     point = {"loss": 2.2, "served": 1e12}
@@ -85,6 +87,7 @@ def test_the_discrepancy_widens_the_plan(few_runs, few_fit):
     assert unsure > sure
 
 
+@pytest.mark.slow
 def test_other_laws_and_laws_without_a_closed_form_agree(chinchilla_fit, chinchilla_runs):
     tied = lifetime_optimum(fit_law("tied", chinchilla_runs, discrepancy=False), LOSS, 1e13)
     ours = lifetime_optimum(chinchilla_fit, LOSS, 1e13)
@@ -92,6 +95,7 @@ def test_other_laws_and_laws_without_a_closed_form_agree(chinchilla_fit, chinchi
     assert ratio == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.slow
 def test_beyond_the_runs_tokens_per_parameter_it_is_said(chinchilla_fit):
     extreme = lifetime_optimum(chinchilla_fit, LOSS, 1e15)
     assert any("tokens per parameter are more than any run's" in text for text in extreme.warnings)
@@ -147,6 +151,7 @@ def test_serving_that_costs_twice_is_serving_twice_as_much(thin_chinchilla):
         np.testing.assert_allclose(dear[quantity], more[quantity])
 
 
+@pytest.mark.slow
 def test_demand_may_be_a_distribution(thin_chinchilla, within):
     wide, narrow = (Prior("LogNormal", mu=float(np.log(1e12)), sigma=sigma) for sigma in (1.0, 1e-6))
     point = within.draws["N"].sel(served=1e12)
@@ -187,6 +192,7 @@ def test_a_budget_that_makes_no_sense_is_refused(thin_chinchilla, change, error,
         lifetime_budget(thin_chinchilla, **{"C": BUDGET, "served": 1e12, **change})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "served", "best", "tokens", "saved"),
     [(30e9, 5e12, 16.4e9, 3.27e12, 0.16), (70e9, 1e13, 41.6e9, 7.92e12, 0.12)],
@@ -207,6 +213,7 @@ def test_published_examples_are_reproduced(sure_of, size, served, best, tokens, 
     assert plan["saved"].item() == pytest.approx(saved, abs=0.005)
 
 
+@pytest.mark.slow
 def test_losses_that_are_easy_to_reach_are_not_called_unreachable(chinchilla_fit):
     with pytest.raises(LawError, match="reaches a loss of 12 nats/token by 1e15 to 1e33 FLOP: ask for another one"):
         lifetime_optimum(chinchilla_fit, 12.0, 1e12)

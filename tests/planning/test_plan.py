@@ -77,6 +77,8 @@ def test_a_refusal_can_be_written_for_another_place():
         mode_of(["loss", "budget"], "<{}>".format)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("sketched")
 def test_a_chain_is_planned_by_its_first_step_and_pooled_fits_group_by_group(few_fit):
     chain = bs.fit_chain("chinchilla", "downstream_error", "gadre:c4", draws=50, discrepancy=False)
     first = bs.plan(chain, budget=1e22)

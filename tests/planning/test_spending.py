@@ -55,6 +55,7 @@ def test_plans_for_money_repeat_exactly(few_fit):
     assert not optimum_for(few_fit, 1e4, seed=2).draws.equals(optimum_for(few_fit, 1e4, seed=3).draws)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_planned_is_refused(few_fit):
     curve = fit_law("frontier_growth", "epoch_models", discrepancy=False, draws=50)
     with pytest.raises(LawError, match="reads year: an optimum needs a law of N and D"):

@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from promises import sketches
 
 import bayescale as bs
 from bayescale.basics.errors import LawError
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +18,13 @@ def fitted(few_fit, few_runs):
     noise = np.exp(np.random.default_rng(0).normal(scale=0.01, size=10))
     curves = curves.assign(y=3 * curves["x"] ** -np.repeat([0.2, 0.3], 5) * noise)
     steps = few_runs.assign(error=1 / (1 + np.exp(-2 * (few_runs["loss"] - 2.8))))
-    return {
-        "fit": few_fit,
-        "ensemble": bs.fit(["chinchilla", "tied"], few_runs, **law_as_true),
-        "pooled": bs.fit("m1", curves, pool=["slope"], **law_as_true),
-        "chain": bs.fit_chain("chinchilla", "downstream_error", steps, **law_as_true),
-    }
+    with sketches():
+        return {
+            "fit": few_fit,
+            "ensemble": bs.fit(["chinchilla", "tied"], few_runs, **law_as_true),
+            "pooled": bs.fit("m1", curves, pool=["slope"], **law_as_true),
+            "chain": bs.fit_chain("chinchilla", "downstream_error", steps, **law_as_true),
+        }
 
 
 NEW = {"pooled": {"x": 1e7, "group": "a/b"}}

@@ -113,6 +113,7 @@ def test_the_shape_of_the_draws_is_as_asked(few_runs):
     assert dict(sizes) == {"chain": 2, "draw": 50}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["chinchilla", "tied"])
 @pytest.mark.parametrize("noise", ["student_t", "normal"])
 def test_every_variable_has_its_unit_and_meaning(few_runs, law, noise):
@@ -159,6 +160,7 @@ def test_log_likelihood_serves_leave_one_out(chinchilla_fit):
     assert 3 < loo.p < 12
 
 
+@pytest.mark.slow
 def test_the_tree_is_what_arviz_expects(chinchilla_fit):
     import arviz as az
     import matplotlib as mpl
@@ -181,6 +183,7 @@ def test_the_tree_is_what_arviz_expects(chinchilla_fit):
     mpl.pyplot.close("all")
 
 
+@pytest.mark.slow
 def test_outcomes_that_the_priors_expect_are_far_wider_than_the_runs(chinchilla_fit):
     expected = with_prior_predictive(chinchilla_fit, seed=1).tree["prior_predictive"]["loss"]
     assert (expected > 0).all()
@@ -237,6 +240,7 @@ def test_replicated_runs_scatter_like_the_observed_ones(chinchilla_fit):
     assert replicated.equals(again)
 
 
+@pytest.mark.slow
 def test_standard_errors_of_the_table_explain_scatter(few_runs):
     noise = np.random.default_rng(1).normal(scale=0.02, size=len(few_runs))
     noisy = few_runs.assign(loss=few_runs["loss"] * np.exp(noise))
@@ -245,11 +249,13 @@ def test_standard_errors_of_the_table_explain_scatter(few_runs):
     assert explained.parameters["sigma"].mean() < 0.7 * plain.parameters["sigma"].mean()
 
 
+@pytest.mark.slow
 def test_standard_errors_of_the_table_widen_the_posterior(few_runs, few_fit):
     uncertain = fit("chinchilla", few_runs.assign(loss_se=0.02 * few_runs["loss"]))
     assert uncertain.parameters["loss_centre"].std() > 1.5 * few_fit.parameters["loss_centre"].std()
 
 
+@pytest.mark.slow
 def test_a_run_with_a_large_standard_error_hardly_counts(few_runs, few_fit):
     wrong = few_runs.copy()
     wrong.loc[10, "loss"] += 0.3
@@ -260,6 +266,7 @@ def test_a_run_with_a_large_standard_error_hardly_counts(few_runs, few_fit):
     assert abs(spoilt.parameters["loss_centre"].mean() - true) > 3 * sd
 
 
+@pytest.mark.slow
 def test_fewer_runs_than_parameters_are_doubted(few_runs, few_fit, importance_uncertified, quick_nuts):
     quick_nuts(few_fit)
     fitted = fit("chinchilla", few_runs.iloc[::3])
@@ -273,6 +280,7 @@ def test_fewer_runs_than_parameters_need_proper_priors(few_runs):
         fit(flat, few_runs.iloc[::3])
 
 
+@pytest.mark.slow
 def test_runs_on_one_ray_are_doubted(few_runs, few_fit, importance_uncertified, quick_nuts):
     quick_nuts(few_fit)
     N = np.geomspace(1e8, 1e10, 8)

@@ -90,6 +90,8 @@ def test_laws_whose_inputs_do_not_give_compute_are_refused(chinchilla_fit):
         with_risk(by_size, probability=0.1, size=0.1)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("sketched")
 def test_laws_of_an_ensemble_break_together(chinchilla_runs):
     from bayescale.posterior.fitting import fit
 
