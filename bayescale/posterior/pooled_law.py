@@ -61,7 +61,8 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
 
     Examples
     --------
-    >>> joint = pooled_law(catalog.load_law("chinchilla"), ["a_opt"], ["c4", "redpajama"])
+    >>> from bayescale import load_law
+    >>> joint = pooled_law(load_law("chinchilla"), ["a_opt"], ["c4", "redpajama"])
     >>> [parameter.name for parameter in joint.parameters if parameter.name.startswith("a_opt")]
     ['a_opt', 'a_opt_spread', 'a_opt_c4', 'a_opt_redpajama']
     """
