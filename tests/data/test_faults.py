@@ -48,8 +48,10 @@ def one_line(done, status=2):
 
 # ------------------------------------------------------------------------------------------------ disks and folders
 
+# Python 3.13.0 puts a compiled module in its place though the limit cut it short, and later imports of it fail.
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 from bayescale.cli import main
 main(sys.argv[1:])
