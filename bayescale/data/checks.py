@@ -66,8 +66,9 @@ def observe(law: Law, runs: Runs) -> Observed:
             f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} cannot "
             "learn from it; check that this is the right column"
         )
+    runs = observed.runs
     doubts = (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
-    return replace(observed, warnings=(*runs.warnings, *doubts))
+    return replace(observed, warnings=(*runs.warnings, *runs.counted.warnings, *doubts))
 
 
 def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:

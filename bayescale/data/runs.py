@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
+from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
-from bayescale.data.tables import FloatArray, missing_column, numbers_in, positive, read_table, refuse, rename
+from bayescale.data.tables import FloatArray, missing_column, numbers_in, read_table, refuse, rename
 
 RAY_WIDTH = float(np.log(1.05))
 
@@ -58,6 +59,8 @@ class Runs:
     unit : str, optional
         Unit of the outcome, such as ``"bits/character"``; by default that of the law, nats/token for
         a loss. All output of a fit to the runs uses it.
+    counted : Counted
+        How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class Runs:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unit: str | None = None
+    counted: Counted = BY_DEFAULT
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -191,18 +195,10 @@ class Runs:
             faults += found
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
-        if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
-            with np.errstate(over="ignore", under="ignore"):
-                frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
-        notes = []
-        for name, given in (("D", "N"), ("N", "D")):
-            if not faults and name not in frame and {"C", given} <= set(frame.columns):
-                with np.errstate(over="ignore", under="ignore"):
-                    frame[name], faults = positive(frame["C"] / (6 * frame[given]), source, f"{name} = C / (6 {given})")
-                notes.append(f"{name} is C / (6 {given}), since the table gives no {name}")
         refuse(faults)
+        counted = count_compute(frame, None, source)
         doubts = tuple(doubts_of(frame, outcome, domain, unit))
-        return cls(frame, source, outcome, domain, doubts, tuple(notes), unit=unit)
+        return cls(frame, source, outcome, domain, doubts, counted.notes, unit, counted)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -259,7 +255,44 @@ class Runs:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """The runs in some rows, counted from zero, without the warnings and notes of the whole table."""
-        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        counted = replace(self.counted, against=None, notes=())
+        return replace(self, frame=frame, warnings=(), notes=(), counted=counted)
+
+    def counting(self, rule: str) -> Self:
+        """The same runs, with training compute counted by another rule, which budgets for a fit to them are then in.
+
+        Parameters
+        ----------
+        rule : str
+            Arithmetic over columns, proportional to the tokens D, such as ``"2*N*D"`` or
+            ``"6*N*D + 12*layers*width*context*D"``; or ``"C"``, the table's own. Where the rule reads more than N and
+            D, or is the table's own, runs not yet trained take what a power of N, fitted to these runs, gives.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        RunsError
+            If the rule is no such arithmetic, reads a column that is not there, or gives no positive number.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"N": [7e7, 1.4e9], "D": [1e9, 28e9], "loss": [3.9, 2.6]})
+        >>> Runs.from_frame(table).counting("2*N*D").column("C")
+        array([1.40e+17, 7.84e+19])
+        """
+        frame = self.frame.drop(columns=list(self.counted.derived))
+        counted = count_compute(frame, rule, self.source)
+        own = tuple(note for note in self.notes if note not in self.counted.notes)
+        return replace(self, frame=frame, notes=(*own, *counted.notes), counted=counted)
+
+    @property
+    def count(self) -> Count:
+        """How training compute is counted, of these runs and of budgets."""
+        return self.counted.count
 
     @property
     def outcome_unit(self) -> str:

@@ -250,7 +250,11 @@ def test_compute_of_integers_beyond_int64_does_not_overflow():
 
 
 def test_compute_in_the_table_is_kept(table):
-    np.testing.assert_array_equal(Runs.from_frame(table.assign(C=[1.0, 2.0, 3.0])).column("C"), [1, 2, 3])
+    own = table.assign(C=[1.3e18, 5e19, 7e20])
+    np.testing.assert_array_equal(Runs.from_frame(own).counting("C").column("C"), own["C"])
+    by_default = Runs.from_frame(own)
+    np.testing.assert_array_equal(by_default.column("C"), 6 * table["N"] * table["D"])
+    np.testing.assert_array_equal(by_default.column("C_table"), own["C"])
 
 
 def test_byte_order_mark_spaces_and_row_labels_are_read_past(tmp_path):
