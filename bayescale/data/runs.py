@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
 from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
+from bayescale.data.structure import PLAIN, Structure
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
 from bayescale.data.tables import FloatArray, missing_column, numbers_in, read_table, refuse, rename
 
@@ -61,6 +62,8 @@ class Runs:
         a loss. All output of a fit to the runs uses it.
     counted : Counted
         How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
+    structure : Structure
+        Which rows are a sweep of settings, or checkpoints of one training run.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class Runs:
     notes: tuple[str, ...] = ()
     unit: str | None = None
     counted: Counted = BY_DEFAULT
+    structure: Structure = PLAIN
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -196,9 +200,9 @@ class Runs:
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
         refuse(faults)
-        counted = count_compute(frame, None, source)
-        doubts = tuple(doubts_of(frame, outcome, domain, unit))
-        return cls(frame, source, outcome, domain, doubts, counted.notes, unit, counted)
+        counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
+        doubts = (*doubts_of(frame, outcome, domain, unit), *structure.warnings)
+        return cls(frame, source, outcome, domain, doubts, counted.notes, unit, counted, structure)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -257,37 +261,7 @@ class Runs:
         """The runs in some rows, counted from zero, without the warnings and notes of the whole table."""
         frame = self.frame.iloc[rows].reset_index(drop=True)
         counted = replace(self.counted, against=None, notes=())
-        return replace(self, frame=frame, warnings=(), notes=(), counted=counted)
-
-    def counting(self, rule: str) -> Self:
-        """The same runs, with training compute counted by another rule, which budgets for a fit to them are then in.
-
-        Parameters
-        ----------
-        rule : str
-            Arithmetic over columns, proportional to the tokens D, such as ``"2*N*D"`` or
-            ``"6*N*D + 12*layers*width*context*D"``; or ``"C"``, the table's own. Where the rule reads more than N and
-            D, or is the table's own, runs not yet trained take what a power of N, fitted to these runs, gives.
-
-        Returns
-        -------
-        Runs
-
-        Raises
-        ------
-        RunsError
-            If the rule is no such arithmetic, reads a column that is not there, or gives no positive number.
-
-        Examples
-        --------
-        >>> table = pd.DataFrame({"N": [7e7, 1.4e9], "D": [1e9, 28e9], "loss": [3.9, 2.6]})
-        >>> Runs.from_frame(table).counting("2*N*D").column("C")
-        array([1.40e+17, 7.84e+19])
-        """
-        frame = self.frame.drop(columns=list(self.counted.derived))
-        counted = count_compute(frame, rule, self.source)
-        own = tuple(note for note in self.notes if note not in self.counted.notes)
-        return replace(self, frame=frame, notes=(*own, *counted.notes), counted=counted)
+        return replace(self, frame=frame, warnings=(), notes=(), counted=counted, structure=PLAIN)
 
     @property
     def count(self) -> Count:
