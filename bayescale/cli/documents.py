@@ -33,6 +33,7 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
     shared = {
         "dataset": record.dataset,
         "n_runs": record.n_runs,
+        "flops": first_fit(fit).count.words,
         "noise": record.noise,
         "discrepancy": record.discrepancy,
         "seed": record.seed,

@@ -35,6 +35,27 @@ _COLUMNS = option(
 
 _UNIT = option("--unit", section=FIT, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")
 
+PREPARATION = ("flops", "cells", "checkpoints")
+"""Options that say how runs are prepared for a fit (:class:`bayescale.data.preparing.Preparation`)."""
+
+
+_PREPARED: tuple[Decorator, ...] = (
+    option(
+        "--flops",
+        section=FIT,
+        metavar="RULE",
+        help="How training compute is counted: 6*N*D (default), C of the table, or arithmetic over its columns.",
+    ),
+    option("--best", "cells", section=FIT, flag_value="best", help="Of rows of one N and D take the best."),
+    option("--mean", "cells", section=FIT, flag_value="mean", help="Of rows of one N and D take the mean."),
+    option(
+        "--checkpoints/--no-checkpoints",
+        section=FIT,
+        default=None,
+        help="Rows of one N with rising D are of one run, or each is a run.",
+    ),
+)
+
 SEED = option(
     "--seed",
     section=OUTPUT,
@@ -84,6 +105,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     option("--group", section=FIT, metavar="NAME", help="With --pool, the group to answer for."),
     _COLUMNS,
     _UNIT,
+    *_PREPARED,
 )
 
 
@@ -116,8 +138,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Whether a law may be wrong.",
         ),
-        _COLUMNS,
-        _UNIT,
+        table_options,
         option(
             "--jobs",
             section=STUDY,
@@ -141,6 +162,11 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         SEED,
         JSON,
     )
+
+
+def table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a table and of how it is prepared."""
+    return with_options(command, _COLUMNS, _UNIT, *_PREPARED)
 
 
 def cost_options(command: Callable[..., None]) -> Callable[..., None]:

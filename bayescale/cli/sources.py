@@ -10,7 +10,7 @@ import click
 
 from bayescale.basics.errors import QuantityError
 from bayescale.basics.quantities import parse_quantity
-from bayescale.cli.options import DEFAULT_DISCREPANCY, DEFAULT_ENGINE, DEFAULT_LAW, DEFAULT_NOISE
+from bayescale.cli.options import DEFAULT_DISCREPANCY, DEFAULT_ENGINE, DEFAULT_LAW, DEFAULT_NOISE, PREPARATION
 from bayescale.cli.printing import progress
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ class Asked:
     by: str | None
     group: str | None
     risk: dict[str, str] | None = None
+    flops: str | None = None
+    cells: str | None = None
+    checkpoints: bool | None = None
+
+    @property
+    def prepare(self) -> dict[str, Any]:
+        """How the runs are prepared."""
+        return {name: getattr(self, name) for name in PREPARATION}
 
     @property
     def saved(self) -> bool:
@@ -119,7 +127,7 @@ def _source(asked: Asked) -> Source:
     from bayescale.data.checks import observe
     from bayescale.posterior.fitting import chosen_laws, fit
 
-    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, asked.columns, asked.unit))
+    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, asked.columns, asked.unit, asked.prepare))
     naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
     compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
 
@@ -137,6 +145,9 @@ def _saved(asked: Asked) -> Source:
         "engine": asked.engine,
         "columns": asked.columns,
         "unit": asked.unit,
+        "flops": asked.flops,
+        asked.cells or "best": asked.cells,
+        "checkpoints": asked.checkpoints,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
@@ -174,7 +185,7 @@ def _groups(asked: Asked) -> "tuple[Runs, Any, list[str]]":
         raise click.UsageError("--pool takes a single law: name it by --law")
     from bayescale.posterior.pooling import group_codes
 
-    table = runs_from(asked.runs, asked.laws, asked.columns, asked.unit, series_apart=False)
+    table = runs_from(asked.runs, asked.laws, asked.columns, asked.unit, asked.prepare, series_apart=False)
     column = asked.by or "group"
     codes, groups = group_codes(table, column)
     if asked.group is not None and asked.group not in groups:
@@ -207,18 +218,21 @@ def runs_from(
     laws: Sequence[str],
     columns: dict[str, str] | None,
     unit: str | None = None,
+    prepare: Mapping[str, Any] = MappingProxyType({}),
     *,
     series_apart: bool = True,
 ) -> "Runs":
     """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
     from bayescale.data.datasets import load_runs
+    from bayescale.data.preparing import Preparation
     from bayescale.laws.catalog import load_law
 
+    prepared = Preparation(**prepare)
     asked: dict[str, Any] = {"columns": columns, "unit": unit, "series_apart": series_apart}
     if not laws or laws[0] == DEFAULT_LAW:
-        return load_runs(source, **asked)
+        return prepared.of(load_runs(source, **asked))
     law = load_law(laws[0])
-    return load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked)
+    return prepared.of(load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked))
 
 
 def check_second_step(then: str, asked: Asked) -> "Law":
@@ -228,7 +242,7 @@ def check_second_step(then: str, asked: Asked) -> "Law":
 
     if asked.pool or asked.saved:
         raise click.UsageError("--then takes a table of runs, and no pooling")
-    second, first = load_law(then), runs_from(asked.runs, asked.laws, asked.columns, asked.unit)
+    second, first = load_law(then), runs_from(asked.runs, asked.laws, asked.columns, asked.unit, asked.prepare)
     if second.input_names != (first.outcome,):
         read = ", ".join(second.input_names)
         raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
@@ -242,7 +256,7 @@ def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
     from bayescale.posterior.chains import chained
     from bayescale.posterior.single import fit_law
 
-    table = runs_from(asked.runs, (then,), asked.columns)
+    table = runs_from(asked.runs, (then,), asked.columns, prepare=asked.prepare)
     with progress(f"fitting {then} to {len(table)} runs"):
         second = fit_law(then, table, **asked.sampling)
     return chained(first, second)

@@ -71,10 +71,10 @@ def best_runs(runs: Runs) -> Runs:
     chosen = f"the best of each N and D, of up to {sweep.sizes.max()} rows that differ in {sweep.varied}"
     if noise is None:
         warning = (
-            f"{chosen}, is taken as it is: neither repeats nor enough settings tell the noise of a run, and the best of "
-            "several noisy runs is too good"
+            f"{chosen}, is taken as it is: neither repeats nor enough settings tell the noise, and the best of "
+            "several noisy ones is too good"
         )
-        return replace(found, warnings=(*runs.warnings, warning), notes=runs.notes)
+        return replace(found, warnings=(*_other_warnings(runs, sweep), warning), notes=runs.notes)
     note = (
         f"{chosen}, {'lowered' if sign < 0 else 'raised'} by {np.abs(corrected).max():.2g} at the most {_scale(runs)} "
         f"for being the best of noisy runs; noise {noise.sd:.2g}, {noise.source}"

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.wording import listed
 from bayescale.data.sweeps import is_setting, plain_name
 
 _LEAST = 5
@@ -50,9 +49,9 @@ class Checkpoints:
         found = []
         if not self.told:
             largest = int(np.bincount(self.run).argmax())
-            rows = listed(np.flatnonzero(self.run == largest) + 1)
+            rows = np.flatnonzero(self.run == largest) + 1
             found.append(
-                f"rows {rows} have one N and rising D, as checkpoints of one training run have, and so have others: "
+                f"rows {rows[0]} to {rows[-1]} have one N and rising D, as checkpoints of one training run have, and so have others: "
                 "--checkpoints takes such rows as of one run, --no-checkpoints as runs of their own"
             )
         if self.ended is not None:

@@ -20,6 +20,8 @@ SIX_ND = "6*N*D"
 TABLE = "C"
 AGREED = 0.05
 """Largest share by which a row's C may differ from another count of it, such as by rounding, and be taken as equal."""
+_NOTED = 0.005
+"""Share by which a count of new runs may miss that of the table's without a word."""
 _SIZES = np.geomspace(1e2, 1e18, 4001)
 """Parameters between which those of a budget are interpolated."""
 _FEW = 0.1
@@ -100,6 +102,8 @@ class Count:
             return own
         at_one, power, low, high = self.factor
         first, last = (f"{np.exp(at_one + power * np.log(n)):.3g}" for n in (low, high))
+        if first == last:
+            return f"{own}, for new runs 6 N D times {first}"
         sizes = f"{first} at {format_quantity(low)} parameters to {last} at {format_quantity(high)}"
         return f"{own}, for new runs 6 N D times {sizes} and no further"
 
@@ -134,6 +138,12 @@ class Compared:
     def few(self) -> bool:
         """Whether a few rows differ from all others, as mistakes do."""
         return 0 < len(self.apart) <= _FEW * len(self.ratio)
+
+    @property
+    def quartiles(self) -> dict[str, float]:
+        """Smallest, median and largest ratio."""
+        names = ("min", "median", "max")
+        return dict(zip(names, np.quantile(self.ratio, [0, 0.5, 1]).tolist(), strict=True))
 
     @property
     def shown(self) -> str:
@@ -307,7 +317,7 @@ def _said(count: Count, missed: float) -> tuple[str, ...]:
     """A note on a count that the user chose."""
     if count.rule == SIX_ND:
         return ()
-    within = f", which misses that of these runs by {missed:.1%} (one standard deviation)" * bool(count.factor)
+    within = f", which misses that of these runs by {missed:.1%} (one standard deviation)" * (missed > _NOTED)
     return (f"FLOP are counted as {count.words}{within}",)
 
 

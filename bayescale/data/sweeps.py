@@ -110,6 +110,24 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
     return Sweep(cells, settings, seeds, tuple(name for name in varied if name not in {*seeds, *settings}))
 
 
+def other_counts(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Columns beside N that count the parameters otherwise, by their names.
+
+    Examples
+    --------
+    >>> other_counts(pd.DataFrame(columns=["N", "D", "N_nonembedding", "params_active", "name"]))
+    ('N_nonembedding', 'params_active')
+    """
+    found = [name for name in map(str, frame.columns) if name != "N" and _COUNTS.fullmatch(plain_name(name))]
+    return tuple(name for name in found if frame[name].dtype.kind in "iufO")
+
+
+_COUNTS = re.compile(
+    r"n?(params|parameters|n|p)?(non|with|without|no)?(emb|embed|embedding|embeddings|active|total)+"
+    r"(params|parameters|n)?"
+)
+
+
 def _differs(values: "pd.Series[Any]", cells: NDArray[np.int64]) -> bool:
     """Whether a column has several values in some cell."""
     codes, _ = pd.factorize(values, use_na_sentinel=False)
