@@ -50,7 +50,7 @@ def laws(name: str | None) -> None:
 
 def _is_table(name: str) -> bool:
     from bayescale.data.datasets import dataset_names
-    from bayescale.data.tables import SUFFIXES
+    from bayescale.data.formats import SUFFIXES
     from bayescale.laws.catalog import law_names
 
     # A data set of one paper may have the name of its law: the law is meant, and NAME:SERIES or a file the table.

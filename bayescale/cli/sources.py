@@ -267,7 +267,8 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
     if bool(at) == (path is not None):
         raise click.UsageError("give points either as --at N=70B,D=1.4T or as a table by --points FILE")
     if path is not None:
-        from bayescale.data.tables import numbers_in, read_table, refuse
+        from bayescale.data.formats import read_table
+        from bayescale.data.tables import numbers_in, refuse
 
         frame = read_table(path)
         read = {str(name): numbers_in("real", frame[name], str(path), str(name)) for name in frame.columns}
