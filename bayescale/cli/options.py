@@ -21,19 +21,27 @@ DEFAULT_ENGINE = "importance"
 DEFAULT_DISCREPANCY = True
 
 
-SOURCE_HELP = "RUNS is a shipped data set's name, a CSV or Parquet file, or a saved fit (.nc)."
+SOURCE_HELP = "RUNS is a shipped data set's name, a table (a file or -), or a saved fit (.nc)."
 
-TABLE_HELP = "RUNS is a shipped data set's name, or a CSV or Parquet file."
+TABLE_HELP = "RUNS is a shipped data set's name, or a table (a file or -)."
 
 _COLUMNS = option(
     "--columns",
     section=FIT,
     type=Pairs(),
     metavar="OURS=YOURS,...",
-    help="The table's own names, such as loss=val_loss,N=params.",
+    help="The table's own names, or arithmetic: loss=val_loss,N=params_m*1e6.",
 )
 
 _UNIT = option("--unit", section=FIT, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")
+
+_READING: tuple[Decorator, ...] = (
+    _COLUMNS,
+    _UNIT,
+    option("--glob", section=FIT, metavar="PATTERN", help="Where RUNS is a directory, its files, such as '**/*.json'."),
+    option("--drop-bad", section=FIT, is_flag=True, help="Leave out rows that cannot be used, such as crashed runs."),
+    option("--as-is", section=FIT, is_flag=True, help="Take N, D and C that training runs can hardly have."),
+)
 
 SEED = option(
     "--seed",
@@ -82,8 +90,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--by", section=FIT, metavar="COLUMN", help="With --pool, the column of the groups. Default group."),
     option("--group", section=FIT, metavar="NAME", help="With --pool, the group to answer for."),
-    _COLUMNS,
-    _UNIT,
+    *_READING,
 )
 
 
@@ -116,8 +123,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Whether a law may be wrong.",
         ),
-        _COLUMNS,
-        _UNIT,
+        *_READING,
         option(
             "--jobs",
             section=STUDY,

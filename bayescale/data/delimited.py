@@ -1,4 +1,4 @@
-"""Text tables: which character separates columns, comments, the header, and numbers as different countries write them."""
+"""Text tables: what separates columns, comments, the header, and numbers as different countries write them."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ":
 _SAMPLE = 200_000
 """Characters that are looked at to find the separator."""
 _SAMPLED_LINES = 50
-_RULE = re.compile(r"\s*:?-{2,}:?\s*|\s*")
+_RULE = re.compile(r"\s*:?-+:?\s*|\s*")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Layout:
 
 
 def parse_text(text: str, source: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table from text, and what was inferred about it.
+    r"""Read a table from text, and what was inferred about it.
 
     Cells stay text unless a whole column contains only numbers or only booleans.
 
@@ -41,7 +41,7 @@ def parse_text(text: str, source: str) -> tuple[pd.DataFrame, list[str]]:
 
     Examples
     --------
-    >>> parse_text("# my runs\\nN;loss\\n70M;3,2\\n", "a.csv")[0]
+    >>> parse_text("# my runs\nN;loss\n70M;3,2\n", "a.csv")[0]
          N  loss
     0  70M   3.2
     """

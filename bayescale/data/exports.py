@@ -103,11 +103,11 @@ def _loaded(path: Path) -> Any:
             return json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise RunsError(f"{path}: cannot be read ({error}): correct it or move it away") from None
-    import yaml
+    from yaml import YAMLError, safe_load
 
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        return safe_load(text)
+    except (YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise RunsError(f"{path}: is not YAML ({reason}): correct it or move it away") from None
 

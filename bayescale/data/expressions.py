@@ -77,7 +77,8 @@ class Expression:
             tree = ast.parse(_QUANTITY.sub(lambda found: found[1] + _POWERS[found[2]], plain.strip()), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise RunsError(
-                f"{_shown(text)} is not arithmetic over columns: write it as params_m*1e6; columns are {listed(columns)}"
+                f"{_shown(text)} is not arithmetic over columns: write it as params_m*1e6; columns are "
+                f"{listed(columns)}"
             ) from None
         read = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
         called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]

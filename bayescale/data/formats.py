@@ -1,4 +1,4 @@
-"""Files of tables, whatever their format: text, JSON, Excel, Parquet, Feather, compressed, from standard input, or many."""
+"""Files of tables in any format that we know: text, JSON, Excel, Parquet, Feather, packed, or standard input."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Tables in JSON: arrays and lines of objects, columns, and the summaries that experiment trackers write for each run."""
+"""Tables in JSON: arrays and lines of objects, columns, and the summaries that trackers write for each run."""
 
 import json
 from collections.abc import Mapping

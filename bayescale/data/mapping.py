@@ -239,16 +239,12 @@ def _infer(table: Mapped, name: str) -> bool:
     if not found:
         return False
     if len(found) > 1 and not _agree([_scaled(table, theirs, meant.unit) for theirs, meant in found]):
-        theirs = [each for each, _ in found]
+        fit = f"columns {listed(theirs for theirs, _ in found)} may each be {name}"
+        cure = f"name one, such as --columns {name}={_quoted(found[0][0])}"
         if name == "C" and {"N", "D"} <= set(table.names):
-            table.warnings.append(
-                f"columns {listed(theirs)} may each be C, and none is read: name one by --columns C={theirs[0]}"
-            )
+            table.warnings.append(f"{fit}, and none is read: {cure}")
             return False
-        raise RunsError(
-            f"{table.source}: columns {listed(theirs)} may each be {name}: name one, such as --columns "
-            f"{name}={_quoted(theirs[0])}"
-        )
+        raise RunsError(f"{table.source}: {fit}: {cure}")
     theirs, meant = found[0]
     if name == "C" and _is_other_compute(table, theirs, meant):
         return False
@@ -335,7 +331,7 @@ def _is_run(table: Mapped, labels: "pd.Series[Any]", *, sure: bool) -> bool:
     """Whether rows of one label have one N, and different D where the label's name is not sure."""
     sizes = pd.DataFrame({name: floats(table.frame[name])[0] for name in ("N", "D") if name in table.names})
     groups = sizes.assign(label=labels.to_numpy()).groupby("label")
-    if "N" in sizes and (groups["N"].nunique() > 1).any():
+    if "N" in sizes and (groups["N"].max() > groups["N"].min()).any():
         return False
     return sure or ("D" in sizes and bool((groups["D"].nunique() == groups.size()).all()))
 

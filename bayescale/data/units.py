@@ -1,4 +1,4 @@
-"""Units in the names of columns, such as ``params (M)`` or ``pf_days``, and quantities that no run can have in theirs."""
+"""Units in the names of columns, such as ``params (M)`` or ``pf_days``, and numbers that no run can have in ours."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -115,6 +115,9 @@ FEWEST_PARAMETERS = 1e4
 LEAST_COMPUTE = 1e12
 _MOST_PARAMETERS = 1e15
 _APART = 10.0
+"""Factor between C and 6 N D above which their units differ."""
+_NEAR = 0.8
+"""Decades within which a factor is that of a unit."""
 _TOKENS_PER_PARAMETER = (0.5, 5000.0)
 _CURES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
 _COMPUTES = {
@@ -140,28 +143,32 @@ def impossible(frame: pd.DataFrame, labels: dict[str, str], source: str) -> Iter
     source : str
     """
     medians = {name: float(frame[name].median()) for name in ("N", "D", "C") if name in frame}
-    given = {name: value for name, value in medians.items() if name in labels}
-    lines = []
-    if "N" in given and not FEWEST_PARAMETERS <= given["N"] <= _MOST_PARAMETERS:
-        ratio = medians.get("D") if "D" in given else None
-        lines.append(("N", given["N"], "parameters", _scaled("N", labels, _likely(given["N"], 1e6, ratio))))
-    if {"N", "D"} <= given.keys() and not lines and float((6 * frame["N"] * frame["D"]).median()) < LEAST_COMPUTE:
-        lines.append(("D", given["D"], "tokens", _scaled("D", labels, _likely(given["D"], 1e8, None))))
-    if "C" in given and not lines:
-        if {"N", "D"} <= given.keys():
-            ratio = float((6 * frame["N"] * frame["D"] / frame["C"]).median())
-            if not 1 / _APART <= ratio <= _APART:
-                yield (
-                    f"{source}, column {labels['C']}: compute has median {format_quantity(given['C'])} FLOP, but 6 N D "
-                    f"{format_quantity(ratio * given['C'])}, {_times(ratio)}: {_compute_cure(labels, ratio)}"
-                )
-        elif given["C"] < LEAST_COMPUTE:
-            lines.append(("C", given["C"], "FLOP", _compute_unit(labels, given["C"])))
-    for name, median, unit, cure in lines:
-        yield (
-            f"{source}, column {labels[name]}: median {format_quantity(median)} {unit} cannot be those of training "
-            f"runs: {cure}"
-        )
+    both = {"N", "D"} <= medians.keys()
+    counted = 6 * frame["N"] * frame["D"] if both else None
+    if "N" in medians and medians["N"] < FEWEST_PARAMETERS:
+        name, unit, cure = "N", "parameters", _scaled("N", labels["N"], _likely(medians["N"], 1e6, medians.get("D")))
+    elif "N" in medians and medians["N"] > _MOST_PARAMETERS:
+        divisor = "1e9" if medians["N"] > _MOST_PARAMETERS * 1e3 else "1e6"
+        cure = f"divide them, as in --columns N={_theirs(labels['N'], 'N')}/{divisor}; if they are right, --as-is"
+        name, unit = "N", "parameters"
+    elif counted is not None and float(counted.median()) < LEAST_COMPUTE:
+        name, unit, cure = "D", "tokens", _scaled("D", labels["D"], _likely(medians["D"], 1e8, None))
+    elif counted is not None and "C" in medians:
+        ratio = float((counted / frame["C"]).median())
+        if not 1 / _APART <= ratio <= _APART:
+            yield (
+                f"{source}, column {labels['C']}: median {format_quantity(medians['C'])} FLOP, but 6 N D is "
+                f"{_times(ratio)}: {_compute_cure(labels['C'], ratio)}"
+            )
+        return
+    elif "C" in medians and medians["C"] < LEAST_COMPUTE:
+        name, unit, cure = "C", "FLOP", _compute_unit(labels["C"])
+    else:
+        return
+    yield (
+        f"{source}, column {labels[name]}: median {format_quantity(medians[name])} {unit} cannot be those of training "
+        f"runs: {cure}"
+    )
 
 
 def _times(ratio: float) -> str:
@@ -177,32 +184,31 @@ def _likely(median: float, least: float, tokens: float | None) -> str:
     return able[0] if able else "trillions"
 
 
-def _scaled(name: str, labels: dict[str, str], words: str) -> str:
-    theirs = _quoted(labels[name])
-    scale = f"{_CURES[words]:g}".replace("e+0", "e").replace("e+", "e")
-    scale = {"1000": "1e3"}.get(scale, scale)
-    return f"if they are in {words}, add --columns {name}={theirs}*{scale}; if they are right, --as-is"
+def _scaled(name: str, label: str, words: str) -> str:
+    scale = f"1e{round(np.log10(_CURES[words]))}"
+    return f"if they are in {words}, add --columns {name}={_theirs(label, name)}*{scale}; if they are right, --as-is"
 
 
-def _compute_unit(labels: dict[str, str], median: float) -> str:
-    theirs = _quoted(labels["C"])
+def _theirs(label: str, name: str) -> str:
+    """What a column is called in the table, as arithmetic reads it."""
+    theirs = label.removesuffix(f" (as {name})")
+    return theirs if re.fullmatch(r"[\w.*/]+", theirs) else f"`{theirs}`" if "`" not in theirs else f"({theirs})"
+
+
+def _compute_unit(label: str) -> str:
+    theirs = _theirs(label, "C")
     return (
         f"if they are in PFLOP/s-days, add --columns C={theirs}*8.64e19, if in EFLOP C={theirs}*1e18; if they are "
         "right, --as-is"
     )
 
 
-def _compute_cure(labels: dict[str, str], ratio: float) -> str:
-    theirs = _quoted(labels["C"])
+def _compute_cure(label: str, ratio: float) -> str:
     near = min(_COMPUTES, key=lambda words: abs(np.log(_COMPUTES[words] / ratio)))
-    scale = f"{_COMPUTES[near]:.3g}".replace("e+", "e")
-    if abs(np.log10(_COMPUTES[near] / ratio)) < 0.8:
-        return f"if it is in {near}, add --columns C={theirs}*{scale}; if all three are right, --as-is"
+    if abs(np.log10(_COMPUTES[near] / ratio)) < _NEAR:
+        scale = f"{_COMPUTES[near]:.3g}".replace("e+0", "e").replace("e+", "e")
+        return f"if it is in {near}, add --columns C={_theirs(label, 'C')}*{scale}; if all three are right, --as-is"
     return "check the units of all three; add --columns C=6*N*D to count so, or --as-is if all three are right"
-
-
-def _quoted(name: str) -> str:
-    return name if name.isidentifier() else f"`{name}`"
 
 
 def odd_compute(name: str, compute: FloatArray, sizes: FloatArray, tokens: FloatArray) -> str:
