@@ -28,11 +28,9 @@ from bayescale.cli.sources import runs_from
 def check(
     runs: str,
     laws: tuple[str, ...],
-    columns: dict[str, str] | None,
-    unit: str | None,
     plot: Path | None,
     as_json: bool,
-    **prepare: Any,
+    **reading: Any,
 ) -> None:
     """Say what a table is: columns, units, compute, design, sweeps, checkpoints, odd rows, and what it can tell."""
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
@@ -42,7 +40,7 @@ def check(
         check_output(plot, FIGURE_ENDINGS)
     if Path(runs).suffix == ".nc":
         raise click.UsageError(f"{runs} is a saved fit: check takes the table of its runs")
-    found = check_table(runs_from(runs, laws, columns, unit, prepare, series_apart=False))
+    found = check_table(runs_from(runs, laws, series_apart=False, **reading))
     if plot is not None:
         from bayescale.plots import plot_check, save_figure
 

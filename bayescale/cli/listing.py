@@ -55,7 +55,7 @@ def _is_table(name: str) -> bool:
 
     # A data set of one paper may have the name of its law: the law is meant, and NAME:SERIES or a file the table.
     known = name.partition(":")[0] in dataset_names() and name not in law_names()
-    return known or name.lower().endswith(SUFFIXES)
+    return known or name == "-" or name.lower().endswith(SUFFIXES)
 
 
 def _print_suited(name: str) -> None:

@@ -48,8 +48,6 @@ def backtest(
     laws: tuple[str, ...],
     noise: str,
     discrepancy: bool,
-    columns: dict[str, str] | None,
-    unit: str | None,
     horizons: tuple[float, ...],
     plot: Path | None,
     seed: int,
@@ -57,7 +55,7 @@ def backtest(
     backend: str | None,
     cache: Path | None,
     as_json: bool,
-    **prepare: Any,
+    **reading: Any,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
@@ -68,7 +66,7 @@ def backtest(
     with on_backend(backend, jobs):
         measured = run_backtest(
             laws[0] if len(laws) == 1 else laws,
-            runs_from(runs, laws, columns, unit, prepare),
+            runs_from(runs, laws, **reading),
             horizons=horizons,
             noise=noise,
             discrepancy=discrepancy,
@@ -108,14 +106,12 @@ def compare(
     plot: Path | None,
     noise: str,
     discrepancy: bool,
-    columns: dict[str, str] | None,
-    unit: str | None,
     seed: int,
     jobs: int | None,
     backend: str | None,
     cache: Path | None,
     as_json: bool,
-    **prepare: Any,
+    **reading: Any,
 ) -> None:
     """Compare laws: how well each predicts larger runs that are hidden, and how sure that is."""
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
@@ -124,7 +120,7 @@ def compare(
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
-    table, chosen = runs_from(runs, laws, columns, unit, prepare), laws or None
+    table, chosen = runs_from(runs, laws, **reading), laws or None
     names, fits = laws_to_compare(chosen, table)
     # A line, since a spinner would overwrite the progress bars and vanish with its message.
     doing = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"

@@ -120,7 +120,7 @@ class Runs:
         glob : str, optional
             Pattern of the files of a directory, such as ``"**/wandb-summary.json"``: one run each, or one table each.
         drop_bad : bool
-            Whether to leave rows out that cannot be used, such as crashed runs without a loss, instead of refusing them.
+            Whether to leave out rows that cannot be used, such as crashed runs without a loss.
         as_is : bool
             Whether to take N, D and C that training runs can hardly have.
 
@@ -173,7 +173,7 @@ class Runs:
         unit : str, optional
             Unit of the outcome, such as ``"bits/character"``.
         drop_bad : bool
-            Whether to leave rows out that cannot be used, such as crashed runs without a loss, instead of refusing them.
+            Whether to leave out rows that cannot be used, such as crashed runs without a loss.
         as_is : bool
             Whether to take N, D and C that training runs can hardly have.
 
@@ -221,10 +221,10 @@ class Runs:
         given = {name: labels.get(name, name) for name in checked_columns(frame, outcome)}
         frame, found, dropped = usable_rows(frame, given, {outcome: domain, f"{outcome}_n": "count"}, source, drop_bad)
         faults += found
-        if not faults and domain == "fraction":
-            faults = _ends_without_items(frame, outcome, source)
         if not faults and not as_is and outcome in OF_LANGUAGE:
             faults = list(impossible(frame, given, source))
+        if not faults and domain == "fraction":
+            faults = _ends_without_items(frame, outcome, source)
         refuse(faults)
         counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
         said = [*said, *table.said, *dropped]
