@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayescale.basics.quantities import with_unit
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.data.checking import Check
 from bayescale.plots.fits import plot_runs
 from bayescale.plots.style import COLOURS, GREY, finish, plain
@@ -48,14 +48,19 @@ def _plot_outcome(runs: "Runs", ax: "Axes") -> None:
     if sweep is not None:
         ax.plot(x, outcome, "o", color=GREY, markersize=3, alpha=0.5, label="rows of one N and D")
         alone = sweep.sizes[sweep.cells] == 1
-        ax.plot(x[alone], outcome[alone], "o", color=COLOURS[0], markersize=3, label="single rows")
+        if alone.any():
+            ax.plot(x[alone], outcome[alone], "o", color=COLOURS[0], markersize=3, label="single rows")
         ax.legend(fontsize=8)
     else:
         ax.plot(x, outcome, "o", color=COLOURS[0], markersize=3)
     if runs.domain == "positive":
         ax.set_yscale("log")
+        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            axis(lambda value, _: format_quantity(value))
     labels = {"C": "Training compute C (FLOP)", "N": "Parameters N", "D": "Training tokens D", None: "Row"}
-    finish(ax, labels.get(name, str(name)), plain(with_unit(runs.outcome.capitalize(), runs.outcome_unit)), "Outcome")
+    outcome_label = plain(with_unit(runs.outcome.capitalize(), runs.outcome_unit))
+    against = "compute" if name == "C" else name or "row"
+    finish(ax, labels.get(name, str(name)), outcome_label, f"{runs.outcome.capitalize()} against {against}")
     if name in {None, "year"}:
         ax.set_xscale("linear")
         ax.xaxis.set_major_formatter("{x:g}")
