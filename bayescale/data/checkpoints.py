@@ -51,8 +51,8 @@ class Checkpoints:
             largest = int(np.bincount(self.run).argmax())
             rows = np.flatnonzero(self.run == largest) + 1
             found.append(
-                f"rows {rows[0]} to {rows[-1]} have one N and rising D, as checkpoints of one training run have, and so "
-                "have others: --checkpoints takes such rows as of one run, --no-checkpoints as runs of their own"
+                f"rows {rows[0]} to {rows[-1]} have one N and rising D, as checkpoints of one training run have, and "
+                "so have others: --checkpoints takes such rows as of one run, --no-checkpoints as runs of their own"
             )
         if self.ended is not None:
             found.append(

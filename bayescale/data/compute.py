@@ -224,7 +224,10 @@ def count_by(rule: str | None, frame: pd.DataFrame, source: str) -> Count:
         if "C" not in frame:
             raise RunsError(f"{source}: --flops C counts compute as column C does, but there is no such column")
         return Count(TABLE, _factor(frame, frame["C"].to_numpy(dtype=np.float64)))
-    expression = Expression.of(text, [*dict.fromkeys((*map(str, frame.columns), "N", "D"))])
+    try:
+        expression = Expression.of(text, [*dict.fromkeys((*map(str, frame.columns), "N", "D"))])
+    except RunsError as error:
+        raise RunsError(f"{source}: --flops {error}") from None
     _check_proportional(expression, frame, source)
     if set(expression.columns) <= {"N", "D"}:
         return Count(text)
