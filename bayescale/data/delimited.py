@@ -76,6 +76,8 @@ def _layout(text: str) -> _Layout:
     comment = next((line for line in reversed(lines[:first]) if line.strip()), "").lstrip("# \t")
     separator, widths = ",", 0
     for candidate in _SEPARATORS:
+        if candidate == " " and widths:
+            break  # spaces beside another separator are padding
         counts = _counts(body, candidate)
         if len(set(counts)) == 1 and counts[0] > max(widths, 1):
             separator, widths = candidate, counts[0]

@@ -92,7 +92,7 @@ class Fault:
     whole: str = ""
 
     def line(self, source: str, label: str) -> str:
-        """The fault as it is said."""
+        """The message of the fault."""
         if not self.rows:
             return f"{source}{self.whole}, column {label}: {self.reason}: {self.cure}"
         first, *others = self.rows
@@ -100,7 +100,7 @@ class Fault:
         return f"{source}, row {first + 1}, column {label}: {self.reason}: {self.cure}{more if others else ''}"
 
     def left_out(self, label: str) -> str:
-        """The fault as it is said of rows that were left out."""
+        """What a note on rows left out says."""
         return f"row{'s' * (len(self.rows) > 1)} {listed(row + 1 for row in self.rows)} ({label}: {self.reason})"
 
 

@@ -28,7 +28,7 @@ def test_what_was_inferred_is_a_note_of_the_plan(run_cli, elsewhere):
 
 def test_columns_may_be_arithmetic(run_cli, elsewhere):
     (elsewhere / "runs.csv").write_text(MILLIONS.replace("params_m", "p").replace("tokens_b", "t"))
-    status, out, err = run_cli("plan", "runs.csv", *FIT, "--columns", "N=p*1e6,D=t*1e9", "--budget", "1e21")
+    status, out, err = run_cli("plan", "runs.csv", *FIT, "--columns", "N=p*1e6,D=t*1e9", "--budget", "1e24")
     assert status == 0, err
     assert "largest run (2.52e+20 FLOP)" in out
 

@@ -7,7 +7,6 @@ import json
 import lzma
 import sys
 import zipfile
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayescale.basics.errors import RunsError
-from bayescale.data import formats
 from bayescale.data.datasets import load_runs
 from bayescale.data.formats import EXCEL, FEATHER, JSON, PACKED, PARQUET, SUFFIXES, TEXT
 from bayescale.data.runs import Runs
@@ -104,7 +102,7 @@ def test_every_ending_is_written_by_some_writer():
     assert set(TEXT) | set(JSON) | set(EXCEL) | set(PARQUET) | set(FEATHER) | set(PACKED) == set(SUFFIXES)
 
 
-sizes = st.floats(5e6, 5e11)
+sizes = st.floats(5e6, 1e11)
 runs_of = st.lists(
     st.tuples(sizes, st.floats(1, 800), st.floats(1.8, 4.5)), min_size=2, max_size=6, unique_by=lambda r: r[0]
 )
@@ -115,6 +113,8 @@ runs_of = st.lists(
 def test_a_table_in_any_format_and_units_gives_the_same_runs(tmp_path_factory, rows, ending, n, d, loss):
     table = pd.DataFrame([(N, N * ratio, y) for N, ratio, y in rows], columns=["N", "D", "loss"])
     written = pd.DataFrame({name: table[ours] / scale for ours, (name, scale) in zip(table, (n, d, loss), strict=True)})
+    if ending == ".txt":  # where spaces separate columns, names have none
+        written = written.rename(columns=lambda name: name.replace(" ", "_"))
     path = tmp_path_factory.mktemp("formats") / f"runs{ending}"
     path.write_bytes(WRITERS[ending](written))
     runs, same = Runs.read(path), Runs.from_frame(table)
@@ -152,19 +152,28 @@ def test_excel_without_its_reader_says_what_to_install(tmp_path, monkeypatch):
         Runs.read(path)
 
 
+class Piped:
+    """Stands in for standard input."""
+
+    def __init__(self, content, terminal=False):
+        self.buffer, self.terminal = io.BytesIO(content), terminal
+
+    def isatty(self):
+        return self.terminal
+
+
 @pytest.mark.parametrize("ending", [".csv", ".json", ".xlsx", ".parquet", ".feather", ".csv.gz"])
-def test_standard_input_is_a_table_of_any_format(run_cli, monkeypatch, ending):
+def test_standard_input_is_a_table_of_any_format(monkeypatch, ending):
     table = pd.DataFrame({"params": [7e7, 4e8], "tokens": [1.4e9, 8e9], "loss": [3.55, 2.95]})
-    stream = SimpleNamespace(buffer=io.BytesIO(WRITERS[ending](table)), isatty=lambda: False)
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream.buffer, isatty=stream.isatty))
-    monkeypatch.setattr(formats, "_standard_input", formats._standard_input.__wrapped__)
-    runs = load_runs("-")
-    assert runs.source == "standard input"
-    assert runs.column("N").tolist() == [7e7, 4e8]
+    monkeypatch.setattr(sys, "stdin", Piped(WRITERS[ending](table)))
+    for _ in range(2):  # what a pipe gives can be read once, and some commands read a table twice
+        runs = load_runs("-")
+        assert runs.source == "standard input"
+        assert runs.column("N").tolist() == [7e7, 4e8]
 
 
 def test_a_terminal_is_no_table(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True, __hash__=lambda: 1))
+    monkeypatch.setattr(sys, "stdin", Piped(b"", terminal=True))
     with pytest.raises(RunsError, match="standard input: is no file: pipe a table into it"):
         load_runs("-")
 
@@ -213,7 +222,7 @@ def test_a_pattern_that_names_no_tables_is_refused(tracked, glob, said):
 def test_a_pattern_needs_a_directory_and_files_of_one_kind(tracked):
     (tracked / "odd.csv").write_text("x,y\n1,2\n")
     with pytest.raises(RunsError, match="have no column in common"):
-        Runs.read(tracked, glob="**/*[yv].csv*") if False else Runs.read(tracked, glob="**/[ow]*")
+        Runs.read(tracked, glob="**/[ow]*")
     with pytest.raises(RunsError, match="is not a directory: --glob reads the files of a directory"):
         Runs.read(tracked / "odd.csv", glob="*")
 

@@ -175,7 +175,7 @@ def test_parameters_that_are_hardly_in_ones_are_doubted(clean, per):
     text = Runs.from_frame(odd, as_is=True).warnings[0]
     assert "column N has median" in text
     assert "give parameters in ones, such as 7e9 or 7B" in text
-    with pytest.raises(RunsError, match="column N: median .* parameters cannot be those of training runs: "):
+    with pytest.raises(RunsError, match=r"column N: median .* parameters cannot be those of training runs: "):
         Runs.from_frame(odd)
 
 
