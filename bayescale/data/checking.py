@@ -24,9 +24,9 @@ from bayescale.laws.law import Law
 _SLICE = 4
 """Fewest sizes at one compute that make an isoFLOP slice."""
 _DECADES = 1.5
-"""Decades of compute below which a law's floor and exponents are hardly told apart."""
+"""Decades of compute below which a law's floor and exponents are hardly distinguished."""
 _TOGETHER = 0.95
-"""Correlation of log N and log D above which their parts in the loss are hardly told apart."""
+"""Correlation of log N and log D above which their parts in the loss are hardly distinguished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +184,9 @@ def _facts(runs: Runs) -> Iterator[tuple[str, str]]:
         several = structure.sweep.sizes[structure.sweep.sizes > 1]
         yield (
             "rows of one N and D",
-            f"{len(several)} of {len(structure.sweep.sizes)} pairs have 2 to {several.max()}, which differ in "
-            f"{structure.sweep.varied}".replace("2 to 2,", "2,"),
+            f"{len(several)} of {len(structure.sweep.sizes)} pairs have "
+            f"{' to '.join(dict.fromkeys(map(str, (several.min(), several.max()))))}, which differ in "
+            f"{structure.sweep.varied}",
         )
     if structure.checkpoints is not None:
         known = structure.checkpoints
