@@ -40,8 +40,8 @@ class Asked:
     by: str | None
     group: str | None
     glob: str | None = None
-    drop_bad: bool = False
-    as_is: bool = False
+    drop_bad: bool | None = None
+    as_is: bool | None = None
     risk: dict[str, str] | None = None
 
     @property
@@ -57,7 +57,7 @@ class Asked:
     @property
     def reading(self) -> dict[str, Any]:
         """How to read the table, but for the unit of its outcome."""
-        return {"columns": self.columns, "glob": self.glob, "drop_bad": self.drop_bad, "as_is": self.as_is}
+        return {"columns": self.columns, "glob": self.glob, "drop_bad": bool(self.drop_bad), "as_is": bool(self.as_is)}
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -146,8 +146,8 @@ def _saved(asked: Asked) -> Source:
         "columns": asked.columns,
         "unit": asked.unit,
         "glob": asked.glob,
-        "drop-bad": asked.drop_bad or None,
-        "as-is": asked.as_is or None,
+        "drop-bad": asked.drop_bad,
+        "as-is": asked.as_is,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
