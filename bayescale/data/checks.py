@@ -29,7 +29,7 @@ def observe(law: Law, runs: Runs) -> Observed:
     -------
     Observed
         With the warnings of the table, and of the two together: fewer runs than parameters; all runs on one ray of
-        tokens per parameter; losses that do not fall.
+        tokens per parameter, or of one budget; losses that do not fall.
 
     Raises
     ------
@@ -66,7 +66,13 @@ def observe(law: Law, runs: Runs) -> Observed:
             f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} cannot "
             "learn from it; check that this is the right column"
         )
-    doubts = (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
+    doubts = (
+        *_one_ray(law, runs),
+        *_one_budget(law, runs),
+        *_too_few_runs(law, runs),
+        *_no_fall(law, runs),
+        *_out_of_order(law, runs),
+    )
     return replace(observed, warnings=(*runs.warnings, *doubts))
 
 
@@ -118,6 +124,25 @@ def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
             f"identified (A + B {shown}^-alpha if the exponents are equal); the prior decides how it divides, and so N*"
         )
 
+
+_ONE_BUDGET = 1.3
+"""Ratio of the largest to the smallest compute below which runs have one budget."""
+
+
+def _one_budget(law: Law, runs: Runs) -> Iterator[str]:
+    if not {"N", "D"} <= set(law.input_names) or len(runs) < _FEWEST_ON_BUDGET:
+        return
+    compute = 6 * runs.column("N") * runs.column("D")
+    if compute.max() < _ONE_BUDGET * compute.min():
+        middle = format_quantity(float(np.median(compute)))
+        yield (
+            f"all runs have one budget of about {middle} FLOP: they show N* and the loss there, but not how either "
+            "changes with compute; the priors of exponents and of E decide that, so add runs of another budget"
+        )
+
+
+_FEWEST_ON_BUDGET = 3
+"""Runs from which on a common budget is a design."""
 
 _SIZES_APART = 2.0
 """Ratio of the largest to the smallest run above which losses are expected to fall."""
