@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.inference.scales import amplitude_parameters
+from bayescale.inference.discrepancy import DRIFT, TAU
 from bayescale.laws.links import LOG
 from bayescale.laws.noise import sigma_parameter
 from bayescale.laws.parameters import Parameter
@@ -19,16 +19,18 @@ from bayescale.posterior.fit import Fit
 Array = NDArray[np.float64]
 
 _TOO_LARGE = 2.5
-"""Prior standard deviations above the prior median at which the noise or a discrepancy is called too large."""
+"""Prior standard deviations above the prior median at which the noise is called too large."""
 
 _FEWEST = 10
 """Runs from which on a pattern of residuals is looked for."""
 
 _PATTERN = 3.5
-"""Standard deviations of the correlation of neighbours under random order above which residuals have a pattern."""
+_ALIKE = 0.6
+"""Correlation of neighbours' residuals above which they have a pattern, and its least distance from that under random
+order, in standard deviations."""
 
 _TAIL = 0.998
-"""Prior probability of a smaller residual than the one at which the largest run is called missed."""
+"""Prior probability of less than what is called too large: of the discrepancy, and of the largest run's residual."""
 
 _MOST = 2000
 """Largest table whose residuals are looked at."""
@@ -69,13 +71,19 @@ def _scatter(fitted: Fit, residual: Array) -> Iterator[str]:
 
 
 def _smooth(fitted: Fit) -> Iterator[str]:
-    """A discrepancy of a size that the priors of its amplitudes, learnt from published tables, do not expect."""
-    amplitudes = amplitude_parameters(fitted.law)
-    if fitted.basis is not None and max(_excess(each, fitted.parameters) for each in amplitudes) > _TOO_LARGE:
-        off = _shown(fitted, _size(fitted.conditional.at_runs[:_DRAWS]))
+    """A discrepancy of a size that its prior, learnt from published tables, does not expect at these runs."""
+    if fitted.basis is None:
+        return
+    process, prior = fitted.basis.process, fitted.groups["prior"]
+    spread = np.square(process.at_runs).mean(axis=0)
+    kinds = {"tau": spread[process.kinds == TAU].sum(), "drift": spread[process.kinds == DRIFT].sum()}
+    expected = np.sqrt(sum(np.square(prior[name].to_numpy().ravel()) * size for name, size in kinds.items()))
+    low, high, limit = (float(each) for each in np.quantile(expected, [0.05, 0.95, _TAIL]))
+    found = _size(fitted.conditional.at_runs[:_DRAWS])
+    if found > limit:
         yield (
-            f"the law misses the runs by {off} in a smooth way, where {_usual(fitted, amplitudes[0])} is usual, so its "
-            f"forecasts rest on the discrepancy: {CURE}"
+            f"the law misses the runs by {_shown(fitted, found)} in a smooth way, where {_shown(fitted, low)} to "
+            f"{_shown(fitted, high)} is usual, so its forecasts rest on the discrepancy: {CURE}"
         )
 
 
@@ -125,12 +133,12 @@ def _pattern(fitted: Fit, residual: Array) -> Iterator[str]:
         rest = [other for key, other in inputs.items() if key != name]
         ordered = ranks[np.lexsort((*rest, values))]
         correlation = float(ordered[1:] @ ordered[:-1] / (ordered @ ordered)) if np.ptp(ordered) else 0.0
-        if (correlation + 1 / (n - 1)) * np.sqrt(n) > _PATTERN:
+        if correlation > _ALIKE and (correlation + 1 / (n - 1)) * np.sqrt(n) > _PATTERN:
             alike.append(f"{name} ({correlation:.2f})")
     if alike:
         yield (
             f"residuals of neighbouring runs are alike along {' and '.join(alike)}: the law does not follow the runs "
-            f"there, and bands are too narrow; {CURE}"
+            f"there; {CURE}"
         )
 
 
