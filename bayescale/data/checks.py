@@ -67,6 +67,7 @@ def observe(law: Law, runs: Runs) -> Observed:
             f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} cannot "
             "learn from it; check that this is the right column"
         )
+    runs = observed.runs
     doubts = (
         *_one_ray(law, runs),
         *_one_budget(law, runs),
@@ -75,7 +76,7 @@ def observe(law: Law, runs: Runs) -> Observed:
         *_no_fall(law, runs),
         *_out_of_order(law, runs),
     )
-    return replace(observed, warnings=(*runs.warnings, *doubts))
+    return replace(observed, warnings=(*runs.warnings, *runs.counted.warnings, *doubts))
 
 
 def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:

@@ -97,6 +97,8 @@ def assembled(
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
             unit=runs.unit if runs.outcome == resolved.outcome else None,
+            flops=runs.count.rule,
+            flops_factor=runs.count.factor,
         ),
         diagnostics=sampled.diagnostics,
         notes=runs.notes,
