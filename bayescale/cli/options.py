@@ -49,6 +49,20 @@ _READING: tuple[Decorator, ...] = (
     option(
         "--as-is", section=FIT, is_flag=True, default=None, help="Take N, D and C that training runs can hardly have."
     ),
+    option(
+        "--flops",
+        section=FIT,
+        metavar="RULE",
+        help="What compute is: 6*N*D (default), C of the table, or arithmetic over its columns.",
+    ),
+    option("--best", "cells", section=FIT, flag_value="best", help="Of several rows of one N and D take the best."),
+    option("--mean", "cells", section=FIT, flag_value="mean", help="Of several rows of one N and D take the mean."),
+    option(
+        "--checkpoints/--no-checkpoints",
+        section=FIT,
+        default=None,
+        help="Whether rows of one N with rising D are of one run.",
+    ),
 )
 
 SEED = option(
@@ -155,6 +169,11 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         SEED,
         JSON,
     )
+
+
+def table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a table and of how it is prepared."""
+    return with_options(command, *_READING)
 
 
 def cost_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -42,6 +42,9 @@ class Asked:
     glob: str | None = None
     drop_bad: bool | None = None
     as_is: bool | None = None
+    flops: str | None = None
+    cells: str | None = None
+    checkpoints: bool | None = None
     risk: dict[str, str] | None = None
 
     @property
@@ -56,8 +59,9 @@ class Asked:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """How to read the table, but for the unit of its outcome."""
-        return {"columns": self.columns, "glob": self.glob, "drop_bad": bool(self.drop_bad), "as_is": bool(self.as_is)}
+        """How to read the table and to prepare its runs, but for the unit of its outcome."""
+        names = ("columns", "glob", "drop_bad", "as_is", "flops", "cells", "checkpoints")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -148,6 +152,9 @@ def _saved(asked: Asked) -> Source:
         "glob": asked.glob,
         "drop-bad": asked.drop_bad,
         "as-is": asked.as_is,
+        "flops": asked.flops,
+        asked.cells or "best": asked.cells,
+        "checkpoints": asked.checkpoints,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
@@ -218,17 +225,22 @@ def runs_from(
     laws: Sequence[str],
     *,
     series_apart: bool = True,
+    flops: str | None = None,
+    cells: Any = None,
+    checkpoints: bool | None = None,
     **reading: Any,
 ) -> "Runs":
-    """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
+    """The prepared table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
     from bayescale.data.datasets import load_runs
+    from bayescale.data.preparing import Preparation
     from bayescale.laws.catalog import load_law
 
+    prepared = Preparation(flops, cells, checkpoints)
     asked: dict[str, Any] = {"series_apart": series_apart, **reading}
     if not laws or laws[0] == DEFAULT_LAW:
-        return load_runs(source, **asked)
+        return prepared.of(load_runs(source, **asked))
     law = load_law(laws[0])
-    return load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked)
+    return prepared.of(load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked))
 
 
 def check_second_step(then: str, asked: Asked) -> "Law":

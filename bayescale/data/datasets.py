@@ -15,6 +15,7 @@ from bayescale.basics.errors import CatalogError, RunsError, described
 from bayescale.basics.files import root
 from bayescale.basics.wording import known, unknown
 from bayescale.data.formats import STANDARD_INPUT, SUFFIXES, read_table
+from bayescale.data.preparing import tell_checkpoints
 from bayescale.data.runs import Runs
 from bayescale.data.suspicions import UNITS
 
@@ -231,6 +232,8 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     unit = None if card.unit == UNITS.get(card.outcome) else card.unit
     asked: dict[str, Any] = {"outcome": card.outcome, "domain": card.domain, "unit": unit}
     runs = Runs.from_frame(frame, source=source, as_is=True, **asked)
+    if card.run is None:
+        runs = tell_checkpoints(runs, False)  # the card tells
     doubts = () if group is not None else _pooled(card, runs.frame)
     return replace(runs, notes=notes, warnings=(*runs.warnings, *doubts))
 

@@ -1,6 +1,6 @@
 """A law and a table of runs, bound once: inputs, outcome, its standard error, centre, size and cluster of each run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
+from bayescale.data.compute import SIX_ND, TABLE, Count, Counted
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
 from bayescale.laws.noise import noise_scale
@@ -44,6 +45,9 @@ class Observed:
         """
         for item in (*law.inputs, *law.settings):
             check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
+        if "C" in law.input_names and "C_table" in runs.frame and runs.count.rule == SIX_ND:
+            # What the law reads is what the table gives.
+            runs = replace(runs, frame=runs.frame.assign(C=runs.frame["C_table"]), counted=Counted(Count(TABLE)))
         return cls(law.in_unit(runs.unit) if law.outcome == runs.outcome else law, runs)
 
     def __len__(self) -> int:

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
+from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
 from bayescale.data.exports import read_tables
 from bayescale.data.formats import STANDARD_INPUT
 from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcome
 from bayescale.data.rows import usable_rows
+from bayescale.data.structure import PLAIN, Structure
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
-from bayescale.data.tables import FloatArray, missing_column, numbers_in, positive, refuse
+from bayescale.data.tables import FloatArray, missing_column, numbers_in, refuse
 from bayescale.data.units import impossible
 
 RAY_WIDTH = float(np.log(1.05))
@@ -52,6 +54,10 @@ class Runs:
     unit : str, optional
         Unit of the outcome, such as ``"bits/character"``; by default that of the law, nats/token for
         a loss. All output of a fit to the runs uses it.
+    counted : Counted
+        How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
+    structure : Structure
+        Which rows are a sweep of settings, or checkpoints of one training run.
 
     Examples
     --------
@@ -73,6 +79,8 @@ class Runs:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unit: str | None = None
+    counted: Counted = BY_DEFAULT
+    structure: Structure = PLAIN
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -217,19 +225,12 @@ class Runs:
             faults = list(impossible(frame, given, source))
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
-        if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
-            with np.errstate(over="ignore", under="ignore"):
-                frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
-        said = [*said, *table.said, *dropped]
-        notes = [f"read: {'; '.join(said)}"] if said else []
-        for name, other in (("D", "N"), ("N", "D")):
-            if not faults and name not in frame and {"C", other} <= set(frame.columns):
-                with np.errstate(over="ignore", under="ignore"):
-                    frame[name], faults = positive(frame["C"] / (6 * frame[other]), source, f"{name} = C / (6 {other})")
-                notes.append(f"{name} is C / (6 {other}), since the table gives no {name}")
         refuse(faults)
-        doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit))
-        return cls(frame, source, outcome, domain, doubts, tuple(notes), unit=table.unit)
+        counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
+        said = [*said, *table.said, *dropped]
+        notes = (*([f"read: {'; '.join(said)}"] if said else []), *counted.notes)
+        doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit), *structure.warnings)
+        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -286,7 +287,14 @@ class Runs:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """The runs in some rows, counted from zero, without the warnings and notes of the whole table."""
-        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        counted = replace(self.counted, against=None, notes=())
+        return replace(self, frame=frame, warnings=(), notes=(), counted=counted, structure=PLAIN)
+
+    @property
+    def count(self) -> Count:
+        """How training compute is counted, of these runs and of budgets."""
+        return self.counted.count
 
     @property
     def outcome_unit(self) -> str:

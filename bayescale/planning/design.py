@@ -237,11 +237,11 @@ def _member_belief(fit: Fit, points: Mapping[str, Array], asked: Asked, seed: in
 
 def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng: np.random.Generator) -> Array:
     """Joint draws of the candidates' expected outcomes and log N*, shape (sample, candidate + 1)."""
-    n_law = law_optimum(fit.law, fit.parameters, compute)
+    n_law = law_optimum(fit.law, fit.parameters, compute, fit.count)
     if fit.basis is None:
         return np.hstack([link_mean(fit, points), np.log(n_law)])
     log_n = sizes_around(n_law)[0]
-    curve = {**points, "N": np.exp(log_n), "D": compute / (6 * np.exp(log_n))}
+    curve = {**points, "N": np.exp(log_n), "D": fit.count.tokens(compute, np.exp(log_n))}
     n = len(points["N"])
     together = _joined(points, curve)
     latent = link_mean(fit, together) + draw_error(fit, together, rng)

@@ -198,7 +198,8 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
     if any(misfit(kind, {**header, **remarks}[name]) for name, kind in kinds.items()):
         raise _other_version(path)
     try:
-        record = Record(**{**header["record"], "pool": tuple(header["record"].get("pool", ()))})
+        stored = header["record"]
+        record = Record(**{**stored, **{name: tuple(stored.get(name, ())) for name in ("pool", "flops_factor")}})
         diagnostics = Diagnostics(**header["diagnostics"])
     except TypeError:
         raise _other_version(path) from None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.data.checks import observe
+from bayescale.data.preparing import count_flops
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.parameters import Prior
@@ -252,7 +253,11 @@ def test_compute_of_integers_beyond_int64_does_not_overflow():
 
 
 def test_compute_in_the_table_is_kept(table):
-    np.testing.assert_array_equal(Runs.from_frame(table.assign(C=[1, 2, 3]), as_is=True).column("C"), [1, 2, 3])
+    own = table.assign(C=[1.3e18, 5e19, 7e20])
+    np.testing.assert_array_equal(count_flops(Runs.from_frame(own), "C").column("C"), own["C"])
+    by_default = Runs.from_frame(own)
+    np.testing.assert_array_equal(by_default.column("C"), 6 * table["N"] * table["D"])
+    np.testing.assert_array_equal(by_default.column("C_table"), own["C"])
 
 
 def test_byte_order_mark_spaces_and_row_labels_are_read_past(tmp_path):
