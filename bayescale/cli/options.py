@@ -39,8 +39,16 @@ _READING: tuple[Decorator, ...] = (
     _COLUMNS,
     _UNIT,
     option("--glob", section=FIT, metavar="PATTERN", help="Where RUNS is a directory, its files, such as '**/*.json'."),
-    option("--drop-bad", section=FIT, is_flag=True, help="Leave out rows that cannot be used, such as crashed runs."),
-    option("--as-is", section=FIT, is_flag=True, help="Take N, D and C that training runs can hardly have."),
+    option(
+        "--drop-bad",
+        section=FIT,
+        is_flag=True,
+        default=None,
+        help="Leave out rows that cannot be used, such as crashed runs.",
+    ),
+    option(
+        "--as-is", section=FIT, is_flag=True, default=None, help="Take N, D and C that training runs can hardly have."
+    ),
     option(
         "--flops",
         section=FIT,

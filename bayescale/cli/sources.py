@@ -40,8 +40,8 @@ class Asked:
     by: str | None
     group: str | None
     glob: str | None = None
-    drop_bad: bool = False
-    as_is: bool = False
+    drop_bad: bool | None = None
+    as_is: bool | None = None
     flops: str | None = None
     cells: str | None = None
     checkpoints: bool | None = None
@@ -60,8 +60,8 @@ class Asked:
     @property
     def reading(self) -> dict[str, Any]:
         """How to read the table and to prepare its runs, but for the unit of its outcome."""
-        names = ("columns", "glob", "drop_bad", "as_is", "flops", "cells", "checkpoints")
-        return {name: getattr(self, name) for name in names}
+        flags = {"drop_bad": bool(self.drop_bad), "as_is": bool(self.as_is)}
+        return {name: getattr(self, name) for name in ("columns", "glob", "flops", "cells", "checkpoints")} | flags
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -150,8 +150,8 @@ def _saved(asked: Asked) -> Source:
         "columns": asked.columns,
         "unit": asked.unit,
         "glob": asked.glob,
-        "drop-bad": asked.drop_bad or None,
-        "as-is": asked.as_is or None,
+        "drop-bad": asked.drop_bad,
+        "as-is": asked.as_is,
         "flops": asked.flops,
         asked.cells or "best": asked.cells,
         "checkpoints": asked.checkpoints,
