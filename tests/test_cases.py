@@ -45,6 +45,7 @@ def test_a_case_asks_about_a_point_that_its_table_does_not_hold(case):
         assert not held.any()
 
 
+@pytest.mark.slow
 def test_stored_answers_to_least_squares_are_those_of_the_code():
     for case in READ:
         found = USUAL[case.usual](case.table, case.outcome, case.point)
