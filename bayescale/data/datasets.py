@@ -263,7 +263,8 @@ def load_runs(
         Column that a law predicts, by the name used here; by default that of the data set's card,
         or the default of :meth:`Runs.read`.
     domain : {"positive", "fraction", "real"}, optional
-        Values that the outcome can take; by default those of the card, or positive values.
+        Values that the outcome can take; by default those of the card, or as
+        in :meth:`Runs.read`.
     unit : str, optional
         Unit of the outcome; by default that of the card or of the law.
     series_apart : bool

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ class _Layout:
     """Lines before the header."""
     commented: bool
     """Whether the header is the last comment line."""
+    labelled: bool = False
+    """Whether rows begin with a label that the header leaves out, as in what R and pandas print."""
 
 
 def parse_text(text: str, source: str) -> tuple[pd.DataFrame, list[str]]:
@@ -65,7 +67,7 @@ def parse_text(text: str, source: str) -> tuple[pd.DataFrame, list[str]]:
 def _layout(text: str) -> _Layout:
     """The separator with which the first lines have the most columns, the same number in each."""
     sample = text[:_SAMPLE]
-    lines = sample.splitlines()
+    lines = [line.rstrip("\r\n") for line in io.StringIO(sample, newline="")]
     if len(text) > _SAMPLE:
         lines = lines[:-1]
     first = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), 0)
@@ -82,7 +84,10 @@ def _layout(text: str) -> _Layout:
         if len(set(counts)) == 1 and counts[0] > max(widths, 1):
             separator, widths = candidate, counts[0]
     if widths == 0:
-        separator = next((each for each in _SEPARATORS if body and each in body[0] and each != " "), ",")
+        for candidate in (" ", "\t"):
+            if _has_labels(body, candidate):
+                return _Layout(candidate, first, False, labelled=True)
+        separator = next((each for each in _SEPARATORS if body and all(each in line.strip() for line in body)), ",")
     commented = (
         widths > 1
         and _counts([comment], separator) == [widths]
@@ -92,10 +97,22 @@ def _layout(text: str) -> _Layout:
     return _Layout(separator, first, commented)
 
 
-def _cells(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+def _has_labels(body: Sequence[str], separator: str) -> bool:
+    """Whether each row has one cell more than the header, of which the first is a label or counts the rows."""
+    counts = _counts(body, separator)
+    if len(counts) < 2 or set(counts[1:]) != {counts[0] + 1}:
+        return False
+    labels = [cells[0] for cells in _cells(body[1:], separator) if cells]
+    return not any(map(_is_number, labels)) or any(
+        labels == [str(i + start) for i in range(len(labels))] for start in (0, 1)
+    )
+
+
+def _cells(lines: Iterable[str], separator: str, *, strict: bool = False) -> Any:
+    """The CSV reader of some lines; several spaces separate as one does."""
     if separator == " ":
-        return (line.split() for line in lines)
-    return csv.reader(lines, delimiter=separator)
+        lines = (" ".join(line.split()) for line in lines)
+    return csv.reader(lines, delimiter=separator, strict=strict)
 
 
 def _counts(lines: Sequence[str], separator: str) -> list[int]:
@@ -116,12 +133,11 @@ def _lines(text: str, layout: _Layout, source: str) -> list[list[str]]:
     if layout.commented:
         header = next(line for line in reversed(skipped) if line.strip()).lstrip("# \t")
         lines += _cells([header], layout.separator)
-    if layout.separator == " ":
-        reader = csv.reader((" ".join(line.split()) for line in stream), delimiter=" ", strict=True)
-    else:
-        reader = csv.reader(stream, delimiter=layout.separator, strict=True)
+    reader = _cells(stream, layout.separator, strict=True)
     try:
         for line in filter(None, reader):
+            if layout.labelled and not lines:
+                line = ["", *line]
             if lines and len(line) != len(lines[0]):
                 if line[0].startswith("#"):
                     continue

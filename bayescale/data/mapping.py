@@ -104,7 +104,9 @@ def mapped(
                 _infer(table, name)
         _infer_standard_error(table, outcome)
         _infer_run(table)
-    for name in {"N", "D", "U", "C", outcome} & set(table.names):
+    for name in dict.fromkeys((outcome, "N", "D", "U", "C")):
+        if name not in table.names:
+            continue
         theirs = table.labels.get(name, name).removesuffix(f" (as {name})")
         found = meaning(theirs)
         if found is not None and found.role == name and found.unit is not None:

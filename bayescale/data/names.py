@@ -112,7 +112,7 @@ def meaning(name: str) -> Meaning | None:
         if unit is None:
             words += words_of(inside)
         else:
-            return _with_unit(words, unit, base.strip())
+            return _with_unit(words, unit, base.strip(), sure=True)
     found = _role(words, base.strip())
     if found is not None:
         return found
@@ -128,18 +128,19 @@ def _first_word(base: str) -> str:
     return re.split(r"[^A-Za-z0-9]", base)[0]
 
 
-def _with_unit(words: list[str], unit: Unit, spelt: str) -> Meaning | None:
+def _with_unit(words: list[str], unit: Unit, spelt: str, *, sure: bool = False) -> Meaning | None:
     """What words mean of a quantity in a unit, if it can have that unit."""
     if unit.kind == "FLOP" and not set(words) - _TRAINING - _COUNTING - {"budget", "compute", "flop", "flops", "c"}:
         # GFLOP alone may be per second.
-        sure = unit.words.endswith("days") or unit.scale == 1 or words
-        return Meaning("C", 0 if sure else 2, unit)
+        of_run = bool(words) or unit.scale == 1 or unit.words.endswith("days")
+        return Meaning("C", 0 if of_run else 2, unit)
     found = _role([*words, "loss"] if unit.kind == "loss" and not _LOSS & set(words) else words, spelt)
     if found is None:
         return None
     kinds = {"N": "count", "D": "count", "U": "count", "C": "FLOP", "accuracy": "share", "error": "share"}
     fits = kinds.get(found.role, found.role) == unit.kind or (found.role == "C" and unit.kind == "count")
-    rank = min(found.rank, 1) if unit.words else found.rank
+    # A unit in brackets is one, but the letters of d_k may be a name.
+    rank = min(found.rank, 1) if sure and unit.words else found.rank
     return Meaning(found.role, rank, unit if unit.words else None) if fits else None
 
 

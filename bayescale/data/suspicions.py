@@ -92,7 +92,7 @@ def _odd_losses(frame: pd.DataFrame) -> Iterator[str]:
     if not _ODD_LOSSES[0] <= ratio <= _ODD_LOSSES[1]:
         yield (
             f"column loss is {ratio:.2g} times what published runs of these N and D reached (median): check the units "
-            "of all three, and that loss is in nats per token"
+            "of all three, and that loss is in nats per token, not perplexity or bits per byte"
         )
 
 

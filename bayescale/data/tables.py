@@ -3,6 +3,7 @@
 Every kind of fault is reported in one line that names the file, the row, the column, the value and the remedy.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -128,6 +129,28 @@ def unusable(domain: str, values: "pd.Series[Any]") -> tuple[FloatArray, list[Fa
     return numbers, faults
 
 
+_COUNTED = re.compile(r"\s*(\S*\d)\s*([a-z]+)?\s*(?:params?|parameters|tokens|flops?)?\s*", re.IGNORECASE)
+_SUFFIX_OF = {
+    **dict.fromkeys(("k", "thousand"), "k"),
+    **dict.fromkeys(("m", "mn", "million"), "M"),
+    **dict.fromkeys(("b", "bn", "billion"), "B"),
+    **dict.fromkeys(("t", "tn", "trillion"), "T"),
+}
+
+
+def _with_suffix(text: str) -> str:
+    """A count as people write it in tables, such as ``1.4b tokens``, with a suffix; other text as it is."""
+    match = _COUNTED.fullmatch(text)
+    if match is None:
+        return text
+    word = (match[2] or "").lower()
+    return match[1] + _SUFFIX_OF[word] if word in _SUFFIX_OF else match[1] if _is_unit(word) else text
+
+
+def _is_unit(word: str) -> bool:
+    return word in {"", "param", "params", "parameters", "tokens", "flop", "flops"}
+
+
 def _kind_of(number: float, words: str) -> str:
     if np.isnan(number):
         return "missing"
@@ -181,7 +204,7 @@ def _number(value: Any) -> float:
     if value is None or value is pd.NA or value is pd.NaT:
         return np.nan
     if isinstance(value, str):
-        return np.nan if value.strip().lower() in _MISSING else parse_quantity(shortened(value))
+        return np.nan if value.strip().lower() in _MISSING else parse_quantity(_with_suffix(shortened(value)))
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
         raise QuantityError(f"{shortened(str(value))} is not a number: write it as 70B, 1.4T, 350M or 5.76e23")
     try:

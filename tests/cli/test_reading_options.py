@@ -33,6 +33,23 @@ def test_columns_may_be_arithmetic(run_cli, elsewhere):
     assert "largest run (2.52e+20 FLOP)" in out
 
 
+def test_bits_per_byte_are_printed_as_such(run_cli, elsewhere):
+    (elsewhere / "runs.csv").write_text(MILLIONS.replace("val_loss", "val_bpb"))
+    status, out, err = run_cli("predict", "runs.csv", *FIT, "--at", "N=7B,D=140B")
+    assert status == 0, err
+    assert "loss (bits/byte)" in out
+    assert "nats" not in out
+
+
+def test_perplexity_is_asked_about_for_a_law_of_loss(run_cli, elsewhere):
+    (elsewhere / "runs.csv").write_text(MILLIONS.replace("val_loss", "eval/ppl"))
+    status, out, err = run_cli("fit", "runs.csv", *FIT)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "add --columns loss=log(eval/ppl) for nats per token" in err
+    status, out, err = run_cli("fit", "runs.csv", *FIT, "--columns", "loss=log(eval/ppl)")
+    assert status in (0, 1), err
+
+
 def test_a_table_comes_through_a_pipe(run_cli, monkeypatch):
     stream = SimpleNamespace(buffer=io.BytesIO(MILLIONS.replace(",", ";").encode()), isatty=lambda: False)
 

@@ -90,12 +90,33 @@ READ = {
     "byte order mark and Windows": ("a.csv", "\ufeff" + table("N,D,loss", *ROWS).replace("\n", "\r\n"), {}, GOOD, None),
     "Unicode text of Excel": ("a.txt", table("N\tD\tloss", *ROWS, sep="\t").encode("utf-16"), {}, GOOD, "tabs"),
     "suffixes": ("a.csv", table("N,D,loss", "70M 1.4B 3.55", "400M 8B 2.95", "1.4B 28B 2.55"), {}, GOOD, None),
+    "suffixes in words": (
+        "a.csv",
+        "N,D,loss\n70m,1.4b tokens,3.55\n400 million,8 bn,2.95\n1.4B params,28 Billion tokens,2.55\n",
+        {},
+        GOOD,
+        None,
+    ),
     "row labels": (
         "a.csv",
         ",N,D,loss\n" + "".join(f"{i},{','.join(row.split())}\n" for i, row in enumerate(ROWS)),
         {},
         GOOD,
         None,
+    ),
+    "as R writes it": (
+        "a.txt",
+        '"N" "D" "loss"\n' + "".join(f'"{i + 1}" {row}\n' for i, row in enumerate(ROWS)),
+        {},
+        GOOD,
+        "separated by spaces",
+    ),
+    "as pandas prints it": (
+        "a.txt",
+        "            N            D  loss\n" + "".join(f"{i}  {row}\n" for i, row in enumerate(ROWS)),
+        {},
+        GOOD,
+        "separated by spaces",
     ),
     "gzip": ("a.csv.gz", gzip.compress(table("N,D,loss", *ROWS).encode()), {}, GOOD, None),
     "gzip of JSON": (
@@ -254,6 +275,13 @@ READ = {
     ),
     "powers of ten": ("a.csv", table("params (1e6),tokens/1e9,loss", *MILLIONS), {}, GOOD, "(1e6) as N"),
     "our names with units": ("a.csv", table("N_M,D (B),loss", *MILLIONS), {}, GOOD, "N_M (millions) as N"),
+    "letters that are no unit": (
+        "a.csv",
+        table("params,d_k,n_b,tokens,loss", "7e7 64 8 1.4e9 3.55", "4e8 128 8 8e9 2.95"),
+        {},
+        {"N": N[:2], "D": D[:2], "d_k": [64, 128]},
+        "read: params as N; tokens as D",
+    ),
     "a unit of what was asked for": (
         "a.csv",
         table("params_m,t,loss", *MILLIONS),
@@ -426,6 +454,12 @@ REFUSED = {
         "may be of a training run, or of a second of it",
     ),
     "ambiguous comma": ("a.tsv", table("N\tD\tloss", "7e7 1e9 3,215", sep="\t"), {}, "'3,215' may be 3.215 or 3215"),
+    "a column too many": (
+        "a.txt",
+        "N D loss\n7e7 1e9 3 55\n4e8 8e9 2 95\n",
+        {},
+        "line 2: '7e7 1e9 3 55' has 4 values, but the header 3",
+    ),
     "two decimals": (
         "a.csv",
         table("N;D;loss", "7e7 1e9 3,2", "7e7 2e9 3.15", sep=";"),
