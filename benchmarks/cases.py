@@ -177,13 +177,14 @@ def _shown(row: Mapping[str, Any]) -> dict[str, str]:
 def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     answered = [row for row in rows if "median" in row]
     closer = sum(row["error"] < row["least_squares_error"] for row in answered)
-    ours, usual = (np.median([row[name] for row in answered]) for name in ("error", "least_squares_error"))
+    errors = {name: [row[name] for row in answered] for name in ("error", "least_squares_error")}
+    ours, usual = (f"{np.median(found):.1%}" if found else "-" for found in errors.values())
     return {
         "number": str(len(rows)),
         "answered": str(len(answered)),
         "inside 90%": f"{sum(row['inside'] for row in answered)} of {len(answered)}",
-        "median error": f"{ours:.1%}",
-        "of least squares": f"{usual:.1%}",
+        "median error": ours,
+        "of least squares": usual,
         "closer than least squares": f"{closer} of {len(answered)}",
         "certified": f"{sum(row['status'] == 0 for row in answered)} of {len(answered)}",
         "CPU s, mean": f"{np.mean([row['cpu_seconds'] for row in rows]):.1f}",

@@ -111,6 +111,7 @@ def test_a_report_counts_bands_refusals_and_misses_without_a_warning():
     assert "1 of 3" in text
     assert "  refused: no D" in text
     assert "apart (not counted)" in text
+    assert "0 of 0" in report(rows[3:4])
 
 
 def test_a_point_and_a_table_are_read_as_the_program_reads_them():
