@@ -60,8 +60,8 @@ class Asked:
     @property
     def reading(self) -> dict[str, Any]:
         """How to read the table and to prepare its runs, but for the unit of its outcome."""
-        names = ("columns", "glob", "drop_bad", "as_is", "flops", "cells", "checkpoints")
-        return {name: getattr(self, name) for name in names}
+        flags = {"drop_bad": bool(self.drop_bad), "as_is": bool(self.as_is)}
+        return {name: getattr(self, name) for name in ("columns", "glob", "flops", "cells", "checkpoints")} | flags
 
     @property
     def sampling(self) -> dict[str, Any]:

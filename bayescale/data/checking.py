@@ -24,9 +24,9 @@ from bayescale.laws.law import Law
 _SLICE = 4
 """Fewest sizes at one compute that make an isoFLOP slice."""
 _DECADES = 1.5
-"""Decades of compute below which a law's floor and exponents are hardly told apart."""
+"""Decades of compute below which a law's floor and exponents are hardly distinguished."""
 _TOGETHER = 0.95
-"""Correlation of log N and log D above which their parts in the loss are hardly told apart."""
+"""Correlation of log N and log D above which their parts in the loss are hardly distinguished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,8 @@ class Check:
             "flops": counted.count.words,
             "table_over_6nd": None if against is None else against.quartiles,
             "rows_apart_from_6nd": [] if against is None else (against.apart + 1).tolist(),
-            "design": dict(self.facts),
+            **_design(self.runs),
+            "facts": dict(self.facts),
             "sweep": None
             if sweep is None
             else {
@@ -184,13 +185,28 @@ def _facts(runs: Runs) -> Iterator[tuple[str, str]]:
         several = structure.sweep.sizes[structure.sweep.sizes > 1]
         yield (
             "rows of one N and D",
-            f"{len(several)} of {len(structure.sweep.sizes)} pairs have 2 to {several.max()}, which differ in "
-            f"{structure.sweep.varied}".replace("2 to 2,", "2,"),
+            f"{len(several)} of {len(structure.sweep.sizes)} pairs have "
+            f"{' to '.join(dict.fromkeys(map(str, (several.min(), several.max()))))}, which differ in "
+            f"{structure.sweep.varied}",
         )
     if structure.checkpoints is not None:
         known = structure.checkpoints
         runs_of_rows = f"{int(known.run.max()) + 1} training runs of up to {np.bincount(known.run).max()} rows"
         yield "checkpoints", runs_of_rows if known.told else f"perhaps {runs_of_rows}"
+
+
+def _design(runs: Runs) -> dict[str, Any]:
+    """Where the runs lie, in numbers."""
+    frame = runs.frame
+    both = {"N", "D"} <= set(frame.columns)
+    groups = frame["group"].astype(str).value_counts(sort=False).to_dict() if "group" in frame else {}
+    return {
+        "compute_decades": runs.compute_decades if "C" in frame else None,
+        "rays": runs.n_rays if both else None,
+        "isoflop_slices": _slices(runs) if both else [],
+        "groups": groups,
+        "other_counts": list(other_counts(frame)),
+    }
 
 
 def _source_of_compute(runs: Runs) -> str:

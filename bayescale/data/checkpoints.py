@@ -1,4 +1,4 @@
-"""Checkpoints: rows that one training run passed through, told by a column, or suspected by their N and D."""
+"""Checkpoints: rows that one training run passed through, as a column says, or as their N and D suggest."""
 
 from dataclasses import dataclass
 

@@ -21,7 +21,7 @@ TABLE = "C"
 AGREED = 0.05
 """Largest share by which a row's C may differ from another count of it, such as by rounding, and be taken as equal."""
 _NOTED = 0.005
-"""Share by which a count of new runs may miss that of the table's without a word."""
+"""Share by which a count of new runs may miss that of the table's without a note."""
 _SIZES = np.geomspace(1e2, 1e18, 4001)
 """Parameters between which those of a budget are interpolated."""
 _FEW = 0.1
@@ -58,13 +58,13 @@ class Count:
         """Tokens on which a budget trains N parameters; arrays broadcast."""
         return np.asarray(budgets / self.per_token(N))
 
-    def parameters(self, budgets: Array, D: Array | float) -> Array:
-        """Parameters that a budget trains on so many tokens; arrays broadcast."""
+    def parameters(self, budgets: Array | float, D: Array | float) -> Array:
+        """Parameters that a budget trains on a number of tokens; arrays broadcast."""
         if self.per_parameter_and_token is not None:
             return np.asarray(budgets / (self.per_parameter_and_token * D))
         return np.exp(np.interp(np.log(budgets / D), np.log(self.per_token(_SIZES)), np.log(_SIZES)))
 
-    def largest(self, budgets: Array) -> Array:
+    def largest(self, budgets: Array | float) -> Array:
         """Parameters that a budget can train at all: any number, on few enough tokens."""
         return np.full(np.shape(budgets), np.inf)
 
@@ -275,7 +275,7 @@ def _factor(frame: pd.DataFrame, compute: Array) -> tuple[float, ...]:
 
 
 _STEEPEST = 0.9
-"""Largest power with which compute over 6 N D may fall with N."""
+"""Largest exponent with which compute over 6 N D may fall with N."""
 
 
 def count_compute(frame: pd.DataFrame, rule: str | None, source: str) -> Counted:

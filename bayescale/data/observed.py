@@ -34,6 +34,13 @@ class Observed:
     runs: Runs
     warnings: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        runs = self.runs
+        if "C" in self.law.input_names and "C_table" in runs.frame and runs.count.rule == SIX_ND:
+            # A law that reads compute reads what the table gives, and budgets are then in the same count.
+            frame = runs.frame.drop(columns="C").rename(columns={"C_table": "C"})
+            object.__setattr__(self, "runs", replace(runs, frame=frame, counted=Counted(Count(TABLE))))
+
     @classmethod
     def of(cls, law: Law, runs: Runs) -> Self:
         """Bind a law, put into the unit that the runs have of its outcome, to runs.
@@ -45,9 +52,6 @@ class Observed:
         """
         for item in (*law.inputs, *law.settings):
             check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
-        if "C" in law.input_names and "C_table" in runs.frame and runs.count.rule == SIX_ND:
-            # What the law reads is what the table gives.
-            runs = replace(runs, frame=runs.frame.assign(C=runs.frame["C_table"]), counted=Counted(Count(TABLE)))
         return cls(law.in_unit(runs.unit) if law.outcome == runs.outcome else law, runs)
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,6 @@ from bayescale.basics.wording import listed, nearest
 from bayescale.data.compute import SIX_ND, count_compute
 from bayescale.data.runs import Runs
 from bayescale.data.tables import numbers_in, refuse
-from bayescale.inference.options import Choices
 from bayescale.planning.allocation import checked_budgets, optimum
 from bayescale.posterior.ensembles import members
 from bayescale.posterior.fitting import AUTO, AnyLaw, fit
@@ -61,7 +60,7 @@ def compare_counts(
     law: AnyLaw | Sequence[AnyLaw] = AUTO,
     budget: float | None = None,
     ci_prob: float = DEFAULT_MASS,
-    **choices: Unpack[Choices],
+    **choices: Any,
 ) -> CountsCompared:
     """Fit a table once for each way of counting its parameters, side by side.
 

@@ -122,9 +122,9 @@ def next_runs(
     fit : Fit or Ensemble
         Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
-        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default an even grid over the runs that
-        were fitted (:func:`bayescale.planning.candidates.candidate_grid`). Each can be run once; list one twice if it
-        may be repeated, which counts for nothing if ``wary``.
+        ``N``, ``D`` and, where training does not take what the fit counts, ``C`` (FLOP); by default an even grid over
+        the runs that were fitted (:func:`bayescale.planning.candidates.candidate_grid`). Each can be run once; list
+        one twice if it may be repeated, which counts for nothing if ``wary``.
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.

@@ -146,6 +146,10 @@ def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -
     """Expected outcomes of both recipes' compute-optimal runs, draw by draw."""
     one, other = first_fit(first), first_fit(second)
     check_same_outcome(one.law, other.law)
+    if one.count.rule != other.count.rule:
+        raise LawError(
+            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: fit both with the same --flops"
+        )
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
     # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their

@@ -22,7 +22,7 @@ _TOO_LARGE = 2.5
 """Prior standard deviations above the prior median at which the noise is called too large."""
 
 _FEWEST = 10
-"""Runs from which on a pattern of residuals is looked for."""
+"""Fewest runs whose residuals are searched for a pattern."""
 
 _PATTERN = 3.5
 _ALIKE = 0.6
@@ -33,7 +33,7 @@ _TAIL = 0.998
 """Prior probability of less than what is called too large: of the discrepancy, and of the largest run's residual."""
 
 _MOST = 2000
-"""Largest table whose residuals are looked at."""
+"""Largest table whose residuals are searched."""
 
 _DRAWS = 200
 
@@ -41,7 +41,7 @@ CURE = "compare laws (bayescale compare), fit the larger runs alone, or look for
 
 
 def misfit_warnings(fitted: Fit) -> list[str]:
-    """What shows that the law does not describe the runs, one sentence each with the number and the cure.
+    """What shows that the law does not describe the runs, one sentence each with the number and what to do.
 
     Parameters
     ----------

@@ -234,7 +234,14 @@ def _whole(fitted: Fit) -> bool:
         samples = [fitted.groups[group].to_dataset() for group in ("posterior", "prior", "sample_stats")]
         posterior, _, stats = samples
         runs = fitted.runs
-        numbers = [*fitted.inputs.values(), *fitted.centre.values(), fitted.on_link, *fitted.parameters.values()]
+        compute = fitted.count(1e9, 1e10)
+        numbers = [
+            compute,
+            *fitted.inputs.values(),
+            *fitted.centre.values(),
+            fitted.on_link,
+            *fitted.parameters.values(),
+        ]
         if record.discrepancy:
             numbers.append(fitted.groups["constant_data"]["noise_scale"].to_numpy())
             numbers.append(_coefficients(fitted))

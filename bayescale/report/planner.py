@@ -151,7 +151,7 @@ def planner_document(
     law, count = first_fit(fit).law, first_fit(fit).count
     per_parameter_and_token = count.per_parameter_and_token
     if per_parameter_and_token is None:
-        raise LawError(f"its page needs compute that is proportional to N D, and here it is {count.words}")
+        raise LawError(f"the page needs compute that is proportional to N D, and here it is {count.words}")
     found = surfaces(fit, budgets, seed=seed)
     n = best.sizes["chain"] * best.sizes["draw"]
     prices = cost.paired(n, seed).dollars_per_flop.to_numpy()

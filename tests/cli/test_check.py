@@ -45,6 +45,7 @@ def test_the_same_as_json(run_cli, table):
     assert document["laws"] == ["skaling", "tied"]
     assert document["columns"]["N"]["unit"] == "parameters"
     assert document["sweep"] is None
+    assert (document["rays"], document["isoflop_slices"], document["groups"]) == (4, [], {})
 
 
 @pytest.mark.slow

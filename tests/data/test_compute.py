@@ -10,6 +10,7 @@ from bayescale.basics.errors import RunsError
 from bayescale.data.checks import observe
 from bayescale.data.compute import SIX_ND, Count, six_nd
 from bayescale.data.datasets import load_runs
+from bayescale.data.observed import Observed
 from bayescale.data.preparing import count_flops
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
@@ -139,3 +140,9 @@ def test_tokens_and_parameters_of_a_budget_bring_it_back(count, n, d):
     budget = float(count(n, d))
     assert float(count.tokens(budget, n)) == pytest.approx(d, rel=1e-9)
     assert float(count(float(count.parameters(budget, d)), d)) == pytest.approx(budget, rel=1e-4)
+
+
+def test_sizes_of_a_law_of_compute_are_in_the_count_that_it_reads():
+    observed = Observed(load_law("kaplan_c"), with_own(1.5 * (N / 1e8) ** -0.05))
+    np.testing.assert_array_equal(observed.size, observed.inputs["C"])
+    assert observed.runs.count.rule == "C"

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
+from bayescale.basics.errors import LawError
 from bayescale.data.preparing import count_flops
+from bayescale.planning.attainable import attainable
 from bayescale.planning.data_wall import data_limited
 from bayescale.planning.design import next_runs
+from bayescale.planning.limits import limits
 from bayescale.planning.plan import plan
+from bayescale.planning.recipes import compare_recipes
 from bayescale.planning.targets import OptimumAt
 from bayescale.planning.tradeoffs import diminishing_returns, scale_up, size_overhead
 from bayescale.posterior.fitting import fit
@@ -81,3 +85,11 @@ def test_a_saved_fit_keeps_its_count(both, tmp_path):
     again = load(save(both[1], tmp_path / "two.nc"))
     assert again.first.count.rule == "2*N*D"
     np.testing.assert_array_equal(plan(again, budget=BUDGET).draws["N"], plan(both[1], budget=BUDGET).draws["N"])
+
+
+@pytest.mark.slow
+def test_two_counts_do_not_meet(both):
+    with pytest.raises(LawError, match="fit both with the same --flops"):
+        compare_recipes(*both, 1e23)
+    with pytest.raises(LawError, match="limits to training are in FLOP of 6 N D"):
+        attainable(limits(2030), both[1])
