@@ -120,12 +120,19 @@ _APART = 10.0
 _NEAR = 0.8
 """Decades within which a factor is that of a unit."""
 _TOKENS_PER_PARAMETER = (0.5, 5000.0)
+_ENOUGH = 50_000
+"""Rows that tell a median's order of magnitude."""
 _OURS = {"N": "parameters", "D": "tokens", "C": "FLOP"}
 _CURES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
 _COMPUTES = {
     "PFLOP/s-days": 1e15 * DAY,
     **{f"{letter}FLOP": scale for letter, scale in zip("GTPEZ", (1e9, 1e12, 1e15, 1e18, 1e21), strict=True)},
 }
+
+
+def thinned(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table, or rows spread evenly over it where they are more than medians need."""
+    return frame.iloc[:: max(1, len(frame) // _ENOUGH)]
 
 
 def contradicts(name: str, median: float, unit: Unit) -> bool:
@@ -144,6 +151,7 @@ def impossible(frame: pd.DataFrame, labels: dict[str, str], source: str) -> Iter
         What the columns are called in the table, by our names.
     source : str
     """
+    frame = thinned(frame)
     medians = {name: float(frame[name].median()) for name in ("N", "D", "C") if name in frame}
     sizes, tokens, compute = (medians.get(name) for name in ("N", "D", "C"))
     counted = None if sizes is None or tokens is None else 6 * frame["N"] * frame["D"]
@@ -226,7 +234,8 @@ def odd_ratio(frame: pd.DataFrame) -> Iterator[str]:
     """Warn where tokens per parameter are those of swapped columns or of other units."""
     if not {"N", "D"} <= set(frame.columns):
         return
-    ratio = float((frame["D"] / frame["N"]).median())
+    few = thinned(frame)
+    ratio = float((few["D"] / few["N"]).median())
     low, high = _TOKENS_PER_PARAMETER
     if low <= ratio <= high:
         return
