@@ -40,6 +40,7 @@ _HOME = {
     "accuracies": "laws.accuracies",
     "additive": "laws.additive",
     "backtest": "validation.backtesting",
+    "breaks": "laws.breaks",
     "compare": "validation.comparison",
     "compare_recipes": "planning.recipes",
     "curves": "laws.curves",

@@ -31,6 +31,7 @@ from bayescale.planning.targets import WhichLaw as WhichLaw
 from bayescale.laws import accuracies as accuracies
 from bayescale.laws import additive as additive
 from bayescale.validation.backtesting import backtest as backtest
+from bayescale.laws import breaks as breaks
 from bayescale.validation.comparison import compare as compare
 from bayescale.planning.recipes import compare_recipes as compare_recipes
 from bayescale.laws import curves as curves
@@ -87,6 +88,7 @@ __all__ = [
     "accuracies",
     "additive",
     "backtest",
+    "breaks",
     "compare",
     "compare_recipes",
     "curves",
