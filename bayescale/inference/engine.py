@@ -218,6 +218,8 @@ def _sample(
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
+    if several_modes:  # NUTS does not move between modes, takes a minute, and was not certified either
+        return replace(first, warnings=(f"NOT CERTIFIED: {why}",))
     second = nuts()
     if second.diagnostics.certified:
         return replace(second, warnings=(f"{why}: these draws are from NUTS",))

@@ -28,8 +28,8 @@ START = Parameter(
     meaning="exponent with which the outcome falls before the first break; it rises if negative",
     reason="5-95 % -0.28-0.38: flat starts near guessing, of either sign, and power laws that fall on",
 )
-STEEPNESS = Parameter(
-    name="steepness",
+LAST_SLOPE = Parameter(
+    name="last_slope",
     prior=Prior("LogNormal", mu=float(np.log(0.5)), sigma=1.2),
     meaning="exponent after the last break times the share of the outcome at the largest run that is above the floor",
     reason="5-95 % 0.07-3.6, 1 % above 8: from power laws to arithmetic that is grasped at once, 5.7",
@@ -46,12 +46,14 @@ SHARE = Parameter(
     meaning="floor as a share of the outcome at the largest run",
     reason="5-95 % 0.14-0.86: from almost no floor to almost nothing above it",
 )
+_FURTHEST = 300.0
+"""Largest log of a fall or rise to the largest run, so that the floor stays above zero."""
 LOG_B = Derived(name="log_b", meaning="log of the coefficient of the first piece")
 
 
 def last_exponent(q: Values) -> Any:
     """Exponent after the last break."""
-    return q["steepness"] / (1 - q["floor_share"])
+    return q["last_slope"] / (1 - q["floor_share"])
 
 
 def reducible(xp: ModuleType, log_x: Any, p: Values, log_breaks: list[Any]) -> Any:
@@ -65,7 +67,7 @@ def reducible(xp: ModuleType, log_x: Any, p: Values, log_breaks: list[Any]) -> A
 
 def levels(xp: ModuleType, q: Values, log_left: Any, log_break: Any) -> dict[str, Any]:
     """Floor and coefficient, from the log of what is left of the reducible part at the largest run."""
-    left = xp.exp(log_left)
+    left = xp.exp(xp.clip(log_left, -_FURTHEST, _FURTHEST))
     floor = q["floor_share"] * left / (1 - q["floor_share"] + q["floor_share"] * left)
     log_b = xp.log(q["y_break"]) + xp.log1p(-floor) + q["exponent_0"] * log_break
     return {"floor": q["y_break"] * floor, "log_b": log_b}

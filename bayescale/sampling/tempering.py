@@ -18,8 +18,6 @@ _SWEEPS, _LAST_SWEEPS, _KEPT_EVERY = 8, 48, 12
 """Sweeps of all walkers at each temperature, at the last one, and between walkers that are kept there."""
 _KEPT_SHARE = 0.5
 """Effective share of the walkers that the next temperature leaves."""
-_LOWEST = -1e8
-"""Log ratio of the densities of a walker where the one at the end is zero."""
 _LENGTH, _SPREAD = 1.8, 0.7
 """Median length of steps times the root of twice the number of coordinates, and standard deviation of its logarithm:
 short steps for narrow passages, long ones between modes."""
@@ -60,13 +58,18 @@ class _Walkers:
 
     def __init__(self, density: Density, start: Mixture, n: int, rng: np.random.Generator) -> None:
         self._density, self._start, self._rng = density, start, rng
-        self.points = start.draw(n, rng)
-        self._base, self._target = start.log_density(self.points), density(self.points)
+        points = start.draw(n, rng)
+        target = density(points)
+        # Walkers where the density is zero give their place to others.
+        alive = np.flatnonzero(np.isfinite(target))
+        kept = np.concatenate([alive, rng.choice(alive, n - len(alive))])
+        self.points, self._target = points[kept], target[kept]
+        self._base = start.log_density(self.points)
         self.temperature = 0.0
 
     def heat(self) -> None:
         """Raise the temperature as far as the effective share allows, and resample the walkers."""
-        ratio = np.nan_to_num(self._target - self._base, nan=_LOWEST, neginf=_LOWEST)
+        ratio = self._target - self._base
         step = _next_step(ratio, 1 - self.temperature)
         chosen = systematic_sample(normalised(step * ratio), len(ratio), self._rng)
         self.points, self._base, self._target = self.points[chosen], self._base[chosen], self._target[chosen]
