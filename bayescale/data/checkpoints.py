@@ -100,8 +100,10 @@ def consecutive(frame: pd.DataFrame) -> NDArray[np.int64]:
     new = frame["D"].to_numpy(dtype=np.float64)
     starts = np.concatenate([[True], np.diff(new) <= 0])
     for name in names:
-        codes = pd.factorize(frame[name])[0]
-        starts[1:] |= np.diff(codes) != 0
+        values = frame[name]
+        # Floats differ from their neighbours as their codes do, which take long for millions of them.
+        codes = values.to_numpy() if values.dtype == np.float64 else pd.factorize(values)[0]
+        starts[1:] |= codes[1:] != codes[:-1]
     return np.cumsum(starts) - 1
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayescale.basics.quantities import format_quantity
 from bayescale.basics.wording import listed
 from bayescale.data.tables import FloatArray
-from bayescale.data.units import odd_ratio
+from bayescale.data.units import odd_ratio, thinned
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
 NAMES = ("group", "model")
@@ -87,8 +87,9 @@ def _odd_losses(frame: pd.DataFrame) -> Iterator[str]:
     """Warn where losses are far from those of published runs of such N and D."""
     if not {"N", "D"} <= set(frame.columns):
         return
-    usual = 1.69 + 406.4 / frame["N"] ** 0.34 + 410.7 / frame["D"] ** 0.28
-    ratio = float((frame["loss"] / usual.clip(upper=_GUESSING)).median())
+    few = thinned(frame)
+    usual = 1.69 + 406.4 / few["N"] ** 0.34 + 410.7 / few["D"] ** 0.28
+    ratio = float((few["loss"] / usual.clip(upper=_GUESSING)).median())
     if not _ODD_LOSSES[0] <= ratio <= _ODD_LOSSES[1]:
         yield (
             f"column loss is {ratio:.2g} times what published runs of these N and D reached (median): check the units "

@@ -98,6 +98,9 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
         keys["tokens"] = pd.Series(np.round(np.log(frame[size].to_numpy(dtype=np.float64)) / _SAME), frame.index)
     if not keys.keys() - {"group"} or (size is None and "x" not in keys):
         return None
+    hashes = np.sort(pd.util.hash_pandas_object(pd.DataFrame(keys), index=False).to_numpy())
+    if not (hashes[1:] == hashes[:-1]).any():
+        return None  # sorted hashes show it sooner than groups do
     cells: NDArray[np.int64] = np.asarray(
         pd.DataFrame(keys).groupby(list(keys), sort=False, dropna=False).ngroup(), dtype=np.int64
     )

@@ -98,20 +98,21 @@ def _power(word: str) -> Unit | None:
 def _flop(words: Sequence[str]) -> Unit | None:
     text = "".join(words).replace("/", "")
     match = _FLOP.fullmatch(text)
-    if match is None or (text[-1] != "s" and not match[3] and text.endswith("f")):
+    if match is None:
         return None
     prefix = _LONG.get(match[1] or "", match[1] or "")
     letter = prefix if prefix == "k" else prefix.upper()
     if match[3]:
         return Unit(_METRIC[prefix] * DAY, f"{letter}FLOP/s-days", "FLOP")
-    if text in {"f", "fs"} or text.endswith("fs"):
-        return None
+    if text.endswith(("f", "fs")):
+        return None  # PF is no word for FLOP, as PF-days is
     return Unit(_METRIC[prefix], f"{letter}FLOP", "FLOP")
 
 
 _MOST = {"N": 2e13, "D": 2e14, "U": 2e14, "C": 1e29}
 """Medians above which a unit in a name contradicts the numbers."""
 FEWEST_PARAMETERS = 1e4
+_FEWEST_TOKENS = 1e5
 LEAST_COMPUTE = 1e12
 _MOST_PARAMETERS = 1e15
 _APART = 10.0
@@ -119,11 +120,19 @@ _APART = 10.0
 _NEAR = 0.8
 """Decades within which a factor is that of a unit."""
 _TOKENS_PER_PARAMETER = (0.5, 5000.0)
+_ENOUGH = 50_000
+"""Rows that tell a median's order of magnitude."""
+_OURS = {"N": "parameters", "D": "tokens", "C": "FLOP"}
 _CURES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
 _COMPUTES = {
     "PFLOP/s-days": 1e15 * DAY,
     **{f"{letter}FLOP": scale for letter, scale in zip("GTPEZ", (1e9, 1e12, 1e15, 1e18, 1e21), strict=True)},
 }
+
+
+def thinned(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table, or rows spread evenly over it where they are more than medians need."""
+    return frame.iloc[:: max(1, len(frame) // _ENOUGH)]
 
 
 def contradicts(name: str, median: float, unit: Unit) -> bool:
@@ -142,33 +151,34 @@ def impossible(frame: pd.DataFrame, labels: dict[str, str], source: str) -> Iter
         What the columns are called in the table, by our names.
     source : str
     """
+    frame = thinned(frame)
     medians = {name: float(frame[name].median()) for name in ("N", "D", "C") if name in frame}
-    both = {"N", "D"} <= medians.keys()
-    counted = 6 * frame["N"] * frame["D"] if both else None
-    if "N" in medians and medians["N"] < FEWEST_PARAMETERS:
-        name, unit, cure = "N", "parameters", _scaled("N", labels["N"], _likely(medians["N"], 1e6, medians.get("D")))
-    elif "N" in medians and medians["N"] > _MOST_PARAMETERS:
-        divisor = "1e9" if medians["N"] > _MOST_PARAMETERS * 1e3 else "1e6"
-        cure = f"divide them, as in --columns N={_theirs(labels['N'], 'N')}/{divisor}; if they are right, --as-is"
-        name, unit = "N", "parameters"
-    elif counted is not None and float(counted.median()) < LEAST_COMPUTE:
-        name, unit, cure = "D", "tokens", _scaled("D", labels["D"], _likely(medians["D"], 1e8, None))
-    elif counted is not None and "C" in medians:
+    sizes, tokens, compute = (medians.get(name) for name in ("N", "D", "C"))
+    counted = None if sizes is None or tokens is None else 6 * frame["N"] * frame["D"]
+    cures: dict[str, str] = {}
+    if sizes is not None and sizes < FEWEST_PARAMETERS:
+        cures["N"] = _scaled("N", labels["N"], _likely(sizes, 1e6, tokens))
+    elif sizes is not None and sizes > _MOST_PARAMETERS:
+        divisor = "1e9" if sizes > _MOST_PARAMETERS * 1e3 else "1e6"
+        cures["N"] = f"divide them, as in --columns N={_theirs(labels['N'], 'N')}/{divisor}; if they are right, --as-is"
+    if tokens is not None and counted is not None:
+        too_few = tokens < _FEWEST_TOKENS if cures else float(counted.median()) < LEAST_COMPUTE
+        if too_few:
+            cures["D"] = _scaled("D", labels["D"], _likely(tokens, 1e8, None))
+    if compute is not None and compute < LEAST_COMPUTE and counted is None and not cures:
+        cures["C"] = _compute_unit(labels["C"])
+    for name, cure in cures.items():
+        yield (
+            f"{source}, column {labels[name]}: median {format_quantity(medians[name])} {_OURS[name]} cannot be those "
+            f"of training runs: {cure}"
+        )
+    if compute is not None and counted is not None and not cures:
         ratio = float((counted / frame["C"]).median())
         if not 1 / _APART <= ratio <= _APART:
             yield (
-                f"{source}, column {labels['C']}: median {format_quantity(medians['C'])} FLOP, but 6 N D is "
+                f"{source}, column {labels['C']}: median {format_quantity(compute)} FLOP, but 6 N D is "
                 f"{_times(ratio)}: {_compute_cure(labels['C'], ratio)}"
             )
-        return
-    elif "C" in medians and medians["C"] < LEAST_COMPUTE:
-        name, unit, cure = "C", "FLOP", _compute_unit(labels["C"])
-    else:
-        return
-    yield (
-        f"{source}, column {labels[name]}: median {format_quantity(medians[name])} {unit} cannot be those of training "
-        f"runs: {cure}"
-    )
 
 
 def _times(ratio: float) -> str:
@@ -224,7 +234,8 @@ def odd_ratio(frame: pd.DataFrame) -> Iterator[str]:
     """Warn where tokens per parameter are those of swapped columns or of other units."""
     if not {"N", "D"} <= set(frame.columns):
         return
-    ratio = float((frame["D"] / frame["N"]).median())
+    few = thinned(frame)
+    ratio = float((few["D"] / few["N"]).median())
     low, high = _TOKENS_PER_PARAMETER
     if low <= ratio <= high:
         return

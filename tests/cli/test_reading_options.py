@@ -81,8 +81,9 @@ def test_units_that_cannot_be_are_refused_unless_they_are_meant(run_cli, elsewhe
         MILLIONS.replace("params_m", "N").replace("tokens_b", "D").replace("val_loss", "loss")
     )
     status, out, err = run_cli("fit", "runs.csv", *FIT)
-    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert (status, out, len(err.splitlines())) == (2, "", 2)
     assert "add --columns N=N*1e6" in err
+    assert "add --columns D=D*1e9" in err
     status, _, err = run_cli("fit", "runs.csv", *FIT, "--as-is")
     assert status in (0, 1), err
 

@@ -333,6 +333,18 @@ def test_an_outcome_in_another_unit_is_doubted(table, scale, said):
         assert part in warning
 
 
+def test_runs_that_did_not_finish_are_doubted(table):
+    (warning,) = Runs.from_frame(table.assign(State=["finished", "crashed", "running"])).warnings
+    assert warning.startswith("column State, rows 2, 3: crashed, running: their outcome is not that of a finished run")
+    assert Runs.from_frame(table.assign(State="finished", status=[1, 2, 3])).warnings == ()
+
+
+@pytest.mark.parametrize("scale", [2.5, 0.4], ids=["perplexity", "bits per byte"])
+def test_losses_far_from_those_of_published_runs_are_doubted(table, scale):
+    (warning,) = Runs.from_frame(table.assign(loss=table["loss"] * scale)).warnings
+    assert "times what published runs of these N and D reached" in warning
+
+
 def test_other_outcomes_have_their_own_scale(table):
     assert Runs.from_frame(table.assign(error=0.1), outcome="error").warnings == ()
 
@@ -408,7 +420,10 @@ cells = st.one_of(
     st.dates(),
     st.sampled_from([None, pd.NA, pd.NaT, "70B", "nan", "1,4", 10**400, (1,)]),
 )
-names = st.sampled_from(["N", "D", "C", "U", "loss", "loss_se", "Loss", " N ", "group", "step", ""])
+OURS = ["N", "D", "C", "U", "loss", "loss_se", "Loss", " N ", "group", "step", ""]
+THEIRS = ["params (M)", "tokens_b", "gflop", "val_loss", "val_loss_stderr", "acc (%)", "run_id", "Name", "State"]
+names = st.sampled_from([*OURS, *THEIRS])
+arithmetic = st.sampled_from(["N*2", "loss/ln2", "D+", "`params (M)`*1e6", "log(val_loss)", "70M", "-loss"])
 
 
 @st.composite
@@ -422,13 +437,14 @@ def frames(draw):
 
 
 @settings(deadline=None)
-@given(frames(), st.dictionaries(names, names, max_size=2))
-def test_any_frame_is_taken_or_refused_in_words(frame, columns):
-    runs = taken_or_refused(Runs.from_frame, frame, columns=columns)
+@given(frames(), st.dictionaries(names, st.one_of(names, arithmetic), max_size=2), st.booleans(), st.booleans())
+def test_any_frame_is_taken_or_refused_in_words(frame, columns, drop_bad, as_is):
+    runs = taken_or_refused(Runs.from_frame, frame, columns=columns, drop_bad=drop_bad, as_is=as_is)
     if isinstance(runs, str):
         assert runs.startswith("DataFrame")
         return
-    assert len(runs) == len(frame) > 0
+    assert 0 < len(runs) <= len(frame)
+    assert drop_bad or len(runs) == len(frame)
     assert str(runs)
     for name in {"N", "D", "C", "U", "loss", "loss_se"} & set(runs.frame):
         assert (runs.column(name) > 0).all()
