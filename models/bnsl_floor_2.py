@@ -56,7 +56,7 @@ LAW = Law(
     formula="a + b x^-c0 (1 + (x/d1)^(1/f))^(-c1 f) (1 + (x/d2)^(1/f))^(-c2 f), c1 and c2 the changes of exponent",
     citation="Caballero et al. 2022, arXiv:2210.14891, with f1 = f2",
     decision="How far a fall goes on after a sudden drop, a dip or a peak.",
-    failure="Falls after the last break, and knows no third; if the runs show fewer than two, their places are open.",
+    failure="Falls after the last break, and has no third; if the runs show fewer than two, their places are open.",
     inputs=(breaks.X,),
     outcome="y",
     outcome_unit="",

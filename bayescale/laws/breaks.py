@@ -42,9 +42,9 @@ WIDTH = Parameter(
 )
 SHARE = Parameter(
     name="floor_share",
-    prior=Prior("Beta", alpha=2.0, beta=2.0),
+    prior=Prior("Beta", alpha=1.5, beta=3.0),
     meaning="floor as a share of the outcome at the largest run",
-    reason="5-95 % 0.14-0.86: from almost no floor to almost nothing above it",
+    reason="5-95 % 0.05-0.70: while a sudden fall goes on, the floor is more likely far below than near",
 )
 _FURTHEST = 300.0
 """Largest log of a fall or rise to the largest run, so that the floor stays above zero."""
@@ -66,7 +66,7 @@ def reducible(xp: ModuleType, log_x: Any, p: Values, log_breaks: list[Any]) -> A
 
 
 def levels(xp: ModuleType, q: Values, log_left: Any, log_break: Any) -> dict[str, Any]:
-    """Floor and coefficient, from the log of what is left of the reducible part at the largest run."""
+    """Floor and coefficient, from the log of the reducible part at the largest run relative to the first break."""
     left = xp.exp(xp.clip(log_left, -_FURTHEST, _FURTHEST))
     floor = q["floor_share"] * left / (1 - q["floor_share"] + q["floor_share"] * left)
     log_b = xp.log(q["y_break"]) + xp.log1p(-floor) + q["exponent_0"] * log_break
@@ -74,7 +74,7 @@ def levels(xp: ModuleType, q: Values, log_left: Any, log_break: Any) -> dict[str
 
 
 FEWEST_RUNS = 10
-"""Runs below which a break is not told from noise."""
+"""Runs below which a break cannot be distinguished from noise."""
 _PIECES = np.array([-0.2, 0.0, 0.1, 0.3])
 _FALLS = np.array([0.5, 1.0, 2.0, 4.0, 8.0])
 _LEAST_CHANGE = 0.4
@@ -83,7 +83,7 @@ _SMOOTH = np.geomspace(0.03, 1.5, 16)
 """Exponents that smooth laws of one input expect, by their priors."""
 _PLACES = 24
 _NOISE = 0.002
-"""Standard deviation of the log outcome below which no shape is told from another."""
+"""Standard deviation of the log outcome below which shapes are not distinguished."""
 _EVIDENCE = 10.0
 """Log likelihood by which a break must be better than a smooth curve: smooth tables, simulated with exponents up to 3,
 reach it in 0.4 % of cases, and curves that do are forecast better with a break (``benchmarks/breaks.py``)."""

@@ -1,4 +1,4 @@
-"""Whether runs show a sharp break: found while the fall has hardly begun, and not where noise or a smooth law explains."""
+"""Whether runs show a sharp break: seen while the fall has hardly begun, and not in noise or on smooth curves."""
 
 import numpy as np
 import pytest
