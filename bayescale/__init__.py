@@ -42,6 +42,7 @@ _HOME = {
     "additive": "laws.additive",
     "backtest": "validation.backtesting",
     "best_runs": "data.cells",
+    "breaks": "laws.breaks",
     "check": "data.checking",
     "compare": "validation.comparison",
     "compare_recipes": "planning.recipes",

@@ -33,6 +33,7 @@ from bayescale.laws import accuracies as accuracies
 from bayescale.laws import additive as additive
 from bayescale.validation.backtesting import backtest as backtest
 from bayescale.data.cells import best_runs as best_runs
+from bayescale.laws import breaks as breaks
 from bayescale.data.checking import check as check
 from bayescale.validation.comparison import compare as compare
 from bayescale.planning.recipes import compare_recipes as compare_recipes
@@ -95,6 +96,7 @@ __all__ = [
     "additive",
     "backtest",
     "best_runs",
+    "breaks",
     "check",
     "compare",
     "compare_recipes",

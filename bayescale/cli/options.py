@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, Section, option
+from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, TABLE, Section, option
 from bayescale.cli.values import MASS, Pairs, Quantity, Share, Unit
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -27,39 +27,41 @@ TABLE_HELP = "RUNS is a shipped data set's name, or a table (a file or -)."
 
 _COLUMNS = option(
     "--columns",
-    section=FIT,
+    section=TABLE,
     type=Pairs(),
     metavar="OURS=YOURS,...",
     help="The table's own names, or arithmetic: loss=val_loss,N=params_m*1e6.",
 )
 
-_UNIT = option("--unit", section=FIT, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")
+_UNIT = option(
+    "--unit", section=TABLE, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character."
+)
 
 _READING: tuple[Decorator, ...] = (
     _COLUMNS,
     _UNIT,
-    option("--glob", section=FIT, metavar="PATTERN", help="Where RUNS is a directory, its files, such as '**/*.json'."),
+    option("--glob", section=TABLE, metavar="PATTERN", help="Files of RUNS, a directory, such as '**/*.json'."),
     option(
         "--drop-bad",
-        section=FIT,
+        section=TABLE,
         is_flag=True,
         default=None,
         help="Leave out rows that cannot be used, such as crashed runs.",
     ),
     option(
-        "--as-is", section=FIT, is_flag=True, default=None, help="Take N, D and C that training runs can hardly have."
+        "--as-is", section=TABLE, is_flag=True, default=None, help="Take N, D and C that training runs can hardly have."
     ),
     option(
         "--flops",
-        section=FIT,
+        section=TABLE,
         metavar="RULE",
         help="What compute is: 6*N*D (default), C of the table, or arithmetic over its columns.",
     ),
-    option("--best", "cells", section=FIT, flag_value="best", help="Of several rows of one N and D take the best."),
-    option("--mean", "cells", section=FIT, flag_value="mean", help="Of several rows of one N and D take the mean."),
+    option("--best", "cells", section=TABLE, flag_value="best", help="Of several rows of one N and D take the best."),
+    option("--mean", "cells", section=TABLE, flag_value="mean", help="Of several rows of one N and D take the mean."),
     option(
         "--checkpoints/--no-checkpoints",
-        section=FIT,
+        section=TABLE,
         default=None,
         help="Whether rows of one N with rising D are of one run.",
     ),

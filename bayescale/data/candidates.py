@@ -18,7 +18,7 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     """Laws of the default mixture that suit a table: those that follow the most of what varies, the way that it goes.
 
     Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
-    both where the runs do not tell it.
+    both where the runs do not tell it. Where runs show a sharp break, laws with a break replace smooth ones.
 
     Parameters
     ----------
@@ -52,12 +52,21 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
+    asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
+    found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
     constant = [why for why in reasons.values() if why.startswith("every run has")]
     if {"N", "D"} <= set(found[0].input_names):  # runs of one budget
         constant = [why for why in constant if not why.startswith("every run has C ")]
     fixed = dict.fromkeys(why.partition(": law ")[0] for why in constant)
     return found, replace(runs, notes=(*runs.notes, *(f"{text}, {read}" for text in fixed)))
+
+
+def _asks(runs: Runs, law: Law) -> bool:
+    """Whether runs show what only this law describes."""
+    assert law.asked_for is not None
+    with law.blamed("asked_for"):
+        return law.asked_for({name: runs.column(name) for name in law.input_names}, runs.column(law.outcome))
 
 
 def _rises(runs: Runs, law: Law) -> bool | None:

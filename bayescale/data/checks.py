@@ -76,7 +76,8 @@ def observe(law: Law, runs: Runs) -> Observed:
         *_no_fall(law, runs),
         *_out_of_order(law, runs),
     )
-    return replace(observed, warnings=(*runs.warnings, *runs.counted.warnings, *doubts))
+    counted = runs.counted.warnings if {"N", "D"} <= set(law.input_names) else ()
+    return replace(observed, warnings=(*runs.warnings, *counted, *doubts))
 
 
 def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:

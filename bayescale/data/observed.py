@@ -85,8 +85,13 @@ class Observed:
 
     @cached_property
     def centre(self) -> dict[str, float]:
-        """Geometric mean of each input over the runs: where the sizes of the law's terms are sampled."""
-        return {name: float(np.exp(np.log(self.runs.column(name)).mean())) for name in self.law.input_names}
+        """Geometric mean of each input over the runs, where the sizes of the law's terms are sampled.
+
+        For inputs that ask for it, ``largest_<input>`` is the largest value.
+        """
+        middle = {name: float(np.exp(np.log(self.runs.column(name)).mean())) for name in self.law.input_names}
+        asked = [item.name for item in self.law.inputs if item.largest]
+        return middle | {f"largest_{name}": float(self.runs.column(name).max()) for name in asked}
 
     @cached_property
     def outcome(self) -> Array:

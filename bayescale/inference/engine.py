@@ -106,9 +106,11 @@ class Compiled:
                 target = density_in_blocks(observed, density) if is_large(len(observed)) else density
             if certify:
                 nuts = functools.partial(_sample_nuts, self, density, target, options)
-                sampled = _sample(density, target, coordinates, options, nuts)
+                sampled = _sample(density, target, coordinates, options, nuts, self._law.several_modes)
             else:
-                sampled = _sample_importance(density, target, coordinates, options, certify=False)
+                sampled = _sample_importance(
+                    density, target, coordinates, options, self._law.several_modes, certify=False
+                )
         return replace(sampled, prior=prior, basis=basis)
 
     def _latent(self, observed: Observed, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
@@ -208,13 +210,16 @@ def _sample(
     prior_coordinates: Array,
     options: Options,
     nuts: Callable[[], Sampled],
+    several_modes: bool,
 ) -> Sampled:
     if options.engine == "nuts":
         return nuts()
-    first = _sample_importance(density, target, prior_coordinates, options)
+    first = _sample_importance(density, target, prior_coordinates, options, several_modes)
     if first.diagnostics.certified:
         return first
     why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
+    if several_modes:  # NUTS does not move between modes, takes a minute, and was not certified either
+        return replace(first, warnings=(f"NOT CERTIFIED: {why}",))
     second = nuts()
     if second.diagnostics.certified:
         return replace(second, warnings=(f"{why}: these draws are from NUTS",))
@@ -228,13 +233,16 @@ def _sample_importance(
     target: "Density",
     prior_coordinates: Array,
     options: Options,
+    several_modes: bool,
     *,
     certify: bool = True,
 ) -> Sampled:
     from bayescale.sampling.importance import sample_importance, sketch_importance
 
     sampler = sample_importance if certify else sketch_importance
-    result = sampler(target, prior_coordinates, options.draws * options.chains, options.seed)
+    result = sampler(
+        target, prior_coordinates, options.draws * options.chains, options.seed, several_modes=several_modes
+    )
     return _sampled(density, result, (options.chains, options.draws))
 
 

@@ -82,7 +82,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
         data |= {key: pm.Data(key, values) for key, values in centre_data(observed).items()}
         if basis is not None:
             data |= {key: pm.Data(key, values, dims=_DIMS[key]) for key, values in _basis_data(law, basis).items()}
-        centre = {key: data[f"centre_{key}"] for key in law.input_names}
+        centre = {key: data[f"centre_{key}"] for key in observed.centre}
         sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
         if basis is not None:
             coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")

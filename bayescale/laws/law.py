@@ -75,8 +75,14 @@ class Law:
     published : tuple of PublishedFit
     falls : bool
         Whether lower outcomes are better, as for a loss.
+    several_modes : bool
+        Whether its posterior may be curved or have several modes, as where a break lies: sampling is then more
+        thorough, and dearer.
     in_ensemble : bool
         Whether the ensemble ``"auto"`` contains it: the laws whose mixture predicted hidden larger runs best.
+    asked_for : callable, optional
+        ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
+        consists of the laws that are asked for, and without such runs of those that ask nothing.
 
     Raises
     ------
@@ -125,7 +131,9 @@ class Law:
     optimum: Callable[[Values, Any], Any] | None = None
     published: tuple[PublishedFit, ...] = ()
     falls: bool = True
+    several_modes: bool = False
     in_ensemble: bool = False
+    asked_for: Callable[[Values, NDArray[np.float64]], bool] | None = None
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -168,7 +176,7 @@ class Law:
         for name in ("inputs", "parameters"):
             if not getattr(self, name):
                 raise LawError(f"law {self.name!r}: has no {name}: a law needs at least one")
-        for name, needed in (("mean", True), ("derive", True), ("optimum", False)):
+        for name, needed in (("mean", True), ("derive", True), ("optimum", False), ("asked_for", False)):
             if (needed or getattr(self, name) is not None) and not callable(getattr(self, name)):
                 raise LawError(f"law {self.name!r}: {name} is {getattr(self, name)!r}: give a function")
         if not isinstance(self.link, Link):

@@ -141,12 +141,15 @@ class Input:
     linear : float, optional
         For an input whose differences matter, such as a date: the difference over which model discrepancy changes as
         much as over a factor of e in other inputs, whose ratios matter.
+    largest : bool
+        Whether ``derive`` also needs the largest value of the fitted runs: ``centre["largest_x"]`` for an input ``x``.
     """
 
     name: str
     meaning: str
     unit: str
     linear: float | None = None
+    largest: bool = False
 
     def coordinate(self, values: Any) -> Any:
         """Values on the scale on which model discrepancy is smooth."""

@@ -180,7 +180,7 @@ def _constant_data(observed: Observed, basis: Basis[Process] | None) -> xr.Datas
     units = beside | {item.name: item.unit for item in (*law.inputs, *law.settings)}
     data: dict[str, Any] = {name: ("run", values, {"units": units[name]}) for name, values in read.items()}
     for name, value in observed.centre.items():
-        data[f"centre_{name}"] = ((), value, {"units": units[name]})
+        data[f"centre_{name}"] = ((), value, {"units": units[name.removeprefix("largest_")]})
     if basis is not None:
         data["noise_scale"] = ("run", basis.noise_scale, {"units": "sigma"})
     if observed.cluster is not None:

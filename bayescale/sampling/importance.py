@@ -14,12 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.sampling.adaptation import (
+    DF,
+    PATIENT,
+    QUICK,
+    SKETCHED,
+    TEMPERED,
+    Effort,
+    adapt,
+    around_modes,
+    freeze,
+    initial_mixture,
+    tempered_proposal,
+)
 from bayescale.sampling.latent import LatentDensity
 from bayescale.sampling.mixture import Mixture, StudentT, refit
-from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
+from bayescale.sampling.modes import Density, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
 from bayescale.sampling.weights import (
-    effective_share,
     effective_sizes,
     log_mean,
     normalised,
@@ -37,9 +49,6 @@ ESS_LIMIT = 1000
 DISAGREEMENT_LIMIT = 4.0
 """Largest difference between the two proposals' estimates of a certified fit, in standard errors."""
 
-_DF = 5.0
-_COMPONENTS = 8
-_DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 3.0, 3.0
 _LARGEST_POOL = 16
 """Largest number of weighted draws per requested draw."""
 
@@ -50,23 +59,13 @@ _SEARCHED = 200
 """Number of prior draws among which a start is searched if calls of the density are most expensive."""
 _LARGEST_LATENT_POOL = 24_000
 """Largest number of weighted draws of a density with coefficients; twice that for its approximation."""
+_LARGEST_TEMPERED_POOL = 96_000
+"""The same for proposals from tempered draws, which fit posteriors that no proposal fits well."""
+_SKETCHED_MORE = 4
+"""Factor of the draws of a sketch from tempered draws, for the same reason."""
 _LEAST_EVEN_SHARE, _EVEN_SHARE = 0.2, 0.5
 """Effective share of the weights from the approximation to the density itself: below the first, exact draws are out of
 reach with any proposal; above the second, they are as easy as approximate ones."""
-
-
-@dataclass(frozen=True)
-class _Effort:
-    """Number of starts of the search for modes, and when to stop adapting: at this effective share of the draws."""
-
-    starts: int
-    draws_per_round: int
-    rounds: int
-    effective_share: float
-
-
-_QUICK = _Effort(starts=4, draws_per_round=1000, rounds=12, effective_share=0.5)
-_PATIENT = _Effort(starts=16, draws_per_round=4000, rounds=16, effective_share=0.7)
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,9 @@ class ImportanceResult:
         )
 
 
-def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
+def sample_importance(
+    density: Density, prior_draws: Array, n_draws: int, seed: int, *, several_modes: bool = False
+) -> ImportanceResult:
     """Sample a posterior by two independently adapted, frozen mixtures.
 
     If the first attempt is not certified, a second one searches for modes from more starts and adapts longer, with
@@ -131,6 +132,8 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     n_draws : int
         Number of equally weighted draws returned.
     seed : int
+    several_modes : bool
+        Whether the posterior may be curved or have several modes, so that proposals start from tempered draws.
 
     Raises
     ------
@@ -138,19 +141,22 @@ def sample_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
         If the density is finite at none of the prior draws.
     """
     first, second = np.random.SeedSequence(seed).spawn(2)
+    quick, patient = (TEMPERED, TEMPERED) if several_modes else (QUICK, PATIENT)
     if isinstance(density, LatentDensity):
-        density.settle(_start(density, prior_draws))
-    result = _attempt(density, prior_draws, n_draws, first, _QUICK)
+        density.settle(_start(density, prior_draws, several_modes))
+    result = _attempt(density, prior_draws, n_draws, first, quick)
     if not result.certified and result.even_share > _LEAST_EVEN_SHARE:
-        again = _attempt(density, prior_draws, n_draws, second, _PATIENT)
+        again = _attempt(density, prior_draws, n_draws, second, patient)
         result = again if again.certified or again.ess.min() > result.ess.min() else result
     if not result.certified and result.even_share < _EVEN_SHARE:
-        approximate = _attempt(density, prior_draws, n_draws, second, _PATIENT, exact=False)
+        approximate = _attempt(density, prior_draws, n_draws, second, patient, exact=False)
         result = approximate if approximate.certified else result
     return result
 
 
-def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: int) -> ImportanceResult:
+def sketch_importance(
+    density: Density, prior_draws: Array, n_draws: int, seed: int, *, several_modes: bool = False
+) -> ImportanceResult:
     """Sample a posterior by one proposal, adapted once, for draws that are only an input of a larger computation.
 
     They cannot be certified, because there is no second proposal to agree with: the disagreement is infinite. If the
@@ -159,12 +165,15 @@ def sketch_importance(density: Density, prior_draws: Array, n_draws: int, seed: 
     """
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
     if isinstance(density, LatentDensity):
-        mode = density.settle(_start(density, prior_draws))
-        proposal, _, _ = _matched(density, mode, adapting, 3, _QUICK.draws_per_round // 2)
+        mode = density.settle(_start(density, prior_draws, several_modes))
+    if several_modes:
+        proposal = tempered_proposal(density, prior_draws, adapting, SKETCHED)
+    elif isinstance(density, LatentDensity):
+        proposal, _, _ = _matched(density, mode, adapting, 3, QUICK.draws_per_round // 2)
     else:
-        proposal = freeze(*adapt(density, prior_draws, adapting, _QUICK))
+        proposal = freeze(*adapt(density, initial_mixture(density, prior_draws, QUICK.starts), adapting, QUICK))
     pool = _Pool(density, [proposal], exact=False)
-    pool.extend(max(ESS_LIMIT, n_draws), [sampling])
+    pool.extend(max(ESS_LIMIT, n_draws) * (_SKETCHED_MORE if several_modes else 1), [sampling])
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
 
 
@@ -173,7 +182,7 @@ def _attempt(
     prior_draws: Array,
     n_draws: int,
     seed: np.random.SeedSequence,
-    effort: "_Effort",
+    effort: Effort,
     *,
     exact: bool = True,
 ) -> ImportanceResult:
@@ -186,7 +195,7 @@ def _attempt(
     if latent:
         # A third more than a certified fit needs, because each draw costs ten times as much as one without
         # coefficients.
-        largest = _LARGEST_LATENT_POOL * (1 if exact else 2)
+        largest = _LARGEST_TEMPERED_POOL if effort.walkers else _LARGEST_LATENT_POOL * (1 if exact else 2)
         wanted, rounds = ESS_LIMIT * 4 // 3, largest // ESS_LIMIT // len(proposals)
     for _ in range(rounds):
         pool.extend(ESS_LIMIT if latent else wanted, rngs[:2])
@@ -195,12 +204,12 @@ def _attempt(
     return _result(pool, n_draws, rngs[2], pool.disagreement())
 
 
-def _proposal(
-    density: Density, prior_draws: Array, rng: np.random.Generator, effort: "_Effort", exact: bool
-) -> Mixture:
+def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort, exact: bool) -> Mixture:
     """A proposal adapted from some prior draws, and frozen."""
+    if effort.walkers:
+        return tempered_proposal(density, prior_draws, rng, effort)
     if not isinstance(density, LatentDensity):
-        return freeze(*adapt(density, prior_draws, rng, effort))
+        return freeze(*adapt(density, initial_mixture(density, prior_draws, effort.starts), rng, effort))
     start = best_starts(density, prior_draws[:_SEARCHED], 1)[0]
     mixture, draws, log_weights = _matched(density, start, rng, effort.rounds // 4, effort.draws_per_round // 2)
     frozen = freeze(mixture, draws, log_weights)
@@ -211,9 +220,13 @@ def _proposal(
     return freeze(_refitted(mixture, fresh, weights), fresh, np.log(weights.clip(1e-300)))
 
 
-def _start(density: LatentDensity, prior_draws: Array) -> Array:
+def _start(density: LatentDensity, prior_draws: Array, several_modes: bool) -> Array:
     """Starts of the search for modes of a density with coefficients, shape (start, coordinate)."""
-    return best_starts(density, prior_draws[:_SEARCHED], 2)
+    return (
+        best_starts(density, prior_draws, TEMPERED.starts)
+        if several_modes
+        else best_starts(density, prior_draws[:_SEARCHED], 2)
+    )
 
 
 def _matched(
@@ -224,7 +237,7 @@ def _matched(
     In nine coordinates, a mixture of eight components has hundreds of numbers to estimate. With one mode, a single
     component needs a fifth of the draws for an equally good proposal, and the exact weights reveal a missed mode.
     """
-    mixture = _around_modes(find_modes(density, density.alternatives(start)), _MATCHED_STRETCH)
+    mixture = around_modes(find_modes(density, density.alternatives(start)), _MATCHED_STRETCH)
     draws, target, history = np.empty((0, len(start))), np.empty(0), []
     for _ in range(rounds):
         fresh = mixture.draw(draws_per_round, rng)
@@ -241,15 +254,7 @@ def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
         return refit(mixture, draws, weights)
     mean, covariance = weighted_moments(draws, weights)
     unbiased = covariance / (1 - np.square(weights).sum())
-    return Mixture((StudentT.from_covariance(mean, unbiased, _DF),), np.ones(1))
-
-
-def _around_modes(modes: list[Mode], stretch: float = 1.0) -> Mixture:
-    """Laplace approximations at the modes, weighted by their mass, but each with a minimum share."""
-    held = np.array([m.log_density + 0.5 * np.linalg.slogdet(m.covariance)[1] for m in modes])
-    shares = np.exp(held - held.max()) + 0.05
-    components = tuple(StudentT.from_covariance(m.location, stretch * m.covariance, _DF) for m in modes)
-    return Mixture(components, shares / shares.sum())
+    return Mixture((StudentT.from_covariance(mean, unbiased, DF),), np.ones(1))
 
 
 def _flattened(log_weights: Array) -> Array:
@@ -273,51 +278,6 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
         exact=pool.exact,
         even_share=pool.even_share(),
     )
-
-
-def adapt(
-    density: Density, prior_draws: Array, rng: np.random.Generator, effort: "_Effort"
-) -> tuple[Mixture, Array, Array]:
-    """Grow a proposal; returns it with all draws that built it and their log weights.
-
-    Every round draws from the current mixture, weights all draws so far with the mixture of all rounds (Cornuet et al.
-    2012, arXiv:0907.1254), adds a component at the heaviest draw, and refits the components to the weighted draws.
-    """
-    mixture = _initial_mixture(density, prior_draws, effort.starts)
-    history: list[Mixture] = []
-    draws, target, mixed = np.empty((0, prior_draws.shape[1])), np.empty(0), np.empty(0)
-    best, best_share = mixture, 0.0
-    for _ in range(effort.rounds):
-        fresh = mixture.draw(effort.draws_per_round, rng)
-        fresh_target, own = density(fresh), mixture.log_density(fresh)
-        earlier = [m.log_density(fresh) for m in history]
-        history.append(mixture)
-        mixed = np.append(np.logaddexp(mixed, mixture.log_density(draws)), np.logaddexp.reduce([*earlier, own]))
-        draws, target = np.concatenate([draws, fresh]), np.append(target, fresh_target)
-        share = effective_share(fresh_target - own)
-        if share > best_share:
-            best, best_share = mixture, share
-        if share >= effort.effective_share:
-            break
-        weights = tempered(target - mixed)
-        if len(mixture.components) < _COMPONENTS:
-            mixture = mixture.with_component(_component_at_heaviest(draws, weights), 0.1)
-        mixture = refit(mixture, draws, weights)
-    return best, draws, target - mixed
-
-
-def _initial_mixture(density: Density, prior_draws: Array, n_starts: int) -> Mixture:
-    """Laplace approximations at the modes, and a component with the spread of the prior."""
-    wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.cov(prior_draws.T), _DF)
-    return _around_modes(find_modes(density, best_starts(density, prior_draws, n_starts))).with_component(wide, 0.1)
-
-
-def freeze(mixture: Mixture, draws: Array, log_weights: Array) -> Mixture:
-    """Add a wide component that keeps the weights bounded where the adaptation has not explored."""
-    weights = normalised(log_weights)
-    mean, covariance = weighted_moments(draws, weights)
-    wide = StudentT.from_covariance(mean, _DEFENSIVE_STRETCH**2 * covariance, _DEFENSIVE_DF)
-    return mixture.with_component(wide, _DEFENSIVE_WEIGHT)
 
 
 class _Pool:
@@ -384,16 +344,3 @@ class _Pool:
             estimates.append((np.append(mean, log_evidence), np.append(variance, se**2)))
         (first, first_variance), (second, second_variance) = estimates
         return float(np.max(np.abs(first - second) / np.sqrt(first_variance + second_variance)))
-
-
-def _component_at_heaviest(draws: Array, weights: Array) -> StudentT:
-    """A component around the heaviest draw, shaped by the weighted draws nearest to it."""
-    centre = draws[weights.argmax()]
-    _, covariance = weighted_moments(draws, weights)
-    scale = np.sqrt(np.diag(covariance).clip(1e-300))
-    distance = np.square((draws - centre) / scale).sum(axis=1)
-    nearest = np.argsort(distance)[: len(draws) // 10]
-    local = weights[nearest] + 1 / len(weights)
-    local /= local.sum()
-    offsets = draws[nearest] - centre
-    return StudentT.from_covariance(centre, (offsets.T * local) @ offsets, _DF)

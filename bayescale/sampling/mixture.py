@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_FAR = 0.9
+"""Quantile of distances beyond which draws are not put further apart."""
+_STEPS = 15
+"""Steps of expectation maximisation from components that have only been placed."""
+
 
 @dataclass(frozen=True)
 class StudentT:
@@ -52,6 +57,11 @@ class Mixture:
 
     components: tuple[StudentT, ...]
     weights: Array
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates."""
+        return int(self.components[0].location.size)
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draws of shape (n, coordinate), components in proportion to their weights, in random order."""
@@ -98,6 +108,29 @@ def refit(mixture: Mixture, draws: Array, weights: Array, steps: int = 5) -> Mix
         components = [_reshaped(mixture.components[k], draws, shares[k]) for k in kept]
         mixture = Mixture(tuple(components), totals[kept] / totals[kept].sum())
     return mixture
+
+
+def fitted(draws: Array, n_components: int, df: float, rng: np.random.Generator) -> Mixture:
+    """Fit a mixture to equally weighted draws, from components that are put far apart.
+
+    Parameters
+    ----------
+    draws : array, shape (draw, coordinate)
+    n_components : int
+    df : float
+        Degrees of freedom of the components.
+    rng : numpy.random.Generator
+    """
+    whole = StudentT.from_covariance(draws.mean(axis=0), np.cov(draws.T), df)
+    white = np.linalg.solve(whole.cholesky, (draws - whole.location).T).T
+    centres = [int(rng.integers(len(draws)))]
+    for _ in range(n_components - 1):
+        distance = np.min([np.square(white - white[k]).sum(axis=1) for k in centres], axis=0)
+        distance = np.minimum(distance, np.quantile(distance, _FAR))  # single draws far out are no component
+        centres.append(int(rng.choice(len(draws), p=distance / distance.sum())))
+    components = tuple(StudentT(draws[k], whole.cholesky / np.sqrt(2), df) for k in centres)
+    start = Mixture(components, np.full(n_components, 1 / n_components))
+    return refit(start, draws, np.full(len(draws), 1 / len(draws)), _STEPS)
 
 
 def _reshaped(component: StudentT, draws: Array, shares: Array) -> StudentT:

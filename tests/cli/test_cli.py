@@ -392,7 +392,7 @@ def test_a_damaged_fit_is_refused(run_cli, elsewhere):
 @pytest.mark.slow
 def test_an_uncertified_result_is_printed_marked_and_has_status_one(run_cli, table, few_fit, monkeypatch):
     monkeypatch.setattr(importance, "K_HAT_LIMIT", -np.inf)
-    monkeypatch.setattr(importance, "_PATIENT", importance._QUICK)
+    monkeypatch.setattr(importance, "PATIENT", importance.QUICK)
     posterior, stats = few_fit.tree["posterior"].to_dataset(), few_fit.tree["sample_stats"].to_dataset()
     stuck = nuts.NutsResult(posterior, stats, r_hat_max=2.0, ess={"sigma": 5.0}, divergent_share=0.5)
     monkeypatch.setattr(nuts, "sample_nuts", lambda *_, **__: stuck)

@@ -19,6 +19,8 @@ FALLING, RISING = (
     ["rise_logarithm", "rise_logistic", "rise_power", "rise_to_ceiling"],
 )
 
+BROKEN_X = np.geomspace(100, 500, 12)
+
 TABLES = {
     "compute": ({"C": C, "loss": LOSS}, ["floor_c", "kaplan_c"]),
     "tokens": ({"D": C / 1e12, "loss": LOSS}, ["floor_d"]),
@@ -30,6 +32,7 @@ TABLES = {
     "Elo": ({"N": C / 1e12, "elo": 1000 - 100 * LOSS}, ["bradley_terry"]),
     "bits": ({**PLANE, "w_bits": np.tile([4.0, 8.0, 3.0, 16.0], 2), "loss": LOSS}, ["precision"]),
     "falling curve": ({"x": C, "y": LOSS}, FALLING),
+    "curve with a sharp break": ({"x": BROKEN_X, "y": 2 - 0.3 * np.tanh(8 * np.log(BROKEN_X / 400))}, ["bnsl_floor_1"]),
     "rising curve": ({"x": C, "y": 7 - LOSS}, RISING),
 }
 
@@ -48,7 +51,8 @@ def test_a_table_gets_the_laws_of_its_columns(kind):
         ("datablations", ["data_constrained", "overfitting"]),
         ("boardlaw", ["board_elo"]),
         ("pythia:arc_easy", ACCURACY),
-        ("vision_fewshot:birds_10shot_BiT-50-1", FALLING),
+        ("vision_fewshot:birds_10shot_BiT-50-1", ["bnsl_floor_1"]),
+        ("vision_fewshot:cifar100_10shot_BiT-50-1", FALLING),
     ],
 )
 def test_a_shipped_table_gets_the_laws_of_all_that_varies(name, expected):

@@ -9,6 +9,8 @@ from promises import vouched_for
 
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
+from bayescale.posterior.fitting import fit
+from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.single import fit_law
 
 pytestmark = pytest.mark.slow
@@ -114,3 +116,32 @@ def test_a_change_of_pace_is_found_in_scattered_models():
     assert fitted.parameters["break_year"].std() < 1.0
     straight = fit_law("frontier_growth", runs, discrepancy=False)
     assert fitted.diagnostics.log_evidence > straight.diagnostics.log_evidence + 3
+
+
+SHARP = {"y_break": 2.3, "exponent_0": 0.05, "last_slope": 4.0, "width": 0.06, "floor_share": 0.3}
+
+
+@pytest.mark.parametrize("name", ["bnsl_floor_1", "bnsl_floor_2"])
+def test_a_broken_curve_reaches_its_floor(name):
+    law = catalog.load_law(name)
+    sampled = {**SHARP, "place": -0.5, "gap": 0.5, "exponent_1": 2.0}
+    p = law.all_parameters(sampled, {"x": 450.0, "largest_x": 900.0})
+    at = law.mean(np, {"x": np.array([900.0, 1e30])}, p)
+    np.testing.assert_allclose(at[1], p["floor"], rtol=1e-9)
+    np.testing.assert_allclose(p["floor"] / at[0], SHARP["floor_share"], rtol=1e-9)
+
+
+def test_the_default_forecasts_the_rest_of_a_sudden_fall():
+    law, x = catalog.load_law("bnsl_floor_1"), np.geomspace(160, 1000, 17)
+    p = law.all_parameters({**SHARP, "place": 0.4}, {"x": np.array(400.0), "largest_x": np.array(740.0)})
+    mean = law.mean(np, {"x": x}, p)
+    y = mean * np.exp(np.random.default_rng(0).normal(scale=0.002, size=len(x)))
+    seen = x <= 740
+    runs = Runs.from_frame(pd.DataFrame({"x": x[seen], "y": y[seen]}), outcome="y")
+    found = fit("auto", runs)
+    assert list(found.members) == ["bnsl_floor_1"]
+    assert found.certified
+    bands = forecast(found, x=x[~seen]).summary(0.9)
+    assert (bands["q05"] < mean[~seen]).all()
+    assert (mean[~seen] < bands["q95"]).all()
+    assert (bands["q95"] < 0.8 * y[seen][-1]).iloc[-1]

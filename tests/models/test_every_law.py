@@ -24,6 +24,7 @@ PLAUSIBLE = {
     "error": (0.03, 2.0),
     "y": (0.2, 6.0),
     "rising y": (0.0, 6.0),  # it may start from nothing
+    "broken y": (1e-8, 6.0),  # a sudden fall that goes on for the four decades of the design ends far below
     "C": (1e14, 1e28),
     "seconds": (1e2, 1e10),
     "joules": (1e5, 1e13),
@@ -48,6 +49,8 @@ UNIDENTIFIED = {
 TRUTH = {
     "bnsl_1": {"exponent_0": 0.05, "exponent_1": 0.3},
     "bnsl_2": {"exponent_0": 0.3, "exponent_1": -0.2, "exponent_2": 0.3},
+    "bnsl_floor_1": {"exponent_0": 0.02, "last_slope": 0.8},
+    "bnsl_floor_2": {"exponent_0": 0.02, "exponent_1": 1.0, "last_slope": 0.2},
     "growth_break": {"log_growth_change": 0.5},
 }
 """Parameters that are not at their prior's median in simulated runs: between equal slopes there is no break."""
@@ -61,7 +64,9 @@ def design(law):
 
 
 def centre(law):
-    return {name: np.exp(np.log(design(law)[name]).mean(keepdims=True)) for name in law.input_names}
+    at = design(law)
+    middle = {name: np.exp(np.log(at[name]).mean(keepdims=True)) for name in law.input_names}
+    return middle | {f"largest_{item.name}": at[item.name].max(keepdims=True) for item in law.inputs if item.largest}
 
 
 def width(draws):
@@ -117,7 +122,8 @@ def test_outcomes_are_plausible_before_the_runs_are_seen(law, from_prior):
     assert np.isfinite(mean).all()
     assert law.link.domain != "positive" or (mean > 0).all()
     relative = mean if law.level is None else mean / sampled[law.level.name]
-    low, high = PLAUSIBLE["rising y" if law.outcome == "y" and not law.falls else law.outcome]
+    kind = "broken y" if law.name.startswith("bnsl_floor") else law.outcome
+    low, high = PLAUSIBLE["rising y" if law.outcome == "y" and not law.falls else kind]
     assert low < np.quantile(relative, 0.05)
     assert np.quantile(relative, 0.95) < high
 

@@ -26,7 +26,7 @@ fit = partial(fit_law, discrepancy=False)
 @pytest.fixture
 def importance_uncertified(monkeypatch):
     monkeypatch.setattr(importance, "K_HAT_LIMIT", -np.inf)
-    monkeypatch.setattr(importance, "_PATIENT", importance._QUICK)
+    monkeypatch.setattr(importance, "PATIENT", importance.QUICK)
 
 
 @pytest.fixture
