@@ -133,10 +133,12 @@ _COUNTS = re.compile(
 
 def _differs(values: "pd.Series[Any]", cells: NDArray[np.int64]) -> bool:
     """Whether a column has several values in some cell."""
-    codes, _ = pd.factorize(values, use_na_sentinel=False)
-    low, high = (np.full(cells.max() + 1, end) for end in (len(codes), -1))
-    np.minimum.at(low, cells, codes)
-    np.maximum.at(high, cells, codes)
+    numeric = values.dtype.kind in "iufb"
+    # A column of numbers is compared as it is, since codes of its values would take as much memory as the table.
+    compared = values.to_numpy() if numeric else pd.factorize(values, use_na_sentinel=False)[0]
+    low, high = (np.full(cells.max() + 1, end) for end in (np.inf, -np.inf))
+    np.fmin.at(low, cells, compared)
+    np.fmax.at(high, cells, compared)
     return bool((low < high).any())
 
 
