@@ -2,6 +2,7 @@ from bayescale.planning.answers import Answer as Answer
 from bayescale.validation.backtesting import Backtest as Backtest
 from bayescale.basics.errors import BayescaleError as BayescaleError
 from bayescale.posterior.chains import Chain as Chain
+from bayescale.data.checking import Check as Check
 from bayescale.validation.comparison import Comparison as Comparison
 from bayescale.planning.costs import Cost as Cost
 from bayescale.laws.parameters import Derived as Derived
@@ -31,9 +32,12 @@ from bayescale.planning.targets import WhichLaw as WhichLaw
 from bayescale.laws import accuracies as accuracies
 from bayescale.laws import additive as additive
 from bayescale.validation.backtesting import backtest as backtest
+from bayescale.data.cells import best_runs as best_runs
 from bayescale.laws import breaks as breaks
+from bayescale.data.checking import check as check
 from bayescale.validation.comparison import compare as compare
 from bayescale.planning.recipes import compare_recipes as compare_recipes
+from bayescale.data.preparing import count_flops as count_flops
 from bayescale.laws import curves as curves
 from bayescale.data.datasets import dataset_names as dataset_names
 from bayescale.posterior.fitting import fit as fit
@@ -45,12 +49,14 @@ from bayescale.planning.limits import limits as limits
 from bayescale.posterior.storage import load as load
 from bayescale.data.datasets import load_dataset as load_dataset
 from bayescale.laws.catalog import load_law as load_law
+from bayescale.data.cells import mean_runs as mean_runs
 from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
 from bayescale.planning.plan import plan as plan
 from bayescale.laws.law import power as power
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
+from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
 from bayescale.planning.versus import versus as versus
 from bayescale.report.page import write_report as write_report
 
@@ -59,6 +65,7 @@ __all__ = [
     "Backtest",
     "BayescaleError",
     "Chain",
+    "Check",
     "Comparison",
     "Cost",
     "Derived",
@@ -88,9 +95,12 @@ __all__ = [
     "accuracies",
     "additive",
     "backtest",
+    "best_runs",
     "breaks",
+    "check",
     "compare",
     "compare_recipes",
+    "count_flops",
     "curves",
     "dataset_names",
     "fit",
@@ -102,12 +112,14 @@ __all__ = [
     "load",
     "load_dataset",
     "load_law",
+    "mean_runs",
     "next_dollar",
     "next_runs",
     "plan",
     "power",
     "save",
     "scale_up",
+    "tell_checkpoints",
     "versus",
     "write_report",
 ]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from bayescale.basics.files import root
 from bayescale.data.datasets import load_card, load_runs
+from bayescale.data.formats import read_table
 from bayescale.data.runs import Runs
-from bayescale.data.tables import read_table
 
 TABLES = (
     "chinchilla",

@@ -21,7 +21,7 @@ from development import CURVE_COLUMNS, development_curves
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
-from bayescale.data.tables import read_table
+from bayescale.data.formats import read_table
 from bayescale.posterior.forecasting import predicted
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

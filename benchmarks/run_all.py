@@ -59,6 +59,7 @@ BENCHMARKS = {
     "rolling_cuts": Benchmark(("rolling_cuts.py",), ("rolling_cuts",), parallel=False),
     "learning_curves": Benchmark(("learning_curves.py",), ("learning_curves",)),
     "one_input": Benchmark(("one_input.py",), ("one_input",)),
+    "cases": Benchmark(("cases.py",), ("cases",), parallel=False),
     "breaks": Benchmark(("breaks.py",), ("breaks",)),
     "simulated": Benchmark(("simulated.py",), ("simulated",)),
     "which_law": Benchmark(("which_law.py",), ("which_law",)),

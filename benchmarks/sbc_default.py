@@ -67,7 +67,7 @@ def main() -> None:
 def replicate(law_name: str, noise_name: str, n_runs: int, errors: bool, seed: int) -> dict[str, Any]:
     """Simulate one table from the prior, fit it, and rank the truth among the draws."""
     law, rng = load_law(law_name), np.random.default_rng(seed)
-    runs, truth = simulated(law, noise_name, design(law, n_runs, errors), rng)
+    runs, truth, _ = simulated(law, noise_name, design(law, n_runs, errors), rng)
     start = time.process_time()
     fitted = fit_law(law_name, runs, noise=noise_name, draws=DRAWS, seed=seed)
     cpu_seconds, found = time.process_time() - start, fitted.diagnostics
@@ -88,8 +88,10 @@ def design(law: Law, n: int, errors: bool) -> Runs:
     return Runs.from_frame(frame.reset_index(drop=True), outcome=law.outcome)
 
 
-def simulated(law: Law, noise_name: str, runs: Runs, rng: np.random.Generator) -> tuple[Runs, dict[str, float]]:
-    """A table drawn from the prior, and the parameters behind it."""
+def simulated(
+    law: Law, noise_name: str, runs: Runs, rng: np.random.Generator
+) -> tuple[Runs, dict[str, float], "np.ndarray[Any, Any]"]:
+    """A table drawn from the prior, and the parameters and the discrepancy's coefficients behind it."""
     observed, noise = Observed(law, runs), noise_by_name(noise_name)
     basis = discrepancy_basis(observed)
     posterior = build_model(observed, noise, basis)
@@ -105,7 +107,7 @@ def simulated(law: Law, noise_name: str, runs: Runs, rng: np.random.Generator) -
     frame = runs.frame.assign(**{law.outcome: outcome})
     if relative is not None:
         frame = frame.assign(**{f"{law.outcome}_se": relative * outcome})
-    return Runs.from_frame(frame, outcome=law.outcome), truth
+    return Runs.from_frame(frame, outcome=law.outcome), truth, latent[0]
 
 
 def discrepancy(basis: "Basis[Any]", truth: dict[str, float], latent: "np.ndarray[Any, Any]") -> Any:

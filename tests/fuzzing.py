@@ -6,6 +6,7 @@ meaning, a message of more than a line for each fault, a stray file.
 """
 
 import contextlib
+import gzip
 import io
 import json
 import shutil
@@ -195,7 +196,38 @@ def parquet_tables(draw: st.DrawFn) -> bytes:
     return buffer.getvalue()
 
 
+_keys = st.one_of(st.sampled_from(["N", "D", "loss", "params (M)", "Eval/Loss", "run", "columns", "data"]), headers)
+_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(), st.integers(-(10**25), 10**25), cells),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_keys, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@st.composite
+def json_tables(draw: st.DrawFn) -> bytes:
+    """JSON of any shape, as one document or as lines."""
+    if draw(st.booleans()):
+        return json.dumps(draw(_values)).encode()
+    records = draw(st.lists(st.dictionaries(_keys, _values, max_size=5), max_size=4))
+    text = "\n".join(map(json.dumps, records)) if draw(st.booleans()) else json.dumps(records)
+    return text.encode()
+
+
+def _feather() -> bytes:
+    buffer = io.BytesIO()
+    pd.DataFrame({"N": [1e8, 2e8], "D": [2e9, 4e9], "loss": [3.2, 3.0], "run": ["a", "b"]}).to_feather(buffer)
+    return buffer.getvalue()
+
+
 tables = st.one_of(
+    st.tuples(st.sampled_from([".tsv", ".txt", ".md", ""]), csv_tables()),
+    st.tuples(st.sampled_from([".json", ".jsonl"]), json_tables()),
+    st.tuples(st.just(".json"), damaged(json_tables())),
+    st.tuples(st.just(".csv.gz"), csv_tables().map(gzip.compress)),
+    st.tuples(st.just(".csv.gz"), damaged(st.just(gzip.compress(GOOD_CSV)))),
+    st.tuples(st.just(".feather"), damaged(st.builds(_feather))),
+    st.tuples(st.sampled_from([".xlsx", ".xls", ".ods"]), damaged(st.just(b"PK\x03\x04" + bytes(60)))),
     st.tuples(st.sampled_from([".csv", ".parquet"]), st.binary(max_size=80)),
     st.tuples(st.just(".csv"), damaged(st.just(GOOD_CSV))),
     st.tuples(st.just(".csv"), csv_tables()),
@@ -211,13 +243,15 @@ def read_table(case: tuple[str, bytes], folder: Path, saved: Path) -> bool:
     path = folder / f"runs{ending}"
     path.write_bytes(content)
 
-    def read() -> None:
-        runs = load_runs(path)
+    def read(**asked: bool) -> None:
+        runs = load_runs(path, as_is=True, **asked)
         assert len(runs) > 0
         assert str(runs)
         assert len(runs.data_hash) == 64
         assert (runs.column(runs.outcome) > 0).all()
 
+    accepted((RunsError,), lambda: load_runs(path))
+    accepted((RunsError,), lambda: read(drop_bad=True))
     return accepted((RunsError,), read)
 
 

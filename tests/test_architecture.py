@@ -32,7 +32,7 @@ def test_folders_stand_in_the_order_of_their_layers():
 def test_no_step_of_the_walk_leads_back():
     walk = SECTIONS["A walk of one table, from the file to the plan"]
     steps = [named(row)[0] for row in walk.splitlines() if re.match(r"\| \d", row)]
-    assert steps[0] == "data.tables"
+    assert steps[0] == "data.formats"
     assert steps[-1] == "planning.allocation"
     assert not [(one, later) for i, one in enumerate(steps) for later in steps[i + 1 :] if later in GRAPH[one]]
 

@@ -31,6 +31,7 @@ _COMMANDS = {
     "report": "report",
     "backtest": "studies",
     "compare": "studies",
+    "check": "check",
     "laws": "listing",
     "datasets": "listing",
 }

@@ -20,6 +20,7 @@ from bayescale.posterior.forecasting import Forecast
 from bayescale.posterior.pooling import Pooled
 
 if TYPE_CHECKING:
+    from bayescale.planning.counting import CountsCompared
     from bayescale.validation.backtesting import Backtest
     from bayescale.validation.comparison import Comparison
 
@@ -33,6 +34,7 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
     shared = {
         "dataset": record.dataset,
         "n_runs": record.n_runs,
+        "flops": first_fit(fit).count.words,
         "noise": record.noise,
         "discrepancy": record.discrepancy,
         "seed": record.seed,
@@ -242,6 +244,21 @@ def compare_document(compared: "Comparison") -> dict[str, Any]:
             "splits": compared.splits,
             "left_out": dict(compared.left_out),
             "warnings": list(compared.warnings),
+        }
+    )
+    return document
+
+
+def counts_document(found: "CountsCompared") -> dict[str, Any]:
+    """Exponents and compute-optimal runs by each count of the parameters."""
+    document: dict[str, Any] = finite(
+        {
+            "budget": found.budget,
+            "exponents": found.exponents.to_dict("records"),
+            "optima": found.optima.to_dict("records"),
+            "certified": found.certified,
+            "warnings": list(found.warnings),
+            "notes": list(found.notes),
         }
     )
     return document

@@ -95,9 +95,7 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
 @click.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs")
 @runs_option(POINTS, "A run, such as N=70B,D=1.4T; repeat it.")
-@option(
-    "--points", section=POINTS, type=click.Path(path_type=Path), metavar="FILE", help="A CSV or Parquet table of runs."
-)
+@option("--points", section=POINTS, type=click.Path(path_type=Path), metavar="FILE", help="A table of runs.")
 @option(
     "--then",
     section=STEPS,

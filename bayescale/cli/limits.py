@@ -131,7 +131,7 @@ def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
         check_output(plot, FIGURE_ENDINGS)
     unused = [name for name, value in given.items() if value not in (None, ())]
     if runs is None and unused:
-        name = "law" if unused[0] == "laws" else unused[0]
+        name = "law" if unused[0] == "laws" else unused[0].replace("_", "-")
         raise click.UsageError(f"--{name} goes with RUNS: name a data set or a table of runs")
 
 

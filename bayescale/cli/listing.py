@@ -50,12 +50,12 @@ def laws(name: str | None) -> None:
 
 def _is_table(name: str) -> bool:
     from bayescale.data.datasets import dataset_names
-    from bayescale.data.tables import SUFFIXES
+    from bayescale.data.formats import SUFFIXES
     from bayescale.laws.catalog import law_names
 
     # A data set of one paper may have the name of its law: the law is meant, and NAME:SERIES or a file the table.
     known = name.partition(":")[0] in dataset_names() and name not in law_names()
-    return known or name.lower().endswith(SUFFIXES)
+    return known or name == "-" or name.lower().endswith(SUFFIXES)
 
 
 def _print_suited(name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, Section, option
+from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, TABLE, Section, option
 from bayescale.cli.values import MASS, Pairs, Quantity, Share, Unit
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -21,19 +21,51 @@ DEFAULT_ENGINE = "importance"
 DEFAULT_DISCREPANCY = True
 
 
-SOURCE_HELP = "RUNS is a shipped data set's name, a CSV or Parquet file, or a saved fit (.nc)."
+SOURCE_HELP = "RUNS is a shipped data set's name, a table (a file or -), or a saved fit (.nc)."
 
-TABLE_HELP = "RUNS is a shipped data set's name, or a CSV or Parquet file."
+TABLE_HELP = "RUNS is a shipped data set's name, or a table (a file or -)."
 
 _COLUMNS = option(
     "--columns",
-    section=FIT,
+    section=TABLE,
     type=Pairs(),
     metavar="OURS=YOURS,...",
-    help="The table's own names, such as loss=val_loss,N=params.",
+    help="The table's own names, or arithmetic: loss=val_loss,N=params_m*1e6.",
 )
 
-_UNIT = option("--unit", section=FIT, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")
+_UNIT = option(
+    "--unit", section=TABLE, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character."
+)
+
+_READING: tuple[Decorator, ...] = (
+    _COLUMNS,
+    _UNIT,
+    option("--glob", section=TABLE, metavar="PATTERN", help="Files of RUNS, a directory, such as '**/*.json'."),
+    option(
+        "--drop-bad",
+        section=TABLE,
+        is_flag=True,
+        default=None,
+        help="Leave out rows that cannot be used, such as crashed runs.",
+    ),
+    option(
+        "--as-is", section=TABLE, is_flag=True, default=None, help="Take N, D and C that training runs can hardly have."
+    ),
+    option(
+        "--flops",
+        section=TABLE,
+        metavar="RULE",
+        help="What compute is: 6*N*D (default), C of the table, or arithmetic over its columns.",
+    ),
+    option("--best", "cells", section=TABLE, flag_value="best", help="Of several rows of one N and D take the best."),
+    option("--mean", "cells", section=TABLE, flag_value="mean", help="Of several rows of one N and D take the mean."),
+    option(
+        "--checkpoints/--no-checkpoints",
+        section=TABLE,
+        default=None,
+        help="Whether rows of one N with rising D are of one run.",
+    ),
+)
 
 SEED = option(
     "--seed",
@@ -82,8 +114,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--by", section=FIT, metavar="COLUMN", help="With --pool, the column of the groups. Default group."),
     option("--group", section=FIT, metavar="NAME", help="With --pool, the group to answer for."),
-    _COLUMNS,
-    _UNIT,
+    *_READING,
 )
 
 
@@ -116,8 +147,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Whether a law may be wrong.",
         ),
-        _COLUMNS,
-        _UNIT,
+        *_READING,
         option(
             "--jobs",
             section=STUDY,
@@ -141,6 +171,11 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         SEED,
         JSON,
     )
+
+
+def table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a table and of how it is prepared."""
+    return with_options(command, *_READING)
 
 
 def cost_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -134,4 +134,4 @@ def _compared(asked: Asked) -> "Comparison":
 
 
 def _table(asked: Asked, laws: tuple[str, ...]) -> "Runs":
-    return runs_from(asked.runs, laws, asked.columns, asked.unit)
+    return runs_from(asked.runs, laws, unit=asked.unit, **asked.reading)

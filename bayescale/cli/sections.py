@@ -27,10 +27,11 @@ class Section:
 
 PRICES = Section("Prices", described_by="cost")
 FIT = Section("Fit")
+TABLE = Section("Table", described_by="check")
 STUDY = Section("Study")
 OUTPUT = Section("Output")
 
-_SHARED = (PRICES, FIT, STUDY, OUTPUT)
+_SHARED = (PRICES, FIT, TABLE, STUDY, OUTPUT)
 """Sections that several commands have, in their order, after those of a command itself."""
 
 

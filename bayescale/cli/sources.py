@@ -39,6 +39,12 @@ class Asked:
     pool: tuple[str, ...]
     by: str | None
     group: str | None
+    glob: str | None = None
+    drop_bad: bool | None = None
+    as_is: bool | None = None
+    flops: str | None = None
+    cells: str | None = None
+    checkpoints: bool | None = None
     risk: dict[str, str] | None = None
 
     @property
@@ -50,6 +56,12 @@ class Asked:
     def law(self) -> str | tuple[str, ...]:
         """What to fit: one law, several, or those that suit the runs."""
         return self.laws[0] if len(self.laws) == 1 else self.laws or DEFAULT_LAW
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How to read the table and to prepare its runs, but for the unit of its outcome."""
+        flags = {"drop_bad": bool(self.drop_bad), "as_is": bool(self.as_is)}
+        return {name: getattr(self, name) for name in ("columns", "glob", "flops", "cells", "checkpoints")} | flags
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -119,7 +131,7 @@ def _source(asked: Asked) -> Source:
     from bayescale.data.checks import observe
     from bayescale.posterior.fitting import chosen_laws, fit
 
-    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, asked.columns, asked.unit))
+    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading))
     naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
     compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
 
@@ -137,6 +149,12 @@ def _saved(asked: Asked) -> Source:
         "engine": asked.engine,
         "columns": asked.columns,
         "unit": asked.unit,
+        "glob": asked.glob,
+        "drop-bad": asked.drop_bad,
+        "as-is": asked.as_is,
+        "flops": asked.flops,
+        asked.cells or "best": asked.cells,
+        "checkpoints": asked.checkpoints,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
@@ -174,7 +192,7 @@ def _groups(asked: Asked) -> "tuple[Runs, Any, list[str]]":
         raise click.UsageError("--pool takes a single law: name it by --law")
     from bayescale.posterior.pooling import group_codes
 
-    table = runs_from(asked.runs, asked.laws, asked.columns, asked.unit, series_apart=False)
+    table = runs_from(asked.runs, asked.laws, unit=asked.unit, series_apart=False, **asked.reading)
     column = asked.by or "group"
     codes, groups = group_codes(table, column)
     if asked.group is not None and asked.group not in groups:
@@ -205,20 +223,24 @@ def _risk(given: dict[str, str]) -> dict[str, float]:
 def runs_from(
     source: str,
     laws: Sequence[str],
-    columns: dict[str, str] | None,
-    unit: str | None = None,
     *,
     series_apart: bool = True,
+    flops: str | None = None,
+    cells: Any = None,
+    checkpoints: bool | None = None,
+    **reading: Any,
 ) -> "Runs":
-    """The table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
+    """The prepared table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
     from bayescale.data.datasets import load_runs
+    from bayescale.data.preparing import Preparation
     from bayescale.laws.catalog import load_law
 
-    asked: dict[str, Any] = {"columns": columns, "unit": unit, "series_apart": series_apart}
+    prepared = Preparation(flops, cells, checkpoints)
+    asked: dict[str, Any] = {"series_apart": series_apart, **reading}
     if not laws or laws[0] == DEFAULT_LAW:
-        return load_runs(source, **asked)
+        return prepared.of(load_runs(source, **asked))
     law = load_law(laws[0])
-    return load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked)
+    return prepared.of(load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked))
 
 
 def check_second_step(then: str, asked: Asked) -> "Law":
@@ -228,12 +250,12 @@ def check_second_step(then: str, asked: Asked) -> "Law":
 
     if asked.pool or asked.saved:
         raise click.UsageError("--then takes a table of runs, and no pooling")
-    second, first = load_law(then), runs_from(asked.runs, asked.laws, asked.columns, asked.unit)
+    second, first = load_law(then), runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading)
     if second.input_names != (first.outcome,):
         read = ", ".join(second.input_names)
         raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
     check_unit_read(second.inputs[0], second.name, first.unit)
-    runs_from(asked.runs, (then,), asked.columns)
+    runs_from(asked.runs, (then,), **asked.reading)
     return second
 
 
@@ -242,7 +264,7 @@ def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
     from bayescale.posterior.chains import chained
     from bayescale.posterior.single import fit_law
 
-    table = runs_from(asked.runs, (then,), asked.columns)
+    table = runs_from(asked.runs, (then,), **asked.reading)
     with progress(f"fitting {then} to {len(table)} runs"):
         second = fit_law(then, table, **asked.sampling)
     return chained(first, second)
@@ -253,7 +275,8 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
     if bool(at) == (path is not None):
         raise click.UsageError("give points either as --at N=70B,D=1.4T or as a table by --points FILE")
     if path is not None:
-        from bayescale.data.tables import numbers_in, read_table, refuse
+        from bayescale.data.formats import read_table
+        from bayescale.data.tables import numbers_in, refuse
 
         frame = read_table(path)
         read = {str(name): numbers_in("real", frame[name], str(path), str(name)) for name in frame.columns}

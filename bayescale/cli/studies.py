@@ -2,14 +2,25 @@
 
 import math
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.options import DEFAULT_LAW, TABLE_HELP, figure, study_options
-from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
+from bayescale.cli.printing import (
+    LABELS,
+    interval_of,
+    leave,
+    masses,
+    print_json,
+    print_lines,
+    print_remarks,
+    print_table,
+    progress,
+)
 from bayescale.cli.sections import FIT, STUDY, Command, option
 from bayescale.cli.sources import runs_from
 from bayescale.cli.values import Quantity
@@ -48,8 +59,6 @@ def backtest(
     laws: tuple[str, ...],
     noise: str,
     discrepancy: bool,
-    columns: dict[str, str] | None,
-    unit: str | None,
     horizons: tuple[float, ...],
     plot: Path | None,
     seed: int,
@@ -57,6 +66,7 @@ def backtest(
     backend: str | None,
     cache: Path | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
@@ -67,7 +77,7 @@ def backtest(
     with on_backend(backend, jobs):
         measured = run_backtest(
             laws[0] if len(laws) == 1 else laws,
-            runs_from(runs, laws, columns, unit),
+            runs_from(runs, laws, **reading),
             horizons=horizons,
             noise=noise,
             discrepancy=discrepancy,
@@ -99,6 +109,13 @@ def backtest(
     multiple=True,
     help="A law or law file (.py); repeat it. By default all that suit the runs.",
 )
+@option(
+    "--count",
+    "counts",
+    section=STUDY,
+    metavar="N,OTHER,...",
+    help="Instead of laws, compare counts of parameters: what exponents and N* become by these columns.",
+)
 @figure("the ranking")
 @study_options
 def compare(
@@ -107,22 +124,29 @@ def compare(
     plot: Path | None,
     noise: str,
     discrepancy: bool,
-    columns: dict[str, str] | None,
-    unit: str | None,
     seed: int,
     jobs: int | None,
     backend: str | None,
     cache: Path | None,
     as_json: bool,
+    counts: str | None,
+    **reading: Any,
 ) -> None:
     """Compare laws: how well each predicts larger runs that are hidden, and how sure that is."""
+    if counts is not None:
+        if plot is not None or cache is not None or backend or jobs:
+            raise click.UsageError("--count makes one fit for each count: leave out --plot, --jobs, --backend, --cache")
+        _compare_counts(
+            runs, laws, counts, as_json, {"noise": noise, "discrepancy": discrepancy, "seed": seed}, reading
+        )
+        return
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
     from bayescale.validation.comparison import compare as run_compare
     from bayescale.validation.comparison import laws_to_compare
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
-    table, chosen = runs_from(runs, laws, columns, unit), laws or None
+    table, chosen = runs_from(runs, laws, **reading), laws or None
     names, fits = laws_to_compare(chosen, table)
     # A line, since a spinner would overwrite the progress bars and vanish with its message.
     doing = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
@@ -153,6 +177,46 @@ def compare(
     print_lines(f"{compared.verdict}{hidden if compared.hidden_runs else ''}.", "+- is one standard error.")
     left_out = [f"not compared: {name}, which {reason}" for name, reason in compared.left_out.items()]
     print_remarks(compared.warnings, left_out)
+
+
+def _compare_counts(
+    runs: str, laws: tuple[str, ...], counts: str, as_json: bool, choices: dict[str, Any], reading: dict[str, Any]
+) -> None:
+    """What exponents and the best size become by several counts of the parameters."""
+    from bayescale.planning.counting import compare_counts
+
+    names = [name.strip() for name in counts.split(",")]
+    columns = dict(reading["columns"] or {})
+    if "N" not in names and "N" not in columns:
+        columns["N"] = names[0]
+    table = runs_from(runs, laws, **{**reading, "columns": columns or None})
+    if columns.get("N") in names:
+        table = replace(table, frame=table.frame.assign(**{columns["N"]: table.frame["N"]}))
+    law: Any = DEFAULT_LAW if not laws else laws[0] if len(laws) == 1 else laws
+    with progress(f"fitting {len(names)} counts of the parameters of {len(table)} runs"):
+        found = compare_counts(table, names, law=law, **choices)
+    if as_json:
+        from bayescale.cli.documents import counts_document
+
+        print_json(counts_document(found))
+    else:
+        print_table(_count_rows(found.exponents, "parameter", 3), f"Exponents, {masses(0.9)}")
+        title = f"Compute-optimal runs for {format_quantity(found.budget)} FLOP, {masses(0.9)}"
+        print_table(_count_rows(found.optima, "quantity", 4), title)
+        print_remarks(found.warnings, found.notes)
+    leave(found.certified)
+
+
+def _count_rows(table: "pd.DataFrame", by: str, digits: int) -> list[dict[str, str]]:
+    """A row for each count, and law if there are several, with a cell for each quantity."""
+    rows = []
+    for (count, law), block in table.assign(law=table.get("law", "")).groupby(["count", "law"], sort=False):
+        row = {"N counts": str(count)} | ({"law": str(law)} if law else {})
+        for line in block.to_dict("records"):
+            name = with_unit(LABELS.get(line[by], line[by]), line.get("unit", ""))
+            row[name] = interval_of(line, digits)
+        rows.append(row)
+    return rows
 
 
 def on_backend(address: str | None, jobs: int | None) -> AbstractContextManager[None]:

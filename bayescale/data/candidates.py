@@ -55,7 +55,10 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
     found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
-    fixed = dict.fromkeys(why.partition(": law ")[0] for why in reasons.values() if why.startswith("every run has"))
+    constant = [why for why in reasons.values() if why.startswith("every run has")]
+    if {"N", "D"} <= set(found[0].input_names):  # runs of one budget
+        constant = [why for why in constant if not why.startswith("every run has C ")]
+    fixed = dict.fromkeys(why.partition(": law ")[0] for why in constant)
     return found, replace(runs, notes=(*runs.notes, *(f"{text}, {read}" for text in fixed)))
 
 

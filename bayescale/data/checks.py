@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity
+from bayescale.data.guessing import guessing_doubts
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.data.suspicions import FEW
@@ -29,7 +30,7 @@ def observe(law: Law, runs: Runs) -> Observed:
     -------
     Observed
         With the warnings of the table, and of the two together: fewer runs than parameters; all runs on one ray of
-        tokens per parameter; losses that do not fall.
+        tokens per parameter, or of one budget; larger runs that are no better.
 
     Raises
     ------
@@ -66,8 +67,17 @@ def observe(law: Law, runs: Runs) -> Observed:
             f"{runs.source}: every run has {law.outcome} = {format_quantity(outcome[0])}: law {law.name!r} cannot "
             "learn from it; check that this is the right column"
         )
-    doubts = (*_too_few_runs(law, runs), *_one_ray(law, runs), *_no_fall(law, runs), *_out_of_order(law, runs))
-    return replace(observed, warnings=(*runs.warnings, *doubts))
+    runs = observed.runs
+    doubts = (
+        *_one_ray(law, runs),
+        *_one_budget(law, runs),
+        *_too_few_runs(law, runs),
+        *guessing_doubts(law, runs),
+        *_no_fall(law, runs),
+        *_out_of_order(law, runs),
+    )
+    counted = runs.counted.warnings if {"N", "D"} <= set(law.input_names) else ()
+    return replace(observed, warnings=(*runs.warnings, *counted, *doubts))
 
 
 def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:
@@ -119,23 +129,53 @@ def _one_ray(law: Law, runs: Runs) -> Iterator[str]:
         )
 
 
+_ONE_BUDGET = 1.3
+"""Ratio of the largest to the smallest compute below which runs have one budget."""
+
+
+def _one_budget(law: Law, runs: Runs) -> Iterator[str]:
+    if not {"N", "D"} <= set(law.input_names) or len(runs) < _FEWEST_ON_BUDGET:
+        return
+    compute = 6 * runs.column("N") * runs.column("D")
+    if compute.max() < _ONE_BUDGET * compute.min():
+        middle = format_quantity(float(np.median(compute)))
+        yield (
+            f"all runs have one budget of about {middle} FLOP: they show N* and the loss there, but not how either "
+            "changes with compute; the priors of exponents and of E decide that, so add runs of another budget"
+        )
+
+
+_FEWEST_ON_BUDGET = 3
+"""Runs from which on a common budget is a design."""
+
 _SIZES_APART = 2.0
 """Ratio of the largest to the smallest run above which losses are expected to fall."""
 
 
+_ORDERED = {
+    "loss": "losses",
+    "error": "errors",
+    "perplexity": "perplexities",
+    "accuracy": "accuracies",
+    "elo": "ratings",
+}
+"""Outcomes that all laws expect to improve with size, in the plural."""
+
+
 def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
-    """Warn if losses of larger runs are not lower than those of smaller ones."""
-    if law.outcome != "loss" or len(runs) < _ENOUGH_FOR_RANKS:
+    """Warn if larger runs are not better than smaller ones."""
+    if law.outcome not in _ORDERED or len(runs) < _ENOUGH_FOR_RANKS:
         return
     size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
     if np.ptp(size) < np.log(_SIZES_APART):
         return  # one isoFLOP slice, whose ranks depend on rounding
-    ranks = pd.DataFrame({"size": size, "loss": runs.column("loss")}).rank()
-    correlation = float(ranks["size"].corr(ranks["loss"]))
-    if not correlation < -2 / np.sqrt(len(runs)):
+    ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome, law.link.domain)}).rank()
+    correlation = float(ranks["size"].corr(ranks["outcome"]))
+    if not (-correlation if law.falls else correlation) > 2 / np.sqrt(len(runs)):
         yield (
-            f"losses hardly fall with {' and '.join(law.input_names)} (rank correlation {correlation:.2f}), but "
-            "every law expects them to: check that the columns are the right ones, and that nothing else was varied"
+            f"{_ORDERED[law.outcome]} hardly {'fall' if law.falls else 'rise'} with {' and '.join(law.input_names)} "
+            f"(rank correlation {correlation:.2f}), but every law expects them to: check that the columns are the "
+            "right ones, and that nothing else was varied"
         )
 
 

@@ -14,9 +14,10 @@ from bayescale.basics.entries import misfit
 from bayescale.basics.errors import CatalogError, RunsError, described
 from bayescale.basics.files import root
 from bayescale.basics.wording import known, unknown
+from bayescale.data.formats import STANDARD_INPUT, SUFFIXES, read_table
+from bayescale.data.preparing import tell_checkpoints
 from bayescale.data.runs import Runs
 from bayescale.data.suspicions import UNITS
-from bayescale.data.tables import SUFFIXES, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +231,9 @@ def load_dataset(name: str, *, group: str | None = None, everything: bool = Fals
     # The usual unit is left unset, so that a law may name it differently.
     unit = None if card.unit == UNITS.get(card.outcome) else card.unit
     asked: dict[str, Any] = {"outcome": card.outcome, "domain": card.domain, "unit": unit}
-    runs = Runs.from_frame(frame, source=source, **asked)
+    runs = Runs.from_frame(frame, source=source, as_is=True, **asked)
+    if card.run is None:
+        runs = tell_checkpoints(runs, False)  # the card tells
     doubts = () if group is not None else _pooled(card, runs.frame)
     return replace(runs, notes=notes, warnings=(*runs.warnings, *doubts))
 
@@ -243,6 +246,9 @@ def load_runs(
     domain: str | None = None,
     unit: str | None = None,
     series_apart: bool = True,
+    glob: str | None = None,
+    drop_bad: bool = False,
+    as_is: bool = False,
 ) -> Runs:
     """Load a shipped data set by name, or your own table by the path of its file.
 
@@ -250,18 +256,21 @@ def load_runs(
     ----------
     name_or_path : str or path
         Name of a shipped data set, with its series if it has several (``"gadre:c4"``) or with rows selected by a column
-        (``"quest:format=hadamard|bf16"``), or the path of a CSV or Parquet file.
+        (``"quest:format=hadamard|bf16"``), or what :meth:`Runs.read` reads: a file, a directory, or ``-``.
     columns : mapping, optional
-        Column names of the table by the names used here, such as ``{"loss": "val_loss", "N": "params"}``.
+        The table's columns by the names used here, as in :meth:`Runs.read`.
     outcome : str, optional
         Column that a law predicts, by the name used here; by default that of the data set's card,
         or the default of :meth:`Runs.read`.
     domain : {"positive", "fraction", "real"}, optional
-        Values that the outcome can take; by default those of the card, or positive values.
+        Values that the outcome can take; by default those of the card, or as
+        in :meth:`Runs.read`.
     unit : str, optional
         Unit of the outcome; by default that of the card or of the law.
     series_apart : bool
         Whether to refuse a data set of several series unless one of them is named.
+    glob, drop_bad, as_is
+        As in :meth:`Runs.read`.
 
     Returns
     -------
@@ -295,11 +304,12 @@ def load_runs(
         # The card gives the unit of its own outcome, which may have another name here, and of no other column.
         own = runs.unit if (columns or {}).get(named, named) == runs.outcome else None
         asked: dict[str, Any] = {"outcome": named, "domain": domain or runs.domain, "unit": unit or own}
-        renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, **asked)
+        renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, as_is=True, **asked)
         return replace(renamed, notes=runs.notes)
-    if path.suffix.lower() in SUFFIXES or os.path.exists(path):
-        return Runs.read(path, columns=columns, outcome=outcome, domain=domain or "positive", unit=unit)
-    otherwise = f"a path that ends in {' or '.join(SUFFIXES)}"
+    if str(name_or_path) == STANDARD_INPUT or path.suffix.lower() in SUFFIXES or os.path.exists(path):
+        reading: dict[str, Any] = {"glob": glob, "drop_bad": drop_bad, "as_is": as_is}
+        return Runs.read(path, columns=columns, outcome=outcome, domain=domain, unit=unit, **reading)
+    otherwise = "a path that ends in .csv, .jsonl, .xlsx or .parquet"
     raise RunsError(unknown(str(name_or_path), dataset_names(), "data set", otherwise))
 
 

@@ -1,6 +1,6 @@
 """A law and a table of runs, bound once: inputs, outcome, its standard error, centre, size and cluster of each run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
+from bayescale.data.compute import SIX_ND, TABLE, Count, Counted
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
 from bayescale.laws.noise import noise_scale
@@ -32,6 +33,13 @@ class Observed:
     law: Law
     runs: Runs
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        runs = self.runs
+        if "C" in self.law.input_names and "C_table" in runs.frame and runs.count.rule == SIX_ND:
+            # A law that reads compute reads what the table gives, and budgets are then in the same count.
+            frame = runs.frame.drop(columns="C").rename(columns={"C_table": "C"})
+            object.__setattr__(self, "runs", replace(runs, frame=frame, counted=Counted(Count(TABLE))))
 
     @classmethod
     def of(cls, law: Law, runs: Runs) -> Self:

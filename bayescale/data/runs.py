@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -17,21 +17,17 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
+from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
+from bayescale.data.exports import read_tables
+from bayescale.data.formats import STANDARD_INPUT
+from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcome
+from bayescale.data.rows import usable_rows
+from bayescale.data.structure import PLAIN, Structure
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
-from bayescale.data.tables import FloatArray, missing_column, numbers_in, positive, read_table, refuse, rename
+from bayescale.data.tables import FloatArray, missing_column, numbers_in, refuse
+from bayescale.data.units import impossible
 
 RAY_WIDTH = float(np.log(1.05))
-
-_OUTCOMES = {
-    "loss": "positive",
-    "y": "positive",
-    "accuracy": "fraction",
-    "error": "positive",
-    "perplexity": "positive",
-    "elo": "real",
-    "performance": "positive",
-}
-"""Columns that laws predict, in the order in which a table's outcome is sought, and the values that they can take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +54,10 @@ class Runs:
     unit : str, optional
         Unit of the outcome, such as ``"bits/character"``; by default that of the law, nats/token for
         a loss. All output of a fit to the runs uses it.
+    counted : Counted
+        How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
+    structure : Structure
+        Which rows are a sweep of settings, or checkpoints of one training run.
 
     Examples
     --------
@@ -79,6 +79,8 @@ class Runs:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unit: str | None = None
+    counted: Counted = BY_DEFAULT
+    structure: Structure = PLAIN
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -93,15 +95,20 @@ class Runs:
         outcome: str | None = None,
         domain: str | None = None,
         unit: str | None = None,
+        glob: str | None = None,
+        drop_bad: bool = False,
+        as_is: bool = False,
     ) -> Self:
-        """Read runs from a CSV or Parquet file.
+        """Read runs from a file of almost any format, or from the files of a directory.
 
         Parameters
         ----------
         path : path
-            Ends in ``.csv`` (UTF-8, comma-separated, decimal points, a header line), ``.parquet`` or ``.pq``.
+            Text with columns separated by commas, semicolons, tabs or spaces, JSON, Excel, Parquet or Feather, or one
+            of them packed (``.gz``); ``-`` is standard input. What is inferred is the first of the ``notes``.
         columns : mapping, optional
-            Column names of the file by the names used here, such as ``{"loss": "val_loss", "N": "params"}``.
+            The file's columns by the names used here, without regard to case and separators, or arithmetic over them,
+            such as ``{"loss": "val_loss", "N": "params_m * 1e6"}``. Columns with well-known names need none.
         outcome : str, optional
             Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
             ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
@@ -110,6 +117,12 @@ class Runs:
             positive one otherwise.
         unit : str, optional
             Unit of the outcome, such as ``"bits/character"``.
+        glob : str, optional
+            Pattern of the files of a directory, such as ``"**/wandb-summary.json"``: one run each, or one table each.
+        drop_bad : bool
+            Whether to leave out rows that cannot be used, such as crashed runs without a loss.
+        as_is : bool
+            Whether to take N, D and C that training runs can hardly have.
 
         Returns
         -------
@@ -122,9 +135,11 @@ class Runs:
         QuantityError
             If the unit is not a short printable text.
         """
-        asked: dict[str, Any] = {"columns": columns, "outcome": outcome, "domain": domain, "unit": unit}
+        said: list[str] = []
+        source = "standard input" if str(path) == STANDARD_INPUT else str(path)
+        asked = (source, columns, outcome, domain, unit, drop_bad, as_is, said)
         # The table gets no name here, which would keep the columns of the file in memory while floats replace them.
-        return cls.from_frame(read_table(Path(path)), source=str(path), **asked)
+        return cls._of(read_tables(Path(path), glob, said), *asked)
 
     @classmethod
     def from_frame(
@@ -136,6 +151,8 @@ class Runs:
         outcome: str | None = None,
         domain: str | None = None,
         unit: str | None = None,
+        drop_bad: bool = False,
+        as_is: bool = False,
     ) -> Self:
         """Check a DataFrame and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
 
@@ -146,7 +163,7 @@ class Runs:
         source : str
             Name of the table in messages.
         columns : mapping, optional
-            Column names of the frame by the names used here, such as ``{"loss": "val_loss"}``.
+            The frame's columns by the names used here, as in :meth:`read`.
         outcome : str, optional
             Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
             ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
@@ -155,6 +172,10 @@ class Runs:
             positive one otherwise.
         unit : str, optional
             Unit of the outcome, such as ``"bits/character"``.
+        drop_bad : bool
+            Whether to leave out rows that cannot be used, such as crashed runs without a loss.
+        as_is : bool
+            Whether to take N, D and C that training runs can hardly have.
 
         Returns
         -------
@@ -174,35 +195,42 @@ class Runs:
         ...
         bayescale.basics.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: ...
         """
-        columns = columns or {}
-        frame = rename(frame, columns, source)
+        return cls._of(frame, source, columns, outcome, domain, unit, drop_bad, as_is, [])
+
+    @classmethod
+    def _of(
+        cls,
+        frame: pd.DataFrame,
+        source: str,
+        columns: Mapping[str, str] | None,
+        outcome: str | None,
+        domain: str | None,
+        unit: str | None,
+        drop_bad: bool,
+        as_is: bool,
+        said: list[str],
+    ) -> Self:
+        """Check a table, of which something was inferred when it was read."""
+        table, outcome = mapped(frame, columns or {}, source, outcome, unit)
+        frame, labels = table.frame, table.labels
         if len(frame) == 0:
             raise RunsError(f"{source}: has no rows: a table needs at least one run")
-        if outcome is None:
-            outcome = next((name for name in _OUTCOMES if name in frame), "loss")
-        domain = _OUTCOMES.get(outcome, "positive") if domain is None else domain
-        faults = [] if outcome in frame else [missing_column(outcome, frame.columns, source)]
-        for name in checked_columns(frame, outcome):
-            label = f"{columns[name]} (as {name})" if name in columns else name
-            own = {outcome: domain, f"{outcome}_n": "count"}.get(name, "positive")
-            numbers, found = numbers_in(own, frame[name], source, label)
-            if frame[name].dtype != np.float64:
-                frame[name] = numbers
-            faults += found
+        domain = OUTCOMES.get(outcome, "positive") if domain is None else domain
+        faults = [] if outcome in frame else [missing_outcome(outcome, frame.columns, source)]
+        # In our units before anything else reads them; labels are those of the table.
+        given = {name: labels.get(name, name) for name in checked_columns(frame, outcome)}
+        frame, found, dropped = usable_rows(frame, given, {outcome: domain, f"{outcome}_n": "count"}, source, drop_bad)
+        faults += found
+        if not faults and not as_is and outcome in OF_LANGUAGE:
+            faults = list(impossible(frame, given, source))
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
-        if not faults and "C" not in frame and {"N", "D"} <= set(frame.columns):
-            with np.errstate(over="ignore", under="ignore"):
-                frame["C"], faults = positive(6 * frame["N"] * frame["D"], source, "C = 6 N D")
-        notes = []
-        for name, given in (("D", "N"), ("N", "D")):
-            if not faults and name not in frame and {"C", given} <= set(frame.columns):
-                with np.errstate(over="ignore", under="ignore"):
-                    frame[name], faults = positive(frame["C"] / (6 * frame[given]), source, f"{name} = C / (6 {given})")
-                notes.append(f"{name} is C / (6 {given}), since the table gives no {name}")
         refuse(faults)
-        doubts = tuple(doubts_of(frame, outcome, domain, unit))
-        return cls(frame, source, outcome, domain, doubts, tuple(notes), unit=unit)
+        counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
+        said = [*said, *table.said, *dropped]
+        notes = (*([f"read: {'; '.join(said)}"] if said else []), *counted.notes)
+        doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit), *structure.warnings)
+        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -259,7 +287,14 @@ class Runs:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """The runs in some rows, counted from zero, without the warnings and notes of the whole table."""
-        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=(), notes=())
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        counted = replace(self.counted, against=None, notes=())
+        return replace(self, frame=frame, warnings=(), notes=(), counted=counted, structure=PLAIN)
+
+    @property
+    def count(self) -> Count:
+        """How training compute is counted, of these runs and of budgets."""
+        return self.counted.count
 
     @property
     def outcome_unit(self) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bayescale.basics.quantities import format_quantity
 from bayescale.basics.wording import listed
 from bayescale.data.tables import FloatArray
+from bayescale.data.units import odd_ratio, thinned
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
 NAMES = ("group", "model")
@@ -19,6 +20,12 @@ _USUAL = {"N": (1e4, 1e15), "D": (1e5, 1e18)}
 """Range of medians of parameters and tokens outside which the unit is hardly one."""
 _GAP = 1000.0
 """Gap between a few runs and the rest above which a wrong unit is more likely than the design."""
+_STATES = ("state", "status")
+_UNFINISHED = ("crashed", "failed", "killed", "running", "preempted", "preempting", "scheduled", "pending")
+_GUESSING = 10.0
+"""Loss of a model that guesses among twenty thousand tokens."""
+_ODD_LOSSES = (0.5, 1.5)
+"""Losses over those by the Chinchilla law (Hoffmann et al. 2022, arXiv:2203.15556) that vocabularies do not explain."""
 FEW = 0.1
 """Largest share of the runs that counts as few."""
 
@@ -49,12 +56,45 @@ def doubts_of(frame: pd.DataFrame, outcome: str, domain: str, unit: str | None) 
                 f"column {name} has median {format_quantity(middle)}: give {UNITS[name]} in ones, such as 7e9 or 7B "
                 "for seven billion"
             )
+    yield from _unfinished(frame)
+    yield from odd_ratio(frame)
+    if in_nats and _SMALLEST_LOSS <= median <= _LARGEST_LOSS:
+        yield from _odd_losses(frame)
     for name in ("N", "D", *([outcome] if domain == "positive" else [])):
         if name in frame:
             yield from far_from_the_rest(frame[name].to_numpy(), name)
     if {f"{outcome}_n", f"{outcome}_se"} <= set(frame.columns):
         yield f"columns {outcome}_n and {outcome}_se both give the precision of {outcome}: {outcome}_n is used"
     yield from repeated_runs(frame, checked_columns(frame, outcome))
+
+
+def _unfinished(frame: pd.DataFrame) -> Iterator[str]:
+    """Warn about rows that a tracker says did not finish, but that have an outcome."""
+    for name in frame.columns:
+        if str(name).lower() not in _STATES:
+            continue
+        states = frame[name].astype(str).str.strip().str.lower()
+        rows = np.flatnonzero(states.isin(_UNFINISHED)) + 1
+        if len(rows):
+            found = listed(sorted(set(states.iloc[rows - 1])))
+            yield (
+                f"column {name}, row{'s' * (len(rows) > 1)} {listed(rows)}: {found}: their outcome is not that of a "
+                "finished run, so leave them out unless it is"
+            )
+
+
+def _odd_losses(frame: pd.DataFrame) -> Iterator[str]:
+    """Warn where losses are far from those of published runs of such N and D."""
+    if not {"N", "D"} <= set(frame.columns):
+        return
+    few = thinned(frame)
+    usual = 1.69 + 406.4 / few["N"] ** 0.34 + 410.7 / few["D"] ** 0.28
+    ratio = float((few["loss"] / usual.clip(upper=_GUESSING)).median())
+    if not _ODD_LOSSES[0] <= ratio <= _ODD_LOSSES[1]:
+        yield (
+            f"column loss is {ratio:.2g} times what published runs of these N and D reached (median): check the units "
+            "of all three, and that loss is in nats per token, not perplexity or bits per byte"
+        )
 
 
 def repeated(keys: pd.DataFrame) -> NDArray[np.intp]:

@@ -1,18 +1,14 @@
-"""Read tables: files, column names, and numbers in cells.
+"""Numbers in the cells of tables, and what is said where they are none.
 
-Every fault is reported in one line that names the file, the row or line, the column, the value and the remedy.
+Every kind of fault is reported in one line that names the file, the row, the column, the value and the remedy.
 """
 
-import csv
-import io
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,73 +17,12 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.basics.quantities import parse_quantity
 from bayescale.basics.wording import _SHOWN, listed, nearest
-
-if TYPE_CHECKING:
-    from pyarrow.parquet import ParquetFile
+from bayescale.data.delimited import shortened
 
 FloatArray = NDArray[np.float64]
 
-SUFFIXES = (".csv", ".parquet", ".pq")
-
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _NOT_NUMBERS = {"b": "true or false", "M": "dates", "m": "durations"}
-_MOST_CELLS = 5e7
-"""Largest number of values of a Parquet file, which can claim any number in a few bytes."""
-_PAGE = 4096
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file; a CSV column stays text unless it contains only numbers or only booleans.
-
-    Raises
-    ------
-    RunsError
-        If the file is missing, unreadable, empty, or not a table.
-    """
-    if os.path.isdir(path):
-        raise RunsError(f"{path}: is a directory: name a {' or '.join(SUFFIXES)} file in it")
-    if path.suffix.lower() not in SUFFIXES:
-        raise RunsError(f"{path}: ends in {path.suffix!r}: save the table as .csv or .parquet")
-    with _opened(path) as file:
-        return _parse_csv(file.read(), path) if path.suffix.lower() == ".csv" else _parse_parquet(file, path)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            yield file
-    except RunsError:
-        raise
-    except FileNotFoundError:
-        raise RunsError(f"{path}: no such file in {path.resolve().parent}: check the path") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise RunsError(f"{path}: cannot be read ({reason}): check the file and its permissions") from None
-
-
-def rename(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.DataFrame:
-    """Copy of a table with its columns renamed, and rows counted from 0.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-    columns : mapping
-        The table's column names by ours.
-    source : str
-        Name of the table in messages.
-
-    Raises
-    ------
-    RunsError
-        If two columns share a name, or the mapping does not fit.
-    """
-    names = [_one_line(str(name)) for name in frame.columns]
-    refuse([*_repeated_names(names, source), *_mapping_faults(names, columns, source)])
-    ours = {theirs: name for name, theirs in columns.items()}
-    return frame.set_axis([ours.get(name, name) for name in names], axis=1).reset_index(drop=True)
-
-
 _SMALLEST, _LARGEST = 1e-30, 1e40
 """Range of positive quantities of a run; products of values outside it may overflow."""
 
@@ -133,21 +68,93 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
     >>> numbers_in("positive", pd.Series(["70B", -1]), "runs.csv", "N")
     (array([ 7.e+10, -1.e+00]), ['runs.csv, row 2, column N: -1 is not above zero: correct it or leave the row out'])
     """
+    numbers, faults = unusable(domain, values)
+    return numbers, [fault.line(source, label) for fault in faults]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault in a column.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong in the first of its rows.
+    cure : str
+    rows : tuple of int
+        Counted from zero; none if the column as a whole is at fault.
+    whole : str
+        What the whole column is, if that is the fault, such as its first row.
+    """
+
+    reason: str
+    cure: str
+    rows: tuple[int, ...] = ()
+    whole: str = ""
+
+    def line(self, source: str, label: str) -> str:
+        """The message of the fault."""
+        if not self.rows:
+            return f"{source}{self.whole}, column {label}: {self.reason}: {self.cure}"
+        first, *others = self.rows
+        more = f"; {len(others)} more such row{'s' * (len(others) > 1)}: {listed(row + 1 for row in others)}"
+        return f"{source}, row {first + 1}, column {label}: {self.reason}: {self.cure}{more if others else ''}"
+
+    def left_out(self, label: str) -> str:
+        """What a note on rows left out says."""
+        return f"row{'s' * (len(self.rows) > 1)} {listed(row + 1 for row in self.rows)} ({label}: {self.reason})"
+
+
+def unusable(domain: str, values: "pd.Series[Any]") -> tuple[FloatArray, list[Fault]]:
+    """Values as floats, and each kind of fault that a domain finds in them."""
     if what := _NOT_NUMBERS.get(values.dtype.kind):
-        fault = f"{source}, row 1, column {label}: {values.iloc[0]}: the column contains {what}: give numbers"
-        return np.full(len(values), np.nan), [fault]
-    numbers, unreadable = _floats(values)
+        reason = f"{values.iloc[0]}: the column contains {what}"
+        return np.full(len(values), np.nan), [Fault(reason, "give numbers", whole=", row 1")]
+    numbers, unreadable = floats(values)
     if domain in ("fraction", "share") and _per_cent(numbers):
-        highest = f"{np.nanmax(numbers):g}"
-        return numbers, [f"{source}, column {label}: values up to {highest} look like per cent: divide them by 100"]
+        reason = f"values up to {np.nanmax(numbers):g} look like per cent"
+        return numbers, [Fault(reason, "divide them by 100")]
     holds, words = _DOMAINS[domain]
     counted = (numbers >= _SMALLEST) & (numbers <= _LARGEST) if domain == "positive" else np.isfinite(numbers)
-    faults = [
-        f"{source}, row {row + 1}, column {label}: "
-        f"{unreadable.get(row) or _fault_of(values.iloc[row], numbers[row], words)}"
-        for row in np.flatnonzero(~(counted & holds(numbers))).tolist()
-    ]
+    kinds: dict[str, list[int]] = {}
+    for row in np.flatnonzero(~(counted & holds(numbers))).tolist():
+        kinds.setdefault("unreadable" if row in unreadable else _kind_of(numbers[row], words), []).append(row)
+    faults = []
+    for kind, rows in kinds.items():
+        if kind == "unreadable":
+            reason, _, cure = unreadable[rows[0]].rpartition(": ")
+        else:
+            reason, cure = _fault_of(values.iloc[rows[0]], numbers[rows[0]], words)
+        faults.append(Fault(reason, cure, tuple(rows)))
     return numbers, faults
+
+
+_COUNTED = re.compile(r"\s*(\S*\d)\s*([a-z]+)?\s*(?:params?|parameters|tokens|flops?)?\s*", re.IGNORECASE)
+_SUFFIX_OF = {
+    **dict.fromkeys(("k", "thousand"), "k"),
+    **dict.fromkeys(("m", "mn", "million"), "M"),
+    **dict.fromkeys(("b", "bn", "billion"), "B"),
+    **dict.fromkeys(("t", "tn", "trillion"), "T"),
+}
+
+
+def _with_suffix(text: str) -> str:
+    """A count as people write it in tables, such as ``1.4b tokens``, with a suffix; other text as it is."""
+    match = _COUNTED.fullmatch(text)
+    if match is None:
+        return text
+    word = (match[2] or "").lower()
+    return match[1] + _SUFFIX_OF[word] if word in _SUFFIX_OF else match[1] if _is_unit(word) else text
+
+
+def _is_unit(word: str) -> bool:
+    return word in {"", "param", "params", "parameters", "tokens", "flop", "flops"}
+
+
+def _kind_of(number: float, words: str) -> str:
+    if np.isnan(number):
+        return "missing"
+    return "range" if 0 < number < np.inf and words == _DOMAINS["positive"][1] else str(np.isfinite(number))
 
 
 def _per_cent(numbers: FloatArray) -> bool:
@@ -179,26 +186,7 @@ def missing_column(name: str, columns: Iterable[str], source: str, reader: str =
     return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: add --columns {name}=COLUMN"
 
 
-def _repeated_names(names: Sequence[str], source: str) -> Iterator[str]:
-    for name, times in Counter(names).items():
-        if times > 1:
-            yield f"{source}: column {name!r} appears {'twice' if times == 2 else f'{times} times'}: keep one of them"
-
-
-def _mapping_faults(names: Sequence[str], columns: Mapping[str, str], source: str) -> Iterator[str]:
-    used = Counter(columns.values())
-    for name, theirs in columns.items():
-        if theirs not in names:
-            near = nearest(theirs, names)
-            cure = f"did you mean --columns {name}={near}?" if near else f"its columns are {listed(names)}"
-            yield f"{source}: no column {theirs!r} to use as {name!r}; {cure}"
-        elif used[theirs] > 1:
-            yield f"{source}: column {theirs!r} is used as {name!r} and as another column: give each its own column"
-        elif name in names and name not in used:
-            yield f"{source}: column {theirs!r} cannot become {name!r}, which exists already: rename or remove that one"
-
-
-def _floats(values: "pd.Series[Any]") -> tuple[FloatArray, dict[int, str]]:
+def floats(values: "pd.Series[Any]") -> tuple[FloatArray, dict[int, str]]:
     """Values as floats, NaN if missing or unreadable, and the reasons why they are unreadable, by position."""
     if values.dtype.kind in "iuf":
         with np.errstate(over="ignore"):
@@ -216,119 +204,21 @@ def _number(value: Any) -> float:
     if value is None or value is pd.NA or value is pd.NaT:
         return np.nan
     if isinstance(value, str):
-        return np.nan if value.strip().lower() in _MISSING else parse_quantity(_shortened(value))
+        return np.nan if value.strip().lower() in _MISSING else parse_quantity(_with_suffix(shortened(value)))
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
-        raise QuantityError(f"{_shortened(str(value))} is not a number: write it as 70B, 1.4T, 350M or 5.76e23")
+        raise QuantityError(f"{shortened(str(value))} is not a number: write it as 70B, 1.4T, 350M or 5.76e23")
     try:
         return float(value)
     except OverflowError:
         return np.inf
 
 
-def _fault_of(value: Any, number: float, words: str) -> str:
-    shown = repr(value) if isinstance(value, str) else str(value)
+def _fault_of(value: Any, number: float, words: str) -> tuple[str, str]:
+    """What is wrong with a value, and what to do about it."""
+    shown = shortened(repr(value) if isinstance(value, str) else str(value))
     if np.isnan(number):
-        return f"{shown} is a missing value: fill it in or leave the row out"
+        return f"{shown} is a missing value", "fill it in or leave the row out"
     if 0 < number < np.inf and words == _DOMAINS["positive"][1]:
-        return f"{shown} must lie between {_SMALLEST:g} and {_LARGEST:g}: correct its unit or leave the row out"
+        return f"{shown} must lie between {_SMALLEST:g} and {_LARGEST:g}", "correct its unit or leave the row out"
     what = f"not {words}" if np.isfinite(number) else "not finite"
-    return f"{shown} is {what}: correct it or leave the row out"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _shortened(text: str, length: int = 60) -> str:
-    text = _one_line(text)
-    return text if len(text) <= length else text[:length] + "..."
-
-
-def _refuse_blank(data: bytes, path: Path) -> None:
-    if not data or data.isspace():
-        raise RunsError(f"{path}: is empty: a table needs a header and at least one run")
-
-
-def _parse_csv(data: bytes, path: Path) -> pd.DataFrame:
-    _refuse_blank(data, path)
-    text = _csv_text(data, path)
-    first = text.strip().partition("\n")[0]
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if separator in first and "," not in first:
-            shown = repr(_shortened(first))
-            raise RunsError(
-                f"{path}, line 1: {shown} separates columns by {name}: use commas, and write decimals with a point"
-            )
-    header, *rows = _csv_lines(text, path)
-    if not rows:
-        raise RunsError(f"{path}: has no rows below its header: a table needs at least one run")
-    frame = pd.DataFrame(rows, columns=pd.Index(header), dtype=object)
-    # A column without a name contains row labels, or comes from a comma at the end of every line.
-    return frame.loc[:, [bool(name.strip()) for name in header]].apply(_numbers_or_flags)
-
-
-def _csv_text(data: bytes, path: Path) -> str:
-    if b"\0" in data:
-        raise RunsError(f"{path}: byte {data.index(0)} is NUL, so it is not a text file: save the table as UTF-8 CSV")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        value = f"0x{data[error.start]:02x}"
-        raise RunsError(f"{path}: byte {error.start} ({value}) is not UTF-8: save the table as UTF-8 CSV") from None
-
-
-def _csv_lines(text: str, path: Path) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines: list[list[str]] = []
-    try:
-        for line in filter(None, reader):
-            if lines and len(line) != len(lines[0]):
-                raise RunsError(
-                    f"{path}, line {reader.line_num}: {_shortened(','.join(line))!r} has {len(line)} values, but the "
-                    f"header {len(lines[0])}: separate values by commas, and write decimals with a point"
-                )
-            lines.append(line)
-    except csv.Error as error:
-        raise RunsError(f"{path}, line {reader.line_num}: is not CSV ({error}): check its quotation marks") from None
-    return lines
-
-
-def _numbers_or_flags(text: "pd.Series[Any]") -> "pd.Series[Any]":
-    lower = text.str.strip().str.lower()
-    if lower.isin(["true", "false"]).all():
-        return lower == "true"
-    for kind in (int, float):
-        try:
-            return lower.replace("", "nan").astype(kind)
-        except (ValueError, OverflowError):
-            continue
-    return text
-
-
-def _parse_parquet(file: BinaryIO, path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    _refuse_blank(file.read(_PAGE), path)
-    try:
-        # Not through the metadata of pandas, which hides columns in the index and fails in many ways if damaged.
-        table = pq.ParquetFile(file, pre_buffer=False)
-        # Metadata of the whole file: reading the metadata of its parts can crash the process if they are damaged.
-        if table.metadata.num_rows * table.metadata.num_columns > _MOST_CELLS:
-            raise RunsError(f"{path}: claims more than {_MOST_CELLS:.0e} values: keep only the columns that are needed")
-        names = table.schema_arrow.names
-        columns = [_parquet_column(table, names, position) for position in range(len(names))]
-    except RunsError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
-        reason = _shortened(str(error))
-        raise RunsError(f"{path}: is not a Parquet file ({reason}): write it again, or save it as .csv") from None
-    frame = pd.DataFrame(dict(enumerate(columns)), copy=False).set_axis(names, axis=1)
-    return frame.loc[:, [not name.startswith("__index_level_") for name in names]]
-
-
-def _parquet_column(table: "ParquetFile", names: Sequence[str], position: int) -> "pd.Series[Any]":
-    """One column, read separately, so that packed and unpacked data of all columns are never in memory together."""
-    of_that_name = table.read(columns=[names[position]], use_threads=False).to_pandas(ignore_metadata=True)
-    column: pd.Series[Any] = of_that_name.iloc[:, names[:position].count(names[position])]
-    return column
+    return f"{shown} is {what}", "correct it or leave the row out"

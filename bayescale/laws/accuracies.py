@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescale.laws.links import LOGIT
 from bayescale.laws.parameters import Derived, Input, Parameter, Prior, Setting, Values
 
 UNIT = "fraction"
@@ -12,6 +13,10 @@ SCATTER = 0.1
 """Expected noise of log-odds, in addition to binomial noise: models of equal compute differ in data and recipe."""
 
 COMPUTE = Input(name="C", meaning="training compute", unit="FLOP")
+SIZE = Input(name="N", meaning="parameters of models that differ in nothing else", unit="parameters")
+DATA = Input(
+    name="D", meaning="training tokens, examples or hours of models that differ in nothing else", unit="tokens"
+)
 LOSS = Input(name="loss", meaning="pre-training loss", unit="nats/token", linear=0.5)
 CHANCE = Setting(
     name="chance", meaning="share of correct answers by guessing", unit=UNIT, domain="share", default=0.0, of_task=True
@@ -35,6 +40,12 @@ RISE = Parameter(
     meaning="log-odds gained per factor of e in compute",
     reason="5-95 % 0.11-1.5: going from 10 to 90 % of the way takes between one and seventeen decades of compute",
 )
+RISE_ALONE = Parameter(
+    name="rise",
+    prior=Prior("LogNormal", mu=float(np.log(0.6)), sigma=0.9),
+    meaning="log-odds gained per factor of e in the input",
+    reason="5-95 % 0.14-2.6: as with compute, or up to twice that, where compute grows with the input's square",
+)
 CEILING = Derived(name="ceiling", meaning="accuracy for unlimited compute", unit=UNIT)
 C_MID = Derived(name="C_mid", meaning="compute half-way from chance to the ceiling", unit="FLOP")
 LOG_LEVEL = Parameter(
@@ -49,6 +60,12 @@ EXPONENT = Parameter(
     prior=Prior("LogNormal", mu=float(np.log(0.2)), sigma=0.7),
     meaning="exponent with which minus log accuracy falls",
     reason="5-95 % 0.06-0.63: it falls by 6 to 47 % per factor of e",
+)
+EXPONENT_ALONE = Parameter(
+    name="exponent",
+    prior=Prior("LogNormal", mu=float(np.log(0.3)), sigma=0.8),
+    meaning="exponent with which minus log accuracy falls",
+    reason="5-95 % 0.08-1.1: as with compute, or up to twice that, where compute grows with the input's square",
 )
 
 
@@ -70,3 +87,56 @@ def between(floor: Any, missed: Any, share: Any) -> Any:
 def derive_sigmoid(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     """Compute at the middle of the rise."""
     return {"C_mid": half_way(xp, centre["C"], q["log_odds_centre"], q["rise"])}
+
+
+def sigmoid_alone(item: Input) -> dict[str, Any]:
+    """What a law of accuracy as a sigmoid of one input other than compute is made of, as fields of a law."""
+    middle = f"{item.name}_mid"
+
+    def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+        return {middle: half_way(xp, centre[item.name], q["log_odds_centre"], q["rise"])}
+
+    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+        share = sigmoid(xp, p["rise"] * xp.log(x[item.name] / p[middle]))
+        return between(x["chance"], p["missed"], share)
+
+    half = Derived(name=middle, meaning=f"{item.name} half-way from chance to the ceiling", unit=item.unit)
+    return {
+        **_ALONE,
+        "inputs": (item,),
+        "settings": (CHANCE,),
+        "parameters": (MISSED, LOG_ODDS, RISE_ALONE),
+        "derived": (half,),
+        "mean": mean,
+        "derive": derive,
+    }
+
+
+def direct_alone(item: Input) -> dict[str, Any]:
+    """What a law by which minus log accuracy falls as a power of one input other than compute is made of."""
+
+    def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+        return {"log_A": xp.log(q["surprise"]) + q["exponent"] * xp.log(centre[item.name])}
+
+    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+        return xp.exp(-xp.exp(p["log_A"] - p["exponent"] * xp.log(x[item.name])))
+
+    coefficient = Derived(name="log_A", meaning=f"log of the coefficient of {item.name}^-a")
+    return {
+        **_ALONE,
+        "inputs": (item,),
+        "parameters": (LOG_LEVEL, EXPONENT_ALONE),
+        "derived": (coefficient,),
+        "mean": mean,
+        "derive": derive,
+    }
+
+
+_ALONE: dict[str, Any] = {
+    "outcome": "accuracy",
+    "outcome_unit": UNIT,
+    "link": LOGIT,
+    "scatter": SCATTER,
+    "falls": False,
+    "in_ensemble": True,
+}

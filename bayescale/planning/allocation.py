@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.basics.quantities import format_quantity
+from bayescale.data.compute import Count, six_nd
 from bayescale.laws.law import Law
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
@@ -49,23 +50,12 @@ SHOWN = ("loss", "N", "D", "tokens_per_parameter")
 """Quantities of a compute-optimal run that people read, in their order."""
 
 
-def six_nd(N: Array, D: Array) -> Array:
-    """Training compute of a dense Transformer, 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
-
-    Examples
-    --------
-    >>> float(six_nd(70e9, 1.4e12))
-    5.88e+23
-    """
-    return 6.0 * N * D
-
-
-def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int = 0, **fixed: float) -> Answer:
+def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule | None = None, seed: int = 0, **fixed: float) -> Answer:
     """Compute-optimal N and D at each budget, with credible intervals.
 
-    Where the law has a closed form and compute is 6 N D that is used; otherwise the law's mean is minimised along the
-    curve of constant compute, for all draws at once. A draw has one error function for up to forty budgets; more
-    are drawn in blocks. That of an ensemble may be of another law where the weights differ.
+    Where the law has a closed form and compute is proportional to N D, that is used; otherwise the law's mean is
+    minimised along the curve of constant compute, for all draws at once. A draw has one error function for up to forty
+    budgets; more are drawn in blocks. That of an ensemble may be of another law where the weights differ.
 
     Parameters
     ----------
@@ -73,8 +63,8 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule = six_nd, seed: int
         Of laws in N and D.
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
-    flops : callable
-        Training compute of N parameters on D tokens; increasing in both.
+    flops : callable, optional
+        Training compute of N parameters on D tokens, increasing in both; by default as it was counted for the fit.
     seed : int
         Of the noise in ``loss`` and of the model discrepancy.
     **fixed : float
@@ -176,13 +166,14 @@ def checked_budgets(C: ArrayLike) -> Array:
 def optimum_draws(
     fit: Fit,
     budgets: Array,
-    flops: FlopRule = six_nd,
+    flops: FlopRule | None = None,
     fixed: Mapping[str, float] = MappingProxyType({}),
     *,
     seed: int = 0,
 ) -> xr.Dataset:
     """Draws of one law's compute-optimal run at budgets, as the draws of :func:`optimum`."""
     rng = np.random.default_rng(seed)
+    flops = fit.count if flops is None else flops
     n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)
     n_best, error = n_law, np.zeros_like(n_law)
     if fit.basis is not None:
@@ -220,8 +211,10 @@ def law_optimum(
     fixed: Mapping[str, float] = MappingProxyType({}),
 ) -> Array:
     """N that minimises the law's own mean at each budget, shape (sample, budget); parameters of shape (sample,)."""
-    if law.optimum is not None and flops is six_nd:
-        return np.asarray(law.optimum({name: values[:, None] for name, values in parameters.items()}, budgets / 6))
+    closed = flops.per_parameter_and_token if isinstance(flops, Count) else None
+    if law.optimum is not None and closed is not None:
+        columns = {name: values[:, None] for name, values in parameters.items()}
+        return np.asarray(law.optimum(columns, budgets / closed))
     return numeric_optimum(law, parameters, budgets, flops, fixed)
 
 
@@ -322,8 +315,6 @@ def numeric_optimum(
 
 def tokens_at(flops: FlopRule, budgets: Array, N: Array) -> Array:
     """Tokens that bring N parameters to a budget; arrays broadcast."""
-    if flops is six_nd:
-        return np.asarray(budgets / (6 * N))
     if isinstance(flops, InvertibleFlopRule):
         return flops.tokens(budgets, N)
     from scipy.optimize import elementwise

@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from bayescale.basics.errors import LawError
+from bayescale.data.compute import SIX_ND
 from bayescale.planning.allocation import two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.limits import Limits
@@ -43,7 +45,7 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     Raises
     ------
     LawError
-        If the law does not read N and D.
+        If the law does not read N and D, or the fit counts compute otherwise than as 6 N D.
     QuantityError
         If the runs are dated after a year of the limits.
 
@@ -59,6 +61,10 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     posterior = given.first if isinstance(given, Chain) else given
     first = first_fit(posterior)
     two_inputs(first.law)
+    if first.count.rule != SIX_ND:
+        raise LawError(
+            f"limits to training are in FLOP of 6 N D, and this fit's are {first.count.words}: fit without --flops"
+        )
     n = len(next(iter(first.parameters.values())))
     largest = found.draws["largest"] if since is None else found.effective(since)
     compute = largest.isel(draw=np.arange(n) % found.draws.sizes["draw"])

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.data.observed import Observed
 from bayescale.data.tables import missing_column, positive, refuse
-from bayescale.planning.allocation import six_nd
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import checked_points
@@ -95,6 +94,7 @@ def _checked_candidates(fit: Fit | Observed, candidates: Candidates) -> tuple[di
     read = {name: positive(frame[name], "candidates", name) for name in ("N", "D", "C") if name in frame}
     refuse(fault for _, faults in read.values() for fault in faults)
     columns = {name: values for name, (values, _) in read.items()}
-    cost = columns.pop("C", six_nd(columns["N"], columns["D"]))
+    count = fit.runs.count
+    cost = columns.pop("C", count(columns["N"], columns["D"]))
     settings = {item.name: frame[item.name].to_numpy() for item in fit.law.settings if item.name in frame}
     return checked_points([fit], {**columns, **settings}), cost

@@ -33,7 +33,7 @@ def robust_choice(fit: Posterior, C: ArrayLike, *, seed: int = 0) -> Answer:
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Of laws in N and D.
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     seed : int
@@ -97,7 +97,8 @@ def _at_budget(fit: Posterior, budget: float, optima: Array, seed: int) -> tuple
     low, high = np.log(np.quantile(optima, [0.001, 0.999]))
     log_n = np.linspace(min(low, np.log(plug_in)) - _REACH, max(high, np.log(plug_in)) + _REACH, _SIZES)
     sizes = np.exp(log_n)
-    outcomes = forecast(fit, seed=seed, N=sizes, D=budget / (6 * sizes)).draws["latent"].to_numpy()
+    tokens = first_fit(fit).count.tokens(budget, sizes)
+    outcomes = forecast(fit, seed=seed, N=sizes, D=tokens).draws["latent"].to_numpy()
     worse = outcomes.reshape(-1, _SIZES) * first_fit(fit).law.sign
     expected = worse.mean(axis=0)
     chosen = float(lowest(log_n, expected[None])[0])
@@ -108,7 +109,7 @@ def _at_budget(fit: Posterior, budget: float, optima: Array, seed: int) -> tuple
     regrets = {name: interpolated(log_n, regret, np.full(len(regret), place)) for name, place in of.items()}
     found = {
         "N": float(np.exp(chosen)),
-        "D": budget / (6 * float(np.exp(chosen))),
+        "D": float(first_fit(fit).count.tokens(budget, np.exp(chosen))),
         "N_plug_in": plug_in,
         "N_low": float(np.exp(flat[0])),
         "N_high": float(np.exp(flat[-1])),
@@ -122,7 +123,7 @@ def _plug_in(fit: Posterior, budget: float) -> float:
     member = _heaviest(fit, budget)
     sampled = {item.name: member.parameters[item.name].mean(keepdims=True) for item in member.law.parameters}
     parameters = member.law.all_parameters(sampled, member.centre)
-    return float(law_optimum(member.law, parameters, np.array([budget]))[0, 0])
+    return float(law_optimum(member.law, parameters, np.array([budget]), member.count)[0, 0])
 
 
 def _heaviest(fit: Posterior, budget: float) -> Fit:

@@ -42,7 +42,7 @@ def data_limited(
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D, or in N, D and U; compute is 6 N D.
+        Of laws in N and D, or in N, D and U.
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     unique : float
@@ -125,8 +125,8 @@ def _draws(fit: Fit, budgets: Array, unique: float, prices: Array, seed: int) ->
     if not repeats:
         walled = d >= unique
         error = np.where(walled, _error_at_wall(fit, budgets, unique, seed), error)
-        n, d = _within(n, d, budgets, unique)
-        limited = _within(*limited, budgets, unique)
+        n, d = _within(fit, n, d, budgets, unique)
+        limited = _within(fit, *limited, budgets, unique)
     steep = {name: _steepness(fit, name, n, d, fixed, budgets) for name in ("N", "D", *fixed)}
     # At an optimum a hundredth more compute is worth half a hundredth more of N and of D; at a wall all goes into N.
     in_compute = (steep["N"] + steep["D"]) / 2
@@ -160,20 +160,20 @@ def _columns(fixed: dict[str, float], budgets: Array) -> dict[str, Array]:
 
 def _law_optima(fit: Fit, budgets: Array, fixed: dict[str, float]) -> tuple[Array, Array]:
     """N and D of the law's own optimum, each of shape (sample, budget)."""
-    n = law_optimum(fit.law, fit.parameters, budgets, fixed=fixed)
-    return n, budgets / (6 * n)
+    n = law_optimum(fit.law, fit.parameters, budgets, fit.count, fixed)
+    return n, fit.count.tokens(budgets, n)
 
 
 def _error_at_wall(fit: Fit, budgets: Array, unique: float, seed: int) -> Array:
     """Model discrepancy, and the break of a recipe, of runs on all the tokens there are."""
-    runs = {"N": budgets / (6 * unique), "D": np.full(len(budgets), unique)}
+    runs = {"N": fit.count.parameters(budgets, unique), "D": np.full(len(budgets), unique)}
     return draw_error(fit, runs, np.random.default_rng(seed))
 
 
-def _within(n: Array, d: Array, budgets: Array, unique: float) -> tuple[Array, Array]:
+def _within(fit: Fit, n: Array, d: Array, budgets: Array, unique: float) -> tuple[Array, Array]:
     """The same compute with no more tokens than there are."""
-    d = np.minimum(d, unique)
-    return np.asarray(budgets / (6 * d)), d
+    within = np.minimum(d, unique)
+    return np.where(d > unique, fit.count.parameters(budgets, within), n), within
 
 
 def _steepness(fit: Fit, name: str, n: Array, d: Array, fixed: dict[str, float], budgets: Array) -> Array:

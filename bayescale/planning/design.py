@@ -122,9 +122,9 @@ def next_runs(
     fit : Fit or Ensemble
         Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
-        ``N``, ``D`` and, where training does not take 6 N D, ``C`` (FLOP); by default an even grid over the runs that
-        were fitted (:func:`bayescale.planning.candidates.candidate_grid`). Each can be run once; list one twice if it
-        may be repeated, which counts for nothing if ``wary``.
+        ``N``, ``D`` and, where training does not take what the fit counts, ``C`` (FLOP); by default an even grid over
+        the runs that were fitted (:func:`bayescale.planning.candidates.candidate_grid`). Each can be run once; list
+        one twice if it may be repeated, which counts for nothing if ``wary``.
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.
@@ -237,11 +237,11 @@ def _member_belief(fit: Fit, points: Mapping[str, Array], asked: Asked, seed: in
 
 def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng: np.random.Generator) -> Array:
     """Joint draws of the candidates' expected outcomes and log N*, shape (sample, candidate + 1)."""
-    n_law = law_optimum(fit.law, fit.parameters, compute)
+    n_law = law_optimum(fit.law, fit.parameters, compute, fit.count)
     if fit.basis is None:
         return np.hstack([link_mean(fit, points), np.log(n_law)])
     log_n = sizes_around(n_law)[0]
-    curve = {**points, "N": np.exp(log_n), "D": compute / (6 * np.exp(log_n))}
+    curve = {**points, "N": np.exp(log_n), "D": fit.count.tokens(compute, np.exp(log_n))}
     n = len(points["N"])
     together = _joined(points, curve)
     latent = link_mean(fit, together) + draw_error(fit, together, rng)

@@ -1,10 +1,10 @@
 """The size to train when a model will be used: training and serving together, at a quality or within a budget.
 
-Training N parameters on D tokens takes 6 N D FLOP and serving T tokens 2 N T (Kaplan et al. 2020, arXiv:2001.08361,
-section 2.1). A smaller model trained longer reaches the same loss and is cheaper to serve; how small is best depends on
-T (Sardana et al. 2023, arXiv:2401.00448). Where the cost of both is least, the loss's elasticities obey
-eps_N / eps_D = 1 + T / (3 D). A FLOP of serving often costs more than one of training, since accelerators are used less
-well; prices are in FLOP of training.
+Training N parameters on D tokens takes 6 N D FLOP, unless a fit counts otherwise, and serving T tokens 2 N T (Kaplan et
+al. 2020, arXiv:2001.08361, section 2.1). A smaller model trained longer reaches the same loss and is cheaper to serve;
+how small is best depends on T (Sardana et al. 2023, arXiv:2401.00448). Where the cost of both is least, the loss's
+elasticities obey eps_N / eps_D = 1 + T / (3 D) for 6 N D. A FLOP of serving often costs more than one of training,
+since accelerators are used less well; prices are in FLOP of training.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.data.compute import Count, six_nd
 from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
@@ -28,7 +29,7 @@ from bayescale.posterior.reach import compute_warnings, tokens_warnings
 
 Array = NDArray[np.float64]
 
-TRAINING_FLOP, SERVING_FLOP = 6.0, 2.0
+SERVING_FLOP = 2.0
 """Per parameter and token."""
 
 UNITS = {
@@ -67,6 +68,8 @@ class TrainAndServe:
         Tokens served in the model's lifetime.
     serving_price : float
         Of a FLOP of serving over that of one of training.
+    training : Count
+        Of training alone.
 
     Examples
     --------
@@ -76,10 +79,11 @@ class TrainAndServe:
 
     served: float | Array
     serving_price: float = 1.0
+    training: Count = six_nd
 
     def __call__(self, N: Array, D: Array) -> Array:
         """FLOP of training and serving together."""
-        return TRAINING_FLOP * N * D + self.serving(N)
+        return self.training(N, D) + self.serving(N)
 
     def serving(self, N: Array) -> Array:
         """FLOP of serving alone, in FLOP of training."""
@@ -88,7 +92,7 @@ class TrainAndServe:
     def tokens(self, budgets: Array, N: Array) -> Array:
         """Training tokens that a budget leaves; hardly any where serving takes all of it."""
         left = np.maximum(budgets - self.serving(N), _NOTHING * budgets)
-        return np.asarray(left / (TRAINING_FLOP * N))
+        return self.training.tokens(left, N)
 
     def largest(self, budgets: Array) -> Array:
         """Parameters for which serving leaves hardly anything of a budget."""
@@ -166,13 +170,13 @@ def _within_budget(fit: Fit, budget: Array, demand: Array, serving_price: float,
     """The best run that leaves enough for serving, dims chain, draw and served."""
     # At a few demands, between which the logarithm of the size is interpolated for draws with demands of their own.
     grid = demand[0] if len(demand) == 1 else np.geomspace(demand.min(), demand.max(), _DEMANDS)
-    found = [optimum_draws(fit, budget, TrainAndServe(tokens, serving_price), seed=seed) for tokens in grid]
+    found = [optimum_draws(fit, budget, TrainAndServe(tokens, serving_price, fit.count), seed=seed) for tokens in grid]
     n, error = (np.column_stack([best[name].to_numpy().ravel() for best in found]) for name in ("N", "error"))
     log_n = np.log(n)
     if len(demand) > 1:
         places = np.log(demand[:, 0])
         log_n, error = (interpolated(np.log(grid), values, places)[:, None] for values in (log_n, error))
-    rule = TrainAndServe(demand, serving_price)
+    rule = TrainAndServe(demand, serving_price, fit.count)
     n = np.minimum(np.exp(log_n), rule.largest(budget))
     serving, d = rule.serving(n), rule.tokens(budget, n)
     values = {
@@ -273,8 +277,8 @@ def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Itera
 
 def _draws(fit: Fit, loss: float, served: Array, serving_price: float, seed: int) -> xr.Dataset:
     budgets = np.exp(_COMPUTE)
-    log_n_law = np.log(law_optimum(fit.law, fit.parameters, budgets))
-    along = _height(fit, np.exp(log_n_law), budgets / (6 * np.exp(log_n_law)))
+    log_n_law = np.log(law_optimum(fit.law, fit.parameters, budgets, fit.count))
+    along = _height(fit, np.exp(log_n_law), fit.count.tokens(budgets, np.exp(log_n_law)))
     wanted = fit.law.sign * float(fit.law.link.forward(np, np.float64(loss)))
     target = wanted - fit.law.sign * _error_near(fit, wanted, log_n_law, along, seed)
     position = (along <= target[:, None]).argmax(axis=1)
@@ -288,17 +292,17 @@ def _draws(fit: Fit, loss: float, served: Array, serving_price: float, seed: int
     log_d = log_tokens_to_reach(fit, log_n, target[:, None])
     alone = np.where(reached, np.exp(log_n_alone), np.nan)
     priced = serving_price * served
-    log_best = np.column_stack([_cheapest(log_n, log_d, log_n_alone, tokens[:, None]) for tokens in priced.T])
+    log_best = np.column_stack([_cheapest(fit, log_n, log_d, log_n_alone, tokens[:, None]) for tokens in priced.T])
     tokens_best, tokens_alone = (
         log_tokens_to_reach(fit, at, target[:, None]) for at in (log_best, log_n_alone[:, None])
     )
     n, d = (np.where(reached[:, None], np.exp(values), np.nan) for values in (log_best, tokens_best))
-    saved = 1 - _flop(n, d, priced) / _flop(alone[:, None], np.exp(tokens_alone), priced)
+    saved = 1 - _flop(fit, n, d, priced) / _flop(fit, alone[:, None], np.exp(tokens_alone), priced)
     values = {
         "N": n,
         "D": d,
         "tokens_per_parameter": d / n,
-        "training": TRAINING_FLOP * n * d,
+        "training": fit.count(n, d),
         "serving": SERVING_FLOP * n * served,
         "N_alone": np.repeat(alone[:, None], served.shape[1], axis=1),
         "saved": saved,
@@ -320,7 +324,7 @@ def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: i
     middle = np.median(along, axis=0)
     at = int(np.clip((middle > wanted).sum(), 0, len(_COMPUTE) - 1))
     n = np.exp(np.median(log_n_law[:, at]))
-    point = {"N": np.array([n]), "D": np.array([np.exp(_COMPUTE[at]) / (6 * n)])}
+    point = {"N": np.array([n]), "D": fit.count.tokens(np.exp(_COMPUTE[at : at + 1]), n)}
     return draw_error(fit, point, np.random.default_rng(seed))[:, 0]
 
 
@@ -344,14 +348,14 @@ def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:
     return np.where(never, np.inf, (low + high) / 2)
 
 
-def _cheapest(log_n: Array, log_d: Array, log_n_alone: Array, served: Array) -> Array:
+def _cheapest(fit: Fit, log_n: Array, log_d: Array, log_n_alone: Array, served: Array) -> Array:
     """Log of the size at which training and serving together cost least, shape (sample,); a price in the demand."""
     with np.errstate(over="ignore"):
-        cost = np.minimum(np.log(_flop(np.exp(log_n), np.exp(log_d), served)), _NEVER)
+        cost = np.minimum(np.log(_flop(fit, np.exp(log_n), np.exp(log_d), served)), _NEVER)
     grid = np.linspace(-_SMALLEST, _LARGEST, _SIZES)
     return log_n_alone + np.clip(lowest(grid, cost), grid[0], grid[-1])
 
 
-def _flop(n: Array, d: Array, served: Array) -> Array:
+def _flop(fit: Fit, n: Array, d: Array, served: Array) -> Array:
     """Of training and serving together; a price in the demand."""
-    return np.asarray(n * (TRAINING_FLOP * d + SERVING_FLOP * served))
+    return np.asarray(fit.count(n, d) + SERVING_FLOP * n * served)

@@ -48,7 +48,8 @@ def plan(
     Parameters
     ----------
     fit : Fit, Ensemble or Chain
-        Of laws in N and D; of a chain the first step is planned with. Training takes 6 N D FLOP.
+        Of laws in N and D; of a chain the first step is planned with. Training takes the FLOP that the fit
+        counts, 6 N D by default.
     budget : array_like, shape (budget,) or scalar, optional
         Training compute, FLOP; with ``served`` a single budget, which also pays for serving.
     dollars : array_like, shape (budget,) or scalar, optional

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import QuantityError
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, format_quantity
-from bayescale.planning.allocation import six_nd, two_inputs
+from bayescale.data.compute import Count
+from bayescale.planning.allocation import two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
@@ -44,7 +45,7 @@ def next_dollar(
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D, or in N, D and U; compute is 6 N D.
+        Of laws in N and D, or in N, D and U.
     dollars : float
         More money.
     N, D, U : float
@@ -89,8 +90,8 @@ def next_dollar(
         )
     prices = cost or Cost()
     price = prices.paired(len(first.parameters["sigma"]), seed).dollars_per_flop.to_numpy()
-    runs = _runs(N, D, U, dollars, price, token_price or 0.0)
-    middle = np.array([np.median(six_nd(run["N"], run["D"])) for run in runs.values()])
+    runs = _runs(first.count, N, D, U, dollars, price, token_price or 0.0)
+    middle = np.array([np.median(first.count(run["N"], run["D"])) for run in runs.values()])
     reach = np.full(len(runs), reach_of(first, {"C": middle}).max())
     each = {name: _outcomes(member, runs, seed) for name, member in members(fit).items()}
     drawn = joined(fit, each, reach, seed)["latent"]
@@ -121,19 +122,19 @@ def next_dollar(
 
 
 def _runs(
-    N: float, D: float, U: float | None, dollars: float, price: Array, token_price: float
+    count: Count, N: float, D: float, U: float | None, dollars: float, price: Array, token_price: float
 ) -> dict[str, dict[str, Array]]:
     """The planned run, and what it becomes by each use of the money; inputs of shape (sample,)."""
     fresh = 0.0 if U is not None else token_price
-    planned = six_nd(np.asarray(N), np.asarray(D)) * price
+    planned = count(np.asarray(N), np.asarray(D)) * price
     linear = planned + fresh * D
-    # planned s^2 + fresh D s = linear + dollars, for N and D grown by s.
+    # planned s^2 + fresh D s = linear + dollars, for N and D grown by s, where compute is proportional to N D.
     factor = (np.sqrt((fresh * D) ** 2 + 4 * planned * (linear + dollars)) - fresh * D) / (2 * planned)
     same = np.ones_like(price)
     runs = {
         PLANNED: {"N": N * same, "D": D * same},
-        LARGER: {"N": N + dollars / (6 * D * price), "D": D * same},
-        LONGER: {"N": N * same, "D": D + dollars / (6 * N * price + fresh)},
+        LARGER: {"N": count.parameters((planned + dollars) / price, D), "D": D * same},
+        LONGER: {"N": N * same, "D": D + dollars / (count.per_token(np.asarray(N)) * price + fresh)},
         BOTH: {"N": N * factor, "D": D * factor},
     }
     if U is not None:

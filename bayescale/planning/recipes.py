@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.laws.law import Law
-from bayescale.planning.allocation import checked_budgets, six_nd, two_inputs
+from bayescale.planning.allocation import checked_budgets, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.tradeoffs import frontier
 from bayescale.posterior.ensembles import Posterior, first_fit
@@ -31,7 +31,7 @@ def compare_recipes(first: Posterior, second: Posterior, C: ArrayLike, *, seed: 
     Parameters
     ----------
     first, second : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Of laws in N and D.
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     seed : int
@@ -98,7 +98,7 @@ def crossing(first: Posterior, second: Posterior, *, up_to: float | None = None,
     """
     for fit in (first, second):
         two_inputs(first_fit(fit).law)
-    sizes = [six_nd(fit.inputs["N"], fit.inputs["D"]) for fit in map(first_fit, (first, second))]
+    sizes = [fit.count(fit.inputs["N"], fit.inputs["D"]) for fit in map(first_fit, (first, second))]
     low, high = min(float(np.median(c)) for c in sizes), max(float(c.max()) for c in sizes)
     end = checked_budgets(1e3 * high if up_to is None else up_to)[0]
     if end <= low:
@@ -146,6 +146,10 @@ def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -
     """Expected outcomes of both recipes' compute-optimal runs, draw by draw."""
     one, other = first_fit(first), first_fit(second)
     check_same_outcome(one.law, other.law)
+    if one.count.rule != other.count.rule:
+        raise LawError(
+            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: fit both with the same --flops"
+        )
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
     # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their

@@ -28,7 +28,7 @@ def optimum_for(fit: Posterior, dollars: ArrayLike, cost: Cost | None = None, *,
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Of laws in N and D.
     dollars : array_like, shape (budget,) or scalar
     cost : Cost, optional
         By default an H100 at public prices.
@@ -79,7 +79,7 @@ def optimum_at(
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Of laws in N and D.
     compute : xarray.DataArray
         FLOP; dims draw, as many as the posterior has in all its chains, and budget. Coordinates of ``budget`` are kept.
     places : sequence of str
@@ -110,7 +110,7 @@ def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
     """The best run of each draw at its own compute, shape (sample, budget)."""
     rng = np.random.default_rng([seed, 1])
     n, error = _best_at(fit, compute, seed)
-    best = {"N": n, "D": compute / (6 * n)}
+    best = {"N": n, "D": fit.count.tokens(compute, n)}
     latent = link_mean(fit, best) + error
     inverse = fit.law.link.inverse
     values = {

@@ -10,7 +10,7 @@ from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, format_quantity
 from bayescale.data.observed import Observed
-from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, six_nd, two_inputs
+from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer, share_of
 from bayescale.planning.costs import Cost
 from bayescale.planning.lifetimes import log_tokens_to_reach
@@ -53,7 +53,7 @@ def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Of laws in N and D.
     C : float
         Budget to start from, FLOP.
     times : float
@@ -123,7 +123,7 @@ def diminishing_returns(
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D; compute is 6 N D.
+        Of laws in N and D.
     gain : float
         Improvement of the outcome, in its unit.
     dollars : float, optional
@@ -216,7 +216,8 @@ def returns_budgets(fit: Fit | Observed, C: float | None = None) -> Array:
     LawError
         If it is not positive and finite.
     """
-    start = six_nd(fit.inputs["N"], fit.inputs["D"]).max() if C is None else checked_budgets(C)[0]
+    count = fit.count if isinstance(fit, Fit) else fit.runs.count
+    start = count(fit.inputs["N"], fit.inputs["D"]).max() if C is None else checked_budgets(C)[0]
     return np.asarray(start * _STEP ** np.arange(_STEPS))
 
 
@@ -287,13 +288,13 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
 
 
 def _overheads(fit: Fit, budget: Array, multiples: Array) -> xr.Dataset:
-    n = law_optimum(fit.law, fit.parameters, budget)
-    target = fit.law.sign * link_mean(fit, {"N": n, "D": budget / (6 * n)})
+    n = law_optimum(fit.law, fit.parameters, budget, fit.count)
+    target = fit.law.sign * link_mean(fit, {"N": n, "D": fit.count.tokens(budget, n)})
     sizes = n * multiples
     tokens = np.exp(log_tokens_to_reach(fit, np.log(sizes), target))
     tokens = np.where(np.isfinite(tokens), tokens, np.nan)
     values = {
-        "overhead": (6 * sizes * tokens / budget - 1, f"share of {format_quantity(budget[0])} FLOP"),
+        "overhead": (fit.count(sizes, tokens) / budget - 1, f"share of {format_quantity(budget[0])} FLOP"),
         "N": (sizes, "parameters"),
         "D": (tokens, "tokens"),
         "tokens_per_parameter": (tokens / sizes, "tokens/parameter"),

@@ -1,5 +1,6 @@
 """Figures, drawn by matplotlib: each function takes a result and optional axes, and returns the axes or figure."""
 
+from bayescale.plots.checks import plot_check as plot_check
 from bayescale.plots.fits import plot_loo_pit as plot_loo_pit
 from bayescale.plots.fits import plot_pairs as plot_pairs
 from bayescale.plots.fits import plot_parameters as plot_parameters

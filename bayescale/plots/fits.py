@@ -20,7 +20,7 @@ _FEW_DRAWS = 100
 
 
 def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
-    """The runs in parameters and tokens, coloured by outcome, with lines of constant compute 6 N D.
+    """The runs in parameters and tokens, coloured by outcome, with lines of constant compute, as the runs count it.
 
     Parameters
     ----------
@@ -33,12 +33,15 @@ def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     points = ax.scatter(N, D, c=runs.column(runs.outcome), cmap="cividis", s=22, edgecolor="black", linewidth=0.3)
     ax.figure.colorbar(points, ax=ax, label=plain(with_unit(runs.outcome.capitalize(), runs.outcome_unit)))
     sizes = np.array([N.min() / 1.5, N.max() * 1.5])
-    low, high = np.log10(6 * N * D).min(), np.log10(6 * N * D).max()
+    count = runs.count
+    low, high = np.log10(count(N, D)).min(), np.log10(count(N, D)).max()
     step = max(1, round((high - low) / _BUDGETS))
     for exponent in range(int(np.ceil(low)), int(high) + 1, step):
-        ax.plot(sizes, 10.0**exponent / (6 * sizes), color="0.7", linewidth=0.8, zorder=0)
-        start = max(sizes[0], 10.0**exponent / (6 * D.max()))
-        ax.annotate(f"1e{exponent} FLOP", (start, 10.0**exponent / (6 * start)), fontsize=7, color=GREY, va="bottom")
+        line = np.geomspace(*sizes)
+        ax.plot(line, count.tokens(10.0**exponent, line), color="0.7", linewidth=0.8, zorder=0)
+        start = max(sizes[0], float(count.parameters(10.0**exponent, D.max())))
+        place = (start, float(count.tokens(10.0**exponent, start)))
+        ax.annotate(f"1e{exponent} FLOP", place, fontsize=7, color=GREY, va="bottom")
     ax.set(yscale="log", ylim=(D.min() / 1.6, D.max() * 1.6), xlim=tuple(sizes))
     ax.yaxis.set_major_formatter(lambda value, _: format_quantity(value))
     finish(ax, "Parameters N", "Training tokens D", f"{len(runs)} runs of {runs.source}")

@@ -11,7 +11,7 @@ from bayescale.basics.quantities import format_quantity
 from bayescale.data.runs import Runs
 from bayescale.planning.allocation import optimum
 from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, outcome_label, tails
-from bayescale.posterior.ensembles import Posterior
+from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import forecast
 
@@ -58,7 +58,7 @@ def plot_isoflop(
     for i, (budget, colour) in enumerate(zip(C, cycle(len(C)), strict=True)):
         low, middle, high = tails(best["N"].isel(budget=i), ci_prob)
         sizes = np.geomspace(low / 8, high * 8, _GRID)
-        bands = forecast(fit, seed=seed, N=sizes, D=budget / (6 * sizes)).draws["predictive"]
+        bands = forecast(fit, seed=seed, N=sizes, D=first_fit(fit).count.tokens(budget, sizes)).draws["predictive"]
         draw_bands(ax, sizes, bands, ci_prob, colour, f"{format_quantity(budget)} FLOP")
         level = float(best["latent"].isel(budget=i).median())
         ax.plot([low, high], [level, level], color=colour, linewidth=4, alpha=0.8, solid_capstyle="butt")

@@ -128,11 +128,11 @@ class Ensemble(Fitted):
         return xr.Dataset(variables, coords=datasets[0].coords)
 
 
-def compute_of(points: Mapping[str, Array]) -> Array | None:
+def compute_of(fit: Fit, points: Mapping[str, Array]) -> Array | None:
     """Training compute (FLOP) of new runs; None if their inputs do not determine it."""
     if "C" in points:
         return points["C"]
-    return 6 * points["N"] * points["D"] if {"N", "D"} <= points.keys() else None
+    return fit.count(points["N"], points["D"]) if {"N", "D"} <= points.keys() else None
 
 
 def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
@@ -146,7 +146,7 @@ def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     points : mapping of array, shape (point,)
         The law's inputs by name, or the compute ``C``.
     """
-    compute, constant = compute_of(points), fit.groups["constant_data"]
+    compute, constant = compute_of(fit, points), fit.groups["constant_data"]
     if compute is not None and "C" in constant:
         return np.asarray(compute / constant["C"].to_numpy().max())
     ahead, fitted = (np.prod([side[name] for name in fit.law.input_names], axis=0) for side in (points, fit.inputs))
@@ -213,7 +213,7 @@ def check_knows_compute(law: Law) -> None:
     LawError
         If they do not.
     """
-    if compute_of({name: np.ones(1) for name in law.input_names}) is None:
+    if "C" not in law.input_names and not {"N", "D"} <= set(law.input_names):
         raise LawError(
             f"law {law.name!r} reads {', '.join(law.input_names)}: the risk that a recipe breaks depends on compute, "
             "so it needs a law of N and D, or of C"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
+from bayescale.data.compute import SIX_ND, Count, Counted
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs, rows_of
 from bayescale.inference.discrepancy import DRIFT, Basis, Conditional, Process, error_process
@@ -40,7 +41,8 @@ class Record:
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
     which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
-    the unit of the outcome, if the runs state one.
+    the unit of the outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
+    (:class:`bayescale.data.compute.Count`).
     """
 
     law: str
@@ -59,6 +61,8 @@ class Record:
     versions: Mapping[str, str]
     pool: tuple[str, ...] = ()
     unit: str | None = None
+    flops: str = SIX_ND
+    flops_factor: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +185,19 @@ class Fit(Fitted):
         frame = frame.rename(columns={"cluster": "run"})
         law, record = self.law, self.record
         frame[law.outcome] = self.groups["observed_data"][law.outcome].to_numpy()
-        return Runs(frame.reset_index(drop=True), record.dataset, law.outcome, law.link.domain, unit=record.unit)
+        return Runs(
+            frame.reset_index(drop=True),
+            record.dataset,
+            law.outcome,
+            law.link.domain,
+            unit=record.unit,
+            counted=Counted(self.count),
+        )
+
+    @cached_property
+    def count(self) -> Count:
+        """How training compute is counted, of the runs and of budgets."""
+        return Count(self.record.flops, self.record.flops_factor)
 
     @cached_property
     def observed(self) -> Observed:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.data.compute import Count
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
@@ -302,6 +303,8 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
 def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Inputs and settings of the laws at new points, of shape (point,); settings that all runs share may be left out.
 
+    Of N, D and C two give the third that a law reads, as compute of the runs is counted.
+
     Raises
     ------
     LawError
@@ -310,7 +313,7 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
     each = _laws_of(fit)
     read = {item.name: item for one in each for item in (*one.law.inputs, *one.law.settings)}
     shared = {name: value for one in each for name, value in shared_settings(one).items()}
-    given = {**shared, **inputs}
+    given = _with_third({**shared, **inputs}, set(read), each[0].runs.count)
     missing = [name for name in read if name not in given]
     unknown = [name for name in given if name not in read]
     if missing or unknown:
@@ -323,6 +326,27 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
     for name, item in read.items():
         check_points(name, points[name], item.domain if isinstance(item, Setting) else "positive")
     return points
+
+
+def _with_third(given: dict[str, ArrayLike], read: set[str], count: Count) -> dict[str, ArrayLike]:
+    """Inputs in which C stands for N or D, or N and D for C, by those that the laws read."""
+    third = {"N", "D", "C"} & read - given.keys()
+    unread = {"N", "D", "C"} & given.keys() - read
+    if len(third) != 1 or not unread or len({"N", "D", "C"} & given.keys()) != _TWO:
+        return given
+    (name,) = third
+    known = {key: np.asarray(given[key], dtype=float) for key in ("N", "D", "C") if key in given}
+    if name == "C":
+        found = count(known["N"], known["D"])
+    elif name == "D":
+        found = count.tokens(known["C"], known["N"])
+    else:
+        found = count.parameters(known["C"], known["D"])
+    return {key: value for key, value in given.items() if key not in unread} | {name: found}
+
+
+_TWO = 2
+"""Of N, D and C, as many as determine the third."""
 
 
 def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> None:

@@ -73,5 +73,5 @@ def tokens_warnings(fit: Fit, ratio: xr.DataArray) -> tuple[str, ...]:
 
 def reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
     """Warn of points that lie far beyond the runs."""
-    compute = compute_of(points)
+    compute = compute_of(fit, points)
     return () if compute is None else compute_warnings(fit, compute)

@@ -25,6 +25,7 @@ from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
 from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
+from bayescale.posterior.misfit import misfit_warnings
 
 Array = NDArray[np.float64]
 
@@ -96,11 +97,18 @@ def assembled(
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
             unit=runs.unit if runs.outcome == resolved.outcome else None,
+            flops=runs.count.rule,
+            flops_factor=runs.count.factor,
         ),
         diagnostics=sampled.diagnostics,
         notes=runs.notes,
     )
-    doubts = (*scarce_tokens(result), *prior_conflicts(result), *identification_warnings(result))
+    doubts = (
+        *scarce_tokens(result),
+        *prior_conflicts(result),
+        *misfit_warnings(result),
+        *identification_warnings(result),
+    )
     return replace(result, warnings=(*observed.warnings, *sampled.warnings, *doubts))
 
 

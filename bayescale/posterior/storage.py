@@ -198,7 +198,8 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
     if any(misfit(kind, {**header, **remarks}[name]) for name, kind in kinds.items()):
         raise _other_version(path)
     try:
-        record = Record(**{**header["record"], "pool": tuple(header["record"].get("pool", ()))})
+        stored = header["record"]
+        record = Record(**{**stored, **{name: tuple(stored.get(name, ())) for name in ("pool", "flops_factor")}})
         diagnostics = Diagnostics(**header["diagnostics"])
     except TypeError:
         raise _other_version(path) from None
@@ -233,7 +234,14 @@ def _whole(fitted: Fit) -> bool:
         samples = [fitted.groups[group].to_dataset() for group in ("posterior", "prior", "sample_stats")]
         posterior, _, stats = samples
         runs = fitted.runs
-        numbers = [*fitted.inputs.values(), *fitted.centre.values(), fitted.on_link, *fitted.parameters.values()]
+        compute = fitted.count(1e9, 1e10)
+        numbers = [
+            compute,
+            *fitted.inputs.values(),
+            *fitted.centre.values(),
+            fitted.on_link,
+            *fitted.parameters.values(),
+        ]
         if record.discrepancy:
             numbers.append(fitted.groups["constant_data"]["noise_scale"].to_numpy())
             numbers.append(_coefficients(fitted))

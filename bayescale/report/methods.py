@@ -161,6 +161,7 @@ def _fitting(fit: Posterior) -> Iterator[_Item]:
         yield "Fit", f"sampler of {name}", _sampler(member.record.engine)
         yield "Fit", f"evidence of convergence of {name}", _diagnosed(member)
     yield "Fit", "bounds", "none except the priors, which are in the table of parameters"
+    yield "Fit", "compute, of runs and of budgets", f"{first.count.words} (FLOP)"
     standard_errors = f"{law.outcome}_se" in fit.runs.frame
     yield (
         "Fit",

@@ -225,7 +225,7 @@ def _thinning(planner: Mapping[str, Any] | None) -> str:
     return (
         f"The planner holds {draws} of the posterior's draws, and new draws of the model discrepancy: its medians "
         f"and ends of intervals differ from those of the plan above by a Monte Carlo error of at most {shares} (one "
-        f"standard deviation). Compute is 6 N D, serving 2 N a token. Prices are drawn too "
+        f"standard deviation). Compute is {planner['count']}, serving 2 N a token. Prices are drawn too "
         f"({planner['prices']})."
     )
 

@@ -1,6 +1,6 @@
 // Finds the best run in every draw, as bayescale.planning.allocation does, under limits and for serving or money.
 
-const TRAINING = 6, SERVING = 2; // FLOP per parameter and token
+const SERVING = 2; // FLOP per parameter and token
 const CLOSER = 4; // times as many sizes are tried if serving has to be paid
 const NEAR = 0.005; // share of the best outcome within which a size counts as good as the best
 
@@ -124,7 +124,7 @@ class Planner {
 
   limits(state, logBudget) {
     const tokens = state.tokens ?? Infinity, served = state.served ?? 0;
-    return { served, leastLogN: tokens === Infinity ? -Infinity : logBudget - Math.log(TRAINING * tokens + SERVING * served) };
+    return { served, leastLogN: tokens === Infinity ? -Infinity : logBudget - Math.log(this.given.training * tokens + SERVING * served) };
   }
 
   // Candidates and limits for a budget, or the reason why there are none.
@@ -152,7 +152,7 @@ class Planner {
       const training = Math.exp(best.run.logC), size = Math.exp(best.logN);
       columns.C[draw] = Math.exp(logBudget);
       columns.N[draw] = size;
-      columns.D[draw] = training / (TRAINING * size);
+      columns.D[draw] = training / (this.given.training * size);
       columns.ratio[draw] = columns.D[draw] / size;
       columns.loss[draw] = this.surfaces.withNoise(draw, best.run, best.height);
       columns.dollars[draw] = columns.C[draw] * this.price[draw] + this.given.study;
@@ -190,7 +190,7 @@ class Planner {
     const options = this.options(state, logBudget);
     if (options.fault) return [];
     return options.candidates.filter((run) => run.logN >= options.limits.leastLogN).map((run) => ({
-      N: Math.exp(run.logN), D: Math.exp(run.logC - run.logN) / TRAINING,
+      N: Math.exp(run.logN), D: Math.exp(run.logC - run.logN) / this.given.training,
       outcome: Float64Array.from({ length: this.surfaces.draws }, (_, draw) => this.surfaces.inverse(this.surfaces.height(draw, run))),
     }));
   }

@@ -19,7 +19,7 @@ from bayescale.data.runs import Runs
 from bayescale.laws.noise import noise_scale
 from bayescale.planning.allocation import law_optimum, two_inputs
 from bayescale.planning.costs import Cost
-from bayescale.posterior.ensembles import Posterior, compute_of, first_fit, members
+from bayescale.posterior.ensembles import Posterior, first_fit, members
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.reach import MEASURED_HORIZON
 
@@ -77,7 +77,7 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
     Parameters
     ----------
     fit : Fit or Ensemble
-        Fit of laws in N and D; compute is 6 N D.
+        Fit of laws in N and D.
     budgets : sequence of float
         FLOP.
     draws : int
@@ -100,7 +100,10 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
     first = first_fit(fit)
     two_inputs(first.law)
     log_compute = np.log(_grid(fit.runs, budgets))
-    optima = [np.log(law_optimum(each.law, each.parameters, np.exp(log_compute))) for each in members(fit).values()]
+    budgets_ahead = np.exp(log_compute)
+    optima = [
+        np.log(law_optimum(each.law, each.parameters, budgets_ahead, each.count)) for each in members(fit).values()
+    ]
     middle = np.median(np.vstack(optima), axis=0)
     slope = float((middle[-1] - middle[0]) / np.ptp(log_compute))
     beside = np.quantile(np.vstack(optima) - middle, [0.001, 0.999], axis=0).clip(-_WIDEST, _WIDEST)
@@ -109,7 +112,7 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
     step = float((stop - start) / (_SIZES - 1))
     log_n = start + slope * log_compute[:, None] + step * np.arange(_SIZES)
     sizes = np.exp(log_n)
-    tokens = np.exp(log_compute)[:, None] / (6 * sizes)
+    tokens = first.count.tokens(np.exp(log_compute)[:, None], sizes)
     drawn = forecast(fit, seed=seed, N=sizes.ravel(), D=tokens.ravel()).draws
     thin = -(-drawn.sizes["chain"] * drawn.sizes["draw"] // draws)
     latent, predictive = (
@@ -145,7 +148,10 @@ def planner_document(
         Initial mass of the intervals in the page.
     seed : int
     """
-    law = first_fit(fit).law
+    law, count = first_fit(fit).law, first_fit(fit).count
+    per_parameter_and_token = count.per_parameter_and_token
+    if per_parameter_and_token is None:
+        raise LawError(f"the page needs compute that is proportional to N D, and here it is {count.words}")
     found = surfaces(fit, budgets, seed=seed)
     n = best.sizes["chain"] * best.sizes["draw"]
     prices = cost.paired(n, seed).dollars_per_flop.to_numpy()
@@ -158,6 +164,8 @@ def planner_document(
         "outcome": law.outcome,
         "unit": law.outcome_unit,
         "falls": law.falls,
+        "training": per_parameter_and_token,
+        "count": count.words,
         "shape": list(found.latent.shape),
         "log_compute": [float(found.log_compute[0]), float(found.log_compute[1] - found.log_compute[0])],
         "sizes": [found.start, found.slope, found.step],
@@ -202,9 +210,7 @@ def thinning_error(best: xr.Dataset, draws: int, mass: float) -> dict[str, float
 
 def run_compute(runs: Runs) -> Array:
     """Training compute of each run (FLOP), shape (run,)."""
-    found = compute_of({name: runs.column(name) for name in ("N", "D", "C") if name in runs.frame})
-    assert found is not None  # for laws in N and D
-    return found
+    return runs.column("C")
 
 
 def spread(values: Array, most: int) -> NDArray[np.intp]:

@@ -7,6 +7,9 @@ Array = NDArray[np.float64]
 
 _TEMPERED_ESS = 0.05
 
+_FLATTEST = float(np.finfo(float).tiny)
+"""Smallest power: all draws that have a density weigh the same, and those without one still weigh nothing."""
+
 
 def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
     """Normalised weights, flattened by the largest power that leaves enough effective draws to refit from.
@@ -15,7 +18,7 @@ def tempered(log_weights: Array, least: float = _TEMPERED_ESS) -> Array:
     """
     if effective_share(log_weights) >= least:
         return normalised(log_weights)
-    low, high = 0.0, 1.0
+    low, high = _FLATTEST, 1.0
     while high - low > 1e-3:
         middle = (low + high) / 2
         low, high = (middle, high) if effective_share(middle * log_weights) >= least else (low, middle)

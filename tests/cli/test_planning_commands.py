@@ -135,6 +135,7 @@ HELP = {
     "tradeoff size": ("Question:", "Fit:", "Output:"),
     "tradeoff money": ("Question:", "Prices (described by", "Fit:", "Output:"),
     "tradeoff recipes": ("Question:", "Fit:", "Output:"),
+    "check": ("Fit:", "Table:", "Output:"),
     "laws": ("Output:",),
     "datasets": ("Output:",),
 }

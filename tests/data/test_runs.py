@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.data.checks import observe
+from bayescale.data.preparing import count_flops
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.parameters import Prior
@@ -22,13 +23,11 @@ GOOD = "N,D,loss\n7e7,1e9,3.9\n1.4e9,2.8e10,2.6\n"
 
 BAD_FILES = {
     "misspelt outcome": ("N,D,Los\n1e8,2e9,3.2\n", ["no column 'loss'", "'Los'", "--columns loss=Los"]),
-    "outcome under another name": ("N,D,val_loss\n1e8,2e9,3.2\n", ["'val_loss'", "--columns loss=val_loss"]),
     "no outcome": ("N,D,step\n1e8,2e9,3\n", ["no column 'loss'", "N, D, step", "--columns loss=COLUMN"]),
     "no header": ("1e8,2e9,3.2\n2e8,2e9,3.1\n", ["no column 'loss'", "1e8, 2e9, 3.2"]),
     "word for a number": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,oops\n", ["row 2", "column loss", "'oops'", "5.76e23"]),
     "unknown suffix": ("N,D,loss\n70Q,2e9,3.2\n", ["row 1", "column N", "'70Q'", "70B"]),
-    "decimal comma": ('N,D,loss\n1e8,2e9,"3,2"\n', ["row 1", "column loss", "'3,2'", "(3.2)"]),
-    "thousands separators": ('N,D,loss\n"1,000,000",2e9,3\n', ["row 1", "column N", "'1,000,000'", "(1000000)"]),
+    "comma of either kind": ('N,D,loss\n1e8,2e9,"3,215"\n', ["column loss", "'3,215' may be 3.215 or 3215"]),
     "empty cell": ("N,D,loss\n1e8,2e9,3.2\n1e8,,3.1\n", ["row 2", "column D", "nan", "leave the row out"]),
     "nan among words": (
         "N,D,loss\n1e8,2e9,x\n1e8,2e9,NaN\n",
@@ -43,16 +42,11 @@ BAD_FILES = {
     "flags for a size": ("N,D,loss\nTrue,2e9,3.2\n", ["row 1", "column N", "True", "true or false", "give numbers"]),
     "date for a size": ("N,D,loss\n2024-01-31,2e9,3.2\n", ["row 1", "column N", "'2024-01-31'", "5.76e23"]),
     "compute beyond all": (
-        "N,D,loss\n1e30,1e30,3.2\n",
+        "N,D,loss\n1e15,1e30,3.2\n",
         ["row 1", "column C = 6 N D", "must lie between 1e-30 and 1e+40"],
     ),
     "repeated column": ("N,D,loss,loss\n1e8,2e9,3.2,3.1\n", ["column 'loss'", "appears twice", "keep one"]),
     "columns alike but for space": ("N,N ,loss\n1e8,1e8,3.2\n", ["column 'N'", "appears twice", "keep one"]),
-    "semicolons": (
-        "N;D;loss\n1e8;2e9;3,2\n",
-        ["line 1", "'N;D;loss'", "semicolons", "use commas, and write decimals with a point"],
-    ),
-    "tabs": ("N\tD\tloss\n1e8\t2e9\t3.2\n", ["line 1", "tabs", "use commas"]),
     "ragged line": ("N,D,loss\n1e8,2e9,3.2\n1e8,2e9,3,2\n", ["line 3", "'1e8,2e9,3,2'", "4 values", "point"]),
     "short line": ("N,D,loss\n1e8,2e9\n", ["line 2", "'1e8,2e9'", "2 values", "header 3"]),
     "open quotation mark": ('N,D,loss\n1e8,2e9,"3.2\n', ["line 2", "not CSV", "quotation marks"]),
@@ -61,7 +55,7 @@ BAD_FILES = {
     "blank file": ("\n \n", ["is empty", "header"]),
     "header only": ("N,D,loss\n", ["no rows below its header", "at least one run"]),
     "latin-1": ("N,D,loss,größe\n".encode("latin-1"), ["byte 11 (0xf6)", "UTF-8"]),
-    "utf-16": (GOOD.encode("utf-16"), ["NUL", "save the table as UTF-8"]),
+    "utf-16 without a mark": (GOOD.encode("utf-16-le"), ["NUL", "save the table as UTF-8"]),
     "image": (PNG, ["byte 8 is NUL", "not a text file", "save the table as UTF-8 CSV"]),
     "random bytes": (bytes(range(128, 256)), ["byte 0 (0x80)", "UTF-8"]),
 }
@@ -106,8 +100,17 @@ def test_all_faults_are_said_at_once_in_file_order(tmp_path):
     ]
 
 
+def test_many_faults_of_a_kind_are_one_line():
+    first, second = refusal(Runs.from_frame, pd.DataFrame({"loss": [-1.0] * 33})).splitlines()
+    assert first.startswith(
+        "DataFrame, row 1, column loss: -1.0 is not above zero: correct it or leave the row out; 32 "
+    )
+    assert "most losses are below zero" in second
+
+
 def test_many_faults_are_counted_not_listed():
-    lines = refusal(Runs.from_frame, pd.DataFrame({"loss": [-1.0] * 33})).splitlines()
+    table = pd.DataFrame({**{f"x{i}": [0] for i in range(33)}, "loss": [3.0]})
+    lines = refusal(Runs.from_frame, table, columns={f"a{i}": f"y{i}*2" for i in range(33)}).splitlines()
     assert len(lines) == 11
     assert lines[-1] == "and 23 more"
 
@@ -156,9 +159,9 @@ def test_a_frame_without_rows_is_refused():
 
 
 def test_paths_that_are_no_table_are_refused(tmp_path):
-    assert "is a directory: name a .csv or .parquet or .pq file in it" in refusal(Runs.read, tmp_path)
+    assert "is a directory without tables: name a file" in refusal(Runs.read, tmp_path)
     assert f"no such file in {tmp_path}" in refusal(Runs.read, tmp_path / "absent.csv")
-    assert "ends in '.xlsx': save the table as .csv or .parquet" in refusal(Runs.read, tmp_path / "table.xlsx")
+    assert "ends in '.pdf': save the table as .csv" in refusal(Runs.read, tmp_path / "table.pdf")
 
 
 def test_a_file_that_may_not_be_read_is_refused(monkeypatch):
@@ -250,7 +253,11 @@ def test_compute_of_integers_beyond_int64_does_not_overflow():
 
 
 def test_compute_in_the_table_is_kept(table):
-    np.testing.assert_array_equal(Runs.from_frame(table.assign(C=[1.0, 2.0, 3.0])).column("C"), [1, 2, 3])
+    own = table.assign(C=[1.3e18, 5e19, 7e20])
+    np.testing.assert_array_equal(count_flops(Runs.from_frame(own), "C").column("C"), own["C"])
+    by_default = Runs.from_frame(own)
+    np.testing.assert_array_equal(by_default.column("C"), 6 * table["N"] * table["D"])
+    np.testing.assert_array_equal(by_default.column("C_table"), own["C"])
 
 
 def test_byte_order_mark_spaces_and_row_labels_are_read_past(tmp_path):
@@ -324,6 +331,18 @@ def test_an_outcome_in_another_unit_is_doubted(table, scale, said):
     (warning,) = Runs.from_frame(table.assign(loss=table["loss"] * scale)).warnings
     for part in said:
         assert part in warning
+
+
+def test_runs_that_did_not_finish_are_doubted(table):
+    (warning,) = Runs.from_frame(table.assign(State=["finished", "crashed", "running"])).warnings
+    assert warning.startswith("column State, rows 2, 3: crashed, running: their outcome is not that of a finished run")
+    assert Runs.from_frame(table.assign(State="finished", status=[1, 2, 3])).warnings == ()
+
+
+@pytest.mark.parametrize("scale", [2.5, 0.4], ids=["perplexity", "bits per byte"])
+def test_losses_far_from_those_of_published_runs_are_doubted(table, scale):
+    (warning,) = Runs.from_frame(table.assign(loss=table["loss"] * scale)).warnings
+    assert "times what published runs of these N and D reached" in warning
 
 
 def test_other_outcomes_have_their_own_scale(table):
@@ -401,7 +420,10 @@ cells = st.one_of(
     st.dates(),
     st.sampled_from([None, pd.NA, pd.NaT, "70B", "nan", "1,4", 10**400, (1,)]),
 )
-names = st.sampled_from(["N", "D", "C", "U", "loss", "loss_se", "Loss", " N ", "group", "step", ""])
+OURS = ["N", "D", "C", "U", "loss", "loss_se", "Loss", " N ", "group", "step", ""]
+THEIRS = ["params (M)", "tokens_b", "gflop", "val_loss", "val_loss_stderr", "acc (%)", "run_id", "Name", "State"]
+names = st.sampled_from([*OURS, *THEIRS])
+arithmetic = st.sampled_from(["N*2", "loss/ln2", "D+", "`params (M)`*1e6", "log(val_loss)", "70M", "-loss"])
 
 
 @st.composite
@@ -415,13 +437,14 @@ def frames(draw):
 
 
 @settings(deadline=None)
-@given(frames(), st.dictionaries(names, names, max_size=2))
-def test_any_frame_is_taken_or_refused_in_words(frame, columns):
-    runs = taken_or_refused(Runs.from_frame, frame, columns=columns)
+@given(frames(), st.dictionaries(names, st.one_of(names, arithmetic), max_size=2), st.booleans(), st.booleans())
+def test_any_frame_is_taken_or_refused_in_words(frame, columns, drop_bad, as_is):
+    runs = taken_or_refused(Runs.from_frame, frame, columns=columns, drop_bad=drop_bad, as_is=as_is)
     if isinstance(runs, str):
         assert runs.startswith("DataFrame")
         return
-    assert len(runs) == len(frame) > 0
+    assert 0 < len(runs) <= len(frame)
+    assert drop_bad or len(runs) == len(frame)
     assert str(runs)
     for name in {"N", "D", "C", "U", "loss", "loss_se"} & set(runs.frame):
         assert (runs.column(name) > 0).all()
@@ -490,6 +513,6 @@ def test_floats_are_taken_without_a_copy(table):
 def test_repeated_rows_are_all_told(cells):
     table = pd.DataFrame(cells, columns=["N", "loss"]).astype(float)
     expected = (np.flatnonzero(table.duplicated()) + 1).tolist()
-    said = [text for text in Runs.from_frame(table).warnings if text.startswith("repeated rows")]
+    said = [text for text in Runs.from_frame(table, as_is=True).warnings if text.startswith("repeated rows")]
     shown = ", ".join(map(str, expected[:10])) + ", ..." * (len(expected) > 10)
     assert [text.split(" (")[0] for text in said] == [f"repeated rows: {shown}"] * bool(expected)

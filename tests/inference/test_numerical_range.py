@@ -24,7 +24,12 @@ pytestmark = pytest.mark.slow
 TRUE = {"E": 1.81686, "A": 482.00572, "B": 2085.4342, "alpha_N": 0.34781, "beta_D": 0.36585}
 AHEAD = {"N": 2e10, "D": 4e11}
 
-learnt = partial(fit_law, "chinchilla", draws=500)
+
+def learnt(frame, **asked):
+    """A fit to a table whose units may be any."""
+    return fit_law("chinchilla", Runs.from_frame(frame, as_is=True), draws=500, **asked)
+
+
 true = partial(learnt, discrepancy=False)
 """A fit that takes the law as true."""
 
@@ -166,9 +171,12 @@ def test_impossible_values_are_refused_by_row(clean, column, row, value, shown):
 
 @pytest.mark.parametrize("per", [1e-9, 1e9])
 def test_parameters_that_are_hardly_in_ones_are_doubted(clean, per):
-    text = Runs.from_frame(clean.assign(N=clean["N"] * per)).warnings[0]
+    odd = clean.assign(N=clean["N"] * per)
+    text = Runs.from_frame(odd, as_is=True).warnings[0]
     assert "column N has median" in text
     assert "give parameters in ones, such as 7e9 or 7B" in text
+    with pytest.raises(RunsError, match=r"column N: median .* parameters cannot be those of training runs: "):
+        Runs.from_frame(odd)
 
 
 @pytest.mark.parametrize(("column", "factor"), [("N", 1e-9), ("D", 1e6), ("loss", 1e6), ("loss", 1e-6)])

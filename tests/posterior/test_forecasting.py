@@ -101,6 +101,15 @@ def test_bad_points_are_refused(few_fit, point, said):
     assert said in str(caught.value)
 
 
+def test_compute_stands_for_the_input_that_is_missing(few_fit):
+    """Of N, D and C two give the third, as in a table."""
+    asked = [{"N": 1e9, "D": 2e10}, {"N": 1e9, "C": 1.2e20}, {"D": 2e10, "C": 1.2e20}]
+    both, of_size, of_data = (forecast(few_fit, **each) for each in asked)
+    np.testing.assert_allclose(of_size.draws["latent"], both.draws["latent"], rtol=1e-9)
+    np.testing.assert_allclose(of_data.draws["latent"], both.draws["latent"], rtol=1e-9)
+    assert of_size.points["D"].item() == pytest.approx(2e10)
+
+
 def test_points_that_do_not_broadcast_are_refused(few_fit):
     with pytest.raises(ValueError, match="broadcast"):
         forecast(few_fit, N=[1e9, 2e9], D=[1e10, 2e10, 3e10])

@@ -10,7 +10,7 @@ from scipy import stats
 
 from bayescale.basics.errors import SamplingError
 from bayescale.sampling.importance import DISAGREEMENT_LIMIT, ESS_LIMIT, K_HAT_LIMIT, sample_importance
-from bayescale.sampling.weights import systematic_sample
+from bayescale.sampling.weights import systematic_sample, tempered
 
 N_DRAWS = 4000
 
@@ -197,3 +197,9 @@ def test_systematic_sample_never_chooses_items_of_weight_zero_and_mixes_the_orde
     chosen = np.array([systematic_sample(weights, 50, rng) for _ in range(200)])
     assert (chosen % 2 == 1).all()
     assert np.abs(chosen[:, 0].mean() - chosen[:, -1].mean()) < 25
+
+
+def test_flattened_weights_leave_out_draws_without_a_density():
+    weights = tempered(np.array([-np.inf] * 5 + [0.0, -1.0, -50.0]), least=0.5)
+    assert weights[:5].tolist() == [0.0] * 5
+    np.testing.assert_allclose(weights[5:], 1 / 3, rtol=1e-6)

@@ -1,0 +1,85 @@
+"""Doubts about the share of correct answers by guessing, ``chance``, of a table of accuracies."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayescale.data.runs import Runs
+from bayescale.data.tables import FloatArray
+from bayescale.laws.law import Law
+
+_CHOICES = {
+    "mmlu_pro": 10,
+    **dict.fromkeys(("mmlu", "hellaswag", "arc_easy", "arc_challenge", "arc_e", "arc_c", "openbookqa", "sciq"), 4),
+    **dict.fromkeys(("race", "logiqa", "gpqa"), 4),
+    "commonsenseqa": 5,
+    **dict.fromkeys(("piqa", "winogrande", "boolq", "copa", "rte", "wsc"), 2),
+}
+"""Number of choices of multiple-choice tasks, as their papers state them; a longer name stands before one within it."""
+
+_USUAL = (0.25, 0.5)
+_NEAR = 0.02
+"""Distance from a usual chance level within which the weakest runs look like guessing."""
+
+_BELOW = 0.05
+"""How far below chance an accuracy must be to be called so, where the number of items is not known."""
+
+
+def guessing_doubts(law: Law, runs: Runs) -> Iterator[str]:
+    """Ask for a missing ``chance``, and name accuracies below it.
+
+    Parameters
+    ----------
+    law : Law
+        Only laws with the setting ``chance`` read it.
+    runs : Runs
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayescale import load_law
+    >>> table = pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.26, 0.4]})
+    >>> runs = Runs.from_frame(table, source="mmlu.csv", outcome="accuracy")
+    >>> next(guessing_doubts(load_law("sigmoid_accuracy"), runs))
+    'mmlu has 4 choices, but no chance is given and 0 is assumed: add a column chance of 0.25'
+    """
+    if "chance" not in {setting.name for setting in law.settings}:
+        return
+    accuracy = runs.column(law.outcome, "fraction")
+    if "chance" not in runs.frame:
+        yield from _missing(accuracy, _named(runs))
+        return
+    chance = runs.column("chance", "share")
+    items = runs.frame[f"{law.outcome}_n"].to_numpy() if f"{law.outcome}_n" in runs.frame else None
+    margin = _BELOW if items is None else 4 * np.sqrt(chance * (1 - chance) / items)
+    below = accuracy < chance - margin
+    if below.any():
+        yield (
+            f"{below.sum()} of {len(runs)} accuracies lie below chance ({chance[below].max():.2g}), down to "
+            f"{accuracy[below].min():.2g}: laws of it cannot follow them, so check chance, or leave out runs that do "
+            "not answer in the form that is asked for"
+        )
+
+
+def _missing(accuracy: FloatArray, task: str | None) -> Iterator[str]:
+    if task is not None:
+        yield (
+            f"{task} has {_CHOICES[task]} choices, but no chance is given and 0 is assumed: add a column chance of "
+            f"{1 / _CHOICES[task]:.3g}"
+        )
+        return
+    weakest = float(np.median(np.sort(accuracy)[: max(1, len(accuracy) // 4)]))
+    for level in _USUAL:
+        if abs(weakest - level) < _NEAR:
+            yield (
+                f"the weakest runs have an accuracy of {weakest:.2g}, and no chance is given, so that 0 is assumed: if "
+                f"answers are chosen from {1 / level:.0f}, add a column chance of {level}"
+            )
+
+
+def _named(runs: Runs) -> str | None:
+    """A multiple-choice task that the table's name or labels speak of."""
+    labels = [str(runs.frame[name].iloc[0]) for name in ("group", "task", "benchmark") if name in runs.frame]
+    text = " ".join([runs.source, *labels]).lower().replace("-", "_")
+    return next((task for task in _CHOICES if re.search(rf"(?<![a-z0-9]){task}(?![a-z0-9])", text)), None)

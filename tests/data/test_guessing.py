@@ -1,0 +1,58 @@
+"""Questions about the share of correct answers by guessing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayescale import load_law
+from bayescale.data.checks import observe
+from bayescale.data.datasets import load_runs
+from bayescale.data.guessing import guessing_doubts
+from bayescale.data.runs import Runs
+
+LAW = load_law("sigmoid_accuracy")
+
+
+def asked(accuracies, source="scores.csv", **columns):
+    frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, len(accuracies)), "accuracy": accuracies, **columns})
+    return list(guessing_doubts(LAW, Runs.from_frame(frame, source=source, outcome="accuracy")))
+
+
+@pytest.mark.parametrize(
+    ("source", "level"),
+    [("mmlu.csv", "0.25"), ("runs/MMLU-Pro.csv", "0.1"), ("my_piqa_scores.csv", "0.5"), ("commonsenseqa.csv", "0.2")],
+)
+def test_a_known_multiple_choice_task_without_chance_is_asked_about(source, level):
+    (text,) = asked([0.3, 0.4, 0.5, 0.6], source)
+    assert text.endswith(f"add a column chance of {level}")
+
+
+def test_names_that_only_contain_a_task_are_no_question():
+    assert asked([0.3, 0.4, 0.5, 0.6], "trace.csv") == []
+
+
+def test_weak_runs_that_look_like_guessing_are_asked_about():
+    (text,) = asked([0.251, 0.248, 0.26, 0.3, 0.4, 0.5, 0.6, 0.7])
+    assert "if answers are chosen from 4, add a column chance of 0.25" in text
+
+
+def test_a_column_of_the_task_answers_it():
+    assert asked([0.25, 0.4, 0.5, 0.6], "mmlu.csv", chance=0.25) == []
+
+
+def test_accuracies_below_chance_are_counted():
+    (text,) = asked([0.1, 0.15, 0.5, 0.6], chance=0.25)
+    assert text.startswith("2 of 4 accuracies lie below chance (0.25), down to 0.1")
+    assert asked([0.22, 0.24, 0.5, 0.6], chance=0.25, accuracy_n=100) == []  # within the noise of so few items
+
+
+def test_the_question_is_among_the_warnings_of_a_fit():
+    frame = load_runs("obsscaling:mmlu").frame[["C", "accuracy"]]
+    runs = Runs.from_frame(frame, source="mmlu.csv", outcome="accuracy")
+    assert any("add a column chance of 0.25" in text for text in observe(LAW, runs).warnings)
+
+
+def test_accuracies_that_do_not_rise_are_told():
+    frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, 12), "accuracy": np.linspace(0.6, 0.5, 12), "chance": 0.0})
+    runs = Runs.from_frame(frame, outcome="accuracy")
+    assert any("accuracies hardly rise with C (rank correlation -1.00)" in text for text in observe(LAW, runs).warnings)
