@@ -117,7 +117,9 @@ def predict(
     places, asked = points_from(at, points), Asked(runs=runs, seed=seed, **options)
     settings = () if then is None else [item.name for item in check_second_step(then, asked).settings]
     source = source_from(asked)
-    source.check_points({name: values for name, values in places.items() if name not in settings})
+    read = source.read_at({name: values for name, values in places.items() if name not in settings})
+    source.check_points(read)
+    places = read | {name: values for name, values in places.items() if name in settings}
     fitted = source.posterior()
     from bayescale.posterior.forecasting import forecast
 

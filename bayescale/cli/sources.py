@@ -108,6 +108,19 @@ class Source:
         checked_points(self.bound, points)
         check_task(self.bound, points)
 
+    def read_at(self, points: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs that laws read, without others that have one value in all runs and the same one at all points."""
+        from bayescale.data.observed import Observed
+
+        frames = [each.runs.frame for each in self.bound if isinstance(each, Observed)]
+        read = {item.name for each in self.bound for item in (*each.law.inputs, *each.law.settings)}
+
+        def fixed(name: str) -> bool:
+            seen = {value for frame in frames if name in frame for value in (*frame[name].unique(), *points[name])}
+            return name not in read and len(seen) == 1
+
+        return {name: values for name, values in points.items() if not fixed(name)}
+
 
 def source_from(asked: Asked) -> Source:
     """Read what a command names."""

@@ -61,7 +61,8 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     if {"N", "D"} <= set(found[0].input_names):  # runs of one budget
         constant = [why for why in constant if not why.startswith("every run has C ")]
     fixed = dict.fromkeys(why.partition(": law ")[0] for why in constant)
-    return found, replace(runs, notes=(*runs.notes, *(f"{text}, {read}" for text in fixed)))
+    notes = dict.fromkeys((*runs.notes, *(f"{text}, {read}" for text in fixed)))
+    return found, replace(runs, notes=tuple(notes))
 
 
 def _asks(runs: Runs, law: Law) -> bool:

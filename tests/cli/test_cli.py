@@ -89,6 +89,16 @@ def test_predictions_at_points_and_from_a_table_agree(run_cli, saved_fit, tmp_pa
     assert [point["N"] for point in json.loads(by_option)["predictions"]] == [1e9, 70e9]
 
 
+def test_an_input_that_all_runs_share_may_be_given_at_its_value_alone(run_cli, tmp_path):
+    path = tmp_path / "one_size.csv"
+    path.write_text("N,D,loss\n100M,2B,3.9\n100M,4B,3.6\n100M,8B,3.4\n100M,16B,3.25\n")
+    status, out, err = run_cli("predict", path, "--at", "N=100M,D=32B")
+    assert (status, "32B" in out) == (0, True), err
+    status, _, err = run_cli("predict", path, "--at", "N=200M,D=32B")
+    assert status == 2
+    assert "N is not an input" in err
+
+
 @pytest.mark.slow
 def test_a_fit_is_saved_and_read_as_runs(run_cli, table, elsewhere):
     columns = ("--columns", "loss=val_loss", "--law", "tied", "--law", "kaplan_nd", "--no-discrepancy")

@@ -82,6 +82,7 @@ def test_what_does_not_vary_is_said_and_left_to_laws_of_the_rest():
     laws, runs = default_laws(Runs.from_frame(pd.DataFrame({"N": 1e8, "D": C / 1e12, "loss": LOSS})))
     assert [law.name for law in laws] == ["floor_d"]
     assert runs.notes == ("every run has N = 100M, so that laws of D alone are fitted",)
+    assert default_laws(runs)[1].notes == runs.notes
 
 
 def test_a_law_that_reads_less_than_varies_is_left_out_with_the_reason():
