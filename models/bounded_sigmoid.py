@@ -48,4 +48,5 @@ LAW = Law(
     mean=mean,
     derive=derive,
     in_ensemble=True,
+    fewest_runs=20,  # of fewer, floor and ceiling are the prior's, and draws take twenty times as long
 )

@@ -19,6 +19,7 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
 
     Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
     both where the runs do not tell it. Where runs show a sharp break, laws with a break replace smooth ones.
+    Laws that need more runs than there are are left out.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
+    found = [law for law in found if len(runs) >= law.fewest_runs]
     asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
     found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
@@ -148,12 +150,19 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
     varied = {law.name: _varied(law) for law in able}
     for law in able:
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())
-        if besides:
+        if besides and law.outcome == _OF_COMPUTE:
+            reasons[law.name] = f"reads only {listed(law.input_names)}: laws of C follow N and D together"
+        elif besides:
             verb = "varies" if len(besides) == 1 else "vary"
             reasons[law.name] = f"reads only {listed(law.input_names)}, but {' and '.join(sorted(besides))} {verb} too"
     return [law for law in able if law.name not in reasons], reasons
 
 
+_OF_COMPUTE = "accuracy"
+"""Outcome whose published laws read compute, which then stands for N and D."""
+
+
 def _varied(law: Law) -> set[str]:
     """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data."""
-    return set(law.input_names) - {"C"}
+    stands_for = {"N", "D"} if law.outcome == _OF_COMPUTE and "C" in law.input_names else set()
+    return (set(law.input_names) - {"C"}) | stands_for

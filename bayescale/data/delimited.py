@@ -15,6 +15,7 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ":
 _SAMPLE = 200_000
 """Characters that are looked at to find the separator."""
 _SAMPLED_LINES = 50
+_MOST_TITLES = 5
 _RULE = re.compile(r"\s*:?-+:?\s*|\s*")
 
 
@@ -27,6 +28,8 @@ class _Layout:
     """Lines before the header."""
     commented: bool
     """Whether the header is the last comment line."""
+    titles: int = 0
+    """Lines above the header that are no comments."""
     labelled: bool = False
     """Whether rows begin with a label that the header leaves out, as in what R and pandas print."""
 
@@ -50,6 +53,8 @@ def parse_text(text: str, source: str) -> tuple[pd.DataFrame, list[str]]:
     layout = _layout(text)
     header, *rows = _lines(text, layout, source)
     said = [] if layout.separator == "," else [f"columns separated by {_SEPARATORS[layout.separator]}"]
+    if layout.titles:
+        said.append(f"{layout.titles} line{'s' * (layout.titles > 1)} above the header left out")
     if layout.separator == "|":
         rows = [row for row in rows if not all(_RULE.fullmatch(cell) for cell in row)]
     if any(row[0].startswith("#") for row in rows) and not all(row[0].startswith("#") for row in rows):
@@ -74,7 +79,8 @@ def _layout(text: str) -> _Layout:
     hint = re.fullmatch(r"sep=(.)\s*", lines[first]) if lines else None
     if hint and hint[1] in _SEPARATORS:
         return _Layout(hint[1], first + 1, False)
-    body = [line for line in lines[first:] if line.strip() and not line.lstrip().startswith("#")][:_SAMPLED_LINES]
+    places = [i for i, line in enumerate(lines) if i >= first and line.strip() and not line.lstrip().startswith("#")]
+    body = [lines[i] for i in places[:_SAMPLED_LINES]]
     comment = next((line for line in reversed(lines[:first]) if line.strip()), "").lstrip("# \t")
     separator, widths = ",", 0
     for candidate in _SEPARATORS:
@@ -83,6 +89,9 @@ def _layout(text: str) -> _Layout:
         counts = _counts(body, candidate)
         if len(set(counts)) == 1 and counts[0] > max(widths, 1):
             separator, widths = candidate, counts[0]
+    if widths == 0 and (titled := _below_title(body)):
+        separator, titles = titled
+        return _Layout(separator, places[titles], False, titles=titles)
     if widths == 0:
         for candidate in (" ", "\t"):
             if _has_labels(body, candidate):
@@ -95,6 +104,16 @@ def _layout(text: str) -> _Layout:
         and not any(_is_number(cell) for cell in next(_cells([comment], separator)))
     )
     return _Layout(separator, first, commented)
+
+
+def _below_title(body: Sequence[str]) -> tuple[str, int] | None:
+    """The separator of a table below a few lines without any, and how many these are."""
+    for titles in range(1, min(_MOST_TITLES, len(body) - 2) + 1):
+        for separator in (",", ";", "\t"):
+            above, below = _counts(body[:titles], separator), _counts(body[titles:], separator)
+            if set(above) == {1} and len(set(below)) == 1 and below[0] > 1:
+                return separator, titles
+    return None
 
 
 def _has_labels(body: Sequence[str], separator: str) -> bool:

@@ -139,7 +139,7 @@ def _parse(file: BinaryIO, suffix: str, source: str, said: list[str]) -> pd.Data
         raise RunsError(f"{source}: is empty: a table needs a header and at least one run")
     if suffix in EXCEL:
         return with_points(_parse_excel(data, source, said), source, "", said)
-    text = _decoded(data, source)
+    text = _decoded(data, source, said)
     if suffix in JSON:
         return with_points(parse_json(text, source), source, "", said)
     frame, inferred = parse_text(text, source)
@@ -147,7 +147,7 @@ def _parse(file: BinaryIO, suffix: str, source: str, said: list[str]) -> pd.Data
     return frame
 
 
-def _decoded(data: bytes, source: str) -> str:
+def _decoded(data: bytes, source: str, said: list[str]) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # as Excel writes "Unicode text"
         with suppress(UnicodeDecodeError):
             return data.decode("utf-16")
@@ -156,6 +156,11 @@ def _decoded(data: bytes, source: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        with suppress(UnicodeDecodeError):
+            text = data.decode("cp1252")  # as Excel writes CSV in the West
+            if all(each.isalnum() or each.isspace() for each in text if not each.isascii()):
+                said.append("Windows-1252 text")
+                return text
         value = f"0x{data[error.start]:02x}"
         raise RunsError(f"{source}: byte {error.start} ({value}) is not UTF-8: save the table as UTF-8 CSV") from None
 

@@ -261,7 +261,8 @@ def _quoted(name: str) -> str:
 
 
 def _scaled(table: Mapped, theirs: str, unit: Unit | None) -> FloatArray:
-    return floats(table.frame[theirs])[0] * (unit.scale if unit else 1.0)
+    with np.errstate(over="ignore"):
+        return floats(table.frame[theirs])[0] * (unit.scale if unit else 1.0)
 
 
 def _agree(columns: Sequence[FloatArray]) -> bool:
@@ -372,7 +373,8 @@ def _convert(table: Mapped, name: str, theirs: str, unit: Unit, outcome: str) ->
             f"--columns {name}={_in_arithmetic(theirs)}*1 if that is right as it stands, or "
             f"{name}={_in_arithmetic(theirs)}*{_written(unit.scale)}"
         )
-    table.frame = table.frame.assign(**{name: numbers * unit.scale})
+    with np.errstate(over="ignore"):
+        table.frame = table.frame.assign(**{name: numbers * unit.scale})
     if (error := f"{name}_se") in table.names:
         table.frame = table.frame.assign(**{error: floats(table.frame[error])[0] * unit.scale})
     table.said.append(f"{theirs} ({unit.words}) as {name}")

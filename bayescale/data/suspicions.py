@@ -101,7 +101,10 @@ def repeated(keys: pd.DataFrame) -> NDArray[np.intp]:
     """Rows that equal an earlier one, counted from zero; sorted hashes quickly rule them out in a large table."""
     hashes = pd.util.hash_pandas_object(keys, index=False).to_numpy()
     ordered = np.sort(hashes)
-    candidates = np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]]))
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(again):
+        return np.array([], dtype=np.intp)
+    candidates = np.flatnonzero(np.isin(hashes, again))
     return np.asarray(candidates[keys.iloc[candidates].duplicated().to_numpy()])
 
 
@@ -124,7 +127,8 @@ def repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
     """Warn about rows that equal earlier ones."""
     if len(compared) == 1:
         return  # the outcome alone does not distinguish runs
-    keys = frame[compared].assign(**{name: frame[name].astype(str) for name in NAMES if name in frame})
+    names = {name: frame[name].astype(str) for name in NAMES if name in frame}
+    keys = pd.DataFrame({**{name: frame[name] for name in compared}, **names}, copy=False)
     rows = repeated(keys) + 1
     if len(rows):
         yield (

@@ -98,12 +98,10 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
         keys["tokens"] = pd.Series(np.round(np.log(frame[size].to_numpy(dtype=np.float64)) / _SAME), frame.index)
     if not keys.keys() - {"group"} or (size is None and "x" not in keys):
         return None
-    hashes = np.sort(pd.util.hash_pandas_object(pd.DataFrame(keys), index=False).to_numpy())
-    if not (hashes[1:] == hashes[:-1]).any():
-        return None  # sorted hashes show it sooner than groups do
-    cells: NDArray[np.int64] = np.asarray(
-        pd.DataFrame(keys).groupby(list(keys), sort=False, dropna=False).ngroup(), dtype=np.int64
-    )
+    table = pd.DataFrame(keys, copy=False)
+    if not _repeats(table):
+        return None
+    cells: NDArray[np.int64] = np.asarray(table.groupby(list(keys), sort=False, dropna=False).ngroup(), dtype=np.int64)
     if int(cells.max()) + 1 == len(frame):
         return None
     skipped = {*keys, "D", "C", "C_table", "run", outcome, f"{outcome}_se", f"{outcome}_n"}
@@ -111,6 +109,12 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
     seeds = tuple(name for name in varied if plain_name(name) in _SEEDS)
     settings = tuple(name for name in varied if plain_name(name) in _SETTINGS)
     return Sweep(cells, settings, seeds, tuple(name for name in varied if name not in {*seeds, *settings}))
+
+
+def _repeats(keys: pd.DataFrame) -> bool:
+    """Whether some rows may be equal; sorted hashes show sooner than groups that none is."""
+    hashes = np.sort(pd.util.hash_pandas_object(keys, index=False).to_numpy())
+    return bool((hashes[1:] == hashes[:-1]).any())
 
 
 def other_counts(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -133,11 +137,12 @@ _COUNTS = re.compile(
 
 def _differs(values: "pd.Series[Any]", cells: NDArray[np.int64]) -> bool:
     """Whether a column has several values in some cell."""
-    codes, _ = pd.factorize(values, use_na_sentinel=False)
-    low, high = (np.full(cells.max() + 1, end) for end in (len(codes), -1))
-    np.minimum.at(low, cells, codes)
-    np.maximum.at(high, cells, codes)
-    return bool((low < high).any())
+    # Numbers are compared as they are: their codes take long, and much memory, for millions of them.
+    codes = values.to_numpy() if values.dtype.kind in "iuf" else pd.factorize(values, use_na_sentinel=False)[0]
+    first = np.zeros(cells.max() + 1, dtype=np.intp)
+    first[cells[::-1]] = np.arange(len(cells))[::-1]
+    others = codes[first[cells]]
+    return bool(((codes != others) & ~(pd.isna(codes) & pd.isna(others))).any())
 
 
 def plain_name(name: str) -> str:

@@ -80,6 +80,8 @@ class Law:
         thorough, and dearer.
     in_ensemble : bool
         Whether the ensemble ``"auto"`` contains it: the laws whose mixture predicted hidden larger runs best.
+    fewest_runs : int
+        Fewest runs with which ``"auto"`` takes it.
     asked_for : callable, optional
         ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
         consists of the laws that are asked for, and without such runs of those that ask nothing.
@@ -133,6 +135,7 @@ class Law:
     falls: bool = True
     several_modes: bool = False
     in_ensemble: bool = False
+    fewest_runs: int = 0
     asked_for: Callable[[Values, NDArray[np.float64]], bool] | None = None
 
     def __post_init__(self) -> None:

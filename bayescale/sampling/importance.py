@@ -121,7 +121,8 @@ def sample_importance(
 
     If the first attempt is not certified, a second one searches for modes from more starts and adapts longer, with
     other random numbers. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
-    those of their approximation may be certified instead: the result says so.
+    those of their approximation may be certified instead: the result says so. Proposals from tempered draws, which take
+    longer, are the last attempt.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def sample_importance(
     SamplingError
         If the density is finite at none of the prior draws.
     """
-    first, second = np.random.SeedSequence(seed).spawn(2)
+    first, second, third = np.random.SeedSequence(seed).spawn(3)
     quick, patient = (TEMPERED, TEMPERED) if several_modes else (QUICK, PATIENT)
     if isinstance(density, LatentDensity):
         density.settle(_start(density, prior_draws, several_modes))
@@ -151,6 +152,9 @@ def sample_importance(
     if not result.certified and result.even_share < _EVEN_SHARE:
         approximate = _attempt(density, prior_draws, n_draws, second, patient, exact=False)
         result = approximate if approximate.certified else result
+    if not result.certified and not several_modes:  # the posterior may be curved, as that of few runs
+        tempered_result = _attempt(density, prior_draws, n_draws, third, TEMPERED)
+        result = tempered_result if tempered_result.certified else result
     return result
 
 

@@ -13,7 +13,7 @@ from bayescale.data.runs import Runs
 C = np.geomspace(1e18, 1e22, 8)
 LOSS = 2 + 3 * (C / 1e18) ** -0.1
 PLANE = {"N": np.repeat(C[:4] / 1e11, 2), "C": np.repeat(C[:4], 2) * np.tile([1, 3], 4)}
-ACCURACY = ["bounded_sigmoid", "direct_accuracy", "sigmoid_accuracy"]
+ACCURACY = ["direct_accuracy", "sigmoid_accuracy"]
 FALLING, RISING = (
     ["m3", "power_law", "saturating"],
     ["rise_logarithm", "rise_logistic", "rise_power", "rise_to_ceiling"],
@@ -27,6 +27,8 @@ TABLES = {
     "size": ({"N": C / 1e12, "loss": LOSS}, ["floor_n"]),
     "size and compute": ({**PLANE, "loss": LOSS}, ["skaling", "tied"]),
     "accuracy by compute": ({"C": C, "accuracy": 1 - LOSS / 6}, ACCURACY),
+    "accuracy by parameters": ({"N": C / 1e12, "accuracy": 1 - LOSS / 6}, ["direct_accuracy_n", "sigmoid_accuracy_n"]),
+    "accuracy by tokens": ({"D": C / 1e10, "accuracy": 1 - LOSS / 6}, ["direct_accuracy_d", "sigmoid_accuracy_d"]),
     "accuracy of a plane": ({**PLANE, "accuracy": 1 - LOSS / 6}, ACCURACY),
     "perplexity": ({**PLANE, "perplexity": np.exp(LOSS)}, ["perplexity"]),
     "Elo": ({"N": C / 1e12, "elo": 1000 - 100 * LOSS}, ["bradley_terry"]),
@@ -51,6 +53,7 @@ def test_a_table_gets_the_laws_of_its_columns(kind):
         ("datablations", ["data_constrained", "overfitting"]),
         ("boardlaw", ["board_elo"]),
         ("pythia:arc_easy", ACCURACY),
+        ("obsscaling:mmlu", ["bounded_sigmoid", *ACCURACY]),  # a law of more parameters, where there are more runs
         ("vision_fewshot:birds_10shot_BiT-50-1", ["bnsl_floor_1"]),
         ("vision_fewshot:cifar100_10shot_BiT-50-1", FALLING),
     ],

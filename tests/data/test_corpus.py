@@ -104,6 +104,20 @@ READ = {
         GOOD,
         None,
     ),
+    "title above the header": (
+        "a.csv",
+        "Runs of May\n\n" + table("N,D,loss", *ROWS),
+        {},
+        GOOD,
+        "1 line above the header left out",
+    ),
+    "CSV of Excel in the West": (
+        "a.csv",
+        table("N;D;loss;größe", "7e7 1,4e9 3,55 klein", "4e8 8e9 2,95 groß", sep=";").encode("cp1252"),
+        {},
+        {"N": N[:2], "loss": LOSS[:2], "größe": ["klein", "groß"]},
+        "Windows-1252 text; columns separated by semicolons",
+    ),
     "as R writes it": (
         "a.txt",
         '"N" "D" "loss"\n' + "".join(f'"{i + 1}" {row}\n' for i, row in enumerate(ROWS)),

@@ -54,7 +54,7 @@ BAD_FILES = {
     "empty file": ("", ["is empty", "header"]),
     "blank file": ("\n \n", ["is empty", "header"]),
     "header only": ("N,D,loss\n", ["no rows below its header", "at least one run"]),
-    "latin-1": ("N,D,loss,größe\n".encode("latin-1"), ["byte 11 (0xf6)", "UTF-8"]),
+    "neither UTF-8 nor of Windows": ("N,D,loss,a÷b\n".encode("latin-1"), ["byte 10 (0xf7)", "UTF-8"]),
     "utf-16 without a mark": (GOOD.encode("utf-16-le"), ["NUL", "save the table as UTF-8"]),
     "image": (PNG, ["byte 8 is NUL", "not a text file", "save the table as UTF-8 CSV"]),
     "random bytes": (bytes(range(128, 256)), ["byte 0 (0x80)", "UTF-8"]),
