@@ -82,11 +82,13 @@ _WIDTHS = np.array([0.03, 0.1, 0.3])
 _SMOOTH = np.geomspace(0.03, 1.5, 16)
 """Exponents that smooth laws of one input expect, by their priors."""
 _PLACES = 24
+_ZOOMS, _AROUND = 7, np.linspace(-2.0, 2.0, 11)
+"""Grids for a smooth curve, each around the best point of the one before: it is to be fitted as well as it can be."""
 _NOISE = 0.002
 """Standard deviation of the log outcome below which shapes are not distinguished."""
 _EVIDENCE = 10.0
 """Log likelihood by which a break must be better than a smooth curve: smooth tables, simulated with exponents up to 3,
-reach it in 0.4 % of cases, and curves that do are forecast better with a break (``benchmarks/breaks.py``)."""
+reach it in 0.3 % of cases, and curves that do are forecast better with a break (``benchmarks/breaks.py``)."""
 
 
 def shown(inputs: Values, outcome: NDArray[np.float64]) -> bool:
@@ -113,15 +115,23 @@ def shown(inputs: Values, outcome: NDArray[np.float64]) -> bool:
     log_x, y = log_x[order], np.asarray(outcome)[order]
     if len(np.unique(log_x)) < FEWEST_RUNS or not (y > 0).all():
         return False
-    smooth, broken = (_least_squares(shapes, y) for shapes in (_smooth_shapes(log_x), _broken_shapes(log_x)))
+    smooth = _smooth(log_x, y)
+    broken = _mean_squares(_broken_shapes(log_x), y).min()
     return bool(0.5 * len(y) * np.log((smooth + _NOISE**2) / (broken + _NOISE**2)) > _EVIDENCE)
 
 
-def _smooth_shapes(log_x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Falls of a logistic curve in the log input, which is a power law where it starts far below the runs."""
+def _smooth(log_x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Smallest mean square of a logistic fall in the log input, which far above its place is a power law."""
+    exponents = np.log(_SMOOTH)
     places = np.linspace(2 * log_x[0] - log_x[-1], log_x[-1], 2 * _PLACES)
-    exponent, place = (each.reshape(-1, 1) for each in np.meshgrid(_SMOOTH, places))
-    return np.asarray(np.exp(-np.logaddexp(0.0, exponent * (log_x - place))))
+    for _ in range(_ZOOMS):
+        within = np.clip(exponents, np.log(_SMOOTH[0]), np.log(_SMOOTH[-1]))
+        exponent, place = (each.reshape(-1, 1) for each in np.meshgrid(within, places))
+        found = _mean_squares(np.exp(-np.logaddexp(0.0, np.exp(exponent) * (log_x - place))), y)
+        best = found.argmin()
+        exponents = exponent[best] + (exponents[1] - exponents[0]) * _AROUND
+        places = place[best] + (places[1] - places[0]) * _AROUND
+    return float(found.min())
 
 
 def _broken_shapes(log_x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,8 +143,8 @@ def _broken_shapes(log_x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.exp(log_shape[(after - before >= _LEAST_CHANGE)[:, 0]]))
 
 
-def _least_squares(shapes: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Smallest mean square of relative residuals of a floor plus a multiple of any shape, neither below zero."""
+def _mean_squares(shapes: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean square of relative residuals of a floor plus a multiple of each shape, neither below zero."""
     flat, scaled = 1 / y, shapes / y
     ff, fs, ss = flat @ flat, scaled @ flat, np.square(scaled).sum(axis=1)
     f1, s1 = flat.sum(), scaled.sum(axis=1)
@@ -144,4 +154,4 @@ def _least_squares(shapes: NDArray[np.float64], y: NDArray[np.float64]) -> float
     alone = ~((floor > 0) & (factor > 0))
     floor, factor = np.where(alone, 0.0, floor), np.where(alone, s1 / ss, factor)
     residuals = 1 - floor[:, None] * flat - factor[:, None] * scaled
-    return float(np.square(residuals).mean(axis=1).min())
+    return np.asarray(np.square(residuals).mean(axis=1))
