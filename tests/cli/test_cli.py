@@ -251,7 +251,7 @@ BAD_INPUT = {
     "unknown option": (["plan", "--budgets", "1e20"], "--budget"),
     "unknown data set": (["plan", "chinchila"], "did you mean 'chinchilla'?"),
     "absent file": (["plan", "absent.csv"], "absent.csv: no such file in"),
-    "folder": (["plan", "."], "is a directory: name a"),
+    "folder": (["plan", "."], "is a directory without tables: name a"),
     "file of another kind": (["plan", "picture.png"], "picture.png"),
     "unknown law": (["plan", "--law", "chinchila"], "did you mean 'chinchilla'?"),
     "absent law file": (["plan", "--law", "absent.py"], "absent.py: no such law file"),
@@ -339,9 +339,9 @@ def test_bad_input_is_refused_in_words_before_anything_is_sampled(run_cli, elsew
 
 
 BAD_TABLES = {
-    "misspelt": ("N,D,val_loss\n1e8,2e9,3.2\n", "--columns loss=val_loss"),
+    "misspelt": ("N,D,my_metric\n1e8,2e9,3.2\n", "add --columns loss=COLUMN"),
     "word": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,oops\n", "row 2, column loss: 'oops'"),
-    "negative": ("N,D,loss\n1e8,2e9,-3.2\n", "row 1, column loss: -3.2 is not above zero"),
+    "negative": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,-3.2\n1e8,8e9,3\n", "row 2, column loss: -3.2 is not above zero"),
     "empty": ("", "is empty"),
     "one run twice": ("N,D,loss\n1e8,2e9,3.2\n1e8,2e9,3.1\n", "no law of the default mixture suits loss from columns"),
     "no inputs": ("lr,loss\n1e-3,3.2\n2e-3,3.1\n", "no law of the default mixture suits loss from columns"),
