@@ -134,14 +134,14 @@ _ONE_BUDGET = 1.3
 
 
 def _one_budget(law: Law, runs: Runs) -> Iterator[str]:
-    if not {"N", "D"} <= set(law.input_names) or len(runs) < _FEWEST_ON_BUDGET:
+    if not {"N", "D"} <= set(law.input_names) or len(runs) < _FEWEST_ON_BUDGET or runs.n_rays == 1:
         return
-    compute = 6 * runs.column("N") * runs.column("D")
+    compute = runs.column("C") if "C" in runs.frame else 6 * runs.column("N") * runs.column("D")
     if compute.max() < _ONE_BUDGET * compute.min():
         middle = format_quantity(float(np.median(compute)))
         yield (
-            f"all runs have one budget of about {middle} FLOP: they show N* and the loss there, but not how either "
-            "changes with compute; the priors of exponents and of E decide that, so add runs of another budget"
+            f"all runs have one budget of about {middle} FLOP: they show N* there at best, and hardly how N* and loss "
+            "change with compute; the priors of exponents and of E decide that, so add runs of another budget"
         )
 
 
@@ -164,14 +164,14 @@ _ORDERED = {
 
 def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
     """Warn if larger runs are not better than smaller ones."""
-    if law.outcome not in _ORDERED or len(runs) < _ENOUGH_FOR_RANKS:
+    if law.outcome not in _ORDERED or "loss" in law.input_names or len(runs) < _ENOUGH_FOR_RANKS:
         return
     size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
     if np.ptp(size) < np.log(_SIZES_APART):
         return  # one isoFLOP slice, whose ranks depend on rounding
     ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome, law.link.domain)}).rank()
     correlation = float(ranks["size"].corr(ranks["outcome"]))
-    if not (-correlation if law.falls else correlation) > 2 / np.sqrt(len(runs)):
+    if (-correlation if law.falls else correlation) <= 2 / np.sqrt(len(runs)):  # not of outcomes that are all equal
         yield (
             f"{_ORDERED[law.outcome]} hardly {'fall' if law.falls else 'rise'} with {' and '.join(law.input_names)} "
             f"(rank correlation {correlation:.2f}), but every law expects them to: check that the columns are the "

@@ -64,10 +64,12 @@ def guessing_doubts(law: Law, runs: Runs) -> Iterator[str]:
 
 def _missing(accuracy: FloatArray, task: str | None) -> Iterator[str]:
     if task is not None:
-        yield (
-            f"{task} has {_CHOICES[task]} choices, but no chance is given and 0 is assumed: add a column chance of "
-            f"{1 / _CHOICES[task]:.3g}"
-        )
+        level = 1 / _CHOICES[task]
+        if accuracy.min() > level - _BELOW:  # far below it, answers are not chosen from a list
+            yield (
+                f"{task} has {_CHOICES[task]} choices, but no chance is given and 0 is assumed: add a column chance of "
+                f"{level:.3g}"
+            )
         return
     weakest = float(np.median(np.sort(accuracy)[: max(1, len(accuracy) // 4)]))
     for level in _USUAL:
@@ -79,7 +81,19 @@ def _missing(accuracy: FloatArray, task: str | None) -> Iterator[str]:
 
 
 def _named(runs: Runs) -> str | None:
-    """A multiple-choice task that the table's name or labels speak of."""
-    labels = [str(runs.frame[name].iloc[0]) for name in ("group", "task", "benchmark") if name in runs.frame]
-    text = " ".join([runs.source, *labels]).lower().replace("-", "_")
-    return next((task for task in _CHOICES if re.search(rf"(?<![a-z0-9]){task}(?![a-z0-9])", text)), None)
+    """The multiple-choice task that a table is of, by its one label, or by its name."""
+    labels = {
+        text for name in ("group", "task", "benchmark") if name in runs.frame for text in runs.frame[name].astype(str)
+    }
+    if len(labels) > 1:
+        return None
+    words = {task: _text(*labels) if task in _COMMON else _text(runs.source, *labels) for task in _CHOICES}
+    return next((task for task in _CHOICES if re.search(rf"(?<![a-z0-9]){task}(?![a-z0-9])", words[task])), None)
+
+
+def _text(*parts: str) -> str:
+    return " ".join(parts).lower().replace("-", "_")
+
+
+_COMMON = ("race", "copa", "rte", "wsc")
+"""Names of tasks that are words of their own, and say nothing in the name of a file."""

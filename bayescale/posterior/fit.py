@@ -245,7 +245,7 @@ class Fit(Fitted):
     def coefficients(self) -> Array:
         """Standard normal coefficients of the discrepancy's features, shape (chain * draw, feature)."""
         drawn = self.groups["discrepancy"]["coefficients"].to_numpy()
-        return np.asarray(drawn.reshape(-1, drawn.shape[-1]))
+        return np.asarray(drawn.reshape(drawn.shape[0] * drawn.shape[1], drawn.shape[-1]))
 
     def sensitivity(self, draws: Array) -> Sensitivity:
         """Sensitivity of quantities to the prior and to the runs, from draws of shape (chain * draw, quantity)."""

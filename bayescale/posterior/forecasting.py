@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.data.compute import Count
+from bayescale.data.compute import TABLE, Count
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
@@ -332,10 +332,13 @@ def _with_third(given: dict[str, ArrayLike], read: set[str], count: Count) -> di
     """Inputs in which C stands for N or D, or N and D for C, by those that the laws read."""
     third = {"N", "D", "C"} & read - given.keys()
     unread = {"N", "D", "C"} & given.keys() - read
-    if len(third) != 1 or not unread or len({"N", "D", "C"} & given.keys()) != _TWO:
+    own = count.rule == TABLE and not count.factor  # how the table's own C follows from N and D is not known
+    if len(third) != 1 or not unread or own or len({"N", "D", "C"} & given.keys()) != _TWO:
         return given
     (name,) = third
     known = {key: np.asarray(given[key], dtype=float) for key in ("N", "D", "C") if key in given}
+    for key, values in known.items():
+        check_points(key, np.atleast_1d(values).ravel(), "positive")
     if name == "C":
         found = count(known["N"], known["D"])
     elif name == "D":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.inference.discrepancy import DRIFT, TAU
@@ -21,8 +22,8 @@ Array = NDArray[np.float64]
 _TOO_LARGE = 2.5
 """Prior standard deviations above the prior median at which the noise is called too large."""
 
-_FEWEST = 10
-"""Fewest runs whose residuals are searched for a pattern."""
+_FEWEST = 13
+"""Fewest places of runs whose residuals are searched for a pattern."""
 
 _PATTERN = 3.5
 _ALIKE = 0.6
@@ -30,12 +31,15 @@ _ALIKE = 0.6
 order, in standard deviations."""
 
 _TAIL = 0.998
-"""Prior probability of less than what is called too large: of the discrepancy, and of the largest run's residual."""
+"""Quantile above which a discrepancy, or the largest run's residual, is called too large."""
 
 _MOST = 2000
 """Largest table whose residuals are searched."""
 
 _DRAWS = 200
+
+_REPEATS = 20
+"""Draws of noise for each draw of its parameters."""
 
 CURE = "compare laws (bayescale compare), fit the larger runs alone, or look for what else was varied"
 
@@ -53,20 +57,21 @@ def misfit_warnings(fitted: Fit) -> list[str]:
         Noise or discrepancy that is far larger than in published tables; residuals of neighbouring runs that are
         alike; a largest run that the fit misses.
     """
-    if len(fitted.on_link) > _MOST:
-        return []
-    residual = _residual(fitted)
-    return [*_scatter(fitted, residual), *_smooth(fitted), *_pattern(fitted, residual), *_missed_end(fitted, residual)]
+    found = [*_scatter(fitted)]
+    if len(fitted.on_link) <= _MOST:
+        residual = _residual(fitted)
+        found += [*_smooth(fitted), *_pattern(fitted, residual), *_missed_end(fitted, residual)]
+    return found
 
 
-def _scatter(fitted: Fit, residual: Array) -> Iterator[str]:
+def _scatter(fitted: Fit) -> Iterator[str]:
     """Noise of a size that its prior does not expect."""
     noise = sigma_parameter(fitted.law)
     if _excess(noise, fitted.parameters) > _TOO_LARGE:
         yield (
-            f"the runs scatter by {_shown(fitted, _size(residual))} around the law, where {_usual(fitted, noise)} is "
-            f"usual: look for runs that differ in more than {' and '.join(fitted.law.input_names)}, such as learning "
-            "rate, recipe or data, and for mistyped rows"
+            f"the runs scatter by {_shown(fitted, float(np.median(fitted.parameters['sigma'])))}, where "
+            f"{_usual(fitted, noise)} is usual: look for runs that differ in more than "
+            f"{' and '.join(fitted.law.input_names)}, such as learning rate, recipe or data, and for mistyped rows"
         )
 
 
@@ -113,8 +118,8 @@ def _shown(fitted: Fit, size: float) -> str:
 
 
 def _residual(fitted: Fit) -> Array:
-    """Mean residual of each run around law and discrepancy, relative to its noise, shape (run,)."""
-    few = slice(_DRAWS)
+    """Mean residual of each run around law and discrepancy, shape (run,)."""
+    few = slice(None, None, max(1, len(fitted.parameters["sigma"]) // _DRAWS))
     residual = fitted.residuals(few)
     if fitted.basis is not None:
         residual = residual - fitted.conditional.at_runs[few]
@@ -123,11 +128,13 @@ def _residual(fitted: Fit) -> Array:
 
 def _pattern(fitted: Fit, residual: Array) -> Iterator[str]:
     """Residuals of neighbours along an input that are alike beyond chance (rank serial correlation)."""
-    n = len(residual)
+    places = pd.DataFrame({name: fitted.inputs[name] for name in fitted.law.input_names})
+    mean = places.assign(residual=residual).groupby(list(places.columns)).mean().reset_index()
+    n = len(mean)
     if n < _FEWEST:
         return
-    inputs = {name: np.asarray(fitted.inputs[name]) for name in fitted.law.input_names}
-    ranks = pd.Series(residual).rank().to_numpy() - (n + 1) / 2
+    ranks = mean["residual"].rank().to_numpy() - (n + 1) / 2
+    inputs = {name: mean[name].to_numpy() for name in places}
     alike = []
     for name, values in inputs.items():
         rest = [other for key, other in inputs.items() if key != name]
@@ -137,24 +144,35 @@ def _pattern(fitted: Fit, residual: Array) -> Iterator[str]:
             alike.append(f"{name} ({correlation:.2f})")
     if alike:
         yield (
-            f"residuals of neighbouring runs are alike along {' and '.join(alike)}: the law does not follow the runs "
-            f"there; {CURE}"
+            f"residuals of neighbouring runs are alike along {' and '.join(alike)}: the law does not follow them "
+            f"there, or they share what is not in the table; {CURE}"
         )
 
 
 def _missed_end(fitted: Fit, residual: Array) -> Iterator[str]:
     """A largest run that the fit misses by more than noise does, as forecasts start from the fit."""
-    prior = {str(name): values.to_numpy().reshape(-1, 1) for name, values in fitted.groups["prior"].data_vars.items()}
-    noise, observed = fitted.noise, fitted.observed
-    end = int(np.argmax(observed.size))
-    error = None if observed.standard_error is None else observed.standard_error[end]
-    shape = (prior["sigma"].shape[0], 1)
-    expected = noise.draw(np.random.default_rng(0), np.zeros(shape), prior, error)
-    scale = 1.0 if fitted.basis is None else float(fitted.basis.noise_scale[end])
-    limit = scale * float(np.quantile(np.abs(expected), _TAIL))
+    if "loss" in fitted.law.input_names:
+        return  # the largest input is the smallest run
+    end = int(np.argmax(fitted.observed.size))
+    limit = max(_noise_limit(fitted, end, fitted.groups[name].to_dataset()) for name in ("prior", "posterior"))
     if abs(residual[end]) > limit:
         side = "below" if residual[end] < 0 else "above"
         yield (
-            f"the largest run lies {_shown(fitted, float(residual[end]))} {side} the fit, from which forecasts "
-            f"start, where noise hardly exceeds {_shown(fitted, limit)}: check that run, and {CURE}"
+            f"the largest run lies {_shown(fitted, float(residual[end]))} {side} the fit, from which forecasts start, "
+            f"where neither these runs nor published ones scatter by more than {_shown(fitted, limit)}: check that "
+            f"run, and {CURE}"
         )
+
+
+def _noise_limit(fitted: Fit, row: int, group: xr.Dataset) -> float:
+    """What the noise of a run hardly exceeds, given draws of its parameters from the prior or the posterior."""
+    drawn = {str(name): np.tile(values.to_numpy().ravel(), _REPEATS)[:, None] for name, values in group.items()}
+    error, relative = fitted.observed.standard_error, None if fitted.basis is None else fitted.basis.noise_scale[row]
+    shift, scale = fitted.noise.draw_moments(
+        rng := np.random.default_rng(0),
+        drawn,
+        drawn["sigma"].shape,
+        relative=relative,
+        standard_error=None if error is None else error[row],
+    )
+    return float(np.quantile(np.abs(shift + scale * rng.standard_normal(scale.shape)), _TAIL))

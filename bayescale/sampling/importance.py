@@ -9,11 +9,13 @@ If coefficients are integrated out approximately (:mod:`bayescale.sampling.laten
 approximation, starting from its modes, and refitted once to exact weights.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.basics.errors import SamplingError
 from bayescale.sampling.adaptation import (
     DF,
     PATIENT,
@@ -153,8 +155,9 @@ def sample_importance(
         approximate = _attempt(density, prior_draws, n_draws, second, patient, exact=False)
         result = approximate if approximate.certified else result
     if not result.certified and not several_modes:  # the posterior may be curved, as that of few runs
-        tempered_result = _attempt(density, prior_draws, n_draws, third, TEMPERED)
-        result = tempered_result if tempered_result.certified else result
+        with suppress(SamplingError):
+            last = _attempt(density, prior_draws, n_draws, third, TEMPERED)
+            result = last if last.certified else result
     return result
 
 

@@ -127,7 +127,8 @@ def fitted(draws: Array, n_components: int, df: float, rng: np.random.Generator)
     for _ in range(n_components - 1):
         distance = np.min([np.square(white - white[k]).sum(axis=1) for k in centres], axis=0)
         distance = np.minimum(distance, np.quantile(distance, _FAR))  # single draws far out are no component
-        centres.append(int(rng.choice(len(draws), p=distance / distance.sum())))
+        share = distance / distance.sum() if distance.sum() > 0 else None  # of draws that are all equal, any
+        centres.append(int(rng.choice(len(draws), p=share)))
     components = tuple(StudentT(draws[k], whole.cholesky / np.sqrt(2), df) for k in centres)
     start = Mixture(components, np.full(n_components, 1 / n_components))
     return refit(start, draws, np.full(len(draws), 1 / len(draws)), _STEPS)

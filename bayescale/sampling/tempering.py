@@ -8,6 +8,7 @@ shape, and lead from one mode to another.
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.basics.errors import SamplingError
 from bayescale.sampling.mixture import Mixture
 from bayescale.sampling.modes import Density
 from bayescale.sampling.weights import effective_share, normalised, systematic_sample
@@ -39,6 +40,11 @@ def tempered_draws(density: Density, start: Mixture, n: int, rng: np.random.Gene
     Returns
     -------
     array, shape (draw, coordinate)
+
+    Raises
+    ------
+    SamplingError
+        If the density is zero at all starts.
     """
     walkers = _Walkers(density, start, n, rng)
     while walkers.temperature < 1:
@@ -62,6 +68,8 @@ class _Walkers:
         target = density(points)
         # Walkers where the density is zero give their place to others.
         alive = np.flatnonzero(np.isfinite(target))
+        if not len(alive):
+            raise SamplingError("the density is zero wherever tempered draws would start")
         kept = np.concatenate([alive, rng.choice(alive, n - len(alive))])
         self.points, self._target = points[kept], target[kept]
         self._base = start.log_density(self.points)

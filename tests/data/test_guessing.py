@@ -23,12 +23,18 @@ def asked(accuracies, source="scores.csv", **columns):
     [("mmlu.csv", "0.25"), ("runs/MMLU-Pro.csv", "0.1"), ("my_piqa_scores.csv", "0.5"), ("commonsenseqa.csv", "0.2")],
 )
 def test_a_known_multiple_choice_task_without_chance_is_asked_about(source, level):
-    (text,) = asked([0.3, 0.4, 0.5, 0.6], source)
+    (text,) = asked([0.55, 0.6, 0.7, 0.8], source)
     assert text.endswith(f"add a column chance of {level}")
 
 
 def test_names_that_only_contain_a_task_are_no_question():
-    assert asked([0.3, 0.4, 0.5, 0.6], "trace.csv") == []
+    assert asked([0.3, 0.4, 0.5, 0.6], "trace.csv") == asked([0.3, 0.4, 0.5, 0.6], "race.csv") == []
+    assert len(asked([0.3, 0.4, 0.5, 0.6], task="race")) == 1
+
+
+def test_several_tasks_or_accuracies_far_below_chance_are_no_question():
+    assert asked([0.3, 0.4, 0.5, 0.6], task=["mmlu", "mmlu", "piqa", "piqa"]) == []
+    assert asked([0.01, 0.05, 0.5, 0.6], "mmlu.csv") == []
 
 
 def test_weak_runs_that_look_like_guessing_are_asked_about():
@@ -56,3 +62,16 @@ def test_accuracies_that_do_not_rise_are_told():
     frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, 12), "accuracy": np.linspace(0.6, 0.5, 12), "chance": 0.0})
     runs = Runs.from_frame(frame, outcome="accuracy")
     assert any("accuracies hardly rise with C (rank correlation -1.00)" in text for text in observe(LAW, runs).warnings)
+
+
+@pytest.mark.parametrize("law", ["accuracy_of_loss", "downstream_error"])
+def test_laws_of_loss_do_not_expect_more_of_a_larger_loss(law):
+    loss = np.linspace(2, 3.5, 12)
+    outcome = {"accuracy": 0.9 - loss / 5, "chance": 0.0} if law == "accuracy_of_loss" else {"error": loss / 5}
+    runs = Runs.from_frame(pd.DataFrame({"loss": loss, **outcome}), outcome=next(iter(outcome)))
+    assert observe(load_law(law), runs).warnings == ()
+
+
+def test_accuracies_that_are_all_equal_have_no_rank_correlation():
+    frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, 12), "accuracy": 0.5, "chance": 0.0})
+    assert not any("nan" in text for text in observe(LAW, Runs.from_frame(frame, outcome="accuracy")).warnings)
