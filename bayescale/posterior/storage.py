@@ -242,9 +242,10 @@ def _whole(fitted: Fit) -> bool:
             fitted.on_link,
             *fitted.parameters.values(),
         ]
+        coefficients = np.empty(0)
         if record.discrepancy:
             numbers.append(fitted.groups["constant_data"]["noise_scale"].to_numpy())
-            numbers.append(_coefficients(fitted))
+            coefficients = _coefficients(fitted)  # none, of a single run
     except (KeyError, ValueError, TypeError, AttributeError, LawError, RunsError, LookupError):
         return False
     shaped = all(each[name].dims == SAMPLE_DIMS for each in samples[:2] for name in each.data_vars)
@@ -257,6 +258,7 @@ def _whole(fitted: Fit) -> bool:
         and len(runs) == record.n_runs > 0
         and set(law.input_names) <= set(runs.frame.columns)
         and all(np.size(each) and np.isfinite(each).all() for each in map(np.asarray, numbers))
+        and bool(np.isfinite(coefficients).all())
     )
 
 

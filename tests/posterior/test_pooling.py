@@ -235,3 +235,16 @@ def test_odd_names_of_groups_are_taken(runs):
     odd = Runs.from_frame(runs.frame.assign(group=runs.frame["group"].map(names)))
     found = fit("m1", odd, pool=["slope"], discrepancy=False, draws=50)
     assert list(found.groups) == list(names.values())
+
+
+def test_a_group_of_a_single_run_is_fitted_saved_and_loaded(tmp_path):
+    """It has no discrepancy of its own, since that has a mean of zero over its runs."""
+    n = np.geomspace(5e7, 2e9, 8)
+    d = 20 * n * np.tile([1, 3], 4)
+    noise = np.exp(0.004 * np.random.default_rng(0).standard_normal(8))
+    many = pd.DataFrame({"N": n, "D": d, "loss": (1.7 + 400 / n**0.34 + 410 / d**0.28) * noise, "group": "a"})
+    one = many.iloc[[3]].assign(group="b", loss=many["loss"][3] * 1.05)
+    pooled = fit("tied", pd.concat([many, one]), pool=["E"], by="group", draws=100)
+    assert pooled.groups["b"].record.n_runs == 1
+    path = save(pooled, tmp_path / "pooled.nc")
+    assert list(load(path).groups) == ["a", "b"]
