@@ -244,7 +244,8 @@ def test_a_group_of_a_single_run_is_fitted_saved_and_loaded(tmp_path):
     noise = np.exp(0.004 * np.random.default_rng(0).standard_normal(8))
     many = pd.DataFrame({"N": n, "D": d, "loss": (1.7 + 400 / n**0.34 + 410 / d**0.28) * noise, "group": "a"})
     one = many.iloc[[3]].assign(group="b", loss=many["loss"][3] * 1.05)
-    pooled = fit("tied", pd.concat([many, one]), pool=["E"], by="group", draws=100)
+    with sketches():
+        pooled = fit("tied", pd.concat([many, one]), pool=["E"], by="group", draws=100)
     assert pooled.groups["b"].record.n_runs == 1
     path = save(pooled, tmp_path / "pooled.nc")
     assert list(load(path).groups) == ["a", "b"]
