@@ -17,7 +17,7 @@ from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import listed, nearest
 from bayescale.data.expressions import Expression
 from bayescale.data.names import Meaning, fitting, meaning, plain, standard_error_of
-from bayescale.data.tables import FloatArray, floats, missing_column, refuse
+from bayescale.data.tables import FloatArray, floats, middle_of, missing_column, refuse
 from bayescale.data.units import PER_CENT, Unit, contradicts, odd_compute
 
 OF_LANGUAGE = ("loss", "accuracy", "error", "perplexity")
@@ -278,7 +278,7 @@ def _is_usual(table: Mapped, name: str, theirs: str, meant: Meaning) -> bool:
         return False
     values = _scaled(table, theirs, meant.unit)
     low, high = _USUAL[name]
-    if not low <= float(np.nanmedian(values)) <= high:
+    if not low <= middle_of(values) <= high:
         return False
     if name != "C" or meant.unit is None:
         return True
@@ -366,7 +366,7 @@ def _convert(table: Mapped, name: str, theirs: str, unit: Unit, outcome: str) ->
         table.said.append(f"{theirs} as {name}")
         return
     numbers, _ = floats(values)
-    median = float(np.nanmedian(numbers)) if np.isfinite(numbers).any() else np.nan
+    median = middle_of(numbers) if np.isfinite(numbers).any() else np.nan
     if contradicts(name, median, unit) or (unit is PER_CENT and float(np.nanmax(numbers, initial=0.0)) <= 1):
         raise RunsError(
             f"{table.source}, column {theirs}: its name says {unit.words}, but its median is {median:.3g}: add "

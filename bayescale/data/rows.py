@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from bayescale.data.tables import Fault, FloatArray, unusable
+from bayescale.data.tables import Fault, FloatArray, middle_of, unusable
 
 _DROP = "; --drop-bad leaves out what cannot be used"
 _GUESSING = 15.0
@@ -64,6 +64,6 @@ def diverged(losses: FloatArray) -> list[Fault]:
     [(1,)]
     """
     rows = tuple(np.flatnonzero(losses > _GUESSING).tolist())
-    if not rows or not np.nanmedian(losses) < _GUESSING:
+    if not rows or not middle_of(losses) < _GUESSING:
         return []
     return [Fault(f"{losses[rows[0]]:g} is above guessing", "leave the run out", rows)]

@@ -157,10 +157,23 @@ def _kind_of(number: float, words: str) -> str:
     return "range" if 0 < number < np.inf and words == _DOMAINS["positive"][1] else str(np.isfinite(number))
 
 
+def middle_of(numbers: FloatArray) -> float:
+    """Median of the numbers that are known, or NaN of none; of two huge ones it may be infinite.
+
+    Examples
+    --------
+    >>> middle_of(np.array([1.0, np.nan, 3.0])), middle_of(np.array([1e308, 1.5e308]))
+    (2.0, inf)
+    """
+    known = numbers[~np.isnan(numbers)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.median(known)) if len(known) else float("nan")
+
+
 def _per_cent(numbers: FloatArray) -> bool:
     """Whether numbers that should be fractions look like per cent."""
     known = numbers[np.isfinite(numbers)]
-    return len(known) > 0 and bool(np.median(known) > 1 and known.min() >= 0 and known.max() <= 100)
+    return len(known) > 0 and bool(middle_of(known) > 1 and known.min() >= 0 and known.max() <= 100)
 
 
 def refuse(faults: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayescale.basics.quantities import format_quantity
-from bayescale.data.tables import FloatArray
+from bayescale.data.tables import FloatArray, middle_of
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _compute_cure(label: str, ratio: float) -> str:
 def odd_compute(name: str, compute: FloatArray, sizes: FloatArray, tokens: FloatArray) -> str:
     """What is said of a column that looks like compute, but is far from 6 N D; empty if it is near."""
     with np.errstate(all="ignore"):
-        ratio = float(np.nanmedian(compute / (6 * sizes * tokens)))
+        ratio = middle_of(compute / (6 * sizes * tokens))
     if 1 / _APART <= ratio <= _APART:
         return ""
     return f"column {name} is {ratio:.2g} times 6 N D, and is not read as C: name it by --columns C={name} if it is"

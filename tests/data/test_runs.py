@@ -473,6 +473,13 @@ def test_a_damaged_parquet_file_is_taken_or_refused_in_words(tmp_path_factory, p
     assert isinstance(runs, Runs) or runs.startswith(str(path))
 
 
+def test_units_of_numbers_near_the_largest_float_are_refused_without_a_warning():
+    """The mean of two of them overflows."""
+    refused = taken_or_refused(Runs.from_frame, pd.DataFrame({"acc (%)": [8.3e307, 9.6e307], "C": [1e18, 1e19]}))
+    assert isinstance(refused, str)
+    assert "acc (%)" in refused
+
+
 def test_parquet_is_read_a_column_at_a_time(tmp_path):
     import pyarrow as pa
 
