@@ -59,8 +59,10 @@ def misfit_warnings(fitted: Fit) -> list[str]:
     """
     found = [*_scatter(fitted)]
     if len(fitted.on_link) <= _MOST:
-        residual = _residual(fitted)
-        found += [*_smooth(fitted), *_pattern(fitted, residual), *_missed_end(fitted, residual)]
+        few = slice(None, None, max(1, len(fitted.parameters["sigma"]) // _DRAWS))
+        missed = 0.0 if fitted.basis is None else fitted.conditional.coefficients[few] @ fitted.basis.process.at_runs.T
+        residual = np.mean(fitted.residuals(few) - missed, axis=0)
+        found += [*_smooth(fitted, missed), *_pattern(fitted, residual), *_missed_end(fitted, residual)]
     return found
 
 
@@ -75,7 +77,7 @@ def _scatter(fitted: Fit) -> Iterator[str]:
         )
 
 
-def _smooth(fitted: Fit) -> Iterator[str]:
+def _smooth(fitted: Fit, missed: Array | float) -> Iterator[str]:
     """A discrepancy of a size that its prior, learnt from published tables, does not expect at these runs."""
     if fitted.basis is None:
         return
@@ -84,17 +86,12 @@ def _smooth(fitted: Fit) -> Iterator[str]:
     kinds = {"tau": spread[process.kinds == TAU].sum(), "drift": spread[process.kinds == DRIFT].sum()}
     expected = np.sqrt(sum(np.square(prior[name].to_numpy().ravel()) * size for name, size in kinds.items()))
     low, high, limit = (float(each) for each in np.quantile(expected, [0.05, 0.95, _TAIL]))
-    found = _size(fitted.conditional.at_runs[:_DRAWS])
+    found = float(np.sqrt(np.mean(np.square(missed))))
     if found > limit:
         yield (
             f"the law misses the runs by {_shown(fitted, found)} in a smooth way, where {_shown(fitted, low)} to "
             f"{_shown(fitted, high)} is usual, so its forecasts rest on the discrepancy: {CURE}"
         )
-
-
-def _size(values: Array) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _excess(parameter: Parameter, found: dict[str, Array]) -> float:
@@ -115,15 +112,6 @@ def _shown(fitted: Fit, size: float) -> str:
     if fitted.law.link is LOG:
         return f"{100 * abs(np.expm1(size)):.2g} %"
     return f"{abs(size):.2g} of the {fitted.law.scale_unit}"
-
-
-def _residual(fitted: Fit) -> Array:
-    """Mean residual of each run around law and discrepancy, shape (run,)."""
-    few = slice(None, None, max(1, len(fitted.parameters["sigma"]) // _DRAWS))
-    residual = fitted.residuals(few)
-    if fitted.basis is not None:
-        residual = residual - fitted.conditional.at_runs[few]
-    return np.asarray(residual.mean(axis=0))
 
 
 def _pattern(fitted: Fit, residual: Array) -> Iterator[str]:
@@ -166,7 +154,8 @@ def _missed_end(fitted: Fit, residual: Array) -> Iterator[str]:
 
 def _noise_limit(fitted: Fit, row: int, group: xr.Dataset) -> float:
     """What the noise of a run hardly exceeds, given draws of its parameters from the prior or the posterior."""
-    drawn = {str(name): np.tile(values.to_numpy().ravel(), _REPEATS)[:, None] for name, values in group.items()}
+    names = [each.name for each in fitted.noise.parameters(fitted.law)]
+    drawn = {name: np.tile(group[name].to_numpy().ravel(), _REPEATS)[:, None] for name in names}
     error, relative = fitted.observed.standard_error, None if fitted.basis is None else fitted.basis.noise_scale[row]
     shift, scale = fitted.noise.draw_moments(
         rng := np.random.default_rng(0),
