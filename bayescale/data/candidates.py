@@ -46,14 +46,14 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     >>> [law.name for law in default_laws(curve)[0]]
     ['rise_logarithm', 'rise_logistic', 'rise_power', 'rise_to_ceiling']
     """
-    members = [law for law in map(catalog.load_law, catalog.law_names()) if law.in_ensemble]
+    shipped = map(catalog.load_law, catalog.law_names())
+    members = [law for law in shipped if law.in_ensemble and len(runs) >= law.fewest_runs]
     found, reasons = suited_laws(runs, members)
     if not found:
         raise LawError(_none_suits(runs, reasons))
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
-    found = [law for law in found if len(runs) >= law.fewest_runs]
     asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
     found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"

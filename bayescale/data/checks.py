@@ -136,7 +136,7 @@ _ONE_BUDGET = 1.3
 def _one_budget(law: Law, runs: Runs) -> Iterator[str]:
     if not {"N", "D"} <= set(law.input_names) or len(runs) < _FEWEST_ON_BUDGET or runs.n_rays == 1:
         return
-    compute = runs.column("C") if "C" in runs.frame else 6 * runs.column("N") * runs.column("D")
+    compute = runs.column("C")
     if compute.max() < _ONE_BUDGET * compute.min():
         middle = format_quantity(float(np.median(compute)))
         yield (

@@ -1,5 +1,6 @@
 """How training compute is counted: one rule for the runs of a table, for budgets, and for runs not yet trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,6 +64,12 @@ class Count:
         if self.per_parameter_and_token is not None:
             return np.asarray(budgets / (self.per_parameter_and_token * D))
         return np.exp(np.interp(np.log(budgets / D), np.log(self.per_token(_SIZES)), np.log(_SIZES)))
+
+    def third(self, name: str, known: Mapping[str, Array]) -> Array:
+        """Whichever of N, D and C is named, from the other two."""
+        if name == "C":
+            return self(known["N"], known["D"])
+        return self.tokens(known["C"], known["N"]) if name == "D" else self.parameters(known["C"], known["D"])
 
     def largest(self, budgets: Array | float) -> Array:
         """Parameters that a budget can train at all: any number, on few enough tokens."""
@@ -337,17 +344,14 @@ def _complete(frame: pd.DataFrame, count: Count, given: set[str], source: str) -
     columns = {name: frame[name].to_numpy(dtype=np.float64) for name in given}
     with np.errstate(over="ignore", under="ignore"):
         if "C" not in given:
-            found = _by_rule(frame, count.rule, source) if count.factor else count(columns["N"], columns["D"])
+            found = _by_rule(frame, count.rule, source) if count.factor else count.third("C", columns)
             frame["C"], faults = positive(pd.Series(found), source, f"C = {count.words}")
             refuse(faults)
             return "C", ()
         name, other = ("D", "N") if "N" in given else ("N", "D")
-        if name == "D":
-            found = count.tokens(columns["C"], columns["N"])
-        elif (each := count.per_parameter_and_token) is not None:
-            found = columns["C"] / (each * columns["D"])
-        else:
+        if name == "N" and count.per_parameter_and_token is None:
             raise RunsError(f"{source}: no column N, which does not follow from C and D by --flops {count.rule}")
+        found = count.third(name, columns)
     by = f"C / (6 {other})" if count.rule in (SIX_ND, TABLE) else f"what C and {other} leave by {count.rule}"
     frame[name], faults = positive(pd.Series(found), source, f"{name} = {by}")
     refuse(faults)

@@ -14,13 +14,12 @@ from bayescale.basics.wording import listed, nearest
 from bayescale.data.compute import SIX_ND, count_compute
 from bayescale.data.runs import Runs
 from bayescale.data.tables import numbers_in, refuse
+from bayescale.data.units import FEWEST_PARAMETERS
 from bayescale.planning.allocation import checked_budgets, optimum
 from bayescale.posterior.ensembles import members
 from bayescale.posterior.fitting import AUTO, AnyLaw, fit
 
 EXPONENTS = ("a_opt", "alpha_N", "beta_D")
-_FEWEST = 1e4
-"""Median of a count below which it is not in ones."""
 _AHEAD = 10.0
 """Budget over the largest run's compute, unless another is given."""
 
@@ -142,7 +141,7 @@ def counted_by(runs: Runs, column: str) -> Runs:
         raise RunsError(f"{runs.source}: no column {column!r} counts parameters; {cure}")
     values, faults = numbers_in("positive", runs.frame[column], runs.source, column)
     refuse(faults)
-    if np.median(values) < _FEWEST:
+    if np.median(values) < FEWEST_PARAMETERS:
         raise RunsError(
             f"{runs.source}, column {column}: median {format_quantity(float(np.median(values)))} cannot count the "
             f"parameters of models: give it in ones, such as 7e9, or as --columns {column}={column}*1e6"

@@ -216,8 +216,7 @@ def returns_budgets(fit: Fit | Observed, C: float | None = None) -> Array:
     LawError
         If it is not positive and finite.
     """
-    count = fit.count if isinstance(fit, Fit) else fit.runs.count
-    start = count(fit.inputs["N"], fit.inputs["D"]).max() if C is None else checked_budgets(C)[0]
+    start = fit.runs.count(fit.inputs["N"], fit.inputs["D"]).max() if C is None else checked_budgets(C)[0]
     return np.asarray(start * _STEP ** np.arange(_STEPS))
 
 

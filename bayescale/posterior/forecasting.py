@@ -330,26 +330,16 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
 
 def _with_third(given: dict[str, ArrayLike], read: set[str], count: Count) -> dict[str, ArrayLike]:
     """Inputs in which C stands for N or D, or N and D for C, by those that the laws read."""
-    third = {"N", "D", "C"} & read - given.keys()
-    unread = {"N", "D", "C"} & given.keys() - read
+    third = {"N", "D", "C"} - given.keys()
     own = count.rule == TABLE and not count.factor  # how the table's own C follows from N and D is not known
-    if len(third) != 1 or not unread or own or len({"N", "D", "C"} & given.keys()) != _TWO:
+    if len(third) != 1 or not third <= read or own:
         return given
     (name,) = third
-    known = {key: np.asarray(given[key], dtype=float) for key in ("N", "D", "C") if key in given}
+    known: dict[str, Array] = {key: np.asarray(given[key], dtype=float) for key in ("N", "D", "C") if key in given}
     for key, values in known.items():
         check_points(key, np.atleast_1d(values).ravel(), "positive")
-    if name == "C":
-        found = count(known["N"], known["D"])
-    elif name == "D":
-        found = count.tokens(known["C"], known["N"])
-    else:
-        found = count.parameters(known["C"], known["D"])
-    return {key: value for key, value in given.items() if key not in unread} | {name: found}
-
-
-_TWO = 2
-"""Of N, D and C, as many as determine the third."""
+    kept = {key: value for key, value in given.items() if key in read or key not in known}
+    return kept | {name: count.third(name, known)}
 
 
 def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> None:
