@@ -95,7 +95,9 @@ class Compiled:
     def sample(self, observed: Observed, options: Options, *, certify: bool = True) -> "Sampled":
         """Sample the posterior given runs, one thread at a time."""
         from bayescale.inference.large_tables import density_in_blocks, is_large
+        from bayescale.inference.model import with_carriers
 
+        observed = with_carriers(observed)
         with self._lock:
             basis = discrepancy_basis(observed) if self._discrepancy else None
             density = self._with_runs(observed, basis)
@@ -119,10 +121,11 @@ class Compiled:
         from bayescale.sampling.latent import LatentDensity
 
         assert self._posterior is not None
-        features, of = feature_matrix(self._law, basis), self._posterior
+        features, of = feature_matrix(observed.law, basis), self._posterior
         nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
         parts = density.parts(nodes, *features.shape)
-        amplitudes = [density.parameter_names.index(each.name) for each in amplitude_parameters(self._law)]
+        names = [each.name for each in amplitude_parameters(self._law) if not each.prior.fixed]
+        amplitudes = [density.parameter_names.index(name) for name in names]
         return LatentDensity(parts, features, observed.on_link, amplitudes)
 
     @property

@@ -1,11 +1,14 @@
 """Options of a fit: noise, model discrepancy, sampler and number of draws, in one value that is passed whole."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict, get_args
 
 from bayescale.basics.errors import LawError, SamplingError
+from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name
+from bayescale.laws.priors import Stated, check_names, stated, with_priors
 
 Engine = Literal["importance", "nuts"]
 
@@ -19,6 +22,7 @@ class Choices(TypedDict, total=False):
     draws: int
     chains: int
     seed: int
+    priors: Stated
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,21 @@ class Options:
         matter of shape.
     seed : int
         The same seed gives the same draws.
+    priors : mapping of Prior or float
+        Your priors, by the names of what a fit reports, such as ``E``, ``alpha_N``, ``a_opt``, ``sigma`` or ``tau``, in
+        place of the law's; a number fixes a quantity. Of a mixture, each law takes those on what it reports.
 
     Raises
     ------
     LawError
-        If the noise is unknown or cannot be combined with a discrepancy.
+        If the noise is unknown or cannot be combined with a discrepancy, or a prior is wrong.
     SamplingError
         If the engine is unknown.
 
     Examples
     --------
     >>> Options(engine="nuts", draws=500)
-    Options(noise='student_t', discrepancy=True, engine='nuts', draws=500, chains=4, seed=0)
+    Options(noise='student_t', discrepancy=True, engine='nuts', draws=500, chains=4, seed=0, priors={})
     """
 
     noise: str = "student_t"
@@ -60,8 +67,10 @@ class Options:
     draws: int = 1000
     chains: int = 4
     seed: int = 0
+    priors: Stated = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "priors", stated(self.priors))
         if self.engine not in get_args(Engine):
             raise SamplingError(f"unknown engine {self.engine!r}: choose one of {', '.join(get_args(Engine))}")
         if self.noise_model.name == "one_sided" and self.discrepancy:
@@ -87,6 +96,38 @@ class Options:
                 f"noise {self.noise!r} is for outcomes that poor tuning raises, such as a loss, not for the "
                 f"{law.outcome} of law {law.name!r}"
             )
+
+    def applied(self, law: Law) -> Law:
+        """A law with the user's priors, if it suits the noise and reports what they are on.
+
+        Raises
+        ------
+        LawError
+            If it does not.
+        """
+        self.check_suits(law)
+        check_names(self.priors, self._reported([law]), f"law {law.name!r}")
+        return with_priors(law, stated(self.priors))
+
+    def of_each(self, laws: Sequence[Law]) -> list["Options"]:
+        """Options for each law of a mixture: the priors on what it reports.
+
+        Raises
+        ------
+        LawError
+            If none of the laws reports what a prior is on.
+        """
+        check_names(self.priors, self._reported(laws), " and ".join(law.name for law in laws))
+        names = [set(self._reported([law])) for law in laws]
+        return [replace(self, priors={k: v for k, v in self.priors.items() if k in own}) for own in names]
+
+    def _reported(self, laws: Iterable[Law]) -> tuple[str, ...]:
+        """Names of what fits of laws report."""
+        found: list[str] = []
+        for law in laws:
+            amplitudes = amplitude_parameters(law) if self.discrepancy else ()
+            found += [*law.units, *(each.name for each in (*self.noise_model.parameters(law), *amplitudes))]
+        return tuple(dict.fromkeys(found))
 
 
 def chosen(options: Options | None, choices: Choices) -> Options:

@@ -60,8 +60,7 @@ def fit_law(
     asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
-    asked.check_suits(resolved)
-    observed = observe(resolved, table)
+    observed = observe(asked.applied(resolved), table)
     return assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
 
 
@@ -92,7 +91,7 @@ def assembled(
             dataset=runs.source,
             data_hash=runs.data_hash,
             n_runs=len(runs),
-            **{**asdict(options), "engine": sampled.engine},
+            **{**asdict(options), "engine": sampled.engine, "priors": resolved.priors},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,

@@ -179,15 +179,19 @@ class LogDensity:
         """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,)."""
         import pytensor
         import pytensor.tensor as pt
+        from pytensor.graph.replace import vectorize_graph
 
-        given = [pt.vector(rv.name) for rv in self._scalars]
+        given = {rv: pt.vector(rv.name) for rv in self._scalars}
         transforms = [self._model.rvs_to_transforms[rv] for rv in self._scalars]
-        coordinates = [
-            value if transform is None else transform.forward(value, *rv.owner.inputs)
-            for value, transform, rv in zip(given, transforms, self._scalars, strict=True)
+        scalars = [
+            rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+            for transform, rv in zip(transforms, self._scalars, strict=True)
         ]
-        function = pytensor.function(given, coordinates, mode=interpreted_mode(), on_unused_input="ignore")
-        return np.column_stack(function(*(parameters[value.name] for value in given)))
+        coordinates = vectorize_graph(scalars, given)
+        function = pytensor.function(
+            [*given.values()], coordinates, mode=interpreted_mode(), on_unused_input="ignore"
+        )
+        return np.column_stack(function(*(parameters[rv.name] for rv in given)))
 
     def _chunks(self, draws: Array, latent: Array) -> Iterator[tuple[Array, Array]]:
         n_runs = len(self._model.coords["run"])
