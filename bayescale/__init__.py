@@ -49,6 +49,7 @@ _HOME = {
     "count_flops": "data.preparing",
     "curves": "laws.curves",
     "dataset_names": "data.datasets",
+    "elicit": "laws.elicitation",
     "fit": "posterior.fitting",
     "fit_chain": "posterior.chains",
     "forecast": "posterior.forecasting",

@@ -43,7 +43,7 @@ def _is(hint: Any, value: Any) -> bool:
         return isinstance(value, list | tuple) and all(_is(inner[0], each) for each in value)
     if origin is Mapping:
         return isinstance(value, dict) and all(_is(inner[0], k) and _is(inner[1], v) for k, v in value.items())
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return not misfit(hint, value)
     if hint is float:
         return type(value) in (int, float)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, TABLE, Section, option
-from bayescale.cli.values import MASS, Pairs, Quantity, Share, Unit
+from bayescale.cli.values import MASS, Pairs, Quantity, Share, Statement, Unit
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -83,6 +83,16 @@ INTERVAL = option(
 
 JSON = option("--json", "as_json", section=OUTPUT, is_flag=True, help="Print JSON for programs instead of tables.")
 
+PRIORS = option(
+    "--prior",
+    "priors",
+    section=FIT,
+    type=Statement(),
+    metavar="TEXT",
+    multiple=True,
+    help="Your prior, 'E ~ LogNormal(mu=0.5, sigma=0.1)', or a fixed value, 'E = 1.6'; repeat it.",
+)
+
 _FIT_OPTIONS: tuple[Decorator, ...] = (
     option(
         "--law",
@@ -105,6 +115,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
         type=click.Choice(["importance", "nuts"]),
         help=f"Sampler. Default {DEFAULT_ENGINE}.",
     ),
+    PRIORS,
     option(
         "--pool",
         section=FIT,
@@ -147,6 +158,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Whether a law may be wrong.",
         ),
+        PRIORS,
         *_READING,
         option(
             "--jobs",

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from bayescale.basics.errors import QuantityError
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.quantities import check_unit, parse_quantity
 
 
@@ -27,6 +27,22 @@ class Quantity(click.ParamType[float]):
         if number <= self._above:
             self.fail(f"{value} is not above {f'{self._above:g}' if self._above else 'zero'}", param, ctx)
         return number
+
+
+class Statement(click.ParamType[str]):
+    """A prior, such as E ~ LogNormal(mu=0.5, sigma=0.1), or a fixed value, such as E = 1.6."""
+
+    name = "name ~ prior"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the text of an option, to refuse what is no prior at once."""
+        from bayescale.laws.priors import parse_prior
+
+        try:
+            parse_prior(value)
+        except LawError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class Pairs(click.ParamType[dict[str, str]]):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import DRIFT, TAU, Basis
-from bayescale.inference.reported import resolved
+from bayescale.inference.reported import believed
 from bayescale.inference.scales import amplitude_parameters
-from bayescale.inference.variables import add_variables
+from bayescale.inference.variables import add_variables, fixed_value
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_of_runs
 from bayescale.laws.parameters import Parameter, Values
@@ -91,7 +91,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
                 return law.link.forward(pt, law.mean(pt, inputs, parameters))
 
         def shape(sampled: Values, level: str) -> Any:
-            """Mean of the law at the runs over its level, on a logarithmic scale, of a level as high as the outcomes."""
+            """Mean log of the law at the runs, relative to its level, at a level as high as the outcomes."""
             whole = {**sampled, level: pt.exp(typical)}
             return pt.mean(location_of({**whole, **law.derive(pt, whole, centre)})) - typical
 
@@ -106,6 +106,10 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
                 pm.Deterministic(law.level.name, level)
         with law.blamed("derive"):
             derived = law.derive(pt, sampled, centre)
+            # To the last digit, since solving for a parameter and computing the quantity again round.
+            derived |= {
+                key: fixed_value(law.priors[key]) for key in derived if key in law.priors and law.priors[key].fixed
+            }
             # Deterministic returns a view, which the vectorised graph would evaluate draw by draw: it is not used.
             for key, value in derived.items():
                 pm.Deterministic(key, value)
@@ -129,7 +133,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
 
 def with_carriers(observed: Observed) -> Observed:
     """The runs bound to the law whose sampled parameters carry the user's priors."""
-    return observed if not observed.law.priors else replace(observed, law=resolved(observed.law))
+    return observed if not observed.law.priors else replace(observed, law=believed(observed.law))
 
 
 def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:

@@ -1,10 +1,10 @@
 """Priors on reported quantities: which sampled parameter takes each of them, by change of variables.
 
-A quantity ``Q`` that a law derives, such as ``E``, has no coordinate of its own. Its prior takes the place of that of one
-sampled parameter ``t``: given the other parameters that ``Q`` is computed from, ``t`` has the density of the stated prior at
-``Q(t)`` times ``|dQ/dt|``, and so ``Q`` has the stated prior exactly, independent of those others, which keep theirs. The
-parameter is the law's level if ``Q`` depends on it, since only the level's own prior is too wide to matter, and otherwise
-the last one from which ``Q`` can be solved for.
+A quantity Q that a law derives, such as ``E``, has no coordinate of its own. Its prior takes the place of that of one
+sampled parameter t: given the other parameters that Q is computed from, t has the density of the stated prior at Q(t)
+times ``|dQ/dt|``. So Q has the stated prior exactly, independent of those others, which keep theirs. The parameter is
+the law's level if Q depends on it, since the level's own prior is too wide to matter, and otherwise the last one that
+can be solved for from Q.
 """
 
 import functools
@@ -30,7 +30,7 @@ _OUTSIDE = 0.01
 
 
 @functools.lru_cache(maxsize=256)
-def resolved(law: Law) -> Law:
+def believed(law: Law) -> Law:
     """A law whose sampled parameters carry the user's priors, in an order in which they can be drawn.
 
     Raises

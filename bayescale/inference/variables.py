@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayescale.inference.solving import dependencies, derived_from, solved_for
 from bayescale.laws.law import Law
-from bayescale.laws.parameters import Parameter, Values
+from bayescale.laws.parameters import Parameter, Prior, Values
 from bayescale.laws.priors import FRACTION, POSITIVE, REAL, support
 
 if TYPE_CHECKING:
@@ -68,12 +68,18 @@ def drawn_variables(law: Law, parameters: Iterable[Parameter], centre: Values, n
     return drawn
 
 
+def fixed_value(prior: Prior) -> Any:
+    """The value of a quantity that is certain, as a constant of a graph."""
+    import pytensor.tensor as pt
+
+    return pt.constant(prior.arguments["value"], dtype="float64")
+
+
 def _fixed(law: Law, parameter: Parameter, sampled: dict[str, Any], centre: Values) -> Any:
     """A parameter that has one value, or that follows from one of a derived quantity and the other parameters."""
     import pymc as pm
-    import pytensor.tensor as pt
 
-    value: Any = pt.constant(parameter.prior.arguments["value"], dtype="float64")
+    value = fixed_value(parameter.prior)
     if parameter.on:
         value = solved_for(law, parameter.name, parameter.on, value, sampled, centre)
     pm.Deterministic(parameter.name, value)
@@ -137,7 +143,11 @@ def _carrying(law: Law, parameter: Parameter, sampled: dict[str, Any], centre: V
     arguments = parameter.prior.arguments
     read = dependencies(law, parameter.on) & sampled.keys() if parameter.on else set()
     beside = {name: sampled[name] for name in sorted(read)}
-    given = {**{f"prior {k}": v for k, v in arguments.items()}, **beside, **{f"centre {k}": v for k, v in centre.items()}}
+    given = {
+        **{f"prior {k}": v for k, v in arguments.items()},
+        **beside,
+        **{f"centre {k}": v for k, v in centre.items()},
+    }
     names = tuple(given)
 
     def parts(values: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -87,7 +87,7 @@ class Law:
         ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
         consists of the laws that are asked for, and without such runs of those that ask nothing.
     priors : mapping of Prior
-        Priors that a user states, by the quantity that they are on; :func:`bayescale.laws.priors.with_priors` sets them.
+        Priors that a user states, by what they are on; :func:`bayescale.laws.priors.with_priors` sets them.
 
     Raises
     ------

@@ -64,7 +64,9 @@ def stated(priors: Stated) -> dict[str, Prior]:
     bayescale.basics.errors.LawError: prior on E: no distribution 'Lognormal', did you mean 'LogNormal'?
     """
     if not isinstance(priors, Mapping):
-        raise LawError(f"priors is {priors!r}: give a dictionary, such as {{'E': Prior('LogNormal', mu=0.3, sigma=0.1)}}")
+        raise LawError(
+            f"priors is {priors!r}: give a dictionary, such as {{'E': Prior('LogNormal', mu=0.3, sigma=0.1)}}"
+        )
     return {name: _checked(name, prior) for name, prior in priors.items()}
 
 
@@ -154,9 +156,7 @@ def parse_prior(text: str) -> tuple[str, Prior]:
     match = re.fullmatch(r"\s*(\w+)\s*(?:~\s*(\w+)\s*\((.*)\)|=\s*(\S+))\s*", text)
     found = None if match is None else _read(match)
     if match is None or found is None:
-        raise LawError(
-            f"{text!r} is no prior: write 'E ~ LogNormal(mu=0.3, sigma=0.1)', or 'E = 1.6' to fix a value"
-        )
+        raise LawError(f"{text!r} is no prior: write 'E ~ LogNormal(mu=0.3, sigma=0.1)', or 'E = 1.6' to fix a value")
     return match[1], stated({match[1]: found})[match[1]]
 
 
@@ -242,12 +242,12 @@ def check_names(names: Iterable[str], known: Iterable[str], whose: str) -> None:
         raise LawError(f"prior on {name}: {whose} has no such quantity{hint}")
 
 
+_OPTIMUM = (
+    "an optimum depends on the budget, so a belief about it is evidence: give Published(N_star=..., C=..., sd=...), or "
+    "--evidence"
+)
 _CONSTANTS = {
     "length": "the length scale of the discrepancy is a constant learnt from published tables, and not sampled: its "
     "amplitudes tau and drift take priors",
-    **{
-        name: "an optimum depends on the budget, so a belief about it is evidence: give Published(N_star=..., C=..., "
-        "sd=...), or --evidence"
-        for name in ("N_star", "D_star", "tokens_per_parameter")
-    },
+    **dict.fromkeys(("N_star", "D_star", "tokens_per_parameter"), _OPTIMUM),
 }

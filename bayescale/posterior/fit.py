@@ -40,9 +40,10 @@ class Record:
     """Law, data and options of a fit, so that it can be repeated.
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
-    which has no hash. ``priors`` are those that the user stated, by what they are on. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
-    the unit of the outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
-    (:class:`bayescale.data.compute.Count`).
+    which has no hash. ``priors`` are those that the user stated, by what they are on, and ``carriers`` the sampled
+    parameter that takes the prior of each derived quantity among them. ``pool`` names the parameters that were learnt
+    together with other groups of runs. ``unit`` is the unit of the outcome, if the runs state one. ``flops`` and
+    ``flops_factor`` are how training compute is counted (:class:`bayescale.data.compute.Count`).
     """
 
     law: str
@@ -60,6 +61,7 @@ class Record:
     created_at: str
     versions: Mapping[str, str]
     priors: Mapping[str, Prior] = field(default_factory=dict)
+    carriers: Mapping[str, str] = field(default_factory=dict)
     pool: tuple[str, ...] = ()
     unit: str | None = None
     flops: str = SIX_ND

@@ -20,6 +20,7 @@ from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import Basis, Process
 from bayescale.inference.engine import Sampled, infer
 from bayescale.inference.options import Choices, Options, chosen
+from bayescale.inference.reported import believed
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
@@ -92,6 +93,7 @@ def assembled(
             data_hash=runs.data_hash,
             n_runs=len(runs),
             **{**asdict(options), "engine": sampled.engine, "priors": resolved.priors},
+            carriers={item.on: item.name for item in believed(resolved).parameters if item.on},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
@@ -100,7 +102,7 @@ def assembled(
             flops_factor=runs.count.factor,
         ),
         diagnostics=sampled.diagnostics,
-        notes=runs.notes,
+        notes=(*runs.notes, *_stated(resolved)),
     )
     doubts = (
         *scarce_tokens(result),
@@ -109,6 +111,13 @@ def assembled(
         *identification_warnings(result),
     )
     return replace(result, warnings=(*observed.warnings, *sampled.warnings, *doubts))
+
+
+def _stated(law: Law) -> tuple[str, ...]:
+    """What the user states about quantities, in a note."""
+    if not law.priors:
+        return ()
+    return (f"your priors: {', '.join(f'{n} {"=" if p.fixed else "~"} {p}' for n, p in law.priors.items())}",)
 
 
 def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) -> Sampled:

@@ -188,9 +188,7 @@ class LogDensity:
             for transform, rv in zip(transforms, self._scalars, strict=True)
         ]
         coordinates = vectorize_graph(scalars, given)
-        function = pytensor.function(
-            [*given.values()], coordinates, mode=interpreted_mode(), on_unused_input="ignore"
-        )
+        function = pytensor.function([*given.values()], coordinates, mode=interpreted_mode(), on_unused_input="ignore")
         return np.column_stack(function(*(parameters[rv.name] for rv in given)))
 
     def _chunks(self, draws: Array, latent: Array) -> Iterator[tuple[Array, Array]]:

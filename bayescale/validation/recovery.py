@@ -8,8 +8,9 @@ its nominal coverage (Talts et al. 2018, arXiv:1804.06788).
 import functools
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from bayescale.inference.options import Engine, Options
 from bayescale.laws.catalog import law_source_hashes, load_law
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise
+from bayescale.laws.priors import Stated
 
 Array = NDArray[np.float64]
 
@@ -131,6 +133,7 @@ def recover(
     engine: Engine = "importance",
     seed: int = 0,
     draws: int = 1000,
+    priors: Stated = MappingProxyType({}),
     jobs: int | None = None,
     keep: str | Path | None = None,
     progress: bool = False,
@@ -154,6 +157,8 @@ def recover(
     seed : int
     draws : int
         Number of draws in each of four chains.
+    priors : mapping of Prior or float
+        The user's, as for :func:`bayescale.fit`: tables are drawn from them, and fitted with them.
     jobs, keep, progress
         As for :func:`bayescale.basics.parallel.run_tasks`.
 
@@ -168,16 +173,17 @@ def recover(
     RunsError
         If the design has standard errors or counts.
     """
-    loaded = law if isinstance(law, Law) else load_law(law)
+    stated = Options(noise.name, discrepancy=False, priors=priors)
+    loaded = stated.applied(law if isinstance(law, Law) else load_law(law))
     if Observed(loaded, runs).standard_error is not None:
         raise RunsError(f"{runs.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them")
     truths = _prior_draws(loaded, runs, noise, replicates, seed)
     seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
     source = loaded.name if keep is None else law_source_hashes([law])
     tasks = {
-        fingerprint("recover", source, runs.data_hash, noise.name, engine, draws, truth, pair): (
-            *(law, runs, noise, engine, draws),
-            *(truth, *pair),
+        fingerprint("recover", source, runs.data_hash, asdict(stated), engine, draws, truth, pair): (
+            *(law, runs, replace(stated, engine=engine, draws=draws, seed=pair[1])),
+            *(truth, pair[0]),
         )
         for truth, pair in zip(truths, seeds, strict=True)
     }
@@ -188,21 +194,17 @@ def recover(
 def _replicate(
     law: str | Path | Law,
     runs: Runs,
-    noise: Noise,
-    engine: Engine,
-    draws: int,
+    options: Options,
     truth: dict[str, float],
     simulation_seed: int,
-    fit_seed: int,
 ) -> dict[str, Any] | None:
     """One replicate; None if the simulated table cannot be used."""
-    loaded = law if isinstance(law, Law) else load_law(law)
+    loaded = options.applied(law if isinstance(law, Law) else load_law(law))
     try:
-        simulated = simulate(loaded, runs, noise, truth, simulation_seed)
+        simulated = simulate(loaded, runs, options.noise_model, truth, simulation_seed)
     except RunsError:
         return None
     start = time.process_time()
-    options = Options(noise.name, discrepancy=False, engine=engine, draws=draws, seed=fit_seed)
     sampled = infer(Observed(loaded, simulated), options, many=True)
     cpu_seconds = time.process_time() - start
     ranks = {name: rank(value, sampled.posterior[name].reshape(-1)) for name, value in truth.items()}
