@@ -1,6 +1,7 @@
 from bayescale.planning.answers import Answer as Answer
 from bayescale.validation.backtesting import Backtest as Backtest
 from bayescale.basics.errors import BayescaleError as BayescaleError
+from bayescale.laws.evidence import Bounded as Bounded
 from bayescale.posterior.chains import Chain as Chain
 from bayescale.data.checking import Check as Check
 from bayescale.validation.comparison import Comparison as Comparison
@@ -17,12 +18,15 @@ from bayescale.laws.links import LOGIT as LOGIT
 from bayescale.laws.law import Law as Law
 from bayescale.planning.limits import Limits as Limits
 from bayescale.planning.targets import LossAt as LossAt
+from bayescale.laws.evidence import Measured as Measured
 from bayescale.inference.options import Options as Options
 from bayescale.planning.targets import OptimumAt as OptimumAt
+from bayescale.laws.evidence import OtherRun as OtherRun
 from bayescale.laws.parameters import PARAMETERS as PARAMETERS
 from bayescale.laws.parameters import Parameter as Parameter
 from bayescale.posterior.pooling import Pooled as Pooled
 from bayescale.laws.parameters import Prior as Prior
+from bayescale.laws.evidence import Published as Published
 from bayescale.laws.parameters import PublishedFit as PublishedFit
 from bayescale.data.runs import Runs as Runs
 from bayescale.laws.parameters import Setting as Setting
@@ -40,6 +44,7 @@ from bayescale.planning.recipes import compare_recipes as compare_recipes
 from bayescale.data.preparing import count_flops as count_flops
 from bayescale.laws import curves as curves
 from bayescale.data.datasets import dataset_names as dataset_names
+from bayescale.laws.elicitation import elicit as elicit
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
 from bayescale.posterior.forecasting import forecast as forecast
@@ -54,6 +59,7 @@ from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
 from bayescale.planning.plan import plan as plan
 from bayescale.laws.law import power as power
+from bayescale.posterior.pull import pull as pull
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
 from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
@@ -64,6 +70,7 @@ __all__ = [
     "Answer",
     "Backtest",
     "BayescaleError",
+    "Bounded",
     "Chain",
     "Check",
     "Comparison",
@@ -80,12 +87,15 @@ __all__ = [
     "Law",
     "Limits",
     "LossAt",
+    "Measured",
     "OptimumAt",
     "Options",
+    "OtherRun",
     "PARAMETERS",
     "Parameter",
     "Pooled",
     "Prior",
+    "Published",
     "PublishedFit",
     "Runs",
     "Setting",
@@ -103,6 +113,7 @@ __all__ = [
     "count_flops",
     "curves",
     "dataset_names",
+    "elicit",
     "fit",
     "fit_chain",
     "forecast",
@@ -117,6 +128,7 @@ __all__ = [
     "next_runs",
     "plan",
     "power",
+    "pull",
     "save",
     "scale_up",
     "tell_checkpoints",

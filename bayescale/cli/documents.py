@@ -39,6 +39,7 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
         "discrepancy": record.discrepancy,
         "seed": record.seed,
         "priors": _stated(fit),
+        "evidence": _told(fit),
         "certified": fit.certified,
         "warnings": list(fit.warnings),
         "notes": list(fit.notes),
@@ -69,6 +70,11 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
 def _stated(fit: Posterior) -> dict[str, str]:
     """Priors that the user stated, by what they are on."""
     return {name: str(prior) for each in members(fit).values() for name, prior in each.record.priors.items()}
+
+
+def _told(fit: Posterior) -> list[str]:
+    """Evidence from elsewhere."""
+    return list(dict.fromkeys(text for each in members(fit).values() for text in each.record.evidence))
 
 
 def pooled_document(pooled: Pooled) -> dict[str, Any]:

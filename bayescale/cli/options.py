@@ -87,10 +87,20 @@ PRIORS = option(
     "--prior",
     "priors",
     section=FIT,
-    type=Statement(),
+    type=Statement("prior"),
     metavar="TEXT",
     multiple=True,
     help="Your prior, 'E ~ LogNormal(mu=0.5, sigma=0.1)', or a fixed value, 'E = 1.6'; repeat it.",
+)
+
+EVIDENCE = option(
+    "--evidence",
+    section=FIT,
+    type=Statement("evidence"),
+    metavar="TEXT",
+    multiple=True,
+    help="Measured elsewhere: 'N_star=70B at C=5.76e23, sd=0.3', 'E=1.69, sd=0.03' or 'loss=2.1 at N=7B, D=1T, "
+    "offset=0.01, sd=0.02'; repeat it.",
 )
 
 _FIT_OPTIONS: tuple[Decorator, ...] = (
@@ -116,6 +126,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
         help=f"Sampler. Default {DEFAULT_ENGINE}.",
     ),
     PRIORS,
+    EVIDENCE,
     option(
         "--pool",
         section=FIT,
@@ -159,6 +170,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Whether a law may be wrong.",
         ),
         PRIORS,
+        EVIDENCE,
         *_READING,
         option(
             "--jobs",

@@ -22,7 +22,7 @@ from bayescale.cli.printing import (
     progress,
 )
 from bayescale.cli.sections import FIT, STUDY, Command, option
-from bayescale.cli.sources import priors_from, runs_from
+from bayescale.cli.sources import beliefs_from, runs_from
 from bayescale.cli.values import Quantity
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def backtest(
     cache: Path | None,
     as_json: bool,
     priors: tuple[str, ...],
+    evidence: tuple[str, ...],
     **reading: Any,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
@@ -75,7 +76,7 @@ def backtest(
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
-    stated = priors_from(priors)
+    stated = beliefs_from(priors, evidence)
     with on_backend(backend, jobs):
         measured = run_backtest(
             laws[0] if len(laws) == 1 else laws,
@@ -84,7 +85,7 @@ def backtest(
             noise=noise,
             discrepancy=discrepancy,
             seed=seed,
-            priors=stated,
+            **stated,
             n_jobs=jobs,
             cache=cache,
             progress=True,
@@ -134,13 +135,14 @@ def compare(
     as_json: bool,
     counts: str | None,
     priors: tuple[str, ...],
+    evidence: tuple[str, ...],
     **reading: Any,
 ) -> None:
     """Compare laws: how well each predicts larger runs that are hidden, and how sure that is."""
     if counts is not None:
         if plot is not None or cache is not None or backend or jobs:
             raise click.UsageError("--count makes one fit for each count: leave out --plot, --jobs, --backend, --cache")
-        sampling = {"noise": noise, "discrepancy": discrepancy, "seed": seed, "priors": priors_from(priors)}
+        sampling = {"noise": noise, "discrepancy": discrepancy, "seed": seed, **beliefs_from(priors, evidence)}
         _compare_counts(runs, laws, counts, as_json, sampling, reading)
         return
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
@@ -149,7 +151,7 @@ def compare(
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
-    stated = priors_from(priors)
+    stated = beliefs_from(priors, evidence)
     table, chosen = runs_from(runs, laws, **reading), laws or None
     names, fits = laws_to_compare(chosen, table)
     # A line, since a spinner would overwrite the progress bars and vanish with its message.
@@ -162,7 +164,7 @@ def compare(
             noise=noise,
             discrepancy=discrepancy,
             seed=seed,
-            priors=stated,
+            **stated,
             n_jobs=jobs,
             cache=cache,
             progress=True,

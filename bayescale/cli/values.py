@@ -1,6 +1,6 @@
 """What the values of options may be."""
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -30,16 +30,20 @@ class Quantity(click.ParamType[float]):
 
 
 class Statement(click.ParamType[str]):
-    """A prior, such as E ~ LogNormal(mu=0.5, sigma=0.1), or a fixed value, such as E = 1.6."""
+    """A prior, such as E ~ LogNormal(mu=0.5, sigma=0.1), or evidence, such as E=1.69, sd=0.03."""
 
-    name = "name ~ prior"
+    name = "statement"
+
+    def __init__(self, kind: Literal["prior", "evidence"]) -> None:
+        self._kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read the text of an option, to refuse what is no prior at once."""
+        """Read the text of an option, to refuse what is none at once."""
+        from bayescale.laws.evidence import parse_evidence
         from bayescale.laws.priors import parse_prior
 
         try:
-            parse_prior(value)
+            (parse_prior if self._kind == "prior" else parse_evidence)(value)
         except LawError as error:
             self.fail(str(error), param, ctx)
         return str(value)

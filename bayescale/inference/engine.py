@@ -310,9 +310,10 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
 
 
 def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
-    """Log posterior density of draws, and the log prior and log likelihood from which power scaling takes weights."""
+    """Log posterior density of draws, log prior and log likelihood for power scaling, and terms of evidence."""
     unconstrained, own_scale = density.log_prior(coordinates)
     values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
+    values |= density.potentials(coordinates)
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
 
 

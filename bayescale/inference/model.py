@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import DRIFT, TAU, Basis
+from bayescale.inference.evidence import add_evidence, variances_at
 from bayescale.inference.reported import believed
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.inference.variables import add_variables, fixed_value
@@ -122,6 +123,8 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
         standard_error, measured = data.get(f"{name}_se"), data[f"{name}_data"]
         relative = None if basis is None else data["noise_scale"]
         scale = noise_of_runs(parameters["sigma"], relative, standard_error)
+        if law.evidence:
+            add_evidence(law, parameters, None if basis is None else (data["evidence_local"], data["evidence_drift"]))
         if basis is None:
             noise.observe(name, location, scale, parameters, measured)
             return Posterior(model, location, scale, None, parameters.get("nu"))
@@ -133,7 +136,8 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
 
 def with_carriers(observed: Observed) -> Observed:
     """The runs bound to the law whose sampled parameters carry the user's priors."""
-    return observed if not observed.law.priors else replace(observed, law=believed(observed.law))
+    stated = observed.law.priors or observed.law.evidence
+    return observed if not stated else replace(observed, law=believed(observed.law))
 
 
 def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:
@@ -189,16 +193,19 @@ def _table_data(observed: Observed, basis: Basis[Any] | None) -> dict[str, Any]:
     return centre if basis is None else centre | _basis_data(observed.law, basis)
 
 
-_DIMS = {
+_DIMS: dict[str, str | tuple[str, ...] | None] = {
     "features": ("run", "feature"),
     "of_tau": "feature",
     "of_drift": "feature",
     "of_level": "feature",
     "noise_scale": "run",
+    "evidence_local": None,
+    "evidence_drift": None,
 }
 
 
 def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
+    local, drift = variances_at(law, basis) if law.evidence else (np.empty(0), np.empty(0))
     kinds, level = basis.process.kinds, [] if law.level is None else [_log_normal(law.level)[1]]
     padding = np.zeros(len(level))
     return {
@@ -208,6 +215,7 @@ def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
         "of_drift": np.append(1.0 * (kinds == DRIFT), padding),
         "of_level": np.append(np.zeros(len(kinds)), level),
         "noise_scale": basis.noise_scale,
+        **({"evidence_local": local, "evidence_drift": drift} if law.evidence else {}),
     }
 
 

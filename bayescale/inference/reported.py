@@ -40,7 +40,11 @@ def believed(law: Law) -> Law:
     """
     if any(item.on for item in law.parameters):
         return law
-    parameters = _ordered(law, law.parameters)
+    # Evidence reads the level, which therefore is no Gaussian coefficient.
+    own = [
+        replace(each, scales=False, centred=True) if each.scales and law.evidence else each for each in law.parameters
+    ]
+    parameters = _ordered(law, own)
     assert parameters is not None
     for item in parameters:
         if item.name in law.priors:

@@ -87,7 +87,9 @@ class Law:
         ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
         consists of the laws that are asked for, and without such runs of those that ask nothing.
     priors : mapping of Prior
-        Priors that a user states, by what they are on; :func:`bayescale.laws.priors.with_priors` sets them.
+        Priors that a user states, by what they are on; :func:`bayescale.laws.beliefs.with_beliefs` sets them.
+    evidence : tuple of Evidence
+        Evidence from elsewhere (:mod:`bayescale.laws.evidence`), set likewise.
 
     Raises
     ------
@@ -141,6 +143,7 @@ class Law:
     fewest_runs: int = 0
     asked_for: Callable[[Values, NDArray[np.float64]], bool] | None = None
     priors: Mapping[str, Prior] = field(default_factory=dict)
+    evidence: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_kinds()

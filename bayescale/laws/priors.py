@@ -1,16 +1,13 @@
-"""Priors that a user states, by the names of what a fit reports: which distributions there are, and laws with them."""
+"""Priors that a user states, by the names of what a fit reports: which there are, and how they are written."""
 
 import ast
-import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.wording import listed, nearest
-from bayescale.laws.law import Law
 from bayescale.laws.parameters import FIXED, Parameter, Prior, is_number
 
 type Stated = Mapping[str, Prior | float]
@@ -172,38 +169,6 @@ def _read(match: "re.Match[str]") -> Prior | float | None:
         return Prior(match[2], **{str(each.arg): float(ast.literal_eval(each.value)) for each in call.keywords})
     except (ValueError, SyntaxError, TypeError, AssertionError, MemoryError, RecursionError):
         return None
-
-
-def with_priors(law: Law, priors: Mapping[str, Prior]) -> Law:
-    """A law with a user's priors in place of its own; the same object at every call.
-
-    A prior on a sampled parameter replaces that parameter's prior. A prior on a quantity that is computed from sampled
-    parameters is kept with the law, and one of those parameters takes it when the posterior is built. Priors on the
-    noise and the discrepancy are kept too, since they are not part of a law.
-
-    Parameters
-    ----------
-    law : Law
-    priors : mapping of Prior
-        As :func:`stated` returns them.
-
-    Examples
-    --------
-    >>> from bayescale import load_law
-    >>> law = with_priors(load_law("chinchilla"), {"a_opt": Prior("Normal", mu=0.5, sigma=0.02)})
-    >>> print(next(each.prior for each in law.parameters if each.name == "a_opt"))
-    Normal(mu=0.5, sigma=0.02)
-    """
-    if not priors:
-        return law
-    return _with_priors(law, tuple((name, each.distribution, *each.arguments.items()) for name, each in priors.items()))
-
-
-@functools.lru_cache(maxsize=256)
-def _with_priors(law: Law, entries: tuple[Any, ...]) -> Law:
-    """Cached, because compiled code is cached by the identity of the law."""
-    priors = {name: Prior(distribution, **dict(arguments)) for name, distribution, *arguments in entries}
-    return replace(law, priors=priors, parameters=tuple(with_own(item, priors) for item in law.parameters))
 
 
 def with_own(parameter: Parameter, priors: Mapping[str, Prior]) -> Parameter:

@@ -95,11 +95,15 @@ class Ensemble(Fitted):
 
     @property
     def _partly_stated(self) -> Iterator[str]:
-        """Priors of the user that not all laws take, since not all report what they are on."""
+        """Priors and evidence that not all laws take, since not all report what they are on."""
         for name in dict.fromkeys(name for member in self.members.values() for name in member.record.priors):
             without = [law for law, member in self.members.items() if name not in member.record.priors]
             if without:
                 yield f"your prior on {name} does not concern {listed(without)}, without {name}"
+        for text in dict.fromkeys(text for member in self.members.values() for text in member.record.evidence):
+            without = [law for law, member in self.members.items() if text not in member.record.evidence]
+            if without:
+                yield f"evidence {text} does not concern {listed(without)}"
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter of every law, with its unit and meaning."""

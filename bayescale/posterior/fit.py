@@ -41,9 +41,10 @@ class Record:
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
     which has no hash. ``priors`` are those that the user stated, by what they are on, and ``carriers`` the sampled
-    parameter that takes the prior of each derived quantity among them. ``pool`` names the parameters that were learnt
-    together with other groups of runs. ``unit`` is the unit of the outcome, if the runs state one. ``flops`` and
-    ``flops_factor`` are how training compute is counted (:class:`bayescale.data.compute.Count`).
+    parameter that takes the prior of each derived quantity among them; ``evidence`` is what was measured elsewhere, as
+    text. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is the unit of the
+    outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
+    (:class:`bayescale.data.compute.Count`).
     """
 
     law: str
@@ -62,6 +63,7 @@ class Record:
     versions: Mapping[str, str]
     priors: Mapping[str, Prior] = field(default_factory=dict)
     carriers: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
     pool: tuple[str, ...] = ()
     unit: str | None = None
     flops: str = SIX_ND

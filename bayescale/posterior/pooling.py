@@ -164,6 +164,8 @@ def fit_pooled(
         If there are fewer than two groups, or the runs cannot be used.
     """
     resolved = options.applied(catalog.law_of(law))
+    if resolved.evidence:
+        raise LawError("evidence: pooled groups take none: fit the group that it concerns alone")
     names = sampled_names(resolved, pool)
     for name in (item.name for item in resolved.derived if item.name in options.priors):
         if set(sampled_names(resolved, [name])) & set(names):

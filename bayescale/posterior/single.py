@@ -27,6 +27,7 @@ from bayescale.laws.parameters import Derived, Parameter
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
 from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
 from bayescale.posterior.misfit import misfit_warnings
+from bayescale.posterior.pull import evidence_notes
 
 Array = NDArray[np.float64]
 
@@ -92,7 +93,12 @@ def assembled(
             dataset=runs.source,
             data_hash=runs.data_hash,
             n_runs=len(runs),
-            **{**asdict(options), "engine": sampled.engine, "priors": resolved.priors},
+            **{
+                **asdict(options),
+                "engine": sampled.engine,
+                "priors": resolved.priors,
+                "evidence": tuple(map(str, resolved.evidence)),
+            },
             carriers={item.on: item.name for item in believed(resolved).parameters if item.on},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
@@ -110,7 +116,8 @@ def assembled(
         *misfit_warnings(result),
         *identification_warnings(result),
     )
-    return replace(result, warnings=(*observed.warnings, *sampled.warnings, *doubts))
+    warnings = (*observed.warnings, *sampled.warnings, *doubts)
+    return replace(result, warnings=warnings, notes=(*result.notes, *evidence_notes(result)))
 
 
 def _stated(law: Law) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.Dat
     laws : sequence of Law
     runs : Runs
     options : Options
-        Only noise, discrepancy, seed and priors are used: weights need few draws, which need not be certified.
+        Draws and engine are not used: weights need few draws, which need not be certified.
 
     Returns
     -------

@@ -97,14 +97,15 @@ class LogDensity:
                 location=np.broadcast_to(location, (len(draws), n_runs)),
                 scale=np.broadcast_to(scale, (len(draws), n_runs)),
                 amplitudes=np.broadcast_to(amplitudes, (len(draws), n_features)),
-                df=df[0][:, None] if df else None,
+                df=np.broadcast_to(df[0], len(draws))[:, None] if df else None,
             )
 
         return function
 
     def _terms_of(self, nodes: Sequence[Any]) -> list[Any]:
         """Nodes, and the terms of the prior of all parameters, as functions of coordinates."""
-        return [*self._model.replace_rvs_by_values(nodes), *self._model.logp(self._scalars, sum=False)]
+        terms = [*nodes, *self._model.potentials]
+        return [*self._model.replace_rvs_by_values(terms), *self._model.logp(self._scalars, sum=False)]
 
     def summed(self, blocks: Callable[[], Iterable[Data]], table: Data) -> Callable[[Array], Array]:
         """The log density given runs in blocks, instead of the runs that the model holds.
@@ -156,6 +157,15 @@ class LogDensity:
             self._log_priors = (self._compile_sum(unconstrained), self._compile_sum(own_scale))
         nothing = np.empty((len(draws), 0))
         return self._log_priors[0](draws, nothing), self._log_priors[1](draws, nothing)
+
+    def potentials(self, draws: Array) -> dict[str, Array]:
+        """Terms of the density beside those of priors and runs, each of shape (draw,), by name."""
+        wanted = self._model.potentials
+        if not wanted:
+            return {}
+        compiled = self._function("potentials", lambda: self._compile(self._model.replace_rvs_by_values(wanted)))
+        found = compiled(draws, np.empty((len(draws), 0)))
+        return {each.name: np.broadcast_to(values, len(draws)) for each, values in zip(wanted, found, strict=True)}
 
     def pointwise(self, draws: Array) -> Array:
         """Log likelihood of every run, shape (draw, run)."""
@@ -226,7 +236,9 @@ class LogDensity:
     def _compile_parts(self) -> "_Parts":
         from pytensor.graph.replace import vectorize_graph
 
-        *priors, likelihood = [term.sum() for term in _with_zeros(self._model.logp(sum=False))]
+        of = self._model
+        beside = of.logp([*self._scalars, *of.potentials], sum=False)
+        *priors, likelihood = [term.sum() for term in _with_zeros([*beside, *of.logp(of.observed_RVs, sum=False)])]
         given = likelihood.type.clone(shape=(None,))()
         terms = vectorize_graph([*priors, likelihood], {**self._columns, likelihood: given})
         sums = vectorize_graph([likelihood], self._columns)
