@@ -64,7 +64,7 @@ def main() -> None:
 
 def report(rows: list[dict[str, object]]) -> str:
     """A line for each case: coverage of the quantities that have priors, and every parameter that fails a test."""
-    lines = [machine(), f"law {LAW}, taken as true; shares of 50 and 90 % intervals that hold the truth", ""]
+    lines = [machine(), f"law {LAW}, taken as true; shares of 50 and 90 % intervals that contain the truth", ""]
     for row in rows:
         parameters: list[dict[str, float | str]] = row["parameters"]  # type: ignore[assignment]
         of = [each for each in parameters if each["parameter"] in ("E", "alpha_N", "beta_D", "a_opt", "sigma")]

@@ -73,7 +73,7 @@ class Options:
     draws: int = 1000
     chains: int = 4
     seed: int = 0
-    priors: Stated = field(default_factory=dict)
+    priors: Stated = field(default_factory=dict, hash=False)
     evidence: Sequence[Evidence] = ()
 
     def __post_init__(self) -> None:

@@ -294,7 +294,7 @@ def _inputs(what: str, inputs: Mapping[str, float]) -> tuple[tuple[str, float], 
 
 
 def _unread(law: Law, outcome: str, inputs: tuple[tuple[str, float], ...], values: tuple[float, ...]) -> str:
-    """Why a law says nothing of an outcome at some inputs; empty if it does."""
+    """Why a law says nothing about an outcome at some inputs; empty if it does."""
     if outcome != law.outcome:
         return f"predicts {law.outcome}, not {outcome}"
     needed = [*law.input_names, *(item.name for item in law.settings)]

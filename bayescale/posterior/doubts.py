@@ -69,7 +69,7 @@ def identification_warnings(fitted: Fit) -> list[str]:
         )
     )
     if posterior < _E_UNINFORMED * prior:
-        return list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
+        return [] if stated else list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
     return [
         f"E is not identified: its posterior sd is {posterior / prior:.0%} of its prior's, so forecasts far beyond the "
         f"runs rest on the prior; {_identified_with_floor(fitted)}add runs at larger N and D"
