@@ -31,7 +31,7 @@ def rows(fits):
 
 def test_the_table_is_that_of_the_fits(few_fit, believing_fit):
     printed = list(rows([few_fit, believing_fit]))
-    shown = [line for line in PAGE.splitlines() if re.match(r"\| (E|alpha|a_opt|N\*|loss)\b.*\[", line)]
+    shown = [line for line in PAGE.splitlines() if line.startswith("| ") and line.count("[") == 2]
     assert len(shown) == len(printed)
     for line in shown:
         assert is_shown(line, printed), line

@@ -32,7 +32,7 @@ def fit(runs, **choices):
 
 def test_both_samplers_agree_on_priors_and_evidence(few_runs, believing_fit):
     law = believing_fit.law
-    nuts = fit(few_runs, priors=law.priors, evidence=law.evidence, engine="nuts")
+    nuts = fit(few_runs, priors=law.priors, evidence=law.evidence, engine="nuts", draws=500)
     assert believing_fit.certified
     assert nuts.certified
     for name in ("E", "a_opt", "alpha_N", "loss_centre", "sigma"):
@@ -81,7 +81,7 @@ def test_precise_evidence_pins_what_it_is_about(few_runs):
 @pytest.mark.usefixtures("sketched")
 def test_a_mixture_applies_beliefs_where_they_exist_and_says_where_not(few_runs):
     beliefs = {"priors": {"E": 1.7, "k": 1.0}, "evidence": [bs.Measured("a_opt", 0.5, sd=0.02), PUBLISHED]}
-    mixed = bs.fit("auto", few_runs.iloc[:9], draws=50, **beliefs)
+    mixed = bs.fit("auto", few_runs.iloc[:9], discrepancy=False, draws=50, **beliefs)
     assert "your prior on k does not concern tied, without k" in mixed.notes
     assert "evidence a_opt=0.5, sd=0.02 does not concern tied" in mixed.notes
     assert set(mixed.members["skaling"].parameters["k"]) == {1.0}
