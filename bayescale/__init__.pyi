@@ -28,6 +28,7 @@ from bayescale.posterior.pooling import Pooled as Pooled
 from bayescale.laws.parameters import Prior as Prior
 from bayescale.laws.evidence import Published as Published
 from bayescale.laws.parameters import PublishedFit as PublishedFit
+from bayescale.validation.registration import Registered as Registered
 from bayescale.data.runs import Runs as Runs
 from bayescale.laws.parameters import Setting as Setting
 from bayescale.laws.parameters import TOKENS as TOKENS
@@ -60,6 +61,7 @@ from bayescale.planning.design import next_runs as next_runs
 from bayescale.planning.plan import plan as plan
 from bayescale.laws.law import power as power
 from bayescale.posterior.pull import pull as pull
+from bayescale.validation.registration import register as register
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
 from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
@@ -97,6 +99,7 @@ __all__ = [
     "Prior",
     "Published",
     "PublishedFit",
+    "Registered",
     "Runs",
     "Setting",
     "TOKENS",
@@ -129,6 +132,7 @@ __all__ = [
     "plan",
     "power",
     "pull",
+    "register",
     "save",
     "scale_up",
     "tell_checkpoints",
