@@ -8,6 +8,7 @@ from typing import Any
 
 _HOME = {
     "Answer": "planning.answers",
+    "ApproachesCompared": "planning.approaches",
     "Backtest": "validation.backtesting",
     "BayescaleError": "basics.errors",
     "Chain": "posterior.chains",
@@ -61,6 +62,7 @@ _HOME = {
     "mean_runs": "data.cells",
     "next_dollar": "planning.purchases",
     "next_runs": "planning.design",
+    "optimal_by_approach": "planning.approaches",
     "plan": "planning.plan",
     "power": "laws.law",
     "save": "posterior.storage",

@@ -73,13 +73,15 @@ def _print(found: "ApproachesCompared", interval: float) -> None:
 
     rows = []
     summary = found.summary(interval)
-    for (budget, name), block in summary.groupby(["C", "approach"], sort=False):
-        row = {"budget (FLOP)": format_quantity(float(budget)), "approach": APPROACHES[name]}
-        for line in block.to_dict("records"):
-            row[with_unit(_LABELS.get(line["quantity"], line["quantity"]), line["unit"])] = interval_of(line, 3)
-        rows.append((float(budget), row))
-    ordered = [row for _, row in sorted(rows, key=lambda each: each[0])]
-    print_table(ordered, f"Compute-optimal runs by approach, {masses(interval)}")
+    for budget in sorted(summary["C"].unique().tolist()):
+        for name in found.answers:
+            row = {"budget (FLOP)": format_quantity(budget), "approach": APPROACHES[name]}
+            block = summary[(summary["C"] == budget) & (summary["approach"] == name)]
+            for line in block.to_dict("records"):
+                label = with_unit(_LABELS.get(line["quantity"], line["quantity"]), line["unit"])
+                row[label] = interval_of(line, 3)
+            rows.append(row)
+    print_table(rows, f"Compute-optimal runs by approach, {masses(interval)}")
     print_lines(*(f"approach {APPROACHES[name]}: none: {why}" for name, why in found.untold.items()))
     if found.ratios is not None:
         print_answer(found.ratios, interval)

@@ -10,12 +10,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.basics.errors import BayescaleError, LawError, RunsError
+from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, tail_probabilities
 from bayescale.basics.quantities import format_interval, format_quantity
 from bayescale.basics.wording import listed, nearest
 from bayescale.data.runs import Runs
-from bayescale.planning.allocation import SHOWN, checked_budgets, law_optimum, optimum, two_inputs
+from bayescale.planning.allocation import checked_budgets, law_optimum, optimum, two_inputs
 from bayescale.planning.answers import Answer, share_of
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.envelopes import fit_envelope
@@ -238,8 +238,10 @@ def _by_law(
     for name, member in members(fitted).items():
         sizes = np.log(law_optimum(member.law, member.parameters, ends, member.count))
         slope = np.diff(sizes, axis=1) / np.diff(np.log(ends))
-        each = member.in_chains(np.repeat(slope, len(budgets), axis=1))
-        exponents[name] = xr.Dataset({"exponent": ((*SAMPLE_DIMS, "budget"), each, {"units": ""})}, best.draws.coords)
+        at_budgets = member.in_chains(np.repeat(slope, len(budgets), axis=1))
+        exponents[name] = xr.Dataset(
+            {"exponent": ((*SAMPLE_DIMS, "budget"), at_budgets, {"units": _UNITS["exponent"]})}, best.draws.coords
+        )
     mixed = joined(fitted, exponents, reach_of(first_fit(fitted), {"C": budgets}), seed)
     draws = best.draws.assign(exponent=mixed["exponent"])
     return replace(best, question=_question("law"), draws=draws, shown=_SHOWN), fitted.certified
@@ -279,8 +281,8 @@ def _compared(answers: Mapping[str, Answer], seed: int) -> tuple[Answer | None, 
     """Ratios of N* at the largest budget, and the approaches that disagree about it."""
     if len(answers) < 2:
         return None, ()
-    largest = int(next(iter(answers.values())).draws["C"].argmax())
-    budget = float(next(iter(answers.values())).draws["C"][largest])
+    budgets = next(iter(answers.values())).draws["C"].to_numpy()
+    largest = int(budgets.argmax())
     sizes = {name: answer.draws["N"].isel(budget=largest).to_numpy().ravel() for name, answer in answers.items()}
     rng = np.random.default_rng([seed, len(answers)])
     n = min(map(len, sizes.values()))
@@ -293,7 +295,7 @@ def _compared(answers: Mapping[str, Answer], seed: int) -> tuple[Answer | None, 
         {"ratio": ((*SAMPLE_DIMS, "pair"), ratio[None], {"units": "times"})},
         coords={"of": ("pair", labels)},
     )
-    place = f"at {format_quantity(budget)} FLOP"
+    place = f"at {format_quantity(float(budgets[largest]))} FLOP"
     larger = {
         f"N* of {first} above that of {second} {place}": share_of(draws["ratio"].isel(pair=i) > 1)
         for i, (first, second) in enumerate(pairs)

@@ -35,8 +35,8 @@ PRIORS = {
     "log_sigma": (float(np.log(0.004)), 1.0),
     "log_run": (float(np.log(0.003)), 1.0),
 }
-"""Mean and standard deviation of what is sampled: the exponent; log N* at the centre of the slices, from their mean log N;
-and logarithms of the curvature of log loss per squared e-fold, the e-folds by which vertices scatter, the relative
+"""Mean and standard deviation of what is sampled: the exponent; log N* at the centre of the slices, from their mean of
+log N; and logarithms of the curvature of log loss per squared e-fold, the e-folds by which vertices scatter, the relative
 spread of curvatures, the smooth remainder, the noise, and the effect of a training run with several rows."""
 _SHAPE = ((3, 0.0, 0.2), (4, 0.1, 0.1), (5, 0.0, 0.05), (6, 0.02, 0.03))
 """Order, mean and standard deviation of the terms of the common shape, relative to the curvature: those of an additive
@@ -154,8 +154,8 @@ def _warnings(runs: Runs, density: "_Density", theta: Array, edges: int, certifi
         if abs(errors[i]) > _FAR:
             yield (
                 f"row {rows[i] + 1} (N = {format_quantity(float(runs.column('N')[rows[i]]))}) is "
-                f"{abs(errors[i]):.1f} standard errors {'above' if errors[i] > 0 else 'below'} the profile of the other "
-                "runs, and noise is taken as normal: check this run, or leave it out"
+                f"{abs(errors[i]):.1f} standard errors {'above' if errors[i] > 0 else 'below'} the profile of the "
+                "other runs, and noise is taken as normal: check this run, or leave it out"
             )
 
 
@@ -213,7 +213,8 @@ class _Density:
     def __call__(self, theta: Array) -> Array:
         """Log density at draws of shape (draw, scale)."""
         prior = -0.5 * np.square((theta - self._centres) / self._sds) - np.log(self._sds * np.sqrt(2 * np.pi))
-        return prior.sum(axis=1) + np.concatenate([_log_likelihood(self._system(part)) for part in self._parts(theta)])
+        likelihood = np.concatenate([_log_likelihood(self._system(part)) for part in self._parts(theta)])
+        return np.asarray(prior.sum(axis=1) + likelihood)
 
     def vertices(self, theta: Array, rng: np.random.Generator) -> Array:
         """Draws of N* of each slice given draws of the scales, shape (draw, slice)."""
@@ -224,9 +225,12 @@ class _Density:
         """Rows of the runs, and how many standard errors each is above what all others predict, at one draw."""
         system = self._system(theta[None])
         inverse = np.linalg.inv(system.factor)[0]
-        of_features = inverse.swapaxes(-1, -2) @ np.linalg.solve(
-            system.root, system.white.reshape(1, -1, system.root.shape[-1]).swapaxes(-1, -2)
-        ).swapaxes(-1, -2).reshape(system.white.shape)[0]
+        of_features = (
+            inverse.swapaxes(-1, -2)
+            @ np.linalg.solve(system.root, system.white.reshape(1, -1, system.root.shape[-1]).swapaxes(-1, -2))
+            .swapaxes(-1, -2)
+            .reshape(system.white.shape)[0]
+        )
         of_residual = (inverse.swapaxes(-1, -2) @ system.white_residual[0, ..., None])[..., 0]
         precision = np.square(inverse).sum(axis=-2) - np.square(of_features).sum(axis=-1)
         score = of_residual - of_features @ system.projected[0]
@@ -259,7 +263,9 @@ class _Density:
         ]
         if self._of_run is not None:
             pooled.append(np.exp(theta[:, 7])[:, None, None, None] * self._of_run * self._held[..., None])
-        return _solved(covariance, own, own_sd, np.concatenate(pooled, axis=-1), np.where(self._held, self._z - mean, 0.0))
+        return _solved(
+            covariance, own, own_sd, np.concatenate(pooled, axis=-1), np.where(self._held, self._z - mean, 0.0)
+        )
 
 
 def _solved(covariance: Array, own: Array, own_sd: Array, pooled: Array, residual: Array) -> _System:
