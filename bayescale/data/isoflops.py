@@ -14,8 +14,8 @@ LEAST_SIZES = 4
 def isoflop_slices(runs: Runs) -> list[NDArray[np.intp]]:
     """Rows of each isoFLOP slice, from the smallest compute on.
 
-    A slice has four sizes or more at one value of the column ``budget``, if the table has one, or at one compute,
-    within 5 %.
+    A slice has four sizes or more at one compute, within 5 %: that of a column ``budget``, if the table has one, or as
+    the table itself counts it.
 
     Parameters
     ----------
@@ -30,15 +30,12 @@ def isoflop_slices(runs: Runs) -> list[NDArray[np.intp]]:
     >>> [rows.tolist() for rows in isoflop_slices(Runs.from_frame(table))]
     [[0, 1, 2, 3, 4]]
     """
-    log_c, sizes = np.log(runs.column("C")), runs.column("N")
+    given = (name for name in (BUDGET, "C_table") if name in runs.frame and runs.frame[name].dtype.kind in "iuf")
+    log_c, sizes = np.log(runs.column(next(given, "C"))), runs.column("N")
     order = np.argsort(log_c, kind="stable")
-    if BUDGET in runs.frame and runs.frame[BUDGET].dtype.kind in "iuf":
-        budgets = runs.column(BUDGET)
-        slices = [order[budgets[order] == budget] for budget in np.unique(budgets)]
-    else:
-        slices, start = [], 0
-        while start < len(order):
-            end = int(np.searchsorted(log_c[order], log_c[order[start]] + RAY_WIDTH, side="right"))
-            slices.append(order[start:end])
-            start = end
-    return [np.sort(rows) for rows in slices if len(np.unique(sizes[rows])) >= LEAST_SIZES]
+    found, start = [], 0
+    while start < len(order):
+        end = int(np.searchsorted(log_c[order], log_c[order[start]] + RAY_WIDTH, side="right"))
+        found.append(np.sort(order[start:end]))
+        start = end
+    return [rows for rows in found if len(np.unique(sizes[rows])) >= LEAST_SIZES]

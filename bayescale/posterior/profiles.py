@@ -20,7 +20,6 @@ from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.isoflops import BUDGET, LEAST_SIZES, isoflop_slices
 from bayescale.data.runs import Runs
-from bayescale.laws.noise import noise_scale
 from bayescale.sampling.importance import sample_importance
 
 Array = NDArray[np.float64]
@@ -192,7 +191,6 @@ class _Density:
         outcome = runs.column(runs.outcome)
         z = np.log(outcome)[self._index]
         self._z = z - self._mean(z)[:, None]
-        self._relative = np.square(noise_scale({name: runs.column(name)[self._index] for name in ("N", "D")}))
         column = f"{runs.outcome}_se"
         known = runs.column(column) / outcome if column in runs.frame else np.zeros(len(runs))
         self._known = np.square(known)[self._index]
@@ -250,7 +248,7 @@ class _Density:
         bent = k * np.exp(bend)
         covariance = own @ own.swapaxes(-1, -2) + bent[..., :, None] * bent[..., None, :] * _remainder(t)
         covariance += self._held[:, :, None] & self._held[:, None, :]  # the level, of unit variance
-        noise = np.where(self._held, np.square(np.exp(sigma) + _FLOOR) * self._relative + self._known, 1.0)
+        noise = np.where(self._held, np.square(np.exp(sigma) + _FLOOR) + self._known, 1.0)
         diagonal = np.einsum("sbii->sbi", covariance)
         diagonal += noise + _JITTER * diagonal.max(axis=-1, keepdims=True)
         shape = np.stack([k * t**order / factorial(order) for order, _, _ in _SHAPE], axis=-1)
