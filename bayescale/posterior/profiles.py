@@ -35,8 +35,8 @@ PRIORS = {
     "log_run": (float(np.log(0.003)), 1.0),
 }
 """Mean and standard deviation of what is sampled: the exponent; log N* at the centre of the slices, from their mean of
-log N; and logarithms of the curvature of log loss per squared e-fold, the e-folds by which vertices scatter, the relative
-spread of curvatures, the smooth remainder, the noise, and the effect of a training run with several rows."""
+log N; and logarithms of the curvature of log loss per squared e-fold, the e-folds by which vertices scatter, the
+relative spread of curvatures, the smooth remainder, the noise, and the effect of a training run with several rows."""
 _SHAPE = ((3, 0.0, 0.2), (4, 0.1, 0.1), (5, 0.0, 0.05), (6, 0.02, 0.03))
 """Order, mean and standard deviation of the terms of the common shape, relative to the curvature: those of an additive
 law with exponents of 0.2 to 0.5."""
