@@ -17,10 +17,10 @@ from bayescale.basics.wording import listed, nearest
 from bayescale.data.runs import Runs
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum, two_inputs
 from bayescale.planning.answers import Answer, share_of
-from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, told_apart
 from bayescale.posterior.envelopes import fit_envelope
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.fitting import AUTO, AnyLaw, AnyRuns, fit
+from bayescale.posterior.fitting import AUTO, AnyLaw, AnyRuns, chosen_laws, fit
 from bayescale.posterior.profiles import fit_profiles
 from bayescale.posterior.reach import horizon_warnings
 from bayescale.posterior.single import as_runs
@@ -40,9 +40,9 @@ _UNITS = {"N": "parameters", "D": "tokens", "tokens_per_parameter": "tokens/para
 _SURE = 0.95
 """Probability that one N* is the larger above which two approaches disagree."""
 _UNFINISHED = (
-    "envelope: the loss in the middle of a learning-rate schedule is higher than that of a run that ends there, and "
-    "more so the longer the schedule still is: where schedules are not as long as the runs, this bends N* and its "
-    "exponent, which the interval does not contain"
+    "the loss in the middle of a learning-rate schedule is higher than that of a run that ends there: where schedules "
+    "were longer than the parts of the curves that the envelope touches, N* and its exponent are biased, and the "
+    "interval does not contain this"
 )
 
 
@@ -173,9 +173,9 @@ def optimal_by_approach(
     if not answers:
         raise RunsError("\n".join(untold.values()))
     ratios, disagreements = _compared(answers, seed)
-    own = dict.fromkeys(text for answer in answers.values() for text in answer.warnings)
-    notes = dict.fromkeys(text for answer in answers.values() for text in answer.notes)
-    return ApproachesCompared(answers, untold, ratios, certified, (*disagreements, *own), tuple(notes))
+    own = told_apart({name: answer.warnings for name, answer in answers.items()})
+    notes = told_apart({name: answer.notes for name, answer in answers.items()})
+    return ApproachesCompared(answers, untold, ratios, certified, (*disagreements, *own), notes)
 
 
 def approaches_named(approach: str | Sequence[str]) -> list[str]:
@@ -208,7 +208,7 @@ def approaches_named(approach: str | Sequence[str]) -> list[str]:
 def _by_envelope(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
     _check_loss(runs, "the envelope of training curves")
     found = fit_envelope(runs, seed=seed)
-    note = f"envelope: {len(found.sizes)} sizes of {found.curves} training curves are lowest somewhere"
+    note = f"{len(found.sizes)} sizes of {found.curves} training curves are lowest somewhere"
     draws = _optima(runs, budgets, found.optimum(budgets), found.a_opt)
     return _answer("envelope", draws, (_UNFINISHED, *horizon_warnings(runs, budgets)), (note,)), True
 
@@ -217,10 +217,10 @@ def _by_profiles(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
     _check_loss(runs, "an isoFLOP profile")
     found = fit_profiles(runs, seed=seed)
     low, high = (format_quantity(float(end)) for end in (found.compute.min(), found.compute.max()))
-    note = f"isoflops: {len(found.compute)} slices, from {low} to {high} FLOP"
+    note = f"{len(found.compute)} isoFLOP slices, from {low} to {high} FLOP"
     rng = np.random.default_rng([seed, len(budgets)])
     draws = _optima(runs, budgets, found.optimum(budgets, rng), found.a_opt)
-    warnings = (*(f"isoflops: {text}" for text in found.warnings), *horizon_warnings(runs, budgets))
+    warnings = (*found.warnings, *horizon_warnings(runs, budgets))
     return _answer("isoflops", draws, warnings, (note,)), found.certified
 
 
@@ -228,9 +228,12 @@ def _by_law(
     law: AnyLaw | Sequence[AnyLaw] | Posterior, runs: Runs, budgets: Array, seed: int, choices: Mapping[str, Any]
 ) -> tuple[Answer, bool]:
     """The optimum of a law, with the exponent between the smallest and the largest run that the law itself has."""
-    fitted: Any = law if isinstance(law, Fit | Ensemble) else fit(law, runs, **{"seed": seed, **choices})
-    for each in members(fitted).values():
-        two_inputs(each.law)
+    if isinstance(law, Fit | Ensemble):
+        fitted: Posterior = law
+    else:
+        for each in chosen_laws(law, runs)[0]:  # refused before they are fitted
+            two_inputs(each)
+        fitted = fit(law, runs, **{"seed": seed, **choices})
     best = optimum(fitted, budgets, seed=seed)
     compute = fitted.runs.column("C")
     ends = np.array([compute.min(), compute.max()])

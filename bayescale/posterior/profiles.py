@@ -1,9 +1,9 @@
 """IsoFLOP profiles: a hierarchical parabola in log N for each budget, whose vertices follow a power law in compute.
 
-Along an isoFLOP slice the log of the loss is a level of that slice plus ``k (-d t + t^2 / 2 + ...)``, where ``t`` is the
-distance of log N from the power law. The curvature ``k`` and the vertex ``d`` differ between slices by random effects.
-Terms from the third to the sixth order, which make profiles asymmetric and their sides steeper or flatter than a
-parabola's, have shrinking priors and are common to all slices. The rest of a slice's shape is a smooth random function
+Along an isoFLOP slice the log of the loss is a level of that slice plus ``k (-d t + t^2 / 2 + ...)``, where ``t`` is
+the distance of log N from the power law. The curvature ``k`` and the vertex ``d`` differ between slices by random
+effects. Terms from the third to the sixth order, which make profiles asymmetric and their sides steeper or flatter than
+a parabola's, have shrinking priors and are common to all slices. The rest of a profile is a smooth random function
 that is flat at the vertex, so that runs far from the vertex have little influence on it. All of this is linear and
 Gaussian given seven or eight scales, so it is integrated out exactly, and only the scales are sampled.
 """

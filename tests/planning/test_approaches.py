@@ -1,6 +1,7 @@
 """Approaches to N* side by side: what a table allows, why not, how they differ, and the same in the command line."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,8 @@ def test_all_approaches_find_a_known_law_and_agree(compared):
     assert not any("disagree" in text for text in compared.warnings)
     assert compared.certified
     assert any(
-        text.startswith("envelope: the loss in the middle of a learning-rate schedule") for text in compared.warnings
+        text.startswith("envelope: the loss in the middle of a learning-rate schedule is higher")
+        for text in compared.warnings
     )
 
 
@@ -85,10 +87,10 @@ def few():
 def test_a_disagreement_is_named_with_its_size():
     small, large = np.linspace(9e9, 11e9, 500), np.linspace(25e9, 35e9, 400)
     ratios, (warning,) = approaches._compared({"isoflops": answer_of(large), "law": answer_of(small)}, 0)
-    assert "N* of isoflops is 3 [" in warning
+    assert re.search(r"N\* of isoflops is (2\.9|3)\d* \[2\.\d+, 3\.\d+\] times that of law", warning)
     assert "larger with a probability of 1.000; their 90% intervals do not overlap" in warning
     assert ratios.probabilities == {"N* of isoflops above that of law at 1e+24 FLOP": 1.0}
-    _, (warning,) = approaches._compared({"isoflops": answer_of(small), "law": answer_of(1.15 * small)}, 0)
+    _, (warning,) = approaches._compared({"isoflops": answer_of(small), "law": answer_of(1.17 * small)}, 0)
     assert warning.endswith("their 90% intervals overlap")
     assert approaches._compared({"isoflops": answer_of(small), "law": answer_of(1.02 * small)}, 0)[1] == ()
     assert approaches._compared({"law": answer_of(small)}, 0) == (None, ())
@@ -120,10 +122,11 @@ def test_tables_of_something_else_are_refused(frame, words, approach):
         optimal_by_approach(frame, 1e22, approach=approach)
 
 
-def test_a_law_that_cannot_plan_is_refused_or_said(checkpoints):
+def test_a_law_that_cannot_plan_is_refused_before_it_is_fitted(checkpoints, monkeypatch):
+    monkeypatch.setattr(approaches, "fit", pytest.fail)
     frame = checkpoints.assign(C=lambda each: 6 * each["N"] * each["D"])
     with pytest.raises(LawError, match="needs a law of N and D"):
-        optimal_by_approach(frame, 1e22, approach="law", law="power_law_compute", discrepancy=False, draws=50)
+        optimal_by_approach(frame, 1e22, approach="law", law="floor_c")
 
 
 @pytest.mark.parametrize(
