@@ -137,7 +137,7 @@ def optimal_by_approach(
     Raises
     ------
     RunsError
-        If the table allows none of the approaches, or not one that was asked for by its name.
+        If the table allows none of the approaches, or not one that was requested by its name.
     LawError
         If there is no such approach, or the law cannot plan.
 

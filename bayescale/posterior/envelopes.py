@@ -26,7 +26,7 @@ _GRID = 200
 _LEAST_STEPS = 3
 """Fewest sizes that are lowest somewhere, in the table and in a resample of it."""
 _LEAST_SHARE = 0.5
-"""Share of the resamples that must have so many."""
+"""Share of the resamples that must have that number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +68,15 @@ def fit_envelope(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Envelope:
         If the table holds no such curves, or no envelope of several sizes.
     """
     curves = [rows for rows in rows_of(runs.clusters) if len(rows) >= LEAST_CHECKPOINTS] if runs.shared else []
-    size = runs.column("N")
-    log_n = np.array([np.log(size[rows[0]]) for rows in curves])
-    if len(np.unique(log_n)) < LEAST_CURVES:
+    size, log_c, loss = (np.log(runs.column(name)) for name in ("N", "C", runs.outcome))
+    log_n = np.array([size[rows[0]] for rows in curves])
+    if (n := len(np.unique(log_n))) < LEAST_CURVES:
         raise RunsError(
-            f"{runs.source}: {len(np.unique(log_n))} training curves of different sizes, of {LEAST_CHECKPOINTS} "
-            f"checkpoints or more each: an envelope takes {LEAST_CURVES}; a column run says which rows are of one run"
+            f"{runs.source}: {n} training curves of different sizes, of {LEAST_CHECKPOINTS} checkpoints or more each: an "
+            f"envelope takes {LEAST_CURVES}; a column run says which rows are of one run"
         )
-    log_c, loss = np.log(runs.column("C")), np.log(runs.column(runs.outcome))
-    ends = np.array([[log_c[rows].min(), log_c[rows].max()] for rows in curves])
-    grid = np.linspace(ends[:, 0].min(), ends[:, 1].max(), _GRID)
+    reached = log_c[np.concatenate(curves)]
+    grid = np.linspace(reached.min(), reached.max(), _GRID)
     heights = np.array([_smoothed(log_c[rows], loss[rows], grid) for rows in curves])
     whole = _lowest(heights, log_n)
     steps = np.unique(whole[np.isfinite(whole)])
@@ -87,23 +86,27 @@ def fit_envelope(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Envelope:
             f"a smaller and a larger one are in training: an envelope takes {_LEAST_STEPS}"
         )
     centre = float(grid[np.isfinite(whole)].mean())
-    rng = np.random.default_rng(seed)
-    lines: list[Array] = []
-    tried = 0
-    while len(lines) < draws and tried < draws / _LEAST_SHARE:
-        tried += 1
-        chosen = np.unique(rng.integers(len(curves), size=len(curves)))
-        lowest = _lowest(heights[chosen], log_n[chosen])
-        held = np.isfinite(lowest)
-        if len(np.unique(lowest[held])) >= _LEAST_STEPS:
-            lines.append(np.polyfit(grid[held] - centre, lowest[held], 1))
+    lines = _lines(heights, log_n, grid - centre, draws, np.random.default_rng(seed))
     if len(lines) < draws:
         raise RunsError(
             f"{runs.source}: of {len(curves)} training curves, resampled, fewer than {_LEAST_STEPS} are lowest "
             "somewhere too often for an interval: an envelope takes more sizes"
         )
-    a_opt, level = np.array(lines).T
-    return Envelope(a_opt, level, centre, len(curves), np.exp(steps))
+    return Envelope(lines[:, 0], lines[:, 1], centre, len(curves), np.exp(steps))
+
+
+def _lines(heights: Array, log_n: Array, ahead: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Slope and level of lines through the envelopes of resampled curves, shape (draw, 2); too few if few have one."""
+    found: list[Array] = []
+    for _ in range(int(draws / _LEAST_SHARE)):
+        chosen = np.unique(rng.integers(len(log_n), size=len(log_n)))
+        lowest = _lowest(heights[chosen], log_n[chosen])
+        held = np.isfinite(lowest)
+        if len(np.unique(lowest[held])) >= _LEAST_STEPS:
+            found.append(np.polyfit(ahead[held], lowest[held], 1))
+        if len(found) == draws:
+            break
+    return np.array(found).reshape(-1, 2)
 
 
 def _smoothed(log_c: Array, loss: Array, grid: Array) -> Array:

@@ -159,7 +159,7 @@ def _warnings(runs: Runs, density: "_Density", theta: Array, edges: int, certifi
 
 
 class _System(NamedTuple):
-    """Runs of each slice given the scales: covariances apart from what slices share, and what is left of log losses.
+    """Runs of each slice given the scales: covariances but for what slices share, and residuals of log losses.
 
     Arrays have the shape (draw, slice, run, ...); runs that pad a slice have unit covariance and are zero otherwise.
     """
