@@ -31,7 +31,7 @@ def show_approaches(
     asked: Asked, approaches: Sequence[str], budgets: Sequence[float], interval: float, as_json: bool
 ) -> None:
     """Compare approaches on the runs that a command names, print them, and exit with status 1 if not certified."""
-    from bayescale.planning.approaches import ALL, approaches_named, optimal_by_approach
+    from bayescale.planning.approaches import approaches_named, optimal_by_approach
 
     try:
         wanted = approaches_named(approaches)
@@ -39,9 +39,7 @@ def show_approaches(
         raise click.UsageError(f"--approach: {error}") from None
     given = _given(asked)
     with progress(f"comparing approaches: {', '.join(wanted)}"):
-        found = optimal_by_approach(
-            budget=budgets, approach=ALL if ALL in approaches else wanted, seed=asked.seed, **given
-        )
+        found = optimal_by_approach(budget=budgets, approach=wanted, seed=asked.seed, **given)
     if as_json:
         print_json(_document(found))
     else:

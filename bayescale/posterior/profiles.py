@@ -51,6 +51,8 @@ _ELEMENTS = 40_000
 """Elements of covariances that are worked on at a time."""
 _JITTER = 1e-12
 _LEAST_SLICES, _LEAST_BRACKETED = 3, 2
+_MOST_SLICES, _MOST_RUNS = 40, 48
+"""Slices, and runs of a slice, of which that number is used, evenly chosen, since covariances take the cube of it."""
 _VAGUE = 0.75
 """Share of the prior's standard deviation of the exponent above which slices have hardly determined it."""
 _FAR = 5.0
@@ -101,7 +103,9 @@ def fit_profiles(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Profiles:
     RunsError
         If the table has fewer than three slices, or fewer than two whose lowest loss is at a middle size.
     """
-    slices = isoflop_slices(runs)
+    whole = isoflop_slices(runs)
+    slices = [rows[np.argsort(runs.column("N")[rows], kind="stable")] for rows in whole]
+    slices = [_evenly(rows, _MOST_RUNS) for rows in _evenly(slices, _MOST_SLICES)]
     edges = sum(_at_an_edge(runs, rows) for rows in slices)
     _check_slices(runs.source, len(slices), edges)
     density = _Density(runs, slices)
@@ -115,7 +119,23 @@ def fit_profiles(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Profiles:
         compute=np.exp(density.log_c),
         vertices=density.vertices(theta, completing),
         certified=found.certified,
-        warnings=tuple(_warnings(runs, density, theta, edges, found.certified)),
+        warnings=(*_thinned(whole), *_warnings(runs, density, theta, edges, found.certified)),
+    )
+
+
+def _evenly[Items: (list[NDArray[np.intp]], NDArray[np.intp])](items: Items, most: int) -> Items:
+    """At most a number of items, evenly chosen in their order, with the first and the last."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[i] for i in chosen] if isinstance(items, list) else items[chosen]
+
+
+def _thinned(slices: list[NDArray[np.intp]]) -> tuple[str, ...]:
+    largest = max(map(len, slices))
+    if len(slices) <= _MOST_SLICES and largest <= _MOST_RUNS:
+        return ()
+    return (
+        f"of {len(slices)} slices with up to {largest} runs, at most {_MOST_SLICES} with {_MOST_RUNS} runs each are "
+        "used, evenly chosen",
     )
 
 
@@ -236,7 +256,8 @@ class _Density:
 
     def _parts(self, theta: Array) -> list[Array]:
         """Draws in parts whose covariances a processor can hold near."""
-        step = max(1, _ELEMENTS // (self._x.shape[1] * self._x.size))
+        features = 0 if self._of_run is None else self._of_run.shape[-1]
+        step = max(1, _ELEMENTS // (max(self._x.shape[1], features) * self._x.size))
         return [theta[i : i + step] for i in range(0, len(theta), step)]
 
     def _system(self, theta: Array) -> _System:
