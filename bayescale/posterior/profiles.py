@@ -51,7 +51,7 @@ _ELEMENTS = 40_000
 """Elements of covariances that are worked on at a time."""
 _JITTER = 1e-12
 _LEAST_SLICES, _LEAST_BRACKETED = 3, 2
-_MOST_SLICES, _MOST_RUNS = 40, 48
+_MOST_SLICES, _MOST_RUNS = 24, 32
 """Slices, and runs of a slice, of which that number is used, evenly chosen, since covariances take the cube of it."""
 _VAGUE = 0.75
 """Share of the prior's standard deviation of the exponent above which slices have hardly determined it."""
@@ -104,8 +104,9 @@ def fit_profiles(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Profiles:
         If the table has fewer than three slices, or fewer than two whose lowest loss is at a middle size.
     """
     whole = isoflop_slices(runs)
-    slices = [rows[np.argsort(runs.column("N")[rows], kind="stable")] for rows in whole]
-    slices = [_evenly(rows, _MOST_RUNS) for rows in _evenly(slices, _MOST_SLICES)]
+    by_size = [rows[np.argsort(runs.column("N")[rows], kind="stable")] for rows in whole]
+    kept = [by_size[i] for i in _evenly(len(whole), _MOST_SLICES)]
+    slices = [rows[_evenly(len(rows), _MOST_RUNS)] for rows in kept]
     edges = sum(_at_an_edge(runs, rows) for rows in slices)
     _check_slices(runs.source, len(slices), edges)
     density = _Density(runs, slices)
@@ -123,10 +124,9 @@ def fit_profiles(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Profiles:
     )
 
 
-def _evenly[Items: (list[NDArray[np.intp]], NDArray[np.intp])](items: Items, most: int) -> Items:
-    """At most a number of items, evenly chosen in their order, with the first and the last."""
-    chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
-    return [items[i] for i in chosen] if isinstance(items, list) else items[chosen]
+def _evenly(n: int, most: int) -> NDArray[np.intp]:
+    """Places of at most a number of n items in a row, evenly chosen, with the first and the last."""
+    return np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(np.intp))
 
 
 def _thinned(slices: list[NDArray[np.intp]]) -> tuple[str, ...]:
