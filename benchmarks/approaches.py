@@ -113,7 +113,7 @@ SIMULATED = (
     "budget,\nthe share of 90 % intervals of each that contain the truth, and the mean width of those of the exponent"
 )
 PUBLISHED = (
-    "Porian et al.: exponent of N*, published and found (median and 90 % interval; the law of Chinchilla taken as true);\n"
+    "Porian et al.: exponent of N*, published and found (median and 90 % interval; Chinchilla's law taken as true);\n"
     "rms difference of log N* of the slices from the published optima, and the same relative to their stated errors"
 )
 SCHEDULES = {"runs that ended": 0.0, "one long schedule": UNFINISHED}
