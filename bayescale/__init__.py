@@ -8,6 +8,7 @@ from typing import Any
 
 _HOME = {
     "Answer": "planning.answers",
+    "ApproachesCompared": "planning.approaches",
     "Backtest": "validation.backtesting",
     "BayescaleError": "basics.errors",
     "Bounded": "laws.evidence",
@@ -67,6 +68,7 @@ _HOME = {
     "mean_runs": "data.cells",
     "next_dollar": "planning.purchases",
     "next_runs": "planning.design",
+    "optimal_by_approach": "planning.approaches",
     "plan": "planning.plan",
     "power": "laws.law",
     "pull": "posterior.pull",

@@ -1,4 +1,5 @@
 from bayescale.planning.answers import Answer as Answer
+from bayescale.planning.approaches import ApproachesCompared as ApproachesCompared
 from bayescale.validation.backtesting import Backtest as Backtest
 from bayescale.basics.errors import BayescaleError as BayescaleError
 from bayescale.laws.evidence import Bounded as Bounded
@@ -58,6 +59,7 @@ from bayescale.laws.catalog import load_law as load_law
 from bayescale.data.cells import mean_runs as mean_runs
 from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
+from bayescale.planning.approaches import optimal_by_approach as optimal_by_approach
 from bayescale.planning.plan import plan as plan
 from bayescale.laws.law import power as power
 from bayescale.posterior.pull import pull as pull
@@ -70,6 +72,7 @@ from bayescale.report.page import write_report as write_report
 
 __all__ = [
     "Answer",
+    "ApproachesCompared",
     "Backtest",
     "BayescaleError",
     "Bounded",
@@ -129,6 +132,7 @@ __all__ = [
     "mean_runs",
     "next_dollar",
     "next_runs",
+    "optimal_by_approach",
     "plan",
     "power",
     "pull",

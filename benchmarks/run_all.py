@@ -70,6 +70,7 @@ BENCHMARKS = {
     "left_out": Benchmark(("left_out.py",), ("left_out",)),
     "optimum_coverage": Benchmark(("optimum_coverage.py",), ("optimum_coverage",)),
     "held_out_optimum": Benchmark(("held_out_optimum.py",), ("held_out_optimum",), parallel=False),
+    "approaches": Benchmark(("approaches.py",), ("approaches",)),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),
     "regret": Benchmark(("regret.py",), ("regret",)),
     "next_run": Benchmark(("next_run.py",), ("next_run",)),

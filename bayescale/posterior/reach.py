@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import format_quantity
+from bayescale.data.runs import Runs
 from bayescale.laws.links import LOG
 from bayescale.posterior.ensembles import (
     Posterior,
@@ -47,9 +48,15 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
     """Warn of compute beyond the range in which published runs allow back-tests."""
     constant = fit.groups["constant_data"]
-    if "C" not in constant:
-        return ()
-    largest = float(constant["C"].max())
+    return _beyond(compute, float(constant["C"].max())) if "C" in constant else ()
+
+
+def horizon_warnings(runs: Runs, compute: Array) -> tuple[str, ...]:
+    """Warn of compute beyond that range, of what was found from runs without a law."""
+    return _beyond(compute, float(runs.column("C").max()))
+
+
+def _beyond(compute: Array, largest: float) -> tuple[str, ...]:
     reach = float(np.max(compute)) / largest
     if reach <= MEASURED_HORIZON:
         return ()
