@@ -4,12 +4,14 @@ Import it as ``import bayescale as bs``; everything public is a name of this mod
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 _HOME = {
     "Answer": "planning.answers",
     "Backtest": "validation.backtesting",
     "BayescaleError": "basics.errors",
+    "Calibration": "validation.calibration",
     "Chain": "posterior.chains",
     "Check": "data.checking",
     "Comparison": "validation.comparison",
@@ -26,13 +28,16 @@ _HOME = {
     "Law": "laws.law",
     "Limits": "planning.limits",
     "LossAt": "planning.targets",
-    "Options": "inference.options",
     "OptimumAt": "planning.targets",
+    "Options": "inference.options",
     "PARAMETERS": "laws.parameters",
     "Parameter": "laws.parameters",
     "Pooled": "posterior.pooling",
     "Prior": "laws.parameters",
     "PublishedFit": "laws.parameters",
+    "Recovery": "validation.recovery",
+    "Replicate": "validation.recovery",
+    "Replicates": "posterior.replicates",
     "Runs": "data.runs",
     "Setting": "laws.parameters",
     "TOKENS": "laws.parameters",
@@ -43,12 +48,14 @@ _HOME = {
     "backtest": "validation.backtesting",
     "best_runs": "data.cells",
     "breaks": "laws.breaks",
+    "calibration": "validation.calibration",
     "check": "data.checking",
     "compare": "validation.comparison",
     "compare_recipes": "planning.recipes",
     "count_flops": "data.preparing",
     "curves": "laws.curves",
     "dataset_names": "data.datasets",
+    "draw_prior": "posterior.single",
     "fit": "posterior.fitting",
     "fit_chain": "posterior.chains",
     "forecast": "posterior.forecasting",
@@ -62,7 +69,11 @@ _HOME = {
     "next_dollar": "planning.purchases",
     "next_runs": "planning.design",
     "plan": "planning.plan",
+    "plots": "plots",
+    "posterior_predictive": "posterior.replicates",
     "power": "laws.law",
+    "prior_predictive": "posterior.replicates",
+    "recover": "validation.recovery",
     "save": "posterior.storage",
     "scale_up": "planning.tradeoffs",
     "tell_checkpoints": "data.preparing",
@@ -74,11 +85,13 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("bayescale")
     if name not in _HOME:
         raise AttributeError(f"module 'bayescale' has no attribute {name!r}")
     home = import_module(f"bayescale.{_HOME[name]}")
-    # A family of laws is a module itself.
-    value = home if _HOME[name].endswith(f".{name}") and not hasattr(home, name) else getattr(home, name)
+    # The figures, and each family of laws, are a module themselves.
+    value = home if f".{_HOME[name]}".endswith(f".{name}") and not hasattr(home, name) else getattr(home, name)
     globals()[name] = value
     return value
 

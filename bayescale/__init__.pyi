@@ -1,6 +1,7 @@
 from bayescale.planning.answers import Answer as Answer
 from bayescale.validation.backtesting import Backtest as Backtest
 from bayescale.basics.errors import BayescaleError as BayescaleError
+from bayescale.validation.calibration import Calibration as Calibration
 from bayescale.posterior.chains import Chain as Chain
 from bayescale.data.checking import Check as Check
 from bayescale.validation.comparison import Comparison as Comparison
@@ -17,13 +18,16 @@ from bayescale.laws.links import LOGIT as LOGIT
 from bayescale.laws.law import Law as Law
 from bayescale.planning.limits import Limits as Limits
 from bayescale.planning.targets import LossAt as LossAt
-from bayescale.inference.options import Options as Options
 from bayescale.planning.targets import OptimumAt as OptimumAt
+from bayescale.inference.options import Options as Options
 from bayescale.laws.parameters import PARAMETERS as PARAMETERS
 from bayescale.laws.parameters import Parameter as Parameter
 from bayescale.posterior.pooling import Pooled as Pooled
 from bayescale.laws.parameters import Prior as Prior
 from bayescale.laws.parameters import PublishedFit as PublishedFit
+from bayescale.validation.recovery import Recovery as Recovery
+from bayescale.validation.recovery import Replicate as Replicate
+from bayescale.posterior.replicates import Replicates as Replicates
 from bayescale.data.runs import Runs as Runs
 from bayescale.laws.parameters import Setting as Setting
 from bayescale.laws.parameters import TOKENS as TOKENS
@@ -34,12 +38,14 @@ from bayescale.laws import additive as additive
 from bayescale.validation.backtesting import backtest as backtest
 from bayescale.data.cells import best_runs as best_runs
 from bayescale.laws import breaks as breaks
+from bayescale.validation.calibration import calibration as calibration
 from bayescale.data.checking import check as check
 from bayescale.validation.comparison import compare as compare
 from bayescale.planning.recipes import compare_recipes as compare_recipes
 from bayescale.data.preparing import count_flops as count_flops
 from bayescale.laws import curves as curves
 from bayescale.data.datasets import dataset_names as dataset_names
+from bayescale.posterior.single import draw_prior as draw_prior
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
 from bayescale.posterior.forecasting import forecast as forecast
@@ -53,7 +59,11 @@ from bayescale.data.cells import mean_runs as mean_runs
 from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
 from bayescale.planning.plan import plan as plan
+from bayescale import plots as plots
+from bayescale.posterior.replicates import posterior_predictive as posterior_predictive
 from bayescale.laws.law import power as power
+from bayescale.posterior.replicates import prior_predictive as prior_predictive
+from bayescale.validation.recovery import recover as recover
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
 from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
@@ -64,6 +74,7 @@ __all__ = [
     "Answer",
     "Backtest",
     "BayescaleError",
+    "Calibration",
     "Chain",
     "Check",
     "Comparison",
@@ -87,6 +98,9 @@ __all__ = [
     "Pooled",
     "Prior",
     "PublishedFit",
+    "Recovery",
+    "Replicate",
+    "Replicates",
     "Runs",
     "Setting",
     "TOKENS",
@@ -97,12 +111,14 @@ __all__ = [
     "backtest",
     "best_runs",
     "breaks",
+    "calibration",
     "check",
     "compare",
     "compare_recipes",
     "count_flops",
     "curves",
     "dataset_names",
+    "draw_prior",
     "fit",
     "fit_chain",
     "forecast",
@@ -116,7 +132,11 @@ __all__ = [
     "next_dollar",
     "next_runs",
     "plan",
+    "plots",
+    "posterior_predictive",
     "power",
+    "prior_predictive",
+    "recover",
     "save",
     "scale_up",
     "tell_checkpoints",
@@ -124,3 +144,4 @@ __all__ = [
     "write_report",
 ]
 _HOME: dict[str, str]
+__version__: str

@@ -10,7 +10,7 @@ from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.runs import Runs
 from bayescale.planning.allocation import optimum
-from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, outcome_label, tails
+from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, new_figure, outcome_label, tails
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import forecast
@@ -39,9 +39,7 @@ def plot_plan(fit: Posterior, C: Sequence[float], *, ci_prob: float = DEFAULT_MA
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = new_figure(11, 4.6)
     left, right = figure.subplots(1, 2)
     plot_isoflop(fit, C, ax=left, ci_prob=ci_prob, seed=seed)
     plot_loss_against_compute(fit, C, ax=right, ci_prob=ci_prob, seed=seed)

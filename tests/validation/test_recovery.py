@@ -8,7 +8,7 @@ from bayescale.basics.errors import RunsError
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
-from bayescale.validation.recovery import coverage, coverage_band, ecdf_p_value, recover, simulate
+from bayescale.validation.recovery import Recovery, coverage, coverage_band, ecdf_p_value, recover, simulate
 
 ERROR = 0.01
 """Probability that a calibrated sampler would fail any of the tests below with a random seed."""
@@ -19,13 +19,12 @@ PUBLISHED = dict(load_law("chinchilla").published[0].values)
 @pytest.fixture(scope="module")
 def replicates(chinchilla_runs):
     design = chinchilla_runs.take(np.arange(0, len(chinchilla_runs), 4))
-    return recover("chinchilla", design, noise_by_name("student_t"), replicates=30, draws=250, seed=1)
+    return recover("chinchilla", design, replicates=30, draws=250, seed=1, discrepancy=False).replicates
 
 
 @pytest.fixture(scope="module")
 def ranks(replicates):
-    """Ranks of distinct parameters, without derived ones that are a monotone function of another."""
-    return pd.DataFrame([replicate.ranks for replicate in replicates]).T.drop_duplicates().T
+    return Recovery("chinchilla", replicates).ranks
 
 
 @pytest.mark.slow
@@ -50,7 +49,7 @@ def test_heavy_tails_are_one_more_parameter_to_recover(replicates):
 def test_a_design_that_says_how_precise_its_outcomes_are_is_refused(chinchilla_runs):
     frame = chinchilla_runs.frame.assign(loss_se=0.01)
     with pytest.raises(RunsError, match="has standard errors or counts of loss: simulate runs without them"):
-        recover("tied", Runs.from_frame(frame), noise_by_name("normal"), replicates=1)
+        recover("tied", Runs.from_frame(frame), replicates=1)
 
 
 @pytest.mark.slow
