@@ -1,5 +1,7 @@
 """Thirty simulated tables of a Chinchilla design: posteriors cover the parameters that made the runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,6 +46,29 @@ def test_ranks_of_every_parameter_are_uniform(ranks):
 @pytest.mark.slow
 def test_heavy_tails_are_one_more_parameter_to_recover(replicates):
     assert {"sigma", "nu"} <= set(replicates[0].ranks)
+
+
+def test_what_a_recovery_finds_is_told_by_parameter(replicates, ranks):
+    found = Recovery("chinchilla", replicates)
+    assert list(found.summary()) == ["cover_0.5", "cover_0.8", "cover_0.9", "mean_rank", "p_value"]
+    np.testing.assert_allclose(found.summary()["cover_0.9"], coverage(ranks.to_numpy(), 0.9))
+    assert found.warnings == ()
+    bent = [replace(each, ranks={name: rank**4 for name, rank in each.ranks.items()}) for each in replicates]
+    assert "E (p = " in Recovery("chinchilla", tuple(bent)).warnings[0]
+
+
+def test_tables_are_simulated_with_what_the_law_misses(chinchilla_runs):
+    law, noise = load_law("chinchilla"), noise_by_name("normal")
+    known, missed = {**PUBLISHED, "sigma": 1e-9}, np.linspace(-0.1, 0.1, len(chinchilla_runs))
+    plain, wary = (
+        simulate(law, chinchilla_runs, noise, known, 0, discrepancy=each).column("loss") for each in (None, missed)
+    )
+    np.testing.assert_allclose(np.log(wary / plain), missed, atol=1e-7)
+
+
+def test_fits_that_may_be_wrong_are_recovered_too(few_runs):
+    found = recover("tied", few_runs, replicates=1, draws=100)
+    assert {"tau", "drift"} <= set(found.replicates[0].ranks)
 
 
 def test_a_design_that_says_how_precise_its_outcomes_are_is_refused(chinchilla_runs):
