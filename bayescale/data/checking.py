@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayescale.basics.errors import BayescaleError, LawError, RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.basics.wording import listed
 from bayescale.data.candidates import default_laws, suited_laws
@@ -121,6 +122,11 @@ class Check:
         shown = [f"{name}: {text}" for name, text in self.facts.items()]
         fitted = f"fitted when no law is named: {self.refusal or listed(self.laws)}"
         return "\n".join([str(self.runs.source), *shown, fitted, *self.untold, *self.warnings, *self.runs.notes])
+
+    def _repr_html_(self) -> str:
+        facts = {**self.facts, "fitted when no law is named": self.refusal or listed(self.laws)}
+        table = pd.DataFrame({"what": list(facts), "value": list(facts.values())})
+        return html_of(str(self.runs.source), table, self.warnings, [*self.untold, *self.runs.notes])
 
 
 def check(runs: Runs) -> Check:

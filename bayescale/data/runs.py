@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.quantities import check_unit, format_quantity
 from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
 from bayescale.data.exports import read_tables
@@ -236,17 +237,24 @@ class Runs:
         return len(self.frame)
 
     def __str__(self) -> str:
-        facts = [f"runs: {len(self)}"]
-        if "C" in self.frame:
-            facts.append(f"decades of compute: {self.compute_decades:.2f}")
-        if self.n_rays:
-            facts.append(f"rays of tokens per parameter: {self.n_rays}")
         table = self.summary().to_string(
             index=False,
             formatters={"min": format_quantity, "max": format_quantity, "decades": "{:.2f}".format},
             na_rep="",
         )
-        return "\n".join([f"{self.source}: {', '.join(facts)}", table, *self.notes, *self.warnings])
+        return "\n".join([self._head, table, *self.notes, *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._head, self.summary(), self.warnings, self.notes)
+
+    @property
+    def _head(self) -> str:
+        facts = [f"runs: {len(self)}"]
+        if "C" in self.frame:
+            facts.append(f"decades of compute: {self.compute_decades:.2f}")
+        if self.n_rays:
+            facts.append(f"rays of tokens per parameter: {self.n_rays}")
+        return f"{self.source}: {', '.join(facts)}"
 
     def column(self, name: str, domain: str | None = None) -> FloatArray:
         """One column of quantities, as finite floats.

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import QuantityError
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, quantity_table
 from bayescale.planning.outlook import LARGEST, TREND, YEARS, Outlook, read_outlook
 
@@ -107,6 +108,11 @@ class Limits:
             index=False, float_format="%.3g", formatters={"year": "{:g}".format}, na_rep=""
         )
         return "\n".join([table, *self.warnings])
+
+    def _repr_html_(self) -> str:
+        table = self.summary()
+        table["year"] = table["year"].map("{:g}".format)
+        return html_of("Limits to a training run, by year", table, self.warnings, self.notes)
 
 
 def limits(years: ArrayLike = 2030.0, outlook: Outlook | None = None, *, draws: int = DRAWS, seed: int = 0) -> Limits:

@@ -79,6 +79,21 @@ class Chain(Fitted):
         return self.first.certified and self.second.certified
 
     @property
+    def title(self) -> str:
+        """Names of both laws, for people to read."""
+        return f"{self.first.title}, then {self.second.title}"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        return self.second.dataset
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes either step doubtful, without repetitions."""
+        return tuple(dict.fromkeys((*self.first.warnings, *self.second.warnings)))
+
+    @property
     def tree(self) -> xr.DataTree:
         """The draws of both steps for ArviZ, under ``first`` and ``second``."""
         return xr.DataTree.from_dict({"first": self.first.tree, "second": self.second.tree})

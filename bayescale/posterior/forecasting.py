@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.data.compute import TABLE, Count
@@ -78,7 +79,14 @@ class Forecast:
 
     def __str__(self) -> str:
         table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
-        return "\n".join([f"{with_unit(self.outcome, self.unit)}, posterior predictive", table, *self.warnings])
+        return "\n".join([self._title, table, *self.warnings])
+
+    @property
+    def _title(self) -> str:
+        return f"{with_unit(self.outcome, self.unit)}, posterior predictive"
+
+    def _repr_html_(self) -> str:
+        return html_of(self._title, self.summary().assign(unit=self.unit), self.warnings)
 
 
 def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:

@@ -81,6 +81,17 @@ class Pooled(Fitted):
         return tuple(dict.fromkeys(text for each in self.groups.values() for text in each.warnings))
 
     @property
+    def title(self) -> str:
+        """Name of the law and number of groups, for people to read."""
+        return f"{next(iter(self.groups.values())).title}, {len(self.groups)} groups"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        label, first = next(iter(self.groups.items()))
+        return first.dataset.removesuffix(f":{label}")
+
+    @property
     def tree(self) -> xr.DataTree:
         """The draws for ArviZ, those of each group under its name."""
         names = slugs_of(list(self.groups))  # since the name of a group may contain a slash

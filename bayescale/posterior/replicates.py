@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantiles, summary_table, tail_probabilities
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.data.runs import Runs
@@ -130,6 +131,9 @@ class Replicates:
         numbers = [str(name) for name in table if table[name].dtype.kind == "f"]
         shown = table.assign(**{name: table[name].map(lambda v: format_quantity(v, 4)) for name in numbers})
         return "\n".join([self.title, shown.to_string(index=False), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self.title, self.statistics(), self.warnings)
 
 
 _DIMS = (*SAMPLE_DIMS, "run")

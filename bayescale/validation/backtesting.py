@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
@@ -75,6 +76,10 @@ class Backtest:
 
     def __str__(self) -> str:
         return self.summary().to_string(index=False, float_format="%.4f")
+
+    def _repr_html_(self) -> str:
+        title = f"{self.law} on hidden larger runs: shares inside bands, CRPS, and log score (nats per run)"
+        return html_of(title, self.summary())
 
 
 def backtest(

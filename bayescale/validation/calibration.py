@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import numbered
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.left_out import places_of_runs
@@ -86,14 +87,20 @@ class Calibration:
         unsure = int((self.runs["k_hat"] > K_HAT_LIMIT).sum())
         if unsure:
             found.append(
-                f"{unsure} of {self.runs.sizes['run']} runs have a Pareto k-hat above {K_HAT_LIMIT:g}: where they "
+                f"{unsure} of {self.runs.sizes['run']} runs {'has' if unsure == 1 else 'have'} a Pareto k-hat above {K_HAT_LIMIT:g}: where they "
                 "lie is known only by fitting again without them"
             )
         return tuple(found)
 
     def __str__(self) -> str:
-        head = f"{self.title}: runs inside bands of their leave-one-out predictions, p = {self.p_value:.2g}"
-        return "\n".join([head, self.summary().to_string(index=False, float_format="%.3g"), *self.warnings])
+        return "\n".join([self._head, self.summary().to_string(index=False, float_format="%.3g"), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._head, self.summary(), self.warnings)
+
+    @property
+    def _head(self) -> str:
+        return f"{self.title}: runs inside bands of their leave-one-out predictions, p = {self.p_value:.2g}"
 
 
 def calibration(fit: Posterior) -> Calibration:

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError, RunsError, SamplingError
+from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.data.candidates import suited_laws
 from bayescale.data.observed import Observed
@@ -88,6 +89,12 @@ class Comparison:
 
     def __str__(self) -> str:
         return "\n".join([self.table.to_string(index=False, float_format="%.2f"), self.verdict, *self.warnings])
+
+    def _repr_html_(self) -> str:
+        notes = [f"{name} left out: {why}" for name, why in self.left_out.items()]
+        return html_of(
+            "Laws, the best first (log densities in nats)", self.table, self.warnings, [self.verdict, *notes]
+        )
 
 
 def compare(

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
@@ -121,8 +122,14 @@ class Recovery:
         )
 
     def __str__(self) -> str:
-        head = f"{self.law}: {len(self.replicates)} tables simulated from the prior and fitted"
-        return "\n".join([head, self.summary().to_string(float_format="%.2f"), *self.warnings])
+        return "\n".join([self._head, self.summary().to_string(float_format="%.2f"), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._head, self.summary().rename_axis("parameter"), self.warnings)
+
+    @property
+    def _head(self) -> str:
+        return f"{self.law}: {len(self.replicates)} tables simulated from the prior and fitted"
 
 
 def design_of(law: Law, inputs: pd.DataFrame) -> Runs:

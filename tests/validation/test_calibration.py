@@ -69,5 +69,5 @@ def test_runs_that_cannot_be_left_out_by_weights_are_counted():
     found = calibrated(EVEN)
     found.runs["k_hat"][3] = 0.9
     assert found.warnings == (
-        "1 of 100 runs have a Pareto k-hat above 0.7: where they lie is known only by fitting again without them",
+        "1 of 100 runs has a Pareto k-hat above 0.7: where they lie is known only by fitting again without them",
     )
