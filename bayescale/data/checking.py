@@ -20,6 +20,7 @@ from bayescale.data.observed import Observed
 from bayescale.data.runs import RAY_WIDTH, Runs
 from bayescale.data.splitting import splits
 from bayescale.data.sweeps import other_counts
+from bayescale.data.tables import Frame
 from bayescale.laws.law import Law
 
 _SLICE = 4
@@ -129,12 +130,12 @@ class Check:
         return html_of(str(self.runs.source), table, self.warnings, [*self.untold, *self.runs.notes])
 
 
-def check(runs: Runs) -> Check:
+def check(runs: Frame | Runs) -> Check:
     """Say what a table is: columns and units, compute, design, sweeps, checkpoints, and what it can and cannot tell.
 
     Parameters
     ----------
-    runs : Runs
+    runs : Runs, DataFrame or mapping of columns
 
     Returns
     -------
@@ -146,6 +147,7 @@ def check(runs: Runs) -> Check:
     >>> check(Runs.from_frame(table, source="a.csv")).facts["tokens per parameter"]
     '20, on 1 ray'
     """
+    runs = Runs.of(runs)
     bound, refusal = _bound(runs)
     suited, reasons = suited_laws(runs)
     doubts = [text for each in bound for text in each.warnings]

@@ -25,7 +25,7 @@ from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcom
 from bayescale.data.rows import usable_rows
 from bayescale.data.structure import PLAIN, Structure
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
-from bayescale.data.tables import FloatArray, missing_column, numbers_in, refuse
+from bayescale.data.tables import FloatArray, Frame, as_frame, missing_column, numbers_in, refuse
 from bayescale.data.units import impossible
 
 RAY_WIDTH = float(np.log(1.05))
@@ -145,7 +145,7 @@ class Runs:
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: Frame,
         *,
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
@@ -155,11 +155,11 @@ class Runs:
         drop_bad: bool = False,
         as_is: bool = False,
     ) -> Self:
-        """Check a DataFrame and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
+        """Check a table and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
 
         Parameters
         ----------
-        frame : pandas.DataFrame, shape (runs, columns)
+        frame : DataFrame of pandas or polars, or mapping of columns
             Not modified. Numbers may be text such as ``"70B"``.
         source : str
             Name of the table in messages.
@@ -196,7 +196,12 @@ class Runs:
         ...
         bayescale.basics.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: ...
         """
-        return cls._of(frame, source, columns, outcome, domain, unit, drop_bad, as_is, [])
+        return cls._of(as_frame(frame, source), source, columns, outcome, domain, unit, drop_bad, as_is, [])
+
+    @classmethod
+    def of(cls, table: "Frame | Runs") -> "Runs":
+        """The runs of a table in memory, by :meth:`from_frame` unless they are runs already."""
+        return table if isinstance(table, Runs) else cls.from_frame(table)
 
     @classmethod
     def _of(
@@ -354,6 +359,10 @@ class Runs:
         with np.errstate(divide="ignore", invalid="ignore"):
             decades = np.where(low > 0, np.log10(high) - np.log10(low), np.nan)
         return pd.DataFrame({"column": names, "unit": units, "min": low, "max": high, "decades": decades})
+
+
+type AnyRuns = str | Path | Frame | Runs
+"""Runs as a user names them: a data set or a file, a table in memory, or runs."""
 
 
 def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:

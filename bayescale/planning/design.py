@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.html import html_of
 from bayescale.basics.kernels import matern
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, number
 from bayescale.laws.noise import noise_scale
 from bayescale.planning.allocation import law_optimum, lowest, sizes_around, two_inputs
 from bayescale.planning.batches import _variance, best_batch, gains, left_after
@@ -120,7 +120,7 @@ def next_runs(
     candidates: Candidates | None = None,
     *,
     target: Target,
-    budget: float,
+    budget: float | str,
     most: int | None = MOST,
     wary: bool = True,
     seed: int = 0,
@@ -171,6 +171,7 @@ def next_runs(
     >>> bool((plan.batch["sd"] < plan.sd).all())
     True
     """
+    budget = number("budget", budget)
     first = first_fit(fit)
     two_inputs(first.law, question="the next run")
     asked = checked_target(fit, target)

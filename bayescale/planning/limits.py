@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import QuantityError
 from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, quantity_table
+from bayescale.basics.quantities import numbers
 from bayescale.planning.outlook import LARGEST, TREND, YEARS, Outlook, read_outlook
 
 Array = NDArray[np.float64]
@@ -147,7 +148,7 @@ def limits(years: ArrayLike = 2030.0, outlook: Outlook | None = None, *, draws: 
     >>> bool((found.draws["largest"] <= found.draws["feasible"]).all())
     True
     """
-    asked = np.unique(np.asarray(years, dtype=float))
+    asked = np.unique(numbers("years", years))
     for year in asked:
         check_year(year)
     if draws < 1:

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, overload
 
-import pandas as pd
-
 from bayescale.basics.errors import LawError
 from bayescale.data.candidates import default_laws
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs  # in typing since Python 3.13
 
 AnyLaw = str | Path | Law
-AnyRuns = str | Path | pd.DataFrame | Runs
 
 AUTO = "auto"
 """Name of the ensemble of shipped laws that suit a table."""

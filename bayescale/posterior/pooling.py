@@ -20,7 +20,7 @@ from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate
 from bayescale.inference.engine import Sampled
@@ -143,7 +143,7 @@ class Pooled(Fitted):
 
 def fit_pooled(
     law: str | Path | Law,
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     pool: Sequence[str],
     options: Options,
     *,

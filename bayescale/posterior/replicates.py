@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, quantiles, summary_table, tail_probabilities
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns
 from bayescale.inference.engine import PRIOR
 from bayescale.inference.options import Choices, Options
 from bayescale.laws.law import Law
@@ -143,7 +143,7 @@ _ON_LINK = ("spread", "change per tenfold")
 
 def prior_predictive(
     law: str | Path | Law | Fit = "chinchilla",
-    runs: str | Path | pd.DataFrame | Runs | None = None,
+    runs: AnyRuns | None = None,
     options: Options | None = None,
     **choices: Unpack[Choices],
 ) -> Replicates:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.data import datasets
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.discrepancy import Basis, Process
 from bayescale.inference.engine import Sampled, infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
@@ -32,7 +31,7 @@ Array = NDArray[np.float64]
 
 def fit_law(
     law: str | Path | Law,
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     options: Options | None = None,
     *,
     certify: bool = True,
@@ -93,7 +92,7 @@ def assembled(
 
 def draw_prior(
     law: str | Path | Law | Fit = "chinchilla",
-    runs: str | Path | pd.DataFrame | Runs | None = None,
+    runs: AnyRuns | None = None,
     options: Options | None = None,
     **choices: Unpack[Choices],
 ) -> Fit:
@@ -181,7 +180,7 @@ def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) 
             raise SamplingError(f"{law.file}: law {law.name!r}: {error}".removeprefix(": ")) from error
 
 
-def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, series_apart: bool = True) -> Runs:
+def as_runs(runs: AnyRuns, law: Law | None = None, *, series_apart: bool = True) -> Runs:
     """Load runs from the name of a data set, the path of a file, or a table; the law, if given, names the outcome.
 
     A data set of several series is refused unless one is named or ``series_apart`` is false.
@@ -189,9 +188,9 @@ def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, s
     if isinstance(runs, Runs):
         return runs
     asked: dict[str, Any] = {} if law is None else {"outcome": law.outcome, "domain": law.link.domain}
-    if isinstance(runs, pd.DataFrame):
-        return Runs.from_frame(runs, **asked)
-    return datasets.load_runs(runs, series_apart=series_apart, **asked)
+    if isinstance(runs, str | Path):
+        return datasets.load_runs(runs, series_apart=series_apart, **asked)
+    return Runs.from_frame(runs, **asked)
 
 
 def _origin_of(law: str | Path | Law) -> tuple[str, str | None]:

@@ -15,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
+
 from bayescale.basics.errors import LawError
 from bayescale.basics.files import check_output, replacing
 from bayescale.basics.intervals import DEFAULT_MASS
@@ -50,7 +52,7 @@ def write_report(
     fit: Posterior,
     path: str | Path,
     *,
-    budgets: Sequence[float] = BUDGETS,
+    budgets: ArrayLike = BUDGETS,
     ci_prob: float = DEFAULT_MASS,
     seed: int = 0,
     cost: Cost | None = None,
@@ -126,7 +128,7 @@ def write_report(
 def report_content(
     fit: Posterior,
     *,
-    budgets: Sequence[float] = BUDGETS,
+    budgets: ArrayLike = BUDGETS,
     ci_prob: float = DEFAULT_MASS,
     seed: int = 0,
     cost: Cost | None = None,
@@ -137,10 +139,10 @@ def report_content(
 ) -> Content:
     """Content of the report; arguments as for :func:`write_report`."""
     check_given(given or {})
-    checked_budgets(budgets)
-    best, planner, refusal = _planned(fit, budgets, cost or Cost(), ci_prob, seed)
+    asked = checked_budgets(budgets).tolist()
+    best, planner, refusal = _planned(fit, asked, cost or Cost(), ci_prob, seed)
     adding = command or "bayescale report RUNS -o report.html"
-    comparison = comparison_section(fit, budgets, best, compared, ci_prob, seed)
+    comparison = comparison_section(fit, asked, best, compared, ci_prob, seed)
     backtest = backtest_section(backtested)
     name = Path(fit.dataset).name
     return Content(

@@ -87,7 +87,8 @@ class Calibration:
         unsure = int((self.runs["k_hat"] > K_HAT_LIMIT).sum())
         if unsure:
             found.append(
-                f"{unsure} of {self.runs.sizes['run']} runs {'has' if unsure == 1 else 'have'} a Pareto k-hat above {K_HAT_LIMIT:g}: where they "
+                f"{unsure} of {self.runs.sizes['run']} runs {'has' if unsure == 1 else 'have'} a Pareto k-hat above "
+                f"{K_HAT_LIMIT:g}: where they "
                 "lie is known only by fitting again without them"
             )
         return tuple(found)

@@ -21,7 +21,7 @@ from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.discrepancy import DRIFT
 from bayescale.inference.engine import infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
@@ -214,7 +214,7 @@ def simulate(
 
 def recover(
     law: str | Path | Law = "chinchilla",
-    runs: str | Path | pd.DataFrame | Runs = "chinchilla",
+    runs: AnyRuns = "chinchilla",
     options: Options | None = None,
     *,
     replicates: int = 100,
