@@ -328,7 +328,9 @@ def _ray(place: str) -> Iterator[None]:
             try:
                 ray.init(f"ray://{place}" if place else None, log_to_driver=False)
             except ConnectionError as error:
-                raise BackendError(f"no Ray cluster answers at {place}: start one with `ray start --head`") from error
+                raise BackendError(
+                    f"no Ray cluster answers at {place}: start one with `ray start` as its head"
+                ) from error
             stack.callback(ray.shutdown)
         with parallel_config("ray"):
             yield

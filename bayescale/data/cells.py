@@ -127,7 +127,9 @@ def mean_runs(runs: Frame | Runs) -> Runs:
         f"means of each N and D, of up to {sizes.max()} rows that differ in {sweep.varied}; standard deviation of a "
         f"run {spread:.2g} {_scale(runs)}"
     )
-    tuned = f"means are over {listed(sweep.settings)}, which law and plan take for untuned: --best takes the best"
+    tuned = (
+        f"means are over {listed(sweep.settings)}, which law and plan take for untuned: best_runs(runs) takes the best"
+    )
     doubts = (tuned,) if sweep.settings else ()
     return replace(found, warnings=(*_other_warnings(runs, sweep), *doubts), notes=(*runs.notes, note))
 
@@ -208,7 +210,7 @@ def _around_quadratic(settings: Array, heights: Array) -> tuple[float, int]:
 def _swept(runs: Runs) -> Sweep:
     found = runs.structure.sweep or sweep_of(runs.frame, runs.outcome)
     if found is None:
-        raise RunsError(f"{runs.source}: no two rows have one N and D: leave out --best and --mean")
+        raise RunsError(f"{runs.source}: no two rows have one N and D: leave out best_runs(runs) and mean_runs(runs)")
     return found
 
 

@@ -25,6 +25,8 @@ from bayescale.laws.law import Law
 
 _SLICE = 4
 """Fewest sizes at one compute that make an isoFLOP slice."""
+OTHER_COUNTS = "other counts of parameters"
+"""Name of the fact that a table counts parameters in several ways."""
 _DECADES = 1.5
 """Decades of compute below which a law's floor and exponents are hardly distinguished."""
 _TOGETHER = 0.95
@@ -185,7 +187,7 @@ def _facts(runs: Runs) -> Iterator[tuple[str, str]]:
         slices = _slices(runs)
         yield "isoFLOP slices", f"{len(slices)}" + (f", of {min(slices)} to {max(slices)} sizes" if slices else "")
     if others := other_counts(frame):
-        yield "other counts of parameters", f"{listed(others)} (compare --count N,{','.join(others)})"
+        yield OTHER_COUNTS, listed(others)
     if "group" in frame:
         sizes = frame["group"].astype(str).value_counts(sort=False)
         yield "groups", listed(f"{name} ({n} rows)" for name, n in sizes.items())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.basics.quantities import parse_quantity
-from bayescale.basics.wording import _SHOWN, listed, nearest
+from bayescale.basics.wording import _SHOWN, columns_are, listed, nearest
 from bayescale.data.delimited import shortened
 
 FloatArray = NDArray[np.float64]
@@ -236,8 +236,10 @@ def missing_column(name: str, columns: Iterable[str], source: str, reader: str =
     columns = list(columns)
     near = nearest(name, columns)
     if near:
-        return f"{source}: no column {name!r}{reader}; did you mean {near!r}? If so, add --columns {name}={near}"
-    return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: add --columns {name}=COLUMN"
+        cure = columns_are(**{name: near})
+        return f"{source}: no column {name!r}{reader}; did you mean {near!r}? If so, add {cure}"
+    cure = columns_are(**{name: "COLUMN"})
+    return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: add {cure}"
 
 
 def floats(values: "pd.Series[Any]") -> tuple[FloatArray, dict[int, str]]:

@@ -141,7 +141,6 @@ def report_content(
     check_given(given or {})
     asked = checked_budgets(budgets).tolist()
     best, planner, refusal = _planned(fit, asked, cost or Cost(), ci_prob, seed)
-    adding = command or "bayescale report RUNS -o report.html"
     comparison = comparison_section(fit, asked, best, compared, ci_prob, seed)
     backtest = backtest_section(backtested)
     name = Path(fit.dataset).name
@@ -158,8 +157,8 @@ def report_content(
             law_section(fit),
             posterior_section(fit, ci_prob),
             checks_section(fit, ci_prob, seed),
-            _with_command(comparison, compared is None, f"{adding} --compare"),
-            _with_command(backtest, backtested is None, f"{adding} --backtest"),
+            _with_command(comparison, compared is None, command, "compare"),
+            _with_command(backtest, backtested is None, command, "backtest"),
             Section("methods", "Methods", tables=methods_tables(fit, given or {}, backtested)),
             source_section(fit, command),
         ),
@@ -215,8 +214,14 @@ def _planned(
         return best, None, str(error)
 
 
-def _with_command(section: Section, missing: bool, command: str) -> Section:
-    return replace(section, lead="This command adds it:", command=command) if missing else section
+def _with_command(section: Section, missing: bool, command: str, study: str) -> Section:
+    """The section with what adds a study that was not made: an option of the command, or a call of Python."""
+    if not missing:
+        return section
+    if command:
+        return replace(section, lead="This command adds it:", command=f"{command} --{study}")
+    argument = {"compare": "compared=compare(laws, runs)", "backtest": "backtested=backtest(law, runs)"}[study]
+    return replace(section, lead="This call adds it:", command=f"write_report(fit, path, {argument})")
 
 
 def _thinning(planner: Mapping[str, Any] | None) -> str:
