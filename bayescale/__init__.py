@@ -4,7 +4,6 @@ Import it as ``import bayescale as bs``; everything public is a name of this mod
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 _HOME = {
@@ -86,6 +85,8 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("bayescale")
     if name not in _HOME:
         raise AttributeError(f"module 'bayescale' has no attribute {name!r}")

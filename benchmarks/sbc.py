@@ -31,7 +31,8 @@ from bayescale.data.datasets import dataset_names, load_card, load_runs
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import law_names, load_law
 from bayescale.laws.designs import example_inputs
-from bayescale.validation.recovery import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
+from bayescale.validation.ranks import coverage, coverage_band, ecdf_p_value
+from bayescale.validation.recovery import Replicate, design_of, recover
 
 STEM = "sbc"
 MAIN_LAWS = ("chinchilla", "tied", "kaplan_nd", "skaling", "power_law")

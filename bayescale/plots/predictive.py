@@ -66,9 +66,10 @@ def plot_calibration(found: Calibration, *, ax: "Axes | None" = None) -> "Axes":
     places = np.sort(found.runs["probability"].to_numpy())
     grid = np.linspace(0, 1, 201)
     low, high = (binom.ppf(tail, found.independent, grid) / found.independent - grid for tail in (0.05, 0.95))
-    ax.fill_between(grid, low, high, color="0.88", label="90 % of calibrated fits")
-    share = np.arange(1, len(places) + 1) / len(places)
-    ax.step([0, *places, 1], [0, *(share - places), 0], where="post", color=COLOURS[0], label=f"{len(places)} runs")
+    ax.fill_between(grid, low, high, color="0.88", label="90 % of calibrated fits, at each place")
+    share, twice = np.arange(len(places) + 1) / len(places), np.repeat(places, 2)
+    steps = np.repeat(share, 2)[1:-1] - twice
+    ax.plot([0, *twice, 1], [0, *steps, 0], color=COLOURS[0], label=f"{len(places)} runs")
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set(
         xlim=(0, 1),

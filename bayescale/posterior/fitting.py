@@ -27,7 +27,7 @@ AUTO = "auto"
 
 @overload
 def fit(  # type: ignore[overload-overlap]
-    law: Literal["auto"] | Sequence[AnyLaw],
+    law: Literal["auto"],
     runs: AnyRuns = ...,
     options: Options | None = ...,
     **choices: Unpack[Choices],
@@ -43,7 +43,13 @@ def fit(
     **choices: Unpack[Choices],
 ) -> Pooled: ...
 @overload
-def fit(law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]) -> Fit: ...
+def fit(  # type: ignore[overload-overlap]
+    law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]
+) -> Fit: ...
+@overload
+def fit(
+    law: Sequence[AnyLaw], runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]
+) -> Ensemble: ...
 def fit(
     law: AnyLaw | Sequence[AnyLaw] = "chinchilla",
     runs: AnyRuns = "chinchilla",

@@ -11,7 +11,7 @@ from bayescale.basics.intervals import numbered
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.left_out import places_of_runs
 from bayescale.sampling.importance import K_HAT_LIMIT
-from bayescale.validation.recovery import ERROR, MASSES, coverage, coverage_band, ecdf_p_value
+from bayescale.validation.ranks import ERROR, MASSES, coverage, coverage_band, ecdf_p_value
 
 _EXPECTED = 0.9
 """Mass of the range within which the share of runs inside a calibrated band lies."""

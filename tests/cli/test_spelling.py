@@ -52,7 +52,7 @@ def test_the_same_fault_is_told_to_each_in_its_words(run_cli, elsewhere):
     status, _, err = run_cli("check", "runs.csv")
     assert status == 2
     assert "add --columns loss=los" in err
-    with pytest.raises(bs.BayescaleError, match='add columns={"loss": "los"}'):
+    with pytest.raises(bs.BayescaleError, match=r'add columns=\{"loss": "los"\}'):
         bs.Runs.read("runs.csv")
 
 

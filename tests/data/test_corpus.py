@@ -454,7 +454,7 @@ REFUSED = {
         {},
         'if it is in GFLOP, add columns={"C": "flops*1e9"}',
     ),
-    "compute alone in EFLOP": ("a.csv", table("C,loss", "0.5 3.5", "1.5 3.4"), {}, "EFLOP C=C*1e18"),
+    "compute alone in EFLOP": ("a.csv", table("C,loss", "0.5 3.5", "1.5 3.4"), {}, 'EFLOP columns={"C": "C*1e18"}'),
     "a name against its numbers": (
         "a.csv",
         table("params_b,tokens,loss", "7e7 1.4e9 3.5"),

@@ -375,7 +375,8 @@ def test_good_runs_inform_the_law():
 def test_columns_that_the_law_needs_are_asked_for(table):
     runs = Runs.from_frame(table.rename(columns={"N": "params", "D": "x"}), source="mine.csv")
     assert refusal(observe, CHINCHILLA, runs).splitlines() == [
-        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add columns={\"N\": \"params\"}",
+        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add "
+        'columns={"N": "params"}',
         "mine.csv: no column 'D', which law 'chinchilla' needs; its columns are params, x, loss: "
         'add columns={"D": "COLUMN"}',
     ]

@@ -10,7 +10,8 @@ from bayescale.basics.errors import RunsError
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
-from bayescale.validation.recovery import Recovery, coverage, coverage_band, ecdf_p_value, recover, simulate
+from bayescale.validation.ranks import coverage, coverage_band, ecdf_p_value
+from bayescale.validation.recovery import Recovery, recover, simulate
 
 ERROR = 0.01
 """Probability that a calibrated sampler would fail any of the tests below with a random seed."""
