@@ -26,6 +26,7 @@ from bayescale.posterior.pooling import Pooled as Pooled
 from bayescale.laws.parameters import Prior as Prior
 from bayescale.laws.parameters import PublishedFit as PublishedFit
 from bayescale.validation.recovery import Recovery as Recovery
+from bayescale.validation.registration import Registered as Registered
 from bayescale.validation.recovery import Replicate as Replicate
 from bayescale.posterior.replicates import Replicates as Replicates
 from bayescale.data.runs import Runs as Runs
@@ -64,6 +65,7 @@ from bayescale.posterior.replicates import posterior_predictive as posterior_pre
 from bayescale.laws.law import power as power
 from bayescale.posterior.replicates import prior_predictive as prior_predictive
 from bayescale.validation.recovery import recover as recover
+from bayescale.validation.registration import register as register
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
 from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
@@ -99,6 +101,7 @@ __all__ = [
     "Prior",
     "PublishedFit",
     "Recovery",
+    "Registered",
     "Replicate",
     "Replicates",
     "Runs",
@@ -137,6 +140,7 @@ __all__ = [
     "power",
     "prior_predictive",
     "recover",
+    "register",
     "save",
     "scale_up",
     "tell_checkpoints",
