@@ -16,6 +16,7 @@ from bayescale.data.compute import TABLE, Count
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
+from bayescale.inference.engine import PRIOR
 from bayescale.laws.noise import noise_scale
 from bayescale.laws.parameters import Setting
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
@@ -37,6 +38,8 @@ class Forecast:
         and point; the inputs are coordinates along ``point``.
     outcome, unit : str
     warnings : tuple of str
+    prior : bool
+        Whether the draws are from the prior.
 
     Examples
     --------
@@ -52,6 +55,7 @@ class Forecast:
     outcome: str
     unit: str
     warnings: tuple[str, ...] = ()
+    prior: bool = False
 
     @property
     def points(self) -> pd.DataFrame:
@@ -83,7 +87,7 @@ class Forecast:
 
     @property
     def _title(self) -> str:
-        return f"{with_unit(self.outcome, self.unit)}, posterior predictive"
+        return f"{with_unit(self.outcome, self.unit)}, {'prior' if self.prior else 'posterior'} predictive"
 
     def _repr_html_(self) -> str:
         return html_of(self._title, self.summary().assign(unit=self.unit), self.warnings)
@@ -133,6 +137,7 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
         outcome=law.outcome,
         unit=law.outcome_unit,
         warnings=(*fit.warnings, *doubts, *reach_warnings(first_fit(fit), points)),
+        prior=first_fit(fit).record.engine == PRIOR,
     )
 
 

@@ -76,6 +76,7 @@ def test_a_prior_forecasts_plans_and_is_saved_as_a_fit_is(wary_fit, tmp_path):
     prior = bs.draw_prior(wary_fit)
     wide, narrow = (each.forecast(N=1e10, D=2e11) for each in (prior, wary_fit))
     assert wide.draws["latent"].std() > 10 * narrow.draws["latent"].std()
+    assert "loss (nats/token), prior predictive" in str(wide)
     answer = prior.plan(budget=1e22)
     assert "these draws are from the prior: no run informs them" in answer.warnings
     np.testing.assert_allclose(6 * answer.draws["N"] * answer.draws["D"], 1e22)
