@@ -1,6 +1,7 @@
 from bayescale.planning.answers import Answer as Answer
 from bayescale.validation.backtesting import Backtest as Backtest
 from bayescale.basics.errors import BayescaleError as BayescaleError
+from bayescale.laws.evidence import Bounded as Bounded
 from bayescale.validation.calibration import Calibration as Calibration
 from bayescale.posterior.chains import Chain as Chain
 from bayescale.data.checking import Check as Check
@@ -18,12 +19,15 @@ from bayescale.laws.links import LOGIT as LOGIT
 from bayescale.laws.law import Law as Law
 from bayescale.planning.limits import Limits as Limits
 from bayescale.planning.targets import LossAt as LossAt
+from bayescale.laws.evidence import Measured as Measured
 from bayescale.planning.targets import OptimumAt as OptimumAt
 from bayescale.inference.options import Options as Options
+from bayescale.laws.evidence import OtherRun as OtherRun
 from bayescale.laws.parameters import PARAMETERS as PARAMETERS
 from bayescale.laws.parameters import Parameter as Parameter
 from bayescale.posterior.pooling import Pooled as Pooled
 from bayescale.laws.parameters import Prior as Prior
+from bayescale.laws.evidence import Published as Published
 from bayescale.laws.parameters import PublishedFit as PublishedFit
 from bayescale.validation.recovery import Recovery as Recovery
 from bayescale.validation.registration import Registered as Registered
@@ -47,6 +51,7 @@ from bayescale.data.preparing import count_flops as count_flops
 from bayescale.laws import curves as curves
 from bayescale.data.datasets import dataset_names as dataset_names
 from bayescale.posterior.single import draw_prior as draw_prior
+from bayescale.laws.elicitation import elicit as elicit
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
 from bayescale.posterior.forecasting import forecast as forecast
@@ -64,6 +69,7 @@ from bayescale import plots as plots
 from bayescale.posterior.replicates import posterior_predictive as posterior_predictive
 from bayescale.laws.law import power as power
 from bayescale.posterior.replicates import prior_predictive as prior_predictive
+from bayescale.posterior.pull import pull as pull
 from bayescale.validation.recovery import recover as recover
 from bayescale.validation.registration import register as register
 from bayescale.posterior.storage import save as save
@@ -76,6 +82,7 @@ __all__ = [
     "Answer",
     "Backtest",
     "BayescaleError",
+    "Bounded",
     "Calibration",
     "Chain",
     "Check",
@@ -93,12 +100,15 @@ __all__ = [
     "Law",
     "Limits",
     "LossAt",
+    "Measured",
     "OptimumAt",
     "Options",
+    "OtherRun",
     "PARAMETERS",
     "Parameter",
     "Pooled",
     "Prior",
+    "Published",
     "PublishedFit",
     "Recovery",
     "Registered",
@@ -122,6 +132,7 @@ __all__ = [
     "curves",
     "dataset_names",
     "draw_prior",
+    "elicit",
     "fit",
     "fit_chain",
     "forecast",
@@ -139,6 +150,7 @@ __all__ = [
     "posterior_predictive",
     "power",
     "prior_predictive",
+    "pull",
     "recover",
     "register",
     "save",

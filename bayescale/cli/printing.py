@@ -68,11 +68,16 @@ def print_parameters(fitted: "Posterior", interval: float) -> None:
 
 
 def _print_member_parameters(fitted: "Fit", interval: float) -> None:
+    def stated(name: str) -> str:
+        prior = fitted.law.priors.get(name)
+        return "" if prior is None else f"fixed at {prior}" if prior.fixed else str(prior)
+
     rows = [
         {
             "parameter": str(name),
             "median and interval": interval_of(row, 4),
             "unit": row["unit"],
+            **({"your prior": stated(str(name))} if fitted.law.priors else {}),
             "moved by prior, runs": f"{row['sensitivity_prior']:.2f}, {row['sensitivity_runs']:.2f}",
             "meaning": row["meaning"],
         }

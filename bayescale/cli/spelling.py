@@ -5,8 +5,9 @@ import re
 import shlex
 from typing import Any
 
-_ARGUMENTS = ("as_is", "by", "columns", "discrepancy", "drop_bad", "glob", "group", "law", "pool", "unit")
-"""Arguments whose option has their name."""
+_SAME = ("as_is", "by", "columns", "discrepancy", "drop_bad", "evidence", "glob", "group", "law", "pool", "unit")
+_OPTIONS = {**{name: f"--{name.replace('_', '-')}" for name in _SAME}, "priors": "--prior"}
+"""The option of each argument."""
 
 _CALLS = {
     "best_runs(runs)": "--best",
@@ -18,7 +19,7 @@ _CALLS = {
 """Calls that are an option of the command line."""
 
 _FLOPS = re.compile(r"\bcount_flops\(runs, (?=\")")
-_NAMED = re.compile(rf"(?<![\w.\"'`-])({'|'.join(_ARGUMENTS)})=(?![=\s]*\d)")
+_NAMED = re.compile(rf"(?<![\w.\"'`-])({'|'.join(_OPTIONS)})=(?![=\s]*\d)")
 _WORDS = {"True": True, "False": False}
 
 
@@ -62,7 +63,7 @@ def _value(text: str, start: int) -> tuple[Any, int]:
 
 
 def _option(name: str, value: Any) -> str:
-    option = f"--{name.replace('_', '-')}"
+    option = _OPTIONS[name]
     match value:
         case bool():
             return option if value else f"--no-{option[2:]}"

@@ -97,7 +97,9 @@ class Compiled:
     def sample(self, observed: Observed, options: Options, *, certify: bool = True) -> "Sampled":
         """Sample the posterior given runs, one thread at a time."""
         from bayescale.inference.large_tables import density_in_blocks, is_large
+        from bayescale.inference.model import with_carriers
 
+        observed = with_carriers(observed)
         with self._lock:
             basis = discrepancy_basis(observed) if self._discrepancy else None
             density = self._with_runs(observed, basis)
@@ -117,6 +119,9 @@ class Compiled:
 
     def sample_prior(self, observed: Observed, options: Options) -> "Sampled":
         """Draw from the prior of a fit to these runs, which only say where it is centred."""
+        from bayescale.inference.model import with_carriers
+
+        observed = with_carriers(observed)
         with self._lock:
             basis = discrepancy_basis(observed) if self._discrepancy else None
             density = self._with_runs(observed, basis)
@@ -146,10 +151,11 @@ class Compiled:
         from bayescale.sampling.latent import LatentDensity
 
         assert self._posterior is not None
-        features, of = feature_matrix(self._law, basis), self._posterior
+        features, of = feature_matrix(observed.law, basis), self._posterior
         nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
         parts = density.parts(nodes, *features.shape)
-        amplitudes = [density.parameter_names.index(each.name) for each in amplitude_parameters(self._law)]
+        names = [each.name for each in amplitude_parameters(self._law) if not each.prior.fixed]
+        amplitudes = [density.parameter_names.index(name) for name in names]
         return LatentDensity(parts, features, observed.on_link, amplitudes)
 
     @property
@@ -341,9 +347,10 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
 
 
 def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
-    """Log posterior density of draws, and the log prior and log likelihood from which power scaling takes weights."""
+    """Log posterior density of draws, log prior and log likelihood for power scaling, and terms of evidence."""
     unconstrained, own_scale = density.log_prior(coordinates)
     values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
+    values |= density.potentials(coordinates)
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
 
 

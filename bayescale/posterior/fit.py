@@ -1,7 +1,7 @@
 """A posterior in ArviZ's groups, with its diagnostics and a record of where it comes from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from bayescale.inference.engine import Diagnostics
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name
-from bayescale.laws.parameters import Derived, Parameter
+from bayescale.laws.parameters import Derived, Parameter, Prior
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.left_out import log_densities_left_out
 from bayescale.posterior.recipe_risk import RecipeRisk
@@ -41,8 +41,10 @@ class Record:
     """Law, data and options of a fit, so that it can be repeated.
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
-    which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
-    the unit of the outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
+    which has no hash. ``priors`` are those that the user stated, by what they are on, and ``carriers`` the sampled
+    parameter that takes the prior of each derived quantity among them; ``evidence`` is what was measured elsewhere, as
+    text. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is the unit of the
+    outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
     (:class:`bayescale.data.compute.Count`).
     """
 
@@ -60,6 +62,9 @@ class Record:
     seed: int
     created_at: str
     versions: Mapping[str, str]
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    carriers: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
     pool: tuple[str, ...] = ()
     unit: str | None = None
     flops: str = SIX_ND

@@ -79,8 +79,8 @@ def fit(
     by : str
         Column that names the group of each run.
     **choices
-        Fields of :class:`bayescale.Options`, such as ``seed=1`` or ``discrepancy=False``, in place of those of
-        ``options``.
+        Fields of :class:`bayescale.Options`, such as ``seed=1``, ``discrepancy=False`` or
+        ``priors={"E": Prior("LogNormal", mu=0.5, sigma=0.1)}``, in place of those of ``options``.
 
     Returns
     -------
@@ -112,7 +112,8 @@ def fit(
     if not several(law):
         return fit_law(law, runs, asked)
     laws, table = chosen_laws(law, runs)
-    members = [fit_law(each, table, asked) for each in named_laws(law, laws)]
+    own = asked.of_each(laws)
+    members = [fit_law(each, table, options) for each, options in zip(named_laws(law, laws), own, strict=True)]
     weights = horizon_weights(laws, table, asked)
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
@@ -125,7 +126,8 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
     if options.engine == "nuts":
         return fit(law, runs, options)
     laws, table = chosen_laws(law, runs)
-    members = [fit_law(each, table, sketched(options), certify=False) for each in named_laws(law, laws)]
+    own = [sketched(each) for each in (options.of_each(laws) if several(law) else [options])]
+    members = [fit_law(each, table, its, certify=False) for each, its in zip(named_laws(law, laws), own, strict=True)]
     if not several(law):
         return members[0]
     weights = horizon_weights(laws, table, options)

@@ -174,9 +174,16 @@ def fit_pooled(
     RunsError
         If there are fewer than two groups, or the runs cannot be used.
     """
-    resolved = catalog.law_of(law)
-    options.check_suits(resolved)
+    resolved = options.applied(catalog.law_of(law))
+    if resolved.evidence:
+        raise LawError("evidence: pooled groups take none: fit the group that it concerns alone")
     names = sampled_names(resolved, pool)
+    for name in (item.name for item in resolved.derived if item.name in options.priors):
+        if set(sampled_names(resolved, [name])) & set(names):
+            raise LawError(
+                f"prior on {name}: it differs between groups, since {listed(names)} are pooled: give a prior on what "
+                "all groups share"
+            )
     table = as_runs(runs, resolved, series_apart=False)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))

@@ -19,12 +19,14 @@ from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.discrepancy import Basis, Process
 from bayescale.inference.engine import Sampled, infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
+from bayescale.inference.reported import believed
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
 from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
 from bayescale.posterior.misfit import misfit_warnings
+from bayescale.posterior.pull import evidence_notes
 
 Array = NDArray[np.float64]
 
@@ -59,8 +61,7 @@ def fit_law(
     asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
-    asked.check_suits(resolved)
-    observed = observe(resolved, table)
+    observed = observe(asked.applied(resolved), table)
     return assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
 
 
@@ -87,7 +88,8 @@ def assembled(
         *misfit_warnings(result),
         *identification_warnings(result),
     )
-    return replace(result, warnings=(*observed.warnings, *sampled.warnings, *doubts))
+    warnings = (*observed.warnings, *sampled.warnings, *doubts)
+    return replace(result, warnings=warnings, notes=(*result.notes, *evidence_notes(result)))
 
 
 def draw_prior(
@@ -106,7 +108,7 @@ def draw_prior(
         They only say where the priors are centred; their outcomes are ignored. By default those of the fit, or the
         Chinchilla runs.
     options, **choices
-        As for :func:`bayescale.fit`.
+        As for :func:`bayescale.fit`. Evidence from elsewhere is left out, since it enters the likelihood.
 
     Returns
     -------
@@ -129,12 +131,13 @@ def draw_prior(
     if isinstance(law, Fit):
         record = law.record
         made = Options(record.noise, record.discrepancy, draws=record.draws, chains=record.chains, seed=record.seed)
-        asked, resolved, origin = chosen(options or made, choices), law.law, (record.law_origin, record.law_hash)
-        observed = law.observed if runs is None else observe(resolved, as_runs(runs, resolved))
+        asked, own, origin = chosen(options or made, choices), law.law, (record.law_origin, record.law_hash)
+        table = law.runs if runs is None else as_runs(runs, own)
     else:
-        asked, resolved, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
-        observed = observe(resolved, as_runs("chinchilla" if runs is None else runs, resolved))
-    asked.check_suits(resolved)
+        asked, own, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
+        table = as_runs("chinchilla" if runs is None else runs, own)
+    believed_in = asked.applied(own)
+    observed = observe(replace(believed_in, evidence=()) if believed_in.evidence else believed_in, table)
     result = _as_fit(origin, observed, infer_prior(observed, asked), asked, ())
     return replace(result, warnings=("these draws are from the prior: no run informs them", *observed.warnings))
 
@@ -154,7 +157,13 @@ def _as_fit(
             dataset=runs.source,
             data_hash=runs.data_hash,
             n_runs=len(runs),
-            **{**asdict(options), "engine": sampled.engine},
+            **{
+                **asdict(options),
+                "engine": sampled.engine,
+                "priors": resolved.priors,
+                "evidence": tuple(map(str, resolved.evidence)),
+            },
+            carriers={item.on: item.name for item in believed(resolved).parameters if item.on},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
@@ -163,8 +172,15 @@ def _as_fit(
             flops_factor=runs.count.factor,
         ),
         diagnostics=sampled.diagnostics,
-        notes=runs.notes,
+        notes=(*runs.notes, *_stated(resolved)),
     )
+
+
+def _stated(law: Law) -> tuple[str, ...]:
+    """What the user states about quantities, in a note."""
+    if not law.priors:
+        return ()
+    return (f"your priors: {', '.join(f'{n} {"=" if p.fixed else "~"} {p}' for n, p in law.priors.items())}",)
 
 
 def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) -> Sampled:

@@ -139,11 +139,12 @@ def compare(
     names = [law.name for law in resolved]
     asked, horizons = chosen(options, choices), numbers("horizons", horizons).tolist()
     hashes = None if cache is None else catalog.law_source_hashes(given)
+    own = asked.of_each(resolved)
     tasks = {
-        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, asdict(asked)): (
+        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, asdict(own[i])): (
             given[i],
             table,
-            asked,
+            own[i],
         )
         for i, law in enumerate(resolved)
     }
@@ -159,7 +160,7 @@ def compare(
     pointwise = pd.DataFrame({name: found["leave_one_out"] for name, found in inside.items()})
     study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress}
     try:
-        hidden = _hidden_scores(compared, table, asked, study)
+        hidden = _hidden_scores(compared, table, dict(zip(names, own, strict=True)), study)
     except RunsError as error:
         doubts.append(f"ranked by leave-one-out density only: {error}")
         hidden = pd.DataFrame(columns=list(inside), index=pd.MultiIndex.from_tuples([], names=_UNITS))
@@ -267,11 +268,13 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     }
 
 
-def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, options: Options, study: dict[str, Any]) -> pd.DataFrame:
+def _hidden_scores(
+    laws: Mapping[str, AnyLaw], runs: Runs, options: Mapping[str, Options], study: dict[str, Any]
+) -> pd.DataFrame:
     """Log scores of hidden larger runs, a column per law, indexed by horizon, ceiling, training run and row."""
     found = {}
     for name, law in laws.items():
-        scores = backtest(law, runs, options, baselines=False, **study).scores
+        scores = backtest(law, runs, options[name], baselines=False, **study).scores
         found[name] = scores.set_index([*_UNITS, "row"])["log_score"]
     # Laws of different inputs may hide different runs if the table does not hold their compute.
     table = pd.DataFrame(found).dropna()

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import RunsError
+from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
@@ -244,7 +244,7 @@ def recover(
     Raises
     ------
     LawError
-        If results are to be kept but the law is an object.
+        If results are to be kept but the law is an object, or evidence from elsewhere is given.
     RunsError
         If the design has standard errors or counts.
 
@@ -255,8 +255,10 @@ def recover(
     >>> len(found.replicates), bool(found.summary()["cover_0.9"].between(0, 1).all())
     (3, True)
     """
-    asked, loaded = chosen(options, choices), law_of(law)
-    asked.check_suits(loaded)
+    asked = chosen(options, choices)
+    if asked.evidence:
+        raise LawError("evidence: tables drawn from the prior do not contain it: recover without evidence")
+    loaded = asked.applied(law_of(law))
     design = as_runs(runs, loaded)
     observed = Observed(loaded, design)
     if observed.standard_error is not None:
@@ -266,7 +268,7 @@ def recover(
     seeds = np.random.SeedSequence(asked.seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
     source = loaded.name if cache is None else law_source_hashes([law])
     tasks = {
-        fingerprint("recover", source, design.data_hash, asked, truth, missed, pair): (
+        fingerprint("recover", source, design.data_hash, asdict(asked), truth, missed, pair): (
             *(law, design, asked),
             *(truth, missed, *pair),
         )
@@ -300,7 +302,7 @@ def _replicate(
     fit_seed: int,
 ) -> dict[str, Any] | None:
     """One replicate; None if the simulated table cannot be used."""
-    loaded = law_of(law)
+    loaded = options.applied(law_of(law))
     given: dict[str, Any] = {}
     if missed is not None:
         given = {"discrepancy": np.array(missed), "relative": Observed(loaded, runs).noise_scale}
