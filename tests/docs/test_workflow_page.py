@@ -8,7 +8,6 @@ import tomllib
 import pytest
 from shown import is_shown
 
-import bayescale as bs
 from bayescale.basics.files import root
 
 pytestmark = pytest.mark.docs
@@ -17,8 +16,8 @@ ROOT = root("models").parent
 PAGE = (ROOT / "docs/workflow.md").read_text(encoding="utf-8")
 SCRIPT = (ROOT / "docs/workflow.py").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```\n+(?:```text\n(.*?)```)?", PAGE, flags=re.DOTALL)
-STUDIES = ("recover", "compare")
-"""Functions that take minutes, with tests of their own."""
+STUDIES = ("recover", "compare", "pull")
+"""Functions that take long, or need a second fit, and have tests of their own."""
 
 
 def test_the_code_of_the_page_is_the_script():
@@ -38,14 +37,12 @@ def test_the_script_uses_public_names_only():
 
 @pytest.mark.slow
 def test_the_page_shows_what_the_code_prints(monkeypatch):
-    import inspect
-
     monkeypatch.setenv("MPLBACKEND", "agg")
-    for name in STUDIES:
-        signature = inspect.signature(getattr(bs, name))
-        monkeypatch.setattr(bs, name, lambda *args, of=signature, **asked: Studied(of.bind(*args, **asked)))
     names, shown = {}, 0
     for code, text in BLOCKS:
+        if any(f"bs.{name}(" in code for name in STUDIES):
+            assert not text
+            continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(code, names)
@@ -54,10 +51,3 @@ def test_the_page_shows_what_the_code_prints(monkeypatch):
             assert is_shown(line, lines, slack=0.05), f"{line} is not in\n{printed.getvalue()}"
             shown += 1
     assert shown > 40
-
-
-class Studied:
-    """In place of a study: its arguments, which suit its signature."""
-
-    def __init__(self, bound):
-        self.verdict = str(bound)
