@@ -148,7 +148,8 @@ def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -
     check_same_outcome(one.law, other.law)
     if one.count.rule != other.count.rule:
         raise LawError(
-            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: fit both with the same --flops"
+            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: count both alike, as by "
+            'count_flops(runs, "6*N*D"), and fit them again'
         )
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
