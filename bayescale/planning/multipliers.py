@@ -1,0 +1,149 @@
+"""Log multipliers of compute as a linear model: a line with changes of slope, its priors, and what is summed over."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LEVEL_SD, SLOPE_SD, SHAPE_SD = 1.0, 0.1, 0.05
+"""Prior sd of log m at the middle of the runs, and of its slopes along log compute and log tokens per parameter."""
+BEND, _BEND_SD = 0.02, 1.0
+"""Prior median, and sd of the logarithm, of the amplitude of log m's bend: its slope is a random walk in log compute
+whose sd grows by this over one e-fold."""
+_KNOT = float(np.log(10.0))
+_AHEAD, _BEHIND = 4, 2
+"""Distance between changes of log m's slope, and their number on either side of the middle of the runs."""
+_NOISE_SD = 0.6
+"""Prior sd of the logarithm of the noise relative to that of the baseline's runs."""
+_PAIRED_NOISE = 0.7
+"""Prior median of the noise of a pair, relative to that of one of the baseline's runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hyper:
+    """Values that are summed over, one combination after another, each of shape (combination,).
+
+    Attributes
+    ----------
+    bend : array
+        Amplitude of the bend of log m.
+    noise : array
+        Noise, relative to that of the baseline's runs.
+    shared : array
+        Part of a partner's deviation that its run shares.
+    log_prior : array
+    """
+
+    bend: Array
+    noise: Array
+    shared: Array
+    log_prior: Array
+
+    @classmethod
+    def grid(cls, paired: bool) -> Self:
+        """An even grid of the logarithms of bend and noise, and of the shared part if there are pairs."""
+        steps, shares = np.linspace(-1.8, 1.8, 5), np.linspace(0.0, 1.0, 5) if paired else np.zeros(1)
+        bend, noise, shared = (each.ravel() for each in np.meshgrid(steps[::2], steps, shares, indexing="ij"))
+        return cls(
+            bend=BEND * np.exp(_BEND_SD * bend),
+            noise=(_PAIRED_NOISE if paired else 1.0) * np.exp(_NOISE_SD * noise),
+            shared=shared,
+            log_prior=-0.5 * (bend**2 + noise**2),
+        )
+
+    @property
+    def values(self) -> tuple[Array, Array, Array]:
+        """All but their prior."""
+        return self.bend, self.noise, self.shared
+
+    def average(self) -> Self:
+        """One combination in the middle of all."""
+        bend, noise = (np.exp(np.log(each).mean(keepdims=True)) for each in (self.bend, self.noise))
+        return type(self)(bend, noise, self.shared.mean(keepdims=True), self.log_prior.mean(keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A linear model of the outcomes, draw by draw: sums over runs with a partner and over those without.
+
+    Attributes
+    ----------
+    n : tuple of int
+        Number of runs of either kind.
+    gram : tuple of array, shape (sample, coefficient, coefficient)
+    of_target, of_deviation : tuple of array, shape (sample, coefficient)
+    squares : tuple of array, shape (sample, 3)
+        Target with target, target with deviation, deviation with deviation.
+    """
+
+    n: tuple[int, int]
+    gram: tuple[Array, Array]
+    of_target: tuple[Array, Array]
+    of_deviation: tuple[Array, Array]
+    squares: tuple[Array, Array]
+
+    @classmethod
+    def of(cls, lines: Array, target: Array, deviation: Array, variance: Array, paired: NDArray[np.bool_]) -> Self:
+        """Sums over runs whose outcome's slopes along the coefficients are ``lines``, and whose target is linear."""
+        parts = []
+        for kind in (paired, ~paired):
+            x, y, q = (each[:, kind] for each in (lines, target, deviation))
+            w = 1 / variance[:, kind]
+            products = ((y, y), (y, q), (q, q))
+            parts.append(
+                (
+                    int(kind.sum()),
+                    np.einsum("srp,sr,srq->spq", x, w, x),
+                    *(np.einsum("srp,sr,sr->sp", x, w, each) for each in (y, q)),
+                    np.column_stack([np.einsum("sr,sr,sr->s", w, a, b) for a, b in products]),
+                )
+            )
+        return cls(*zip(*parts, strict=True))
+
+    def sampled(self, grid: Hyper, rng: np.random.Generator) -> Hyper:
+        """For each draw one combination of the grid, by its probability."""
+        log_p = np.column_stack([self.log_density(*each) for each in zip(*grid.values, strict=True)]) + grid.log_prior
+        cumulative = np.cumsum(np.exp(log_p - log_p.max(axis=1, keepdims=True)), axis=1)
+        place = (cumulative < rng.uniform(size=(len(log_p), 1)) * cumulative[:, -1:]).sum(axis=1)
+        return Hyper(*(each[place] for each in (*grid.values, grid.log_prior)))
+
+    def log_density(self, bend: float, noise: float, shared: float) -> Array:
+        """Log density of the outcomes by draw, up to a constant, shape (sample,)."""
+        one = Hyper(*(np.array([each]) for each in (bend, noise, shared, 0.0)))
+        (told, pull), prior = self.given(one), precision_of(one.bend)
+        precision = told + prior
+        root = np.linalg.cholesky(precision)
+        solution = np.linalg.solve(precision, pull[..., None])[..., 0]
+        products = np.array([1.0, -2 * shared, shared**2])
+        scales = noise**2, noise**2 + shared**2
+        squares = sum(each @ products / scale for each, scale in zip(self.squares, scales, strict=True))
+        spread = sum(n * np.log(scale) for n, scale in zip(self.n, scales, strict=True))
+        log_prior = np.log(np.diagonal(prior[0])).sum()
+        log_precision = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+        return np.asarray(0.5 * ((pull * solution).sum(axis=1) - squares - spread + log_prior - log_precision))
+
+    def given(self, hyper: Hyper) -> tuple[Array, Array]:
+        """Precision of the coefficients from the runs, and it times their estimate, by values for each draw or all."""
+        noise, shared = hyper.noise[:, None], hyper.shared[:, None]
+        scales = noise**2, noise**2 + shared**2
+        both = zip(self.gram, self.of_target, self.of_deviation, scales, strict=True)
+        parts = [(gram / scale[..., None], (y - shared * q) / scale) for gram, y, q, scale in both]
+        told, pull = (np.sum(each, axis=0) for each in zip(*parts, strict=True))
+        return told, pull
+
+
+def precision_of(bend: Array) -> Array:
+    """Prior precision of the coefficients, shape (value of bend, coefficient, coefficient)."""
+    changes = np.repeat(bend[:, None] * np.sqrt(_KNOT), _AHEAD + _BEHIND, axis=1)
+    others = np.broadcast_to([LEVEL_SD, SLOPE_SD, SHAPE_SD], (len(bend), 3))
+    return np.asarray(np.eye(3 + _AHEAD + _BEHIND) / np.square(np.hstack([others, changes]))[:, None, :])
+
+
+def design_of(ahead: Array, shape: Array) -> Array:
+    """What multiplies the coefficients, at distances from the middle of the runs: shape (..., coefficient)."""
+    up = [np.maximum(ahead - (k + 0.5) * _KNOT, 0.0) for k in range(_AHEAD)]
+    down = [np.maximum(-ahead - (k + 0.5) * _KNOT, 0.0) for k in range(_BEHIND)]
+    return np.stack([np.ones_like(ahead), ahead, shape, *up, *down], axis=-1)
