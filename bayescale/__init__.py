@@ -51,6 +51,7 @@ _HOME = {
     "dataset_names": "data.datasets",
     "fit": "posterior.fitting",
     "fit_chain": "posterior.chains",
+    "floor_effect": "planning.floors",
     "forecast": "posterior.forecasting",
     "growth": "laws.growth",
     "law_names": "laws.catalog",

@@ -42,6 +42,7 @@ from bayescale.laws import curves as curves
 from bayescale.data.datasets import dataset_names as dataset_names
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
+from bayescale.planning.floors import floor_effect as floor_effect
 from bayescale.posterior.forecasting import forecast as forecast
 from bayescale.laws import growth as growth
 from bayescale.laws.catalog import law_names as law_names
@@ -105,6 +106,7 @@ __all__ = [
     "dataset_names",
     "fit",
     "fit_chain",
+    "floor_effect",
     "forecast",
     "growth",
     "law_names",

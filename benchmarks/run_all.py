@@ -71,6 +71,7 @@ BENCHMARKS = {
     "held_out_optimum": Benchmark(("held_out_optimum.py",), ("held_out_optimum",), parallel=False),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),
     "regret": Benchmark(("regret.py",), ("regret",)),
+    "speedup": Benchmark(("speedup.py",), ("speedup",)),
     "next_run": Benchmark(("next_run.py",), ("next_run",)),
     "gopher": Benchmark(("gopher.py",), ("gopher",), parallel=False),
 }

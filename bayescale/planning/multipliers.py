@@ -1,4 +1,4 @@
-"""Log multipliers of compute as a linear model: a line with changes of slope, its priors, and what is summed over."""
+"""Multipliers of compute: as a smooth function of compute, with its priors, and read from two curves."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,6 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+_LARGEST = 1000.0
+"""Multiplier beyond which, or below whose inverse, none is searched."""
+_PLACES = 4
+"""Budgets in each tenfold, between which a multiplier is searched."""
 
 LEVEL_SD, SLOPE_SD, SHAPE_SD = 1.0, 0.1, 0.05
 """Prior sd of log m at the middle of the runs, and of its slopes along log compute and log tokens per parameter."""
@@ -147,3 +152,20 @@ def design_of(ahead: Array, shape: Array) -> Array:
     up = [np.maximum(ahead - (k + 0.5) * _KNOT, 0.0) for k in range(_AHEAD)]
     down = [np.maximum(-ahead - (k + 0.5) * _KNOT, 0.0) for k in range(_BEHIND)]
     return np.stack([np.ones_like(ahead), ahead, shape, *up, *down], axis=-1)
+
+
+def places_around(budgets: Array) -> Array:
+    """Budgets among which those of the second recipe are searched."""
+    low, high = budgets.min() / _LARGEST, budgets.max() * _LARGEST
+    return np.geomspace(low, high, 1 + int(np.ceil(_PLACES * np.log10(high / low))))
+
+
+def multiplier_of(budgets: Array, places: Array, excess: Array) -> Array:
+    """Budgets over the first of the places at which an excess of shape (..., budget, place) is not below zero."""
+    reached = excess >= 0
+    place = np.maximum(reached.argmax(axis=-1), 1)[..., None]
+    before, after = (np.take_along_axis(excess, place - k, axis=-1)[..., 0] for k in (1, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.nan_to_num(np.clip(before / (before - after), 0.0, 1.0))
+    found = places[place[..., 0] - 1] * (places[1] / places[0]) ** share
+    return np.clip(np.where(reached.any(axis=-1), budgets / found, 0.0), 1 / _LARGEST, _LARGEST)

@@ -1,7 +1,7 @@
 """Recipe against recipe: which is better at a budget, by how many times less compute, and where the curves cross."""
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
+from bayescale.planning.multipliers import multiplier_of, places_around
 from bayescale.planning.speedup import Speedup, bound
 from bayescale.planning.tradeoffs import frontier
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, without_risk
@@ -28,11 +30,6 @@ Array = NDArray[np.float64]
 _BUDGETS = 32
 """Budgets of compute, evenly spaced in the logarithm, between which a crossing is searched."""
 _STREAM = 11
-_LARGEST = 1000.0
-"""Multiplier beyond which, or below whose inverse, none is searched."""
-_PLACES = 4
-"""Budgets in each tenfold, between which a multiplier is searched."""
-
 PRECISION = 0.05
 """Relative half-width of the interval of a multiplier for which more pairs are counted."""
 QUANTITIES = ("first", "second", "difference", "multiplier")
@@ -121,7 +118,7 @@ def compare_recipes(
         warnings=warnings,
         notes=notes,
         by="C",
-        shown=tuple(name for name in (*QUANTITIES, "pairs") if name in found),
+        shown=QUANTITIES,
     )
 
 
@@ -199,12 +196,12 @@ def _check_wanted(threshold: float | None, precision: float) -> None:
 
 def _of_two_fits(first: Posterior, second: Posterior, budgets: Array, seed: int) -> xr.Dataset:
     """Outcomes of two fits, and the multiplier where the second's curve reaches the first's outcome."""
-    law, places = first_fit(first).law, _around(budgets)
+    law, places = first_fit(first).law, places_around(budgets)
     curves = _frontiers(first, second, np.append(budgets, places), seed)
     one, other = (curve.isel(budget=slice(len(budgets))) for curve in curves)
     path = curves[1].isel(budget=slice(len(budgets), None)).to_numpy()
     excess = law.sign * (one.to_numpy()[..., None] - path[..., None, :])
-    multiplier = one.copy(data=_multiplier(budgets, places, excess))
+    multiplier = one.copy(data=multiplier_of(budgets, places, excess))
     draws = {"first": one, "second": other, "difference": one - other, "multiplier": multiplier}
     return _with_units(draws, law)
 
@@ -221,7 +218,7 @@ def _of_runs(
         speedups[name].more_pairs(_design(fit, speedups[name], log_c), precision, DEFAULT_MASS)
         for name, fit in members(one).items()
     ]
-    counted = ("budget", np.max(pairs, axis=0), {"units": "pairs"})  # NaN if it is that under any law
+    counted = np.max(pairs, axis=0)  # NaN if it is that under any law
     found = next(iter(speedups.values()))
     of_all = f"{found.n_pairs} of {found.n_runs} runs of the second recipe"
     if not found.n_pairs:
@@ -231,7 +228,22 @@ def _of_runs(
         said = (
             f"{of_all} have a partner, which shares {middle:.2g} [{low:.2g}, {high:.2g}] of what is particular to a run"
         )
-    return draws.assign(pairs=counted), (*first.notes, *runs.notes, said)
+    draws["pairs"] = ("budget", counted, {"units": "pairs"})
+    return draws, (
+        *first.notes,
+        *runs.notes,
+        said,
+        *map(partial(_needed, precision=precision), budgets, counted.tolist()),
+    )
+
+
+def _needed(budget: float, pairs: float, *, precision: float) -> str:
+    """How many more pairs are needed, in words."""
+    at = f"the multiplier at {budget:.3g} FLOP within {100 * precision:g} %"
+    if np.isnan(pairs):
+        return f"no number of further pairs of these sizes is expected to tell {at}: it takes larger ones"
+    more = f"{pairs:.0f} more pair{'s' * (pairs != 1)} of the same sizes"
+    return f"{more} are expected to tell {at}" if pairs else f"the runs tell {at}"
 
 
 def _of_one_law(fit: Fit, speedup: Speedup, budgets: Array, seed: int) -> xr.Dataset:
@@ -248,13 +260,13 @@ def _of_one_law(fit: Fit, speedup: Speedup, budgets: Array, seed: int) -> xr.Dat
     # The discrepancy is taken to be the same along the way to m times the compute.
     moved = {name: values * np.exp(log_m / len(names)) for name, values in at.items()}
     there = here + link_mean(fit, moved) - link_mean(fit, at)
-    places = np.log(_around(budgets))
+    places = np.log(places_around(budgets))
     along = places + speedup.log_multiplier(_design(fit, speedup, places))
     found = {
         "first": inverse(here),
         "second": inverse(there),
         "difference": inverse(here) - inverse(there),
-        "multiplier": _multiplier(budgets, np.exp(places), along[:, None] - log_c[:, None]),
+        "multiplier": multiplier_of(budgets, np.exp(places), along[:, None] - log_c[:, None]),
         "shared": np.broadcast_to(speedup.shared[:, None], here.shape),
     }
     return _dataset(fit, found, budgets)
@@ -285,23 +297,6 @@ def _design(fit: Fit, speedup: Speedup, log_c: Array) -> Array:
     return speedup.design(log_c, low + (high - low) * (log_c - np.log(ends[0])) / np.log(ends[1] / ends[0]))
 
 
-def _around(budgets: Array) -> Array:
-    """Budgets among which those of the second recipe are searched."""
-    low, high = budgets.min() / _LARGEST, budgets.max() * _LARGEST
-    return np.geomspace(low, high, 1 + int(np.ceil(_PLACES * np.log10(high / low))))
-
-
-def _multiplier(budgets: Array, places: Array, excess: Array) -> Array:
-    """Budgets over the first of the places at which an excess of shape (..., budget, place) is not below zero."""
-    reached = excess >= 0
-    place = np.maximum(reached.argmax(axis=-1), 1)[..., None]
-    before, after = (np.take_along_axis(excess, place - k, axis=-1)[..., 0] for k in (1, 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.nan_to_num(np.clip(before / (before - after), 0.0, 1.0))
-    found = places[place[..., 0] - 1] * (places[1] / places[0]) ** share
-    return np.clip(np.where(reached.any(axis=-1), budgets / found, 0.0), 1 / _LARGEST, _LARGEST)
-
-
 def _joined(first: Posterior, each: dict[str, xr.Dataset], budgets: Array, seed: int) -> xr.Dataset:
     """Draws of several laws, mixed by their weights at the largest budget for all."""
     farthest = reach_of(first_fit(first), {"C": budgets}).max()
@@ -319,6 +314,24 @@ def _with_units(draws: Mapping[Any, xr.DataArray], law: Law) -> xr.Dataset:
     return xr.Dataset(
         {name: values.assign_attrs(units=units.get(name, law.outcome_unit)) for name, values in draws.items()}
     )
+
+
+def check_comparable(first: Sequence[Fit | Observed], second: Sequence[Fit | Observed] | Runs) -> None:
+    """Check that laws with their runs can be compared with another recipe, before any fit.
+
+    Raises
+    ------
+    LawError, RunsError
+        As of :func:`compare_recipes`.
+    """
+    for one in first:
+        if isinstance(second, Runs):
+            bound(one, second)
+        else:
+            for other_law in second:
+                two_inputs(one.law)
+                two_inputs(other_law.law)
+                check_same_outcome(one.law, other_law.law)
 
 
 def check_same_outcome(one: Law, other: Law) -> None:

@@ -23,6 +23,7 @@ from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
+from bayescale.data.tables import missing_column, refuse
 from bayescale.laws.noise import noise_scale
 from bayescale.planning.multipliers import BEND, Hyper, Linear, design_of, precision_of
 from bayescale.posterior.ensembles import compute_of
@@ -250,7 +251,7 @@ def _noise_variance(fit: Fit, other: Observed) -> Array:
     return np.asarray(variance)
 
 
-def bound(fit: Fit, runs: Runs) -> Observed:
+def bound(fit: Fit | Observed, runs: Runs) -> Observed:
     """The runs of another recipe, read as the baseline's law reads its own.
 
     Raises
@@ -273,10 +274,13 @@ def bound(fit: Fit, runs: Runs) -> Observed:
         )
     if len(runs) > _MOST:
         raise LawError(f"{runs.source}: {len(runs)} runs: give at most {format_quantity(_MOST)} of the other recipe")
-    other = Observed(law, runs)
-    if other.runs.count.rule != fit.count.rule:
+    needed = (*law.input_names, *(each.name for each in law.settings if each.default is None), law.outcome)
+    reader = f", which law {law.name!r} reads"
+    refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
+    other, count = Observed(law, runs), fit.runs.count
+    if other.runs.count.rule != count.rule:
         raise LawError(
-            f"one recipe's FLOP are {fit.count.words}, the other's {other.runs.count.words}: read both with the same "
+            f"one recipe's FLOP are {count.words}, the other's {other.runs.count.words}: read both with the same "
             "--flops"
         )
     return other
