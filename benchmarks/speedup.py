@@ -6,7 +6,7 @@ compute, as the model assumes, or it is another law with terms, exponents and a 
 It has twelve runs of other sizes; or eight runs with a partner each, whose noises are correlated; or a single run as
 large as the largest. The multiplier is asked for in the middle of the runs, at the largest, and at ten and a hundred
 times the largest. For some pairs the rule of when to stop is followed: as many more pairs as it expects to be needed to
-know the multiplier to 10 % are added at once. Run it as ``python benchmarks/speedup.py``.
+know the multiplier to 5 % are added at once. Run it as ``python benchmarks/speedup.py``.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.inference.discrepancy import DRIFT, Conditional, error_process
-from bayescale.laws.additive import additive_optimum
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.single import fit_law
 
@@ -32,11 +31,13 @@ SPREAD = {"E": 0.1, "A": 0.3, "B": 0.3, "alpha_N": 0.05, "beta_D": 0.05}
 APART = {"E": 0.01, "A": 0.1, "B": 0.1, "alpha_N": 0.02, "beta_D": 0.02}
 """Log-sd of the baseline's parameters, and of the other law's around them."""
 SIZES, RATIOS = np.geomspace(5e7, 1.6e9, 5), np.array([7.0, 20.0, 60.0])
+SHAPE = 20.0
+"""Tokens per parameter of runs for which the multiplier is asked."""
 TRUTHS = ("constant", "drifting", "other law")
 DESIGNS = ("unpaired", "paired", "single")
 REACHES = {"middle": 0.0, "largest": 1.0, "10 times": 10.0, "100 times": 100.0}
 PAIRS, UNPAIRED, MOST_PAIRS = 8, 12, 100
-PRECISION = 0.1
+PRECISION = 0.05
 
 
 class Recipes:
@@ -99,9 +100,8 @@ class Recipes:
         return float(C / np.exp(places[reached.argmax()])) if reached.any() else 1 / 300
 
     def frontier(self, C: Array, second: bool) -> Array:
-        """Log losses of compute-optimal runs of the law."""
-        given = self.other if second else self.one
-        N = np.asarray(additive_optimum(given, C / 6))
+        """Log losses of runs of the usual shape."""
+        N = np.sqrt(C / 6 / SHAPE)
         return self.outcomes(N, C / (6 * N), second)
 
     def baseline(self) -> pd.DataFrame:
@@ -144,7 +144,7 @@ def _table(N: Array, D: Array, log_loss: Array) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicates", type=int, default=100)
+    parser.add_argument("--replicates", type=int, default=75)
     add_study_options(parser)
     options = parser.parse_args()
     cases = [(truth, seed) for seed in range(options.replicates) for truth in TRUTHS]

@@ -48,7 +48,7 @@ def floor_effect(fit: Posterior, C: float, *, floor: float | None = None, seed: 
     ------
     LawError
         If the law has no floor E or does not read N and D, the budget is not positive and finite, or the floor given
-        lies outside the draws.
+        lies outside the 90 % interval of E.
 
     Examples
     --------
@@ -96,11 +96,11 @@ def _cases(floors: Array, floor: float | None, unit: str) -> dict[str, NDArray[n
     cases = {"lowest tenth": order[:n], "middle tenth": order[middle : middle + n], "highest tenth": order[-n:]}
     if floor is None:
         return cases
-    low, high = floors[order[[0, -1]]]
+    low, high = np.quantile(floors, [0.05, 0.95])
     if not low <= floor <= high:
         raise LawError(
-            f"floor {floor:g}: no draw of the posterior has such an E, which is {low:.4g} to {high:.4g} {unit} in all: "
-            "the runs or the prior exclude it"
+            f"floor {floor:g} {unit}: lies outside the 90 % interval of E, {low:.4g} to {high:.4g}: draws with such a "
+            "floor are too few, so fit with a prior that says what you know of it"
         )
     return {**cases, f"nearest to {floor:g}": np.argsort(np.abs(floors - floor), kind="stable")[:n]}
 

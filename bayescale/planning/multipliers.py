@@ -21,10 +21,10 @@ whose sd grows by this over one e-fold."""
 _KNOT = float(np.log(10.0))
 _AHEAD, _BEHIND = 4, 2
 """Distance between changes of log m's slope, and their number on either side of the middle of the runs."""
-_NOISE_SD = 0.6
+_NOISE_SD = 0.7
 """Prior sd of the logarithm of the noise relative to that of the baseline's runs."""
-_PAIRED_NOISE = 0.7
-"""Prior median of the noise of a pair, relative to that of one of the baseline's runs."""
+_PAIRED_NOISE = 0.8
+"""Prior median of the noise of a pair's difference, relative to that of one of the baseline's runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,37 +37,27 @@ class Hyper:
         Amplitude of the bend of log m.
     noise : array
         Noise, relative to that of the baseline's runs.
-    shared : array
-        Part of a partner's deviation that its run shares.
     log_prior : array
     """
 
     bend: Array
     noise: Array
-    shared: Array
     log_prior: Array
 
     @classmethod
     def grid(cls, paired: bool) -> Self:
-        """An even grid of the logarithms of bend and noise, and of the shared part if there are pairs."""
-        steps, shares = np.linspace(-1.8, 1.8, 5), np.linspace(0.0, 1.0, 5) if paired else np.zeros(1)
-        bend, noise, shared = (each.ravel() for each in np.meshgrid(steps[::2], steps, shares, indexing="ij"))
+        """An even grid of the logarithms of both."""
+        bend, noise = (each.ravel() for each in np.meshgrid(np.linspace(-1.8, 1.8, 5), np.linspace(-2.1, 2.1, 7)))
         return cls(
             bend=BEND * np.exp(_BEND_SD * bend),
             noise=(_PAIRED_NOISE if paired else 1.0) * np.exp(_NOISE_SD * noise),
-            shared=shared,
             log_prior=-0.5 * (bend**2 + noise**2),
         )
-
-    @property
-    def values(self) -> tuple[Array, Array, Array]:
-        """All but their prior."""
-        return self.bend, self.noise, self.shared
 
     def average(self) -> Self:
         """One combination in the middle of all."""
         bend, noise = (np.exp(np.log(each).mean(keepdims=True)) for each in (self.bend, self.noise))
-        return type(self)(bend, noise, self.shared.mean(keepdims=True), self.log_prior.mean(keepdims=True))
+        return type(self)(bend, noise, self.log_prior.mean(keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,65 +69,56 @@ class Linear:
     n : tuple of int
         Number of runs of either kind.
     gram : tuple of array, shape (sample, coefficient, coefficient)
-    of_target, of_deviation : tuple of array, shape (sample, coefficient)
-    squares : tuple of array, shape (sample, 3)
-        Target with target, target with deviation, deviation with deviation.
+    of_target : tuple of array, shape (sample, coefficient)
+    squares : tuple of array, shape (sample,)
     """
 
     n: tuple[int, int]
     gram: tuple[Array, Array]
     of_target: tuple[Array, Array]
-    of_deviation: tuple[Array, Array]
     squares: tuple[Array, Array]
 
     @classmethod
-    def of(cls, lines: Array, target: Array, deviation: Array, variance: Array, paired: NDArray[np.bool_]) -> Self:
+    def of(cls, lines: Array, target: Array, variance: Array, paired: NDArray[np.bool_]) -> Self:
         """Sums over runs whose outcome's slopes along the coefficients are ``lines``, and whose target is linear."""
         parts = []
         for kind in (paired, ~paired):
-            x, y, q = (each[:, kind] for each in (lines, target, deviation))
-            w = 1 / variance[:, kind]
-            products = ((y, y), (y, q), (q, q))
-            parts.append(
-                (
-                    int(kind.sum()),
-                    np.einsum("srp,sr,srq->spq", x, w, x),
-                    *(np.einsum("srp,sr,sr->sp", x, w, each) for each in (y, q)),
-                    np.column_stack([np.einsum("sr,sr,sr->s", w, a, b) for a, b in products]),
-                )
-            )
+            x, y, w = lines[:, kind], target[:, kind], 1 / variance[:, kind]
+            gram, of_target = np.einsum("srp,sr,srq->spq", x, w, x), np.einsum("srp,sr,sr->sp", x, w, y)
+            parts.append((int(kind.sum()), gram, of_target, (w * y**2).sum(axis=1)))
         return cls(*zip(*parts, strict=True))
 
     def sampled(self, grid: Hyper, rng: np.random.Generator) -> Hyper:
         """For each draw one combination of the grid, by its probability."""
-        log_p = np.column_stack([self.log_density(*each) for each in zip(*grid.values, strict=True)]) + grid.log_prior
+        each = zip(grid.bend, grid.noise, strict=True)
+        log_p = np.column_stack([self.log_density(bend, noise) for bend, noise in each]) + grid.log_prior
         cumulative = np.cumsum(np.exp(log_p - log_p.max(axis=1, keepdims=True)), axis=1)
         place = (cumulative < rng.uniform(size=(len(log_p), 1)) * cumulative[:, -1:]).sum(axis=1)
-        return Hyper(*(each[place] for each in (*grid.values, grid.log_prior)))
+        return Hyper(*(values[place] for values in (grid.bend, grid.noise, grid.log_prior)))
 
-    def log_density(self, bend: float, noise: float, shared: float) -> Array:
+    def log_density(self, bend: float, noise: float) -> Array:
         """Log density of the outcomes by draw, up to a constant, shape (sample,)."""
-        one = Hyper(*(np.array([each]) for each in (bend, noise, shared, 0.0)))
-        (told, pull), prior = self.given(one), precision_of(one.bend)
+        (told, pull), prior = self.given(np.array([noise])), precision_of(np.array([bend]))
         precision = told + prior
         root = np.linalg.cholesky(precision)
         solution = np.linalg.solve(precision, pull[..., None])[..., 0]
-        products = np.array([1.0, -2 * shared, shared**2])
-        scales = noise**2, noise**2 + shared**2
-        squares = sum(each @ products / scale for each, scale in zip(self.squares, scales, strict=True))
+        scales = self._scales(np.array([noise]))
+        squares = sum(each / scale for each, scale in zip(self.squares, scales, strict=True))
         spread = sum(n * np.log(scale) for n, scale in zip(self.n, scales, strict=True))
         log_prior = np.log(np.diagonal(prior[0])).sum()
         log_precision = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
         return np.asarray(0.5 * ((pull * solution).sum(axis=1) - squares - spread + log_prior - log_precision))
 
-    def given(self, hyper: Hyper) -> tuple[Array, Array]:
-        """Precision of the coefficients from the runs, and it times their estimate, by values for each draw or all."""
-        noise, shared = hyper.noise[:, None], hyper.shared[:, None]
-        scales = noise**2, noise**2 + shared**2
-        both = zip(self.gram, self.of_target, self.of_deviation, scales, strict=True)
-        parts = [(gram / scale[..., None], (y - shared * q) / scale) for gram, y, q, scale in both]
+    def given(self, noise: Array) -> tuple[Array, Array]:
+        """Precision of the coefficients from the runs, and it times their estimate, by the noise of draws."""
+        both = zip(self.gram, self.of_target, self._scales(noise), strict=True)
+        parts = [(gram / scale[:, None, None], of_target / scale[:, None]) for gram, of_target, scale in both]
         told, pull = (np.sum(each, axis=0) for each in zip(*parts, strict=True))
         return told, pull
+
+    def _scales(self, noise: Array) -> tuple[Array, Array]:
+        """Relative variance of runs of either kind: one without a partner also has the noise that partners share."""
+        return noise**2, noise**2 + (1.0 if self.n[0] else 0.0)
 
 
 def precision_of(bend: Array) -> Array:

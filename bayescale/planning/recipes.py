@@ -13,7 +13,7 @@ from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
-from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
+from bayescale.planning.allocation import checked_budgets, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.multipliers import multiplier_of, places_around
 from bayescale.planning.speedup import Speedup, bound
@@ -56,8 +56,8 @@ def compare_recipes(
     first : Fit or Ensemble
         The baseline, of laws in N and D; or in C, if the second is given by its runs.
     second : str, path, DataFrame or Runs; Fit or Ensemble
-        Runs of the second recipe. Those with the inputs of a run of the first are its partners, and what both share
-        drops out.
+        Runs of the second recipe. One with the inputs of a run of the first is compared with that run, so that what
+        both share drops out, and others with the curve of the first.
     C : array_like, shape (budget,) or scalar
         Compute of the first recipe, FLOP.
     threshold : float, optional
@@ -71,9 +71,9 @@ def compare_recipes(
     Answer
         By budget ``C``: the outcomes ``first`` and ``second``, of the compute-optimal runs of laws in N and D;
         ``difference``, first minus second; and ``multiplier``, with how many times less compute the second recipe
-        reaches what the first reaches with C, between 1/1,000 and 1,000. With runs also ``shared``, the part of what is
-        particular to a run that its partner shares, and ``pairs``, how many more pairs of the size of the second's
-        largest run are expected to be needed until the multiplier is known to the precision; NaN if more than 10,000.
+        reaches what the first reaches with C, between 1/1,000 and 1,000. With runs also ``pairs``, how many
+        more pairs, spread over sizes as the second's runs, are expected to be needed until the multiplier is known to
+        the precision; NaN if more than 10,000.
 
     Raises
     ------
@@ -213,21 +213,14 @@ def _of_runs(
     one, speedups = without_risk(first), _speedups(first, runs, seed)
     each = {name: _of_one_law(fit, speedups[name], budgets, seed) for name, fit in members(one).items()}
     draws = _with_units(dict(_joined(one, each, budgets, seed)), first_fit(one).law)
-    log_c = np.log(budgets)
-    pairs = [
-        speedups[name].more_pairs(_design(fit, speedups[name], log_c), precision, DEFAULT_MASS)
-        for name, fit in members(one).items()
-    ]
+    pairs = [speedup.more_pairs(np.log(budgets), precision, DEFAULT_MASS) for speedup in speedups.values()]
     counted = np.max(pairs, axis=0)  # NaN if it is that under any law
     found = next(iter(speedups.values()))
-    of_all = f"{found.n_pairs} of {found.n_runs} runs of the second recipe"
-    if not found.n_pairs:
-        said = f"none {of_all.partition(' ')[2]} has a partner, a run of the first with the same inputs"
-    else:
-        low, middle, high = np.quantile(draws["shared"], [0.05, 0.5, 0.95])
-        said = (
-            f"{of_all} have a partner, which shares {middle:.2g} [{low:.2g}, {high:.2g}] of what is particular to a run"
-        )
+    others = found.n_runs - found.n_pairs
+    said = (
+        f"runs of the second recipe compared with a partner, a run of the first with the same inputs: {found.n_pairs}"
+    )
+    said += f"; with the first's curve: {others}"
     draws["pairs"] = ("budget", counted, {"units": "pairs"})
     return draws, (
         *first.notes,
@@ -256,45 +249,34 @@ def _of_one_law(fit: Fit, speedup: Speedup, budgets: Array, seed: int) -> xr.Dat
         best = optimum_draws(fit, budgets, seed=seed)
         at = {name: best[name].to_numpy().reshape(-1, len(budgets)) for name in names}
         here = np.asarray(forward(np, best["latent"].to_numpy().reshape(-1, len(budgets))))
-    log_m = speedup.log_multiplier(_design(fit, speedup, log_c))
+    log_m = speedup.log_multiplier(log_c)
     # The discrepancy is taken to be the same along the way to m times the compute.
     moved = {name: values * np.exp(log_m / len(names)) for name, values in at.items()}
     there = here + link_mean(fit, moved) - link_mean(fit, at)
     places = np.log(places_around(budgets))
-    along = places + speedup.log_multiplier(_design(fit, speedup, places))
+    along = places + speedup.log_multiplier(places)
     found = {
         "first": inverse(here),
         "second": inverse(there),
         "difference": inverse(here) - inverse(there),
         "multiplier": multiplier_of(budgets, np.exp(places), along[:, None] - log_c[:, None]),
-        "shared": np.broadcast_to(speedup.shared[:, None], here.shape),
     }
     return _dataset(fit, found, budgets)
 
 
 def _log_multipliers(first: Posterior, runs: Runs, budgets: Array, seed: int) -> xr.DataArray:
     """Log multipliers by which the first recipe would need more compute to reach the second's outcome."""
-    one, speedups, each = without_risk(first), _speedups(first, runs, seed), {}
-    for name, fit in members(one).items():
-        at = _design(fit, speedups[name], np.log(budgets))
-        each[name] = _dataset(fit, {"log_m": speedups[name].log_multiplier(at)}, budgets)
-    return _joined(one, each, budgets, seed)["log_m"]
+    speedups, log_c = _speedups(first, runs, seed), np.log(budgets)
+    each = {
+        name: _dataset(fit, {"log_m": speedups[name].log_multiplier(log_c)}, budgets)
+        for name, fit in members(first).items()
+    }
+    return _joined(first, each, budgets, seed)["log_m"]
 
 
 @lru_cache(maxsize=1)  # of the last comparison, since its crossing is asked for next
 def _speedups(first: Posterior, runs: Runs, seed: int) -> dict[str, Speedup]:
     return {name: Speedup.of(fit, runs, seed) for name, fit in members(first).items()}
-
-
-def _design(fit: Fit, speedup: Speedup, log_c: Array) -> Array:
-    """The design of log multipliers of compute-optimal runs, shape (sample or 1, place, coefficient)."""
-    if "C" in fit.law.input_names:
-        return speedup.design(log_c[None], 0.0)
-    # Log tokens per parameter of the law's optimal runs are nearly linear in log compute.
-    ends = np.exp(np.array([log_c.min() - 1, log_c.max() + 1]))
-    n = law_optimum(fit.law, fit.parameters, ends, fit.count)
-    low, high = np.log(fit.count.tokens(ends, n) / n).T[..., None]
-    return speedup.design(log_c, low + (high - low) * (log_c - np.log(ends[0])) / np.log(ends[1] / ends[0]))
 
 
 def _joined(first: Posterior, each: dict[str, xr.Dataset], budgets: Array, seed: int) -> xr.Dataset:
@@ -310,7 +292,7 @@ def _dataset(fit: Fit, found: dict[str, Array], budgets: Array) -> xr.Dataset:
 
 
 def _with_units(draws: Mapping[Any, xr.DataArray], law: Law) -> xr.Dataset:
-    units = {"multiplier": "times", "shared": "share"}
+    units = {"multiplier": "times"}
     return xr.Dataset(
         {name: values.assign_attrs(units=units.get(name, law.outcome_unit)) for name, values in draws.items()}
     )

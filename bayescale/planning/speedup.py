@@ -5,19 +5,19 @@ per parameter, f_other(x) = f(m x), where f is the baseline's law with its discr
 function of the logarithm of compute, a line and slope changes at every decade, plus a slope along tokens per parameter.
 What the law misses is thus the same for both recipes, and only m changes as runs grow.
 
-A run of the other recipe with a partner, a run of the baseline with the same inputs, also shares a part of what is
-particular to the partner: outcome = f(m x) + shared (partner's outcome - f(x)) + noise. If all of it is shared, only
-differences within pairs count; if none is, the partner is one run of the baseline among others.
+A run of the other recipe may have a partner, a run of the baseline with the same inputs. It is then compared with the
+partner and not with the curve, so that what both share drops out: noise, and what the law misses there. The curve says
+only what such a difference is worth.
 
 Given a draw of the baseline's posterior, its curve is linearised around the speedup that fits best. The coefficients of
-log m are then normal, and the amplitude of its bend, the noise and the shared part are summed over a grid.
+log m are then normal, and the amplitude of its bend and the noise are summed over a grid.
 """
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity
@@ -100,27 +100,23 @@ class Speedup:
 
     Attributes
     ----------
-    middle, shape : float
-        Mean log compute of the other recipe's runs, and mean log tokens per parameter, 0 if the law reads compute.
+    middle : float
+        Mean log compute of the other recipe's runs.
     coefficients : array, shape (sample, coefficient)
         Of log m.
     told, prior : array, shape (sample, coefficient, coefficient)
         Their precision from the runs, and from the prior, given the other quantities of a draw.
     typical_mean : array, shape (sample, coefficient)
         Their mean, given the other quantities at their averages over all draws.
-    shared : array, shape (sample,)
-        Part of a partner's deviation that its run shares.
     n_runs, n_pairs, n_baseline : int
         Runs of the other recipe, those of them with a partner, and runs of the baseline.
     """
 
     middle: float
-    shape: float
     coefficients: Array
     told: Array
     prior: Array
     typical_mean: Array
-    shared: Array
     n_runs: int
     n_pairs: int
     n_baseline: int
@@ -141,56 +137,55 @@ class Speedup:
         partner = partners(fit.observed.located, other.located)
         paired = partner >= 0
         curves = Curves.of(fit, other.inputs, rng)
-        deviation = np.zeros_like(curves.at_runs)
-        deviation[:, paired] = fit.on_link[partner[paired]] - curves.at_runs[:, paired]
+        compared = curves.at_runs.copy()
+        compared[:, paired] = fit.on_link[partner[paired]]
         log_c, log_shape = _places(fit, other.inputs)
-        middle, shape = float(log_c.mean()), float(log_shape.mean())
-        design = design_of(log_c - middle, log_shape - shape)
+        middle = float(log_c.mean())
+        design = design_of(log_c - middle, log_shape - log_shape.mean())
         variance = _noise_variance(fit, other)
-        seen = other.on_link - curves.at_runs
+        seen = other.on_link - compared
 
-        # The baseline's curve is linearised around the speedup that fits best with middling other quantities.
+        # The baseline's curve is linearised around the speedup that fits best with a middling bend.
         log_m = np.zeros_like(seen)
         prior = precision_of(np.array([BEND]))
         for _ in range(_STEPS):
             change, slope = curves.change(log_m)
-            target = seen - 0.5 * deviation - change + slope * log_m
+            target = seen - change + slope * log_m
             weighted = (slope / variance)[..., None] * design
             precision = np.einsum("srp,srq->spq", weighted, slope[..., None] * design) + prior
             solution = np.linalg.solve(precision, np.einsum("srp,sr->sp", weighted, target)[..., None])
             log_m = (solution[..., 0]) @ design.T
         change, slope = curves.change(log_m)
         lines = slope[..., None] * design
-        linear = Linear.of(lines, seen - change + slope * log_m, deviation, variance, paired)
+        linear = Linear.of(lines, seen - change + slope * log_m, variance, paired)
         chosen = linear.sampled(Hyper.grid(bool(paired.any())), rng)
-        told, pull = linear.given(chosen)
+        told, pull = linear.given(chosen.noise)
         prior = precision_of(chosen.bend)
         covariance = np.linalg.inv(told + prior)
         drawn = np.einsum("spq,sq->sp", np.linalg.cholesky(covariance), rng.standard_normal(pull.shape))
-        typical_told, typical_pull = linear.given(typical := chosen.average())
+        typical = chosen.average()
+        typical_told, typical_pull = linear.given(typical.noise)
         return cls(
             middle=middle,
-            shape=shape,
             coefficients=np.einsum("spq,sq->sp", covariance, pull) + drawn,
             told=told,
             prior=prior,
             typical_mean=np.linalg.solve(typical_told + precision_of(typical.bend), typical_pull[..., None])[..., 0],
-            shared=chosen.shared,
             n_runs=len(other),
             n_pairs=int(paired.sum()),
             n_baseline=len(fit.observed),
         )
 
-    def design(self, log_c: ArrayLike, log_shape: ArrayLike) -> Array:
-        """What multiplies the coefficients, at log compute and log tokens per parameter: shape (..., coefficient)."""
-        ahead, apart = np.broadcast_arrays(np.asarray(log_c) - self.middle, np.asarray(log_shape) - self.shape)
-        return design_of(ahead, apart)
+    def design(self, log_c: Array) -> Array:
+        """What multiplies the coefficients at log compute and the runs' mean shape, shape (place, coefficient)."""
+        ahead = log_c - self.middle
+        return design_of(ahead, np.zeros_like(ahead))
 
-    def log_multiplier(self, at: Array) -> Array:
-        """Log m, shape (sample, place), by the design at places: the baseline would need m times a run's compute."""
-        return np.asarray(np.einsum("...gp,...p->...g", at, self.coefficients))
+    def log_multiplier(self, log_c: Array) -> Array:
+        """Log m at log compute, shape (sample, place): the baseline would need m times the compute of such a run."""
+        return np.asarray(self.coefficients @ self.design(log_c).T)
 
-    def more_pairs(self, at: Array, precision: float, mass: float) -> Array:
+    def more_pairs(self, log_c: Array, precision: float, mass: float) -> Array:
         """Pairs until log m is expected to be known to a precision, shape (place,); NaN if ten thousand do not suffice.
 
         New pairs are spread over sizes as the other recipe's runs so far. They add to what these tell of log m, and the
@@ -198,8 +193,8 @@ class Speedup:
 
         Parameters
         ----------
-        at : array, shape (sample or 1, place, coefficient)
-            The design at the places.
+        log_c : array, shape (place,)
+            Log compute.
         precision : float
             Relative half-width of the interval.
         mass : float
@@ -210,17 +205,16 @@ class Speedup:
         wanted = (np.log1p(precision) / norm.ppf((1 + mass) / 2)) ** 2
         some = slice(None, None, max(1, len(self.told) // _EXPECTED_OVER))
         told, prior = self.told[some], self.prior[some]
-        design = np.broadcast_to(at, (len(self.told), *at.shape[1:]))
-        between = np.einsum("sgp,sp->sg", design, self.typical_mean).var(axis=0)
+        design = self.design(log_c)
+        between = (self.typical_mean @ design.T).var(axis=0)
 
         def left(pairs: int, place: int) -> float:
             covariance = np.linalg.inv(told * (1 + pairs / self.n_runs) + prior)
-            here = design[some, place]
-            within = np.einsum("sp,spq,sq->s", here, covariance, here).mean()
+            within = (design[place] @ covariance @ design[place]).mean()
             return float(within + between[place] * self.n_baseline / (self.n_baseline + pairs))
 
         found = []
-        for place in range(at.shape[1]):
+        for place in range(len(log_c)):
             low, high = -1, _MOST_PAIRS + 1
             while high - low > 1:  # the variance falls with the number of pairs
                 middle = (low + high) // 2
