@@ -41,8 +41,8 @@ def floor_effect(fit: Posterior, C: float, *, floor: float | None = None, seed: 
     Returns
     -------
     Answer
-        By ``floor``: ``E``, the ``latent`` outcome of the compute-optimal run without noise, its ``N`` and ``D``, and
-        ``tokens_per_parameter``; dims chain, of size one, and draw.
+        By ``floor``: ``E``, the ``expected_loss`` (or other outcome) of the compute-optimal run, its ``N`` and ``D``,
+        and ``tokens_per_parameter``; dims chain, of size one, and draw.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def floor_effect(fit: Posterior, C: float, *, floor: float | None = None, seed: 
     --------
     >>> from bayescale import fit
     >>> answer = floor_effect(fit("chinchilla", "chinchilla", discrepancy=False), 1e26)
-    >>> low, _, high = answer.draws["latent"].median(dim=("chain", "draw"))
+    >>> low, _, high = answer.draws["expected_loss"].median(dim=("chain", "draw"))
     >>> bool(low < high)
     True
     """
@@ -68,7 +68,9 @@ def floor_effect(fit: Posterior, C: float, *, floor: float | None = None, seed: 
     }
     reach = reach_of(first, {"C": budgets})
     draws[FLOOR] = joined(fit, own, reach, seed)[FLOOR]
-    shown = (FLOOR, "latent", "N", "D", "tokens_per_parameter")
+    expected = f"expected_{first.outcome}"
+    draws = draws.rename(latent=expected)
+    shown = (FLOOR, expected, "N", "D", "tokens_per_parameter")
     flat = {name: draws[name].to_numpy().ravel() for name in shown}
     cases = _cases(flat[FLOOR], floor, first.law.outcome_unit)
     found = {

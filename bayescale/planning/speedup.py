@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 
 _SPAN = 3.5
 _NODES = np.linspace(-_SPAN, _SPAN, 9)
-_DEGREE = 4
+_DEGREE = 6
 """Log multipliers at which the baseline's curve is evaluated, and the degree of the polynomial through them."""
 _STEPS = 4
 """Gauss-Newton steps, of which two suffice for power laws."""
@@ -283,7 +283,7 @@ def bound(fit: Fit | Observed, runs: Runs) -> Observed:
 def partners(baseline: Array, other: Array) -> NDArray[np.intp]:
     """Row of the baseline with the same log inputs as each other run, shape (run,); -1 if there is none left.
 
-    Both are of shape (run, input). Where several runs have the same inputs, they are taken in the order of their rows.
+    Both are of shape (run, input). The nearest is taken; of several with the same inputs those that come first.
 
     Examples
     --------
@@ -293,8 +293,8 @@ def partners(baseline: Array, other: Array) -> NDArray[np.intp]:
     free = np.ones(len(baseline), dtype=bool)
     found = np.full(len(other), -1, dtype=np.intp)
     for row, place in enumerate(other):
-        (same,) = np.nonzero(free & (np.abs(baseline - place).max(axis=1) < _SAME))
-        if len(same):
-            found[row] = same[0]
-            free[same[0]] = False
+        apart = np.where(free, np.abs(baseline - place).max(axis=1), np.inf)
+        nearest = int(apart.argmin())
+        if apart[nearest] < _SAME:
+            found[row], free[nearest] = nearest, False
     return found
