@@ -42,6 +42,7 @@ _BLOCK = 64
 """Number of runs whose curves are drawn jointly."""
 _SAME = 0.01
 """Relative difference of inputs up to which two runs are partners."""
+_STREAM = 17
 _MOST, _MOST_PAIRS = 2000, 10_000
 _EXPECTED_OVER = 400
 """Largest number of runs of the other recipe, and of pairs that are counted; draws over which a count is expected."""
@@ -133,7 +134,7 @@ class Speedup:
             If a column that the law reads is missing.
         """
         other = bound(fit, runs)
-        rng = np.random.default_rng([seed, 17])
+        rng = np.random.default_rng([seed, _STREAM])
         partner = partners(fit.observed.located, other.located)
         paired = partner >= 0
         curves = Curves.of(fit, other.inputs, rng)
