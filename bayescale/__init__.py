@@ -64,6 +64,7 @@ _HOME = {
     "elicit": "laws.elicitation",
     "fit": "posterior.fitting",
     "fit_chain": "posterior.chains",
+    "floor_effect": "planning.floors",
     "forecast": "posterior.forecasting",
     "growth": "laws.growth",
     "law_names": "laws.catalog",

@@ -55,6 +55,7 @@ from bayescale.posterior.single import draw_prior as draw_prior
 from bayescale.laws.elicitation import elicit as elicit
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
+from bayescale.planning.floors import floor_effect as floor_effect
 from bayescale.posterior.forecasting import forecast as forecast
 from bayescale.laws import growth as growth
 from bayescale.laws.catalog import law_names as law_names
@@ -138,6 +139,7 @@ __all__ = [
     "elicit",
     "fit",
     "fit_chain",
+    "floor_effect",
     "forecast",
     "growth",
     "law_names",

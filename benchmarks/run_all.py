@@ -73,6 +73,7 @@ BENCHMARKS = {
     "approaches": Benchmark(("approaches.py",), ("approaches",)),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),
     "regret": Benchmark(("regret.py",), ("regret",)),
+    "speedup": Benchmark(("speedup.py",), ("speedup",)),
     "next_run": Benchmark(("next_run.py",), ("next_run",)),
     "gopher": Benchmark(("gopher.py",), ("gopher",), parallel=False),
 }

@@ -22,7 +22,7 @@ from bayescale.posterior.envelopes import fit_envelope
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitting import AUTO, AnyLaw, AnyRuns, chosen_laws, fit
 from bayescale.posterior.profiles import fit_profiles
-from bayescale.posterior.reach import horizon_warnings
+from bayescale.posterior.reach import far_warnings
 from bayescale.posterior.single import as_runs
 
 Array = NDArray[np.float64]
@@ -210,7 +210,7 @@ def _by_envelope(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
     found = fit_envelope(runs, seed=seed)
     note = f"{len(found.sizes)} sizes of {found.curves} training curves are lowest somewhere"
     draws = _optima(runs, budgets, found.optimum(budgets), found.a_opt)
-    return _answer("envelope", draws, (_UNFINISHED, *horizon_warnings(runs, budgets)), (note,)), True
+    return _answer("envelope", draws, (_UNFINISHED, *far_warnings(float(runs.column("C").max()), budgets)), (note,)), True
 
 
 def _by_profiles(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
@@ -220,7 +220,7 @@ def _by_profiles(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
     note = f"{len(found.compute)} isoFLOP slices, from {low} to {high} FLOP"
     rng = np.random.default_rng([seed, len(budgets)])
     draws = _optima(runs, budgets, found.optimum(budgets, rng), found.a_opt)
-    warnings = (*found.warnings, *horizon_warnings(runs, budgets))
+    warnings = (*found.warnings, *far_warnings(float(runs.column("C").max()), budgets))
     return _answer("isoflops", draws, warnings, (note,)), found.certified
 
 
