@@ -74,7 +74,7 @@ def _asks(runs: Runs, law: Law) -> bool:
 
 def _rises(runs: Runs, law: Law) -> bool | None:
     """Whether the outcome rises with what a law reads; None where the runs do not tell."""
-    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    size = law.size({name: runs.column(name) for name in law.input_names})
     ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome)}).rank()
     correlation = float(ranks["size"].corr(ranks["outcome"]))
     return None if not abs(correlation) > min(2 / np.sqrt(len(runs)), _SURE) else correlation > 0

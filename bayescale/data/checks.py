@@ -164,16 +164,17 @@ _ORDERED = {
 
 def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
     """Warn if larger runs are not better than smaller ones."""
-    if law.outcome not in _ORDERED or "loss" in law.input_names or len(runs) < _ENOUGH_FOR_RANKS:
+    if law.outcome not in _ORDERED or len(runs) < _ENOUGH_FOR_RANKS:
         return
-    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    size = np.log(law.size({name: runs.column(name) for name in law.input_names}))
     if np.ptp(size) < np.log(_SIZES_APART):
         return  # one isoFLOP slice, whose ranks depend on rounding
     ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome, law.link.domain)}).rank()
     correlation = float(ranks["size"].corr(ranks["outcome"]))
     if (-correlation if law.falls else correlation) <= 2 / np.sqrt(len(runs)):  # not of outcomes that are all equal
+        grows = " and ".join(f"falling {item.name}" if item.falls else item.name for item in law.inputs)
         yield (
-            f"{_ORDERED[law.outcome]} hardly {'fall' if law.falls else 'rise'} with {' and '.join(law.input_names)} "
+            f"{_ORDERED[law.outcome]} hardly {'fall' if law.falls else 'rise'} with {grows} "
             f"(rank correlation {correlation:.2f}), but every law expects them to: check that the columns are the "
             "right ones, and that nothing else was varied"
         )
