@@ -55,6 +55,7 @@ _HOME = {
     "growth": "laws.growth",
     "law_names": "laws.catalog",
     "limits": "planning.limits",
+    "lines": "laws.lines",
     "load": "posterior.storage",
     "load_dataset": "data.datasets",
     "load_law": "laws.catalog",

@@ -46,6 +46,7 @@ from bayescale.posterior.forecasting import forecast as forecast
 from bayescale.laws import growth as growth
 from bayescale.laws.catalog import law_names as law_names
 from bayescale.planning.limits import limits as limits
+from bayescale.laws import lines as lines
 from bayescale.posterior.storage import load as load
 from bayescale.data.datasets import load_dataset as load_dataset
 from bayescale.laws.catalog import load_law as load_law
@@ -109,6 +110,7 @@ __all__ = [
     "growth",
     "law_names",
     "limits",
+    "lines",
     "load",
     "load_dataset",
     "load_law",

@@ -52,8 +52,11 @@ TRUTH = {
     "bnsl_floor_1": {"exponent_0": 0.02, "last_slope": 0.8},
     "bnsl_floor_2": {"exponent_0": 0.02, "exponent_1": 1.0, "last_slope": 0.2},
     "growth_break": {"log_growth_change": 0.5},
+    "fall_line_floor": {"place": 0.5},
+    "fall_logarithm_floor": {"place": 0.5},
 }
-"""Parameters that are not at their prior's median in simulated runs: between equal slopes there is no break."""
+"""Parameters that are not at their prior's median in simulated runs: between equal slopes there is no
+break, and runs that have not reached a floor do not determine it."""
 
 LAWS = {name: catalog.load_law(name) for name in catalog.law_names()}
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
