@@ -20,6 +20,7 @@ FALLING, RISING = (
 )
 
 BROKEN_X = np.geomspace(100, 500, 12)
+BROKEN_Y = 2 - 0.3 * np.tanh(8 * np.log(BROKEN_X / 400))
 
 TABLES = {
     "compute": ({"C": C, "loss": LOSS}, ["floor_c", "kaplan_c"]),
@@ -34,7 +35,14 @@ TABLES = {
     "Elo": ({"N": C / 1e12, "elo": 1000 - 100 * LOSS}, ["bradley_terry"]),
     "bits": ({**PLANE, "w_bits": np.tile([4.0, 8.0, 3.0, 16.0], 2), "loss": LOSS}, ["precision"]),
     "falling curve": ({"x": C, "y": LOSS}, FALLING),
-    "curve with a sharp break": ({"x": BROKEN_X, "y": 2 - 0.3 * np.tanh(8 * np.log(BROKEN_X / 400))}, ["bnsl_floor_1"]),
+    "curve with a sharp break": ({"x": BROKEN_X, "y": BROKEN_Y}, ["bnsl_floor_1"]),
+    **{
+        f"losses by {name} with a sharp break": (
+            {name: BROKEN_X * (1e18 if name == "C" else 1e7), "loss": BROKEN_Y},
+            [f"bnsl_floor_{name.lower()}"],
+        )
+        for name in "CDN"
+    },
     "rising curve": ({"x": C, "y": 7 - LOSS}, RISING),
 }
 
