@@ -58,11 +58,20 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
     constant = [why for why in reasons.values() if why.startswith("every run has")]
-    if {"N", "D"} <= set(found[0].input_names):  # runs of one budget
-        constant = [why for why in constant if not why.startswith("every run has C ")]
+    followed = set(found[0].input_names)
+    followed |= {"C"} if {"N", "D"} <= followed else set()  # runs of one budget
+    constant = [why for why in constant if not any(why.startswith(f"every run has {name} ") for name in followed)]
     fixed = dict.fromkeys(why.partition(": law ")[0] for why in constant)
     notes = dict.fromkeys((*runs.notes, *(f"{text}, {read}" for text in fixed)))
+    if _repeats(runs) and "U" not in followed:
+        notes[_UNREAD] = None
     return found, replace(runs, notes=tuple(notes))
+
+
+_UNREAD = (
+    "some runs have seen data more than once (D is above U), which the fitted laws do not read: laws that do need the "
+    "parameters too, also where all runs have the same (--columns N=1.3e9)"
+)
 
 
 def _asks(runs: Runs, law: Law) -> bool:
@@ -148,10 +157,12 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
             reasons[law.name] = str(error).removeprefix(f"{runs.source}: ")
             continue
         able.append(law)
-    varied = {law.name: _varied(law) for law in able}
+    varied = {law.name: _varied(law, runs) for law in able}
     for law in able:
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())
-        if besides and law.outcome == _OF_COMPUTE:
+        if "U" in set(law.input_names) - varied[law.name]:
+            reasons[law.name] = "reads U, but no run has seen its data twice"
+        elif besides and law.outcome == _OF_COMPUTE:
             reasons[law.name] = f"reads only {listed(law.input_names)}: laws of C follow N and D together"
         elif besides:
             verb = "varies" if len(besides) == 1 else "vary"
@@ -163,7 +174,16 @@ _OF_COMPUTE = "accuracy"
 """Outcome whose published laws read compute, which then stands for N and D."""
 
 
-def _varied(law: Law) -> set[str]:
-    """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data."""
+def _repeats(runs: Runs) -> bool:
+    """Whether some run has seen some of its data more than once."""
+    return {"D", "U"} <= set(runs.frame) and bool((runs.column("D") > runs.column("U")).any())
+
+
+def _varied(law: Law, runs: Runs) -> set[str]:
+    """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data.
+
+    Unique tokens count only where they vary, or where some of them are repeated.
+    """
     stands_for = {"N", "D"} if law.outcome == _OF_COMPUTE and "C" in law.input_names else set()
-    return (set(law.input_names) - {"C"}) | stands_for
+    constant = {item.name for item in law.inputs if item.constant and np.ptp(runs.column(item.name)) == 0}
+    return (set(law.input_names) - {"C"} - (constant - {"U"} if _repeats(runs) else constant)) | stands_for

@@ -143,6 +143,8 @@ class Input:
         much as over a factor of e in other inputs, whose ratios matter.
     falls : bool
         Whether larger runs have less of it, as of the loss that a law of accuracy reads.
+    constant : bool
+        Whether all runs may have one value, so that priors alone say what another one would do.
     largest : bool
         Whether ``derive`` also needs the largest value of the fitted runs: ``centre["largest_x"]`` for an input ``x``.
     """
@@ -152,6 +154,7 @@ class Input:
     unit: str
     linear: float | None = None
     falls: bool = False
+    constant: bool = False
     largest: bool = False
 
     def coordinate(self, values: Any) -> Any:
