@@ -18,11 +18,11 @@ from bayescale.laws.law import power
 from bayescale.laws.parameters import PARAMETERS, TOKENS, Derived, Input, Parameter, Prior, Values
 
 REPEATED = (
-    PARAMETERS,
+    replace(PARAMETERS, constant=True),
     replace(TOKENS, constant=True),
     Input(name="U", meaning="unique training tokens", unit="tokens", constant=True),
 )
-"""Inputs of laws of repeated data; all runs may train for one length, or on one corpus."""
+"""Inputs of laws of repeated data; each may be the same for all runs: one model, one length, one corpus."""
 
 LOSS_CENTRE = Parameter(
     name="loss_centre",
