@@ -62,6 +62,7 @@ _HOME = {
     "mean_runs": "data.cells",
     "next_dollar": "planning.purchases",
     "next_runs": "planning.design",
+    "perplexities": "laws.perplexities",
     "plan": "planning.plan",
     "power": "laws.law",
     "save": "posterior.storage",

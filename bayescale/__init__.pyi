@@ -53,6 +53,7 @@ from bayescale.laws.catalog import load_law as load_law
 from bayescale.data.cells import mean_runs as mean_runs
 from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
+from bayescale.laws import perplexities as perplexities
 from bayescale.planning.plan import plan as plan
 from bayescale.laws.law import power as power
 from bayescale.posterior.storage import save as save
@@ -117,6 +118,7 @@ __all__ = [
     "mean_runs",
     "next_dollar",
     "next_runs",
+    "perplexities",
     "plan",
     "power",
     "save",

@@ -9,6 +9,7 @@ import pandas as pd
 from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
+from bayescale.data.names import bounded
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -19,7 +20,8 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
 
     Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
     both where the runs do not tell it. Where runs show a sharp break, laws with a break replace smooth ones.
-    Laws that need more runs than there are are left out.
+    Laws that need more runs than there are are left out, and of a score that has a largest value, such as BLEU, rising
+    laws without a ceiling.
 
     Parameters
     ----------
@@ -49,11 +51,15 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     shipped = map(catalog.load_law, catalog.law_names())
     members = [law for law in shipped if law.in_ensemble and len(runs) >= law.fewest_runs]
     found, reasons = suited_laws(runs, members)
+    if not found and (accuracies := _as_accuracies(runs)) is not None:
+        return default_laws(accuracies)
     if not found:
         raise LawError(_none_suits(runs, reasons))
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
+    if bounded(runs.named):
+        found = [law for law in found if law.falls or "ceiling" in law.units] or found
     asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
     found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
@@ -72,6 +78,16 @@ _UNREAD = (
     "some runs have seen data more than once (D is above U), which the fitted laws do not read: laws that do need the "
     "parameters too, also where all runs have the same (--columns N=1.3e9)"
 )
+
+
+def _as_accuracies(runs: Runs) -> Runs | None:
+    """A table of errors as one of accuracies, which laws of one input follow; None if it is not one of fractions."""
+    if runs.outcome != "error" or not (runs.frame["error"] < 1).all():
+        return None
+    names = {name: name.replace("error", "accuracy", 1) for name in ("error", "error_se", "error_n")}
+    frame = runs.frame.assign(error=1 - runs.frame["error"]).rename(columns=names)
+    note = "accuracy is 1 - error, since laws of error read N and D"
+    return replace(runs, frame=frame, outcome="accuracy", domain="fraction", notes=(*runs.notes, note))
 
 
 def _asks(runs: Runs, law: Law) -> bool:

@@ -56,6 +56,8 @@ class Runs:
         a loss. All output of a fit to the runs uses it.
     counted : Counted
         How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
+    named : str
+        What the table calls the outcome.
     structure : Structure
         Which rows are a sweep of settings, or checkpoints of one training run.
 
@@ -81,6 +83,7 @@ class Runs:
     unit: str | None = None
     counted: Counted = BY_DEFAULT
     structure: Structure = PLAIN
+    named: str = ""
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -230,7 +233,8 @@ class Runs:
         said = [*said, *table.said, *dropped]
         notes = (*([f"read: {'; '.join(said)}"] if said else []), *counted.notes)
         doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit), *structure.warnings)
-        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure)
+        named = labels.get(outcome, outcome).removesuffix(f" (as {outcome})")
+        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure, named)
 
     def __len__(self) -> int:
         return len(self.frame)
