@@ -13,6 +13,7 @@ from bayescale.data.names import bounded
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
+from bayescale.laws.links import LOG
 
 
 def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
@@ -58,7 +59,7 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
-    if bounded(runs.named):
+    if bounded(runs.named) and found[0].link is LOG:
         found = [law for law in found if law.falls or "ceiling" in law.units] or found
     asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
     found = asked or [law for law in found if law.asked_for is None]

@@ -193,9 +193,8 @@ def _measured(rest: set[str], joined: str) -> Meaning | None:
 
 
 _SCORES = frozenset(
-    "accuracy acc top1 top5 f1 em bleu chrf rouge rougel meteor auc auroc iou miou map glue superglue winrate % "
-    "percent passrate successrate".split()
-)
+    ["accuracy", "acc", "top1", "top5", "f1", "em", "bleu", "chrf", "rouge", "rougel", "meteor", "auc", "auroc"]
+) | frozenset(["iou", "miou", "map", "glue", "superglue", "winrate", "passrate", "successrate", "percent", "%"])
 _RATES = frozenset({"win", "pass", "success", "solve", "match"})
 
 
