@@ -24,6 +24,7 @@ from bayescale.laws.parameters import Parameter as Parameter
 from bayescale.posterior.pooling import Pooled as Pooled
 from bayescale.laws.parameters import Prior as Prior
 from bayescale.laws.parameters import PublishedFit as PublishedFit
+from bayescale.validation.registration import Registered as Registered
 from bayescale.data.runs import Runs as Runs
 from bayescale.laws.parameters import Setting as Setting
 from bayescale.laws.parameters import TOKENS as TOKENS
@@ -56,6 +57,7 @@ from bayescale.planning.design import next_runs as next_runs
 from bayescale.laws import perplexities as perplexities
 from bayescale.planning.plan import plan as plan
 from bayescale.laws.law import power as power
+from bayescale.validation.registration import register as register
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
 from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
@@ -89,6 +91,7 @@ __all__ = [
     "Pooled",
     "Prior",
     "PublishedFit",
+    "Registered",
     "Runs",
     "Setting",
     "TOKENS",
@@ -121,6 +124,7 @@ __all__ = [
     "perplexities",
     "plan",
     "power",
+    "register",
     "save",
     "scale_up",
     "tell_checkpoints",

@@ -56,6 +56,10 @@ class FitFileError(BayescaleError, ValueError):
     """A saved fit that is damaged, was not written by bayescale, or belongs to another law or version."""
 
 
+class RegistrationError(BayescaleError, ValueError):
+    """A registered forecast that was changed or cannot be read, or runs that were not registered."""
+
+
 class LimitsError(BayescaleError, ValueError):
     """A file of limits to training that cannot be read, or whose numbers contradict themselves."""
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "plan": "plan",
     "fit": "fitting",
     "predict": "fitting",
+    "score": "score",
     "cost": "cost",
     "versus": "versus",
     "tradeoff": "tradeoffs",

@@ -13,6 +13,7 @@ from bayescale.cli.printing import (
     masses,
     print_head,
     print_json,
+    print_lines,
     print_member_head,
     print_parameters,
     print_remarks,
@@ -102,10 +103,18 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
     metavar="NAME|FILE",
     help="A law of what follows from the outcome, such as accuracy_of_loss.",
 )
+@option(
+    "--register",
+    section=OUTPUT,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the forecast to a new file (.json), dated and hashed, which bayescale score can score later.",
+)
 @forecast_options
 def predict(
     runs: str,
     then: str | None,
+    register: Path | None,
     at: tuple[dict[str, str], ...],
     points: Path | None,
     seed: int,
@@ -114,6 +123,12 @@ def predict(
     **options: Any,
 ) -> None:
     """Forecast the outcome of runs that have not been trained, or with --then what follows from it."""
+    if register is not None:
+        from bayescale.validation.registration import check_unregistered, registered_forecast
+
+        if then is not None:
+            raise click.UsageError("--register: the forecast of one step is registered: give it or --then, not both")
+        check_unregistered(register)
     places, asked = points_from(at, points), Asked(runs=runs, seed=seed, **options)
     settings = () if then is None else [item.name for item in check_second_step(then, asked).settings]
     source = source_from(asked)
@@ -130,6 +145,9 @@ def predict(
         chain = chain_from(fitted, then, asked)
         bands, certified = chain.forecast(seed=seed, **places), chain.certified
         notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
+    if register is not None:
+        sealed = registered_forecast(fitted, bands)
+        sealed.write(register)
     if as_json:
         from bayescale.cli.documents import predict_document
 
@@ -147,4 +165,6 @@ def predict(
         ]
         print_table(rows, f"Posterior predictive, {masses(interval)}")
         print_remarks(bands.warnings, notes)
+        if register is not None:
+            print_lines(f"registered in {register}, SHA-256 {sealed.hash}")
     leave(certified)

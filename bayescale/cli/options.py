@@ -25,7 +25,7 @@ SOURCE_HELP = "RUNS is a shipped data set's name, a table (a file or -), or a sa
 
 TABLE_HELP = "RUNS is a shipped data set's name, or a table (a file or -)."
 
-_COLUMNS = option(
+COLUMNS = option(
     "--columns",
     section=TABLE,
     type=Pairs(),
@@ -38,7 +38,7 @@ _UNIT = option(
 )
 
 _READING: tuple[Decorator, ...] = (
-    _COLUMNS,
+    COLUMNS,
     _UNIT,
     option("--glob", section=TABLE, metavar="PATTERN", help="Files of RUNS, a directory, such as '**/*.json'."),
     option(
