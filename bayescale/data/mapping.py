@@ -102,7 +102,6 @@ def mapped(
         for name in ("N", "D", "U", "C"):
             if name not in exact:
                 _infer(table, name)
-        _infer_from_epochs(table)
         _infer_standard_error(table, outcome)
         _infer_run(table)
     for name in dict.fromkeys((outcome, "N", "D", "U", "C")):
@@ -300,23 +299,6 @@ def _is_other_compute(table: Mapped, theirs: str, meant: Meaning) -> bool:
     doubt = odd_compute(theirs, _scaled(table, theirs, meant.unit), sizes, tokens)
     table.warnings += [doubt] if doubt else []
     return bool(doubt)
-
-
-def _infer_from_epochs(table: Mapped) -> None:
-    """Tokens from unique tokens and epochs over them, or the other way round."""
-    given = {"D", "U"} & set(table.names)
-    if len(given) != 1 or "epochs" not in table.names:
-        return
-    (other,) = given
-    epochs, tokens = (floats(table.frame[name])[0] for name in ("epochs", other))
-    if not (epochs >= 1).all():
-        return
-    name, found, how = (
-        ("D", tokens * epochs, "U times epochs") if other == "U" else ("U", tokens / epochs, "D / epochs")
-    )
-    table.frame = table.frame.assign(**{name: found})
-    table.labels[name] = f"{how} (as {name})"
-    table.said.append(f"{how} as {name}")
 
 
 def _infer_standard_error(table: Mapped, outcome: str) -> None:

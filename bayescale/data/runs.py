@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.quantities import check_unit, format_quantity
-from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
+from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute, count_epochs
 from bayescale.data.exports import read_tables
 from bayescale.data.formats import STANDARD_INPUT
 from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcome
@@ -229,8 +229,9 @@ class Runs:
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
         refuse(faults)
+        repeated = count_epochs(frame) if outcome in OF_LANGUAGE else []
         counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
-        said = [*said, *table.said, *dropped]
+        said = [*said, *table.said, *repeated, *dropped]
         notes = (*([f"read: {'; '.join(said)}"] if said else []), *counted.notes)
         doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit), *structure.warnings)
         named = labels.get(outcome, outcome).removesuffix(f" (as {outcome})")
