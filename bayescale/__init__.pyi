@@ -60,6 +60,7 @@ from bayescale.posterior.forecasting import forecast as forecast
 from bayescale.laws import growth as growth
 from bayescale.laws.catalog import law_names as law_names
 from bayescale.planning.limits import limits as limits
+from bayescale.laws import lines as lines
 from bayescale.posterior.storage import load as load
 from bayescale.data.datasets import load_dataset as load_dataset
 from bayescale.laws.catalog import load_law as load_law
@@ -67,6 +68,7 @@ from bayescale.data.cells import mean_runs as mean_runs
 from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
 from bayescale.planning.approaches import optimal_by_approach as optimal_by_approach
+from bayescale.laws import perplexities as perplexities
 from bayescale.planning.plan import plan as plan
 from bayescale import plots as plots
 from bayescale.posterior.replicates import posterior_predictive as posterior_predictive
@@ -144,6 +146,7 @@ __all__ = [
     "growth",
     "law_names",
     "limits",
+    "lines",
     "load",
     "load_dataset",
     "load_law",
@@ -151,6 +154,7 @@ __all__ = [
     "next_dollar",
     "next_runs",
     "optimal_by_approach",
+    "perplexities",
     "plan",
     "plots",
     "posterior_predictive",

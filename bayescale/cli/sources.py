@@ -168,9 +168,11 @@ def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
     compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
 
+    named = tuple(law.name for law in laws) if asked.law == DEFAULT_LAW else asked.law
+
     def posterior() -> "Posterior":
         with progress(f"fitting {naming} to {len(table)} runs{compiling}"):
-            return fit(asked.law, table, **asked.sampling)
+            return fit(named, table, **asked.sampling)
 
     return Source(tuple(observe(law, table) for law in laws), posterior)
 

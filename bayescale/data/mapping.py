@@ -348,7 +348,9 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
             f"{source}: no column 'loss', but {theirs!r} is perplexity: add {columns_are(loss=f'log({theirs})')} for "
             "nats per token, or name a law of perplexity by law="
         )
-    return missing_column(name, columns, source)
+    message = missing_column(name, columns, source)
+    unknown = message.endswith("add --columns loss=COLUMN")
+    return message + ", or for a score or any other outcome --columns x=COLUMN,y=COLUMN" * unknown
 
 
 # ------------------------------------------------------------------------------------------------------------- units

@@ -397,6 +397,7 @@ def check_points(name: str, values: Array, domain: str) -> None:
 
 
 def shared_settings(fit: Fit | Observed) -> dict[str, float]:
-    """Settings that are the same for all fitted runs; they are the defaults of new runs."""
-    values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
+    """Settings, and inputs that may be constant, that are the same for all fitted runs: the defaults of new runs."""
+    may_be = (*fit.law.settings, *(item for item in fit.law.inputs if item.constant))
+    values = {item.name: fit.inputs[item.name] for item in may_be}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}
