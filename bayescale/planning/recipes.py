@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
@@ -20,7 +20,6 @@ from bayescale.planning.speedup import Speedup, bound
 from bayescale.planning.tradeoffs import frontier
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, without_risk
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.fitting import AnyRuns
 from bayescale.posterior.forecasting import law_error, link_mean
 from bayescale.posterior.reach import compute_warnings, far_warnings
 from bayescale.posterior.single import as_runs

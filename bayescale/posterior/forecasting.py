@@ -240,10 +240,7 @@ _SCALES_PER_DRAW = 8
 
 
 def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
-    """The law's mean on the link's scale, shape (sample, point), at inputs of shape (point,) or (sample, point).
-
-    Settings that all runs share may be left out.
-    """
+    """The law's mean on the link's scale, shape (sample, point); settings that all runs share may be left out."""
     given = {**shared_settings(fit), **inputs} if fit.law.settings else inputs
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(fit.law.link.forward(np, fit.law.mean(np, given, fit.columns)))

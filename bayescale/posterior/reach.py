@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import format_quantity
-from bayescale.data.runs import Runs
 from bayescale.laws.links import LOG
 from bayescale.posterior.ensembles import (
     Posterior,
