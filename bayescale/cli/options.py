@@ -33,13 +33,11 @@ COLUMNS = option(
     help="The table's own names, or arithmetic: loss=val_loss,N=params_m*1e6.",
 )
 
-_UNIT = option(
-    "--unit", section=TABLE, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character."
-)
+UNIT = option("--unit", section=TABLE, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")
 
 _READING: tuple[Decorator, ...] = (
     COLUMNS,
-    _UNIT,
+    UNIT,
     option("--glob", section=TABLE, metavar="PATTERN", help="Files of RUNS, a directory, such as '**/*.json'."),
     option(
         "--drop-bad",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bayescale.basics.quantities import format_interval, format_quantity, with_unit
-from bayescale.cli.options import COLUMNS, JSON
+from bayescale.cli.options import COLUMNS, JSON, UNIT
 from bayescale.cli.printing import masses, print_json, print_lines, print_table
 from bayescale.cli.sections import Command, Section, option
 
@@ -20,13 +20,14 @@ from bayescale.cli.sections import Command, Section, option
     help="A table with the inputs and the outcome of registered runs.",
 )
 @COLUMNS
+@UNIT
 @JSON
-def score(registered: Path, observed: str, columns: dict[str, str] | None, as_json: bool) -> None:
+def score(registered: Path, observed: str, columns: dict[str, str] | None, unit: str | None, as_json: bool) -> None:
     """Compare a forecast that predict --register wrote with the runs as they came out."""
     from bayescale.validation.registration import MASSES, Registered
 
     found = Registered.read(registered)
-    scores = found.score(observed, columns=columns)
+    scores = found.score(observed, columns=columns, unit=unit)
     if as_json:
         print_json({"registered_at": found.registered_at, "sha256": found.hash, "runs": scores.to_dict("records")})
         return

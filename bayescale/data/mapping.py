@@ -349,8 +349,8 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
             "nats per token, or name a law of perplexity by law="
         )
     message = missing_column(name, columns, source)
-    unknown = message.endswith("add --columns loss=COLUMN")
-    return message + ", or for a score or any other outcome --columns x=COLUMN,y=COLUMN" * unknown
+    unknown = message.endswith(f"add {columns_are(loss='COLUMN')}")
+    return message + f", or for a score or any other outcome {columns_are(x='COLUMN', y='COLUMN')}" * unknown
 
 
 # ------------------------------------------------------------------------------------------------------------- units

@@ -142,7 +142,9 @@ class Registered:
         title = f"{self.outcome} from {self.dataset}, registered at {self.registered_at}"
         return html_of(title, table, self.warnings, [f"SHA-256 {self.hash}"])
 
-    def score(self, observed: AnyRuns, *, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    def score(
+        self, observed: AnyRuns, *, columns: Mapping[str, str] | None = None, unit: str | None = None
+    ) -> pd.DataFrame:
         """Compare the forecast with the runs as they came out.
 
         Parameters
@@ -152,6 +154,8 @@ class Registered:
             seeds, are scored each.
         columns : mapping of str, optional
             The table's columns by the names used here, as in :meth:`Runs.read`.
+        unit : str, optional
+            Unit of the table's outcome, which must be that of the forecast.
 
         Returns
         -------
@@ -170,7 +174,7 @@ class Registered:
         """
         import scoringrules
 
-        runs = self._read(observed, columns)
+        runs = self._read(observed, columns=columns, unit=unit)
         rows = np.array([self._point_of(runs, row) for row in range(len(runs.frame))])
         outcomes = runs.frame[runs.outcome].to_numpy(dtype=float)
         quantiles = np.array(self.quantiles)[rows]
@@ -192,8 +196,8 @@ class Registered:
             crps=scoringrules.crps_quantile(outcomes, quantiles, LEVELS),
         )
 
-    def _read(self, observed: AnyRuns, columns: Mapping[str, str] | None) -> Runs:
-        how: dict[str, Any] = {"columns": columns, "outcome": self.outcome, "domain": self.domain}
+    def _read(self, observed: AnyRuns, **reading: Any) -> Runs:
+        how = {**reading, "outcome": self.outcome, "domain": self.domain}
         if isinstance(observed, Runs):
             runs = observed
         elif isinstance(observed, str | Path):
