@@ -15,15 +15,15 @@ from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, tail_probabilities
 from bayescale.basics.quantities import format_interval, format_quantity
 from bayescale.basics.wording import listed, nearest
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum, two_inputs
 from bayescale.planning.answers import Answer, share_of
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, told_apart
 from bayescale.posterior.envelopes import fit_envelope
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.fitting import AUTO, AnyLaw, AnyRuns, chosen_laws, fit
+from bayescale.posterior.fitting import AUTO, AnyLaw, chosen_laws, fit
 from bayescale.posterior.profiles import fit_profiles
-from bayescale.posterior.reach import horizon_warnings
+from bayescale.posterior.reach import far_warnings
 from bayescale.posterior.single import as_runs
 
 Array = NDArray[np.float64]
@@ -222,7 +222,8 @@ def _by_envelope(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
     found = fit_envelope(runs, seed=seed)
     note = f"{len(found.sizes)} sizes of {found.curves} training curves are lowest somewhere"
     draws = _optima(runs, budgets, found.optimum(budgets), found.a_opt)
-    return _answer("envelope", draws, (_UNFINISHED, *horizon_warnings(runs, budgets)), (note,)), True
+    warnings = (_UNFINISHED, *far_warnings(float(runs.column("C").max()), budgets))
+    return _answer("envelope", draws, warnings, (note,)), True
 
 
 def _by_profiles(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
@@ -232,7 +233,7 @@ def _by_profiles(runs: Runs, budgets: Array, seed: int) -> tuple[Answer, bool]:
     note = f"{len(found.compute)} isoFLOP slices, from {low} to {high} FLOP"
     rng = np.random.default_rng([seed, len(budgets)])
     draws = _optima(runs, budgets, found.optimum(budgets, rng), found.a_opt)
-    warnings = (*found.warnings, *horizon_warnings(runs, budgets))
+    warnings = (*found.warnings, *far_warnings(float(runs.column("C").max()), budgets))
     return _answer("isoflops", draws, warnings, (note,)), found.certified
 
 

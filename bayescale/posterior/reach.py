@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import format_quantity
-from bayescale.data.runs import Runs
 from bayescale.laws.links import LOG
 from bayescale.posterior.ensembles import (
     Posterior,
@@ -48,15 +47,11 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
     """Warn of compute beyond the range in which published runs allow back-tests."""
     constant = fit.groups["constant_data"]
-    return _beyond(compute, float(constant["C"].max())) if "C" in constant else ()
+    return far_warnings(float(constant["C"].max()), compute) if "C" in constant else ()
 
 
-def horizon_warnings(runs: Runs, compute: Array) -> tuple[str, ...]:
-    """Warn of compute beyond that range, of what was found from runs without a law."""
-    return _beyond(compute, float(runs.column("C").max()))
-
-
-def _beyond(compute: Array, largest: float) -> tuple[str, ...]:
+def far_warnings(largest: float, compute: Array) -> tuple[str, ...]:
+    """Warn of compute far beyond that of the largest run, both in FLOP."""
     reach = float(np.max(compute)) / largest
     if reach <= MEASURED_HORIZON:
         return ()
