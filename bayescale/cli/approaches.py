@@ -80,7 +80,7 @@ def _print(found: "ApproachesCompared", interval: float) -> None:
                 row[label] = interval_of(line, 3)
             rows.append(row)
     print_table(rows, f"Compute-optimal runs by approach, {masses(interval)}")
-    print_lines(*(f"approach {APPROACHES[name]}: none: {why}" for name, why in found.untold.items()))
+    print_lines(*(f"no answer by approach {APPROACHES[name]}: {why}" for name, why in found.untold.items()))
     if found.ratios is not None:
         print_answer(found.ratios, interval)
     print_remarks(found.warnings, found.notes)

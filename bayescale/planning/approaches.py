@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import combinations
 from typing import Any
 
@@ -94,9 +95,20 @@ class ApproachesCompared:
         }
 
     def __str__(self) -> str:
-        shown = [f"{APPROACHES[name]}: {answer}" for name, answer in self.answers.items()]
-        missing = [f"{APPROACHES[name]}: {why}" for name, why in self.untold.items()]
-        return "\n".join([*shown, *missing, *([] if self.ratios is None else [str(self.ratios)]), *self.warnings])
+        return "\n".join([*map(str, self._tables()), *self._missing(), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        missing = "".join(f"<p>{escape(text)}</p>" for text in self._missing())
+        remarks = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
+        return f"<ul>{remarks}</ul>{''.join(each._repr_html_() for each in self._tables())}{missing}"
+
+    def _tables(self) -> list[Answer]:
+        """Answers and ratios, without warnings, of which there is one list for all."""
+        tables = [replace(answer, warnings=()) for answer in self.answers.values()]
+        return tables if self.ratios is None else [*tables, self.ratios]
+
+    def _missing(self) -> list[str]:
+        return [f"no answer by approach {APPROACHES[name]}: {why}" for name, why in self.untold.items()]
 
 
 def optimal_by_approach(

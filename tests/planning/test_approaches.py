@@ -1,5 +1,6 @@
 """Approaches to N* side by side: what a table allows, why not, how they differ, and the same in the command line."""
 
+import html
 import json
 import re
 
@@ -102,6 +103,7 @@ def test_what_a_table_does_not_allow_is_said_and_refused_if_asked_for(chinchilla
     assert "0 training curves of different sizes" in found.untold["envelope"]
     assert "0 isoFLOP slices" in found.untold["isoflops"]
     assert found.ratios is None
+    assert "no answer by approach 1, envelope of training curves: " in str(found)
     assert "approach" not in found.summary().columns[1:]
     for name in ("envelope", "isoflops"):
         with pytest.raises(RunsError, match=r"an? (envelope|exponent) takes"):
@@ -146,7 +148,10 @@ def test_programs_read_the_same(compared):
     assert case["N"]["unit"] == "parameters"
     assert [each["of"] for each in document["ratios"]][-1] == "isoflops over law"
     json.dumps(document)
-    assert "2, isoFLOP profiles" in str(compared)
+    for text in (str(compared), compared._repr_html_()):
+        assert text.count("2, isoFLOP profiles") == 1
+        assert text.count("isoflops over law") == 1
+        assert all(text.count(html.escape(each)) == 1 for each in compared.warnings)
 
 
 def test_the_command_prints_approaches_beside_each_other(run_cli, checkpoints, elsewhere):

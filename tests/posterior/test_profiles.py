@@ -112,6 +112,22 @@ def test_a_run_left_out_is_compared_with_what_the_others_predict(with_runs):
     assert errors[7] == pytest.approx(error / sd, rel=1e-6)
 
 
+def test_vertices_are_drawn_as_the_model_written_out_says(with_runs):
+    density = profiles._Density(with_runs, isoflop_slices(with_runs))
+    theta = np.array([0.45, 0.1, -3.5, -3.0, -12.0, -3.0, -5.5, -6.0])  # curvatures hardly differ
+    copies = np.repeat(theta[None], 4000, axis=0)
+    line = density.centre + theta[1] + theta[0] * density._ahead[:, 0]
+    offsets = np.log(density.vertices(copies, np.random.default_rng(0))) - line
+    z, mean, covariance = written_out(with_runs, theta)
+    t = (density._x - theta[1] - theta[0] * density._c).ravel()
+    k = np.repeat(np.exp(theta[2] + profiles._TREND[0] * density._ahead[:, 0]), 6)
+    shared = np.exp(2 * theta[3]) * (-k * t)[:, None] * np.repeat(np.eye(3), 6, axis=0)
+    expected = shared.T @ np.linalg.solve(covariance, z - mean)
+    left = np.exp(2 * theta[3]) * np.eye(3) - shared.T @ np.linalg.solve(covariance, shared)
+    assert offsets.mean(axis=0) == pytest.approx(expected, abs=4 * np.sqrt(np.diag(left) / 4000).max())
+    assert np.cov(offsets.T) == pytest.approx(left, abs=0.1 * np.diag(left).max())
+
+
 def test_the_remainder_is_a_covariance_of_its_second_derivative():
     t = np.array([0.5, 1.0, -1.0])
     found = profiles._remainder(t)
