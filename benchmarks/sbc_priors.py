@@ -17,7 +17,6 @@ from bayescale import Prior
 from bayescale.basics.parallel import backend
 from bayescale.laws.catalog import load_law
 from bayescale.laws.designs import example_inputs
-from bayescale.laws.noise import noise_by_name
 from bayescale.laws.priors import stated
 from bayescale.validation.recovery import design_of, recover
 
@@ -42,21 +41,21 @@ def main() -> None:
     add_study_options(parser)
     options = parser.parse_args()
     law = load_law(LAW)
-    runs, noise = design_of(law, example_inputs(law)), noise_by_name("student_t")
+    runs = design_of(law, example_inputs(law))
     rows = []
     with backend(options.backend):
         for name, priors in CASES.items():
             found = recover(
                 LAW,
                 runs,
-                noise,
                 replicates=options.replicates,
-                draws=DRAWS,
-                priors=priors,  # type: ignore[arg-type]
-                jobs=options.jobs,
-                keep=options.keep / f"{STEM}.jsonl",
+                n_jobs=options.jobs,
+                cache=options.keep,
                 progress=True,
-            )
+                discrepancy=False,
+                draws=DRAWS,
+                priors=priors,  # type: ignore[typeddict-item]
+            ).replicates
             shown = ", ".join(f"{key} {'=' if prior.fixed else '~'} {prior}" for key, prior in stated(priors).items())
             rows.append({"case": name, "priors": shown, "runs": len(runs), **summary(found)})
     keep(STEM, report(rows), {"machine": machine(), "law": LAW, "rows": rows})

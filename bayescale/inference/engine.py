@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+PRIOR = "prior"
+"""What takes the place of a sampler's name where draws are from the prior."""
 PRIOR_DRAWS = 1000
 _LAWS_KEPT = 16
 
@@ -115,6 +117,34 @@ class Compiled:
                 )
         return replace(sampled, prior=prior, basis=basis)
 
+    def sample_prior(self, observed: Observed, options: Options) -> "Sampled":
+        """Draw from the prior of a fit to these runs, which only say where it is centred."""
+        from bayescale.inference.model import with_carriers
+
+        observed = with_carriers(observed)
+        with self._lock:
+            basis = discrepancy_basis(observed) if self._discrepancy else None
+            density = self._with_runs(observed, basis)
+            self._checked_prior(observed, density, options.seed)
+            coordinates = density.prior(n := options.draws * options.chains, options.seed)
+            features = len(self.posterior.model.coords.get("feature", ()))
+            latent = np.random.default_rng(options.seed).standard_normal((n, features))
+            parameters, (_, log_prior) = density.parameters(coordinates, latent), density.log_prior(coordinates)
+        shape = (options.chains, options.draws)
+        drawn = {name: values.reshape(shape) for name, values in parameters.items()}
+        stats = {"lp": log_prior, "log_prior": log_prior, "total_log_likelihood": np.zeros(n)}
+        return Sampled(
+            posterior=drawn,
+            sample_stats=xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in stats.items()}),
+            engine=PRIOR,
+            diagnostics=Diagnostics(
+                True, None, dict.fromkeys(density.parameter_names, float(n)), None, None, None, None
+            ),
+            prior=drawn,
+            basis=basis,
+            coefficients=latent.reshape(*shape, features) if features else None,
+        )
+
     def _latent(self, observed: Observed, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
         """The density with the discrepancy's coefficients integrated out."""
         from bayescale.inference.model import feature_matrix
@@ -180,6 +210,13 @@ def infer(observed: Observed, options: Options, *, certify: bool = True, many: b
     with_errors = observed.standard_error is not None
     compiled = _compiled(observed.law, options.noise_model, options.discrepancy, with_errors, many)
     return compiled.sample(observed, options, certify=certify)
+
+
+def infer_prior(observed: Observed, options: Options) -> "Sampled":
+    """Draw from the prior of a fit of a law to the runs that it is bound to."""
+    with_errors = observed.standard_error is not None
+    compiled = _compiled(observed.law, options.noise_model, options.discrepancy, with_errors, False)
+    return compiled.sample_prior(observed, options)
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)

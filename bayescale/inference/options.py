@@ -82,9 +82,7 @@ class Options:
         if self.engine not in get_args(Engine):
             raise SamplingError(f"unknown engine {self.engine!r}: choose one of {', '.join(get_args(Engine))}")
         if self.noise_model.name == "one_sided" and self.discrepancy:
-            raise LawError(
-                f"noise {self.noise!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it"
-            )
+            raise LawError(f"noise {self.noise!r} is for a law taken as true: give discrepancy=False with it")
 
     @property
     def noise_model(self) -> Noise:

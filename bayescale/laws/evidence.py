@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayescale.basics.errors import LawError, QuantityError
-from bayescale.basics.quantities import parse_quantity
+from bayescale.basics.quantities import number, parse_quantity
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import is_number
 
@@ -47,14 +47,16 @@ class Published:
     C: float
     sd: float
 
-    def __init__(self, *, C: float, sd: float, N_star: float | None = None, D_star: float | None = None) -> None:
+    def __init__(
+        self, *, C: float | str, sd: float, N_star: float | str | None = None, D_star: float | str | None = None
+    ) -> None:
         given = {name: each for name, each in zip(OPTIMA, (N_star, D_star), strict=True) if each is not None}
         if len(given) != 1:
             raise LawError("published optimum: give either N_star or D_star")
         ((quantity, value),) = given.items()
-        _set(self, _positive("published optimum", {"C": C, "sd": sd, quantity: value}), skip=quantity)
+        read = _positive("published optimum", {"C": C, "sd": sd, quantity: value})
         object.__setattr__(self, "quantity", quantity)
-        object.__setattr__(self, "value", float(value))
+        _set(self, {"C": read["C"], "sd": read["sd"], "value": read[quantity]})
 
     def __str__(self) -> str:
         return f"{self.quantity}={_text(self.value)} at C={_text(self.C)}, sd={_text(self.sd)}"
@@ -93,9 +95,8 @@ class Measured:
     sd: float
 
     def __post_init__(self) -> None:
-        _positive(f"measured {self.quantity}", {"sd": self.sd})
-        _finite(f"measured {self.quantity}", {"value": self.value})
-        _set(self, {"value": self.value, "sd": self.sd})
+        what = f"measured {self.quantity}"
+        _set(self, _positive(what, {"sd": self.sd}) | _finite(what, {"value": self.value}))
 
     def __str__(self) -> str:
         return f"{self.quantity}={_text(self.value)}, sd={_text(self.sd)}"
@@ -141,10 +142,11 @@ class OtherRun:
     sd: float
     inputs: tuple[tuple[str, float], ...]
 
-    def __init__(self, value: float, *, sd: float, offset: float = 0.0, outcome: str = "loss", **inputs: float) -> None:
-        _finite("other run", {outcome: value, "offset": offset})
-        _positive("other run", {"sd": sd})
-        _set(self, {"value": value, "offset": offset, "sd": sd})
+    def __init__(
+        self, value: float, *, sd: float, offset: float = 0.0, outcome: str = "loss", **inputs: float | str
+    ) -> None:
+        read = _finite("other run", {outcome: value, "offset": offset}) | _positive("other run", {"sd": sd})
+        _set(self, {"value": read[outcome], "offset": read["offset"], "sd": read["sd"]})
         object.__setattr__(self, "outcome", outcome)
         object.__setattr__(self, "inputs", _inputs("other run", inputs))
 
@@ -189,12 +191,13 @@ class Bounded:
     sd: float
     inputs: tuple[tuple[str, float], ...]
 
-    def __init__(self, low: float, high: float, *, sd: float = 0.005, outcome: str = "loss", **inputs: float) -> None:
-        _finite("range", {"low": low, "high": high})
-        _positive("range", {"sd": sd})
-        if low >= high:
-            raise LawError(f"range: its lower end, {low:g}, must be below its upper end, {high:g}")
-        _set(self, {"low": low, "high": high, "sd": sd})
+    def __init__(
+        self, low: float, high: float, *, sd: float = 0.005, outcome: str = "loss", **inputs: float | str
+    ) -> None:
+        read = _finite("range", {"low": low, "high": high}) | _positive("range", {"sd": sd})
+        if read["low"] >= read["high"]:
+            raise LawError(f"range: its lower end, {read['low']:g}, must be below its upper end, {read['high']:g}")
+        _set(self, read)
         object.__setattr__(self, "outcome", outcome)
         object.__setattr__(self, "inputs", _inputs("range", inputs))
 
@@ -287,7 +290,7 @@ def _text(number: float) -> str:
     return short if float(short) == number else repr(number)
 
 
-def _inputs(what: str, inputs: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+def _inputs(what: str, inputs: Mapping[str, float | str]) -> tuple[tuple[str, float], ...]:
     if not inputs:
         raise LawError(f"{what}: give the inputs at which it is, such as N=70e9, D=1.4e12")
     return tuple(_positive(what, inputs).items())
@@ -307,22 +310,26 @@ def _unread(law: Law, outcome: str, inputs: tuple[tuple[str, float], ...], value
     return ""
 
 
-def _positive(what: str, numbers: Mapping[str, float]) -> dict[str, float]:
-    for name, value in _finite(what, numbers).items():
+def _positive(what: str, numbers: Mapping[str, float | str]) -> dict[str, float]:
+    found = _finite(what, numbers)
+    for name, value in found.items():
         if value <= 0:
             raise LawError(f"{what}: {name} is {value:g}: give a number above zero")
-    return {name: float(value) for name, value in numbers.items()}
+    return found
 
 
-def _finite(what: str, numbers: Mapping[str, float]) -> Mapping[str, float]:
-    for name, value in numbers.items():
+def _finite(what: str, numbers: Mapping[str, float | str]) -> dict[str, float]:
+    """Numbers, or texts of them such as ``"70B"``, as floats."""
+    found = {}
+    for name, given in numbers.items():
+        value = number(f"{what}: {name}", given) if isinstance(given, str) else given
         if not is_number(value) or not math.isfinite(value):
             raise LawError(f"{what}: {name} is {value!r}: give a number")
-    return numbers
+        found[name] = float(value)
+    return found
 
 
-def _set(item: Any, numbers: Mapping[str, float], skip: str = "") -> None:
+def _set(item: Any, numbers: Mapping[str, float]) -> None:
     """Set fields of a frozen dataclass to numbers."""
     for name, value in numbers.items():
-        if name != skip:
-            object.__setattr__(item, name, float(value))
+        object.__setattr__(item, name, value)

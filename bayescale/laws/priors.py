@@ -208,8 +208,8 @@ def check_names(names: Iterable[str], known: Iterable[str], whose: str) -> None:
 
 
 _OPTIMUM = (
-    "an optimum depends on the budget, so a belief about it is evidence: give Published(N_star=..., C=..., sd=...), or "
-    "--evidence"
+    "an optimum depends on the budget, so a belief about it is evidence, such as Published(N_star=..., C=..., sd=...): "
+    "give it by evidence="
 )
 _CONSTANTS = {
     "length": "the length scale of the discrepancy is a constant learnt from published tables, and not sampled: its "

@@ -26,7 +26,7 @@ def scarce_tokens(fitted: Fit) -> list[str]:
     return [
         f"{len(rows)} of {len(ratio)} runs have fewer than {FEWEST_TOKENS:g} tokens per parameter (down to "
         f"{ratio.min():.2g}), below any published run: their noise is a guess that affects every estimate, so "
-        f"leave out rows {listed(rows)}, or give discrepancy=False (--no-discrepancy)"
+        f"leave out rows {listed(rows)}, or give discrepancy=False"
     ]
 
 

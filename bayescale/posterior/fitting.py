@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, overload
 
-import pandas as pd
-
 from bayescale.basics.errors import LawError
 from bayescale.data.candidates import default_laws
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs  # in typing since Python 3.13
 
 AnyLaw = str | Path | Law
-AnyRuns = str | Path | pd.DataFrame | Runs
 
 AUTO = "auto"
 """Name of the ensemble of shipped laws that suit a table."""
@@ -30,7 +27,7 @@ AUTO = "auto"
 
 @overload
 def fit(  # type: ignore[overload-overlap]
-    law: Literal["auto"] | Sequence[AnyLaw],
+    law: Literal["auto"],
     runs: AnyRuns = ...,
     options: Options | None = ...,
     **choices: Unpack[Choices],
@@ -46,7 +43,13 @@ def fit(
     **choices: Unpack[Choices],
 ) -> Pooled: ...
 @overload
-def fit(law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]) -> Fit: ...
+def fit(  # type: ignore[overload-overlap]
+    law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]
+) -> Fit: ...
+@overload
+def fit(
+    law: Sequence[AnyLaw], runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]
+) -> Ensemble: ...
 def fit(
     law: AnyLaw | Sequence[AnyLaw] = "chinchilla",
     runs: AnyRuns = "chinchilla",

@@ -313,7 +313,7 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
         return given
     if given is None and record.law_origin != "shipped":
         raise FitFileError(
-            f"{path}: was fitted with a law of your own ({record.law_origin}), which is not stored: give it by --law"
+            f"{path}: was fitted with a law of your own ({record.law_origin}), which is not stored: give it by law="
         )
     if given is None and record.law not in catalog.law_names():
         raise FitFileError(f"{path}: was fitted with law {record.law!r}, which this version does not ship")
@@ -327,6 +327,6 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
         raise FitFileError(
             f"{path}: was fitted with another version of law {record.law!r} or of what it imports (hash "
             f"{str(record.law_hash)[:12]}, now {found[:12]}): fit again, or load it with the version of "
-            "bayescale and the law file (--law) that fitted it"
+            "bayescale and the law file (law=) that fitted it"
         )
     return law
