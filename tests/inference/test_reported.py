@@ -102,11 +102,8 @@ def test_a_fixed_value_is_one_to_the_last_digit(few_runs):
     [
         ("chinchilla", "E", "loss_centre"),
         ("chinchilla", "alpha_N", "slope"),
-        ("tied", "exponent", "slope"),
         ("q_family", "alpha_N", "exponent"),
-        ("floor_c", "E", "loss_centre"),
         ("kaplan_nd", "a_opt", "alpha_N"),
-        ("m3", "exponent", "slope"),
         ("rise_to_ceiling", "ceiling", "y_centre"),
     ],
 )

@@ -32,7 +32,7 @@ def fit(runs, **choices):
 
 def test_both_samplers_agree_on_priors_and_evidence(few_runs, believing_fit):
     law = believing_fit.law
-    nuts = fit(few_runs, priors=law.priors, evidence=law.evidence, engine="nuts", draws=500)
+    nuts = fit(few_runs, priors=law.priors, evidence=law.evidence, engine="nuts")
     assert believing_fit.certified
     assert nuts.certified
     for name in ("E", "a_opt", "alpha_N", "loss_centre", "sigma"):
@@ -61,8 +61,10 @@ def test_what_was_believed_is_saved_and_loaded(believing_fit, tmp_path):
 
 
 @pytest.mark.usefixtures("sketched")
-def test_a_fixed_value_is_fixed_in_every_answer(few_runs):
-    found = fit(few_runs, discrepancy=True, draws=100, priors={"E": 1.7, "nu": 6})
+def test_a_fixed_value_is_fixed_in_every_answer_and_precise_evidence_pins(few_runs):
+    precise = [bs.Published(N_star=40e9, C=C, sd=0.01)]
+    found = fit(few_runs, discrepancy=True, draws=100, priors={"E": 1.7, "nu": 6}, evidence=precise)
+    assert np.log(additive_optimum(found.parameters, C / 6) / 40e9).std() < 0.02
     assert set(found.parameters["E"]) == {1.7}
     assert set(found.parameters["nu"]) == {6.0}
     summary = found.summary().loc["E"]
@@ -70,22 +72,6 @@ def test_a_fixed_value_is_fixed_in_every_answer(few_runs):
     assert np.isfinite(found.tree["log_likelihood"]["loss"]).all()
     assert not any("E " in text for text in found.warnings if "identified" in text or "contradict" in text)
     assert np.isfinite(found.forecast(N=7e9, D=1.4e11).summary(0.9)["q50"].item())
-
-
-@pytest.mark.usefixtures("sketched")
-def test_precise_evidence_pins_what_it_is_about(few_runs):
-    found = fit(few_runs, draws=100, evidence=[bs.Published(N_star=40e9, C=C, sd=0.01)])
-    assert np.log(additive_optimum(found.parameters, C / 6) / 40e9).std() < 0.02
-
-
-@pytest.mark.usefixtures("sketched")
-def test_a_mixture_applies_beliefs_where_they_exist_and_says_where_not(few_runs):
-    beliefs = {"priors": {"E": 1.7, "k": 1.0}, "evidence": [bs.Measured("a_opt", 0.5, sd=0.02), PUBLISHED]}
-    mixed = bs.fit("auto", few_runs.iloc[:9], discrepancy=False, draws=50, **beliefs)
-    assert "your prior on k does not concern tied, without k" in mixed.notes
-    assert "evidence a_opt=0.5, sd=0.02 does not concern tied" in mixed.notes
-    assert set(mixed.members["skaling"].parameters["k"]) == {1.0}
-    assert set(mixed.members["tied"].parameters["E"]) == {1.7}
 
 
 def terms(runs, evidence, *, discrepancy):
@@ -180,13 +166,16 @@ def test_kept_results_are_told_apart_by_what_was_believed():
 
 
 @pytest.mark.usefixtures("sketched")
-def test_the_command_line_takes_beliefs_and_prints_them(few_runs, run_cli, tmp_path):
+def test_a_mixture_applies_beliefs_where_they_exist_and_prints_where_not(few_runs, run_cli, tmp_path):
     table = tmp_path / "few.csv"
-    few_runs.to_csv(table, index=False)
-    asked = ("fit", table, "--law", "tied", "--no-discrepancy", "--prior", "E = 1.7", "--evidence", str(PUBLISHED))
-    _, out, _ = run_cli(*asked)
-    assert "fixed at 1.7" in out
-    assert f"note: evidence {PUBLISHED}" in out
+    few_runs.iloc[:9].to_csv(table, index=False)
+    beliefs = ("--prior", "E = 1.7", "--prior", "k = 1", "--evidence", "a_opt=0.5, sd=0.02")
+    _, out, _ = run_cli("fit", table, "--no-discrepancy", *beliefs)
+    assert out.count("fixed at 1.7") == 2
+    assert out.count("fixed at 1 ") == 1
+    assert "note: your prior on k does not concern tied, without k" in out
+    assert "note: evidence a_opt=0.5, sd=0.02 does not concern tied" in out
+    assert "note: skaling: evidence a_opt=0.5, sd=0.02: moves" in out
 
 
 def test_documents_hold_what_was_believed(believing_fit):
