@@ -1,4 +1,5 @@
 from bayescale.planning.answers import Answer as Answer
+from bayescale.planning.approaches import ApproachesCompared as ApproachesCompared
 from bayescale.validation.backtesting import Backtest as Backtest
 from bayescale.basics.errors import BayescaleError as BayescaleError
 from bayescale.laws.evidence import Bounded as Bounded
@@ -54,16 +55,20 @@ from bayescale.posterior.single import draw_prior as draw_prior
 from bayescale.laws.elicitation import elicit as elicit
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
+from bayescale.planning.floors import floor_effect as floor_effect
 from bayescale.posterior.forecasting import forecast as forecast
 from bayescale.laws import growth as growth
 from bayescale.laws.catalog import law_names as law_names
 from bayescale.planning.limits import limits as limits
+from bayescale.laws import lines as lines
 from bayescale.posterior.storage import load as load
 from bayescale.data.datasets import load_dataset as load_dataset
 from bayescale.laws.catalog import load_law as load_law
 from bayescale.data.cells import mean_runs as mean_runs
 from bayescale.planning.purchases import next_dollar as next_dollar
 from bayescale.planning.design import next_runs as next_runs
+from bayescale.planning.approaches import optimal_by_approach as optimal_by_approach
+from bayescale.laws import perplexities as perplexities
 from bayescale.planning.plan import plan as plan
 from bayescale import plots as plots
 from bayescale.posterior.replicates import posterior_predictive as posterior_predictive
@@ -80,6 +85,7 @@ from bayescale.report.page import write_report as write_report
 
 __all__ = [
     "Answer",
+    "ApproachesCompared",
     "Backtest",
     "BayescaleError",
     "Bounded",
@@ -135,16 +141,20 @@ __all__ = [
     "elicit",
     "fit",
     "fit_chain",
+    "floor_effect",
     "forecast",
     "growth",
     "law_names",
     "limits",
+    "lines",
     "load",
     "load_dataset",
     "load_law",
     "mean_runs",
     "next_dollar",
     "next_runs",
+    "optimal_by_approach",
+    "perplexities",
     "plan",
     "plots",
     "posterior_predictive",

@@ -70,8 +70,10 @@ BENCHMARKS = {
     "left_out": Benchmark(("left_out.py",), ("left_out",)),
     "optimum_coverage": Benchmark(("optimum_coverage.py",), ("optimum_coverage",)),
     "held_out_optimum": Benchmark(("held_out_optimum.py",), ("held_out_optimum",), parallel=False),
+    "approaches": Benchmark(("approaches.py",), ("approaches",)),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),
     "regret": Benchmark(("regret.py",), ("regret",)),
+    "speedup": Benchmark(("speedup.py",), ("speedup",)),
     "next_run": Benchmark(("next_run.py",), ("next_run",)),
     "gopher": Benchmark(("gopher.py",), ("gopher",), parallel=False),
 }

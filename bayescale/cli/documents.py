@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayescale.basics.intervals import SAMPLE_DIMS, quantiles
+from bayescale.data.runs import Runs
 from bayescale.planning.answers import Answer
 from bayescale.planning.choices import REGRETS
 from bayescale.planning.design import Design
@@ -133,12 +134,17 @@ def _cases(answer: Answer, names: Sequence[str], levels: tuple[float, ...] = _TA
     return [{answer.by: float(case[answer.by]), **{name: _at(case[name], levels) for name in names}} for case in each]
 
 
-def recipes_document(first: Posterior, second: Posterior, budgets: Answer, crossing: Answer) -> dict[str, Any]:
-    """Both fits, their runs at each budget, and where they cross."""
+def recipes_document(first: Posterior, second: Posterior | Runs, budgets: Answer, crossing: Answer) -> dict[str, Any]:
+    """Both fits, or the first and the runs of the second; both recipes at each budget, and where they cross."""
     answers = {"budgets": budgets, "crossing": crossing}
+    if isinstance(second, Runs):
+        pairs = finite(budgets.draws["pairs"].to_numpy().tolist())
+        of_second: dict[str, Any] = {"dataset": second.source, "n_runs": len(second), "pairs_needed": pairs}
+    else:
+        of_second = fit_document(second)
     return {
         "first": fit_document(first),
-        "second": fit_document(second),
+        "second": of_second,
         **{name: _answer(answer) for name, answer in answers.items()},
     }
 

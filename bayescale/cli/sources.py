@@ -113,11 +113,12 @@ class Source:
         return self.bound[0].law
 
     def check_planned(self, fixed: Mapping[str, float] = MappingProxyType({}), question: str = "an optimum") -> None:
-        """Refuse laws that read other inputs than N, D and what is given."""
-        from bayescale.planning.allocation import two_inputs
+        """Refuse laws that read other inputs than N, D and what is given, or settings that differ between runs."""
+        from bayescale.planning.allocation import check_settings, two_inputs
 
         for each in self.bound:
             two_inputs(each.law, fixed, question=question)
+            check_settings(each)
 
     def check_points(self, points: Mapping[str, Any]) -> None:
         """Refuse points with other inputs than those of the laws, or values that they cannot have."""
@@ -140,19 +141,19 @@ class Source:
         return {name: values for name, values in points.items() if not fixed(name)}
 
 
-def source_from(asked: Asked) -> Source:
-    """Read what a command names."""
+def source_from(asked: Asked, table: "Runs | None" = None) -> Source:
+    """Read what a command names, unless its table is given."""
     if asked.risk is None:
-        return _source(asked)
+        return _source(asked, table)
     numbers = _risk(asked.risk)
-    found = _source(asked)
+    found = _source(asked, table)
     from bayescale.posterior.ensembles import check_knows_compute, with_risk
 
     check_knows_compute(found.law)
     return Source(found.bound, lambda: with_risk(found.posterior(), **numbers))
 
 
-def _source(asked: Asked) -> Source:
+def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     if asked.pool:
         return _group(asked)
     if asked.by is not None or asked.group is not None:
@@ -162,13 +163,16 @@ def _source(asked: Asked) -> Source:
     from bayescale.data.checks import observe
     from bayescale.posterior.fitting import chosen_laws, fit
 
-    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading))
+    read = runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading) if given is None else given
+    laws, table = chosen_laws(asked.law, read)
     naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
     compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
 
+    named = tuple(law.name for law in laws) if asked.law == DEFAULT_LAW else asked.law
+
     def posterior() -> "Posterior":
         with progress(f"fitting {naming} to {len(table)} runs{compiling}"):
-            return fit(asked.law, table, **asked.sampling)
+            return fit(named, table, **asked.sampling)
 
     return Source(tuple(observe(law, table) for law in laws), posterior)
 

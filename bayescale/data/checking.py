@@ -16,15 +16,14 @@ from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.basics.wording import listed
 from bayescale.data.candidates import default_laws, suited_laws
 from bayescale.data.checks import observe
+from bayescale.data.isoflops import isoflop_slices
 from bayescale.data.observed import Observed
-from bayescale.data.runs import RAY_WIDTH, Runs
+from bayescale.data.runs import Runs
 from bayescale.data.splitting import splits
 from bayescale.data.sweeps import other_counts
 from bayescale.data.tables import Frame
 from bayescale.laws.law import Law
 
-_SLICE = 4
-"""Fewest sizes at one compute that make an isoFLOP slice."""
 OTHER_COUNTS = "other counts of parameters"
 """Name of the fact that a table counts parameters in several ways."""
 _DECADES = 1.5
@@ -232,15 +231,9 @@ def _source_of_compute(runs: Runs) -> str:
 
 
 def _slices(runs: Runs) -> list[int]:
-    """Numbers of sizes of the isoFLOP slices: several sizes at one compute, within 5 %."""
-    order = np.argsort(runs.column("C"), kind="stable")
-    log_c, sizes = np.log(runs.column("C")[order]), runs.column("N")[order]
-    found, start = [], 0
-    while start < len(log_c):
-        end = int(np.searchsorted(log_c, log_c[start] + RAY_WIDTH, side="right"))
-        found.append(len(np.unique(sizes[start:end])))
-        start = end
-    return [n for n in found if n >= _SLICE]
+    """Numbers of sizes of the isoFLOP slices."""
+    sizes = runs.column("N")
+    return [len(np.unique(sizes[rows])) for rows in isoflop_slices(runs)]
 
 
 def _untold(runs: Runs, laws: list[Law]) -> Iterator[str]:

@@ -287,6 +287,32 @@ _STEEPEST = 0.9
 """Largest exponent with which compute over 6 N D may fall with N."""
 
 
+def count_epochs(frame: pd.DataFrame) -> list[str]:
+    """Give a table the tokens that follow from unique tokens and epochs over them, or the other way round.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Checked columns; changed in place.
+
+    Returns
+    -------
+    list of str
+        What was computed.
+    """
+    given = {"D", "U"} & set(frame.columns)
+    if len(given) != 1 or "epochs" not in frame:
+        return []
+    epochs = pd.to_numeric(frame["epochs"], errors="coerce").to_numpy(np.float64)
+    if not ((epochs >= 1) & np.isfinite(epochs)).all():
+        return []
+    if "U" in given:
+        frame["D"] = frame["U"] * epochs
+        return ["U times epochs as D"]
+    frame["U"] = frame["D"] / epochs
+    return ["D over epochs as U"]
+
+
 def count_compute(frame: pd.DataFrame, rule: str | None, source: str) -> Counted:
     """Give a table the compute of its runs by one count, as column C, and whichever of N and D follows from it.
 

@@ -348,7 +348,10 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
             f"{source}: no column 'loss', but {theirs!r} is perplexity: add {columns_are(loss=f'log({theirs})')} for "
             "nats per token, or name a law of perplexity by law="
         )
-    return missing_column(name, columns, source)
+    message = missing_column(name, columns, source)
+    unknown = message.endswith(f"add {columns_are(loss='COLUMN')}")
+    other = columns_are(x="COLUMN", y="COLUMN")
+    return message + f", or for a score or any other outcome {other}" * unknown
 
 
 # ------------------------------------------------------------------------------------------------------------- units

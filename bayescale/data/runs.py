@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import RunsError
 from bayescale.basics.html import html_of
 from bayescale.basics.quantities import check_unit, format_quantity
-from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
+from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute, count_epochs
 from bayescale.data.exports import read_tables
 from bayescale.data.formats import STANDARD_INPUT
 from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcome
@@ -57,6 +57,8 @@ class Runs:
         a loss. All output of a fit to the runs uses it.
     counted : Counted
         How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
+    named : str
+        What the table calls the outcome.
     structure : Structure
         Which rows are a sweep of settings, or checkpoints of one training run.
 
@@ -82,6 +84,7 @@ class Runs:
     unit: str | None = None
     counted: Counted = BY_DEFAULT
     structure: Structure = PLAIN
+    named: str = ""
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -232,11 +235,13 @@ class Runs:
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
         refuse(faults)
+        repeated = count_epochs(frame) if outcome in OF_LANGUAGE else []
         counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
-        said = [*said, *table.said, *dropped]
+        said = [*said, *table.said, *repeated, *dropped]
         notes = (*([f"read: {'; '.join(said)}"] if said else []), *counted.notes)
         doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit), *structure.warnings)
-        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure)
+        named = labels.get(outcome, outcome).removesuffix(f" (as {outcome})")
+        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure, named)
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -294,6 +294,10 @@ class Law:
         """Points on the scales on which model discrepancy is smooth, shape (..., input); the inputs broadcast."""
         return np.stack(np.broadcast_arrays(*(item.coordinate(inputs[item.name]) for item in self.inputs)), axis=-1)
 
+    def size(self, inputs: Values) -> NDArray[np.float64]:
+        """Sizes of runs as far as the inputs tell, of which ratios matter: their product, if all grow by ratios."""
+        return np.asarray(np.exp(np.clip(self.located(inputs).sum(axis=-1), -_LARGEST_LOG_SIZE, _LARGEST_LOG_SIZE)))
+
     def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
         """Sampled and derived parameters together, in NumPy."""
         return {**sampled, **self.derive(np, sampled, centre)}
@@ -303,6 +307,9 @@ _FREE_UNITS = ("nats/token", "")
 """Outcome units that a table may replace with its own."""
 
 _LAWS_KEPT = 256
+
+_LARGEST_LOG_SIZE = 690.0
+"""Log of the largest size of a run that a float can hold, and minus that of the smallest."""
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)

@@ -165,6 +165,10 @@ class Input:
     linear : float, optional
         For an input whose differences matter, such as a date: the difference over which model discrepancy changes as
         much as over a factor of e in other inputs, whose ratios matter.
+    falls : bool
+        Whether larger runs have less of it, as of the loss that a law of accuracy reads.
+    constant : bool
+        Whether all runs may have one value, so that priors alone say what another one would do.
     largest : bool
         Whether ``derive`` also needs the largest value of the fitted runs: ``centre["largest_x"]`` for an input ``x``.
     """
@@ -173,11 +177,14 @@ class Input:
     meaning: str
     unit: str
     linear: float | None = None
+    falls: bool = False
+    constant: bool = False
     largest: bool = False
 
     def coordinate(self, values: Any) -> Any:
-        """Values on the scale on which model discrepancy is smooth."""
-        return np.log(values) if self.linear is None else np.asarray(values) / self.linear
+        """Values on the scale on which model discrepancy is smooth, and which grows with the size of a run."""
+        scaled = np.log(values) if self.linear is None else np.asarray(values) / self.linear
+        return -scaled if self.falls else scaled
 
 
 @dataclass(frozen=True, kw_only=True)

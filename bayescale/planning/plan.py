@@ -86,6 +86,7 @@ def plan(
 
     See Also
     --------
+    bayescale.optimal_by_approach : N* by the envelope and by isoFLOP profiles beside the law.
     bayescale.versus : which of two given runs is better.
 
     Examples

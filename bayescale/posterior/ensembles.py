@@ -155,7 +155,7 @@ def compute_of(fit: Fit, points: Mapping[str, Array]) -> Array | None:
 def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
 
-    If the compute of either is unknown, the ratio of the products of the law's inputs takes its place.
+    If the compute of either is unknown, the ratio of the sizes that the law's inputs tell takes its place.
 
     Parameters
     ----------
@@ -166,8 +166,7 @@ def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     compute, constant = compute_of(fit, points), fit.groups["constant_data"]
     if compute is not None and "C" in constant:
         return np.asarray(compute / constant["C"].to_numpy().max())
-    ahead, fitted = (np.prod([side[name] for name in fit.law.input_names], axis=0) for side in (points, fit.inputs))
-    return np.asarray(ahead / fitted.max())
+    return np.asarray(fit.law.size(points) / fit.law.size(fit.inputs).max())
 
 
 def members(posterior: "Posterior") -> Mapping[str, Fit]:

@@ -240,9 +240,10 @@ _SCALES_PER_DRAW = 8
 
 
 def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
-    """The law's mean on the link's scale, of shape (sample, point), at inputs of shape (point,) or (sample, point)."""
+    """The law's mean on the link's scale, shape (sample, point); settings that all runs share may be left out."""
+    given = {**shared_settings(fit), **inputs} if fit.law.settings else inputs
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(fit.law.link.forward(np, fit.law.mean(np, inputs, fit.columns)))
+        return np.asarray(fit.law.link.forward(np, fit.law.mean(np, given, fit.columns)))
 
 
 def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
@@ -393,6 +394,7 @@ def check_points(name: str, values: Array, domain: str) -> None:
 
 
 def shared_settings(fit: Fit | Observed) -> dict[str, float]:
-    """Settings that are the same for all fitted runs; they are the defaults of new runs."""
-    values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
+    """Settings, and inputs that may be constant, that are the same for all fitted runs: the defaults of new runs."""
+    may_be = (*fit.law.settings, *(item for item in fit.law.inputs if item.constant))
+    values = {item.name: fit.inputs[item.name] for item in may_be}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

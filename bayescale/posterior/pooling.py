@@ -200,8 +200,10 @@ def fit_pooled(
     return Pooled(groups=groups, between=_between(sampled, joint, names, pool), pool=names)
 
 
-def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Code of each run's group, counted from 0, and the names of the groups.
+def group_codes(
+    runs: Runs, by: str, what: str = "names the groups", several: str = "pooling needs two groups or more"
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Code of each run's group, counted from 0, and the names of the groups, called by what they are.
 
     Raises
     ------
@@ -209,7 +211,7 @@ def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
         If there is no such column, a run has no group, or there is only one group.
     """
     if by not in runs.frame:
-        raise RunsError(missing_column(by, runs.frame.columns, runs.source, ", which names the groups"))
+        raise RunsError(missing_column(by, runs.frame.columns, runs.source, f", which {what}"))
     column = runs.frame[by]
     blank = column.isna() | (column.astype(str).str.strip() == "")
     refuse(
@@ -218,7 +220,7 @@ def group_codes(runs: Runs, by: str) -> tuple[NDArray[np.int64], list[str]]:
     )
     codes, labels = pd.factorize(column.astype(str))
     if len(labels) < 2:
-        raise RunsError(f"{runs.source}: column {by} holds {listed(labels)} only: pooling needs two groups or more")
+        raise RunsError(f"{runs.source}: column {by} holds {listed(labels)} only: {several}")
     return np.asarray(codes), list(labels)
 
 
