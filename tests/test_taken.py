@@ -56,7 +56,7 @@ NUMBERS = {
     ("versus", "second"): lambda fit, write: bs.versus(fit, {"N": 2e9, "D": 1e10}, given(RUN, write)),
     ("compare_recipes", "C"): lambda fit, write: bs.compare_recipes(fit, fit, write("1e21")),
     ("floor_effect", "C"): lambda fit, write: bs.floor_effect(fit, write("1e21")),
-    ("floor_effect", "floor"): lambda fit, write: bs.floor_effect(fit, 1e21, floor=write("1.8")),
+    ("floor_effect", "floor"): lambda fit, write: bs.floor_effect(fit, 1e21, floor=write("1.6")),
     ("compare_recipes", "threshold"): lambda fit, write: bs.compare_recipes(fit, fit, 1e21, threshold=write("1.2")),
     ("compare_recipes", "precision"): lambda fit, write: bs.compare_recipes(fit, fit, 1e21, precision=write("0.1")),
     ("limits", "years"): lambda fit, write: bs.limits(write("2030"), draws=100),
