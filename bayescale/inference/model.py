@@ -13,7 +13,7 @@ from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import DRIFT, TAU, Basis
 from bayescale.inference.evidence import add_evidence, variances_at
-from bayescale.inference.reported import believed
+from bayescale.inference.reported import believed, check_reach
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.inference.variables import add_variables, fixed_value
 from bayescale.laws.law import Law
@@ -97,6 +97,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
             return pt.mean(location_of({**whole, **law.derive(pt, whole, centre)})) - typical
 
         wanted = sampled_parameters(law, noise, discrepancy=basis is not None)
+        check_reach(law, (each for each in wanted if each.name not in law.units))
         sampled = add_variables(law, wanted, centre, None if basis is None else shape)
         if basis is not None:
             coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")

@@ -8,7 +8,7 @@ can be solved for from Q.
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,9 +46,7 @@ def believed(law: Law) -> Law:
     ]
     parameters = _ordered(law, own)
     assert parameters is not None
-    for item in parameters:
-        if item.name in law.priors:
-            _check_reach(law, item.name, item.prior, item.within, _from_prior(item.prior))
+    check_reach(law, parameters)
     for name, prior in law.priors.items():
         if name in {each.name for each in law.derived}:
             parameters = _carried(law, parameters, name, prior)
@@ -61,7 +59,7 @@ def _carried(law: Law, parameters: tuple[Parameter, ...], name: str, prior: Prio
     if np.ptp(own) == 0:
         raise LawError(f"prior on {name}: the runs and other fixed values determine {name}: leave its prior out")
     within = POSITIVE if (own > 0).all() else (-np.inf, np.inf)
-    _check_reach(law, name, prior, within, _from_prior(prior))
+    _check_reach(law, name, prior, within)
     reasons = []
     for item in _candidates(law, parameters, name):
         carrier = replace(
@@ -73,7 +71,7 @@ def _carried(law: Law, parameters: tuple[Parameter, ...], name: str, prior: Prio
             within=within,
             domain=support(item.prior),
             scales=False,
-            centred=item.scales and not prior.fixed,
+            centred=(item.scales or item.centred) and not prior.fixed,
             reason=f"follows the user's prior on {name}",
         )
         changed = _ordered(law, [carrier if each is item else each for each in parameters])
@@ -104,8 +102,22 @@ def _candidates(law: Law, parameters: Sequence[Parameter], name: str) -> Iterato
             yield item
 
 
-def _check_reach(law: Law, name: str, prior: Prior, within: tuple[float, float], draws: Array) -> None:
+def check_reach(law: Law, parameters: Iterable[Parameter]) -> None:
+    """Check that the user's priors on sampled parameters expect values that these can have.
+
+    Raises
+    ------
+    LawError
+        If they do not.
+    """
+    for item in parameters:
+        if item.name in law.priors:
+            _check_reach(law, item.name, item.prior, item.within)
+
+
+def _check_reach(law: Law, name: str, prior: Prior, within: tuple[float, float]) -> None:
     low, high = within
+    draws = _from_prior(prior)
     outside = float(np.mean((draws <= low) | (draws >= high)))
     if outside > _OUTSIDE:
         ends = f"above {low:g}" if high == np.inf else f"between {low:g} and {high:g}"

@@ -131,9 +131,9 @@ def _is_cut(parameter: Parameter) -> bool:
 
 
 def _ends(parameter: Parameter) -> tuple[float | None, float | None]:
-    """Ends of the range to which a prior is cut off; PyMC takes None for an end at infinity."""
-    low, high = (None if math.isinf(end) else end for end in parameter.within)
-    return low, high
+    """Ends at which a prior is cut off; None where it ends by itself."""
+    (low, high), (least, most) = support(parameter.prior), parameter.within
+    return least if low < least else None, most if high > most else None
 
 
 def _carrying(law: Law, parameter: Parameter, sampled: dict[str, Any], centre: Values, offset: Any | None) -> Any:

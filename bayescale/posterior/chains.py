@@ -7,7 +7,7 @@ and noise, and then the outcome from each drawn loss, so it carries the uncertai
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -202,7 +202,7 @@ def fit_chain(
     options : Options, optional
         Options of both fits.
     **choices
-        Fields of the options, as for :func:`bayescale.fit`.
+        Fields of the options, as for :func:`bayescale.fit`; priors and evidence are those of the first law.
 
     Returns
     -------
@@ -220,7 +220,9 @@ def fit_chain(
         Observed.of(second, runs)  # fails here rather than after the first fit
     asked = chosen(options, choices)
     first = fit(law, runs, asked)
-    return chained(first, fit_law(then, _with_outcome(runs, second), asked))
+    # What a user believes concerns the first step.
+    after = replace(asked, priors={}, evidence=())
+    return chained(first, fit_law(then, _with_outcome(runs, second), after))
 
 
 def chained(first: Posterior, second: Fit) -> Chain:

@@ -92,7 +92,7 @@ def adapt(density: Density, mixture: Mixture, rng: np.random.Generator, effort: 
 
 def initial_mixture(density: Density, prior_draws: Array, n_starts: int, stretch: float = 1.0) -> Mixture:
     """Laplace approximations at the modes, and a component with the spread of the prior."""
-    wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.cov(prior_draws.T), DF)
+    wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.atleast_2d(np.cov(prior_draws.T)), DF)
     modes = find_modes(density, best_starts(density, prior_draws, n_starts))
     return around_modes(modes, stretch).with_component(wide, _WIDE_SHARE)
 

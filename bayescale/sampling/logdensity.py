@@ -115,13 +115,18 @@ class LogDensity:
         """
         import pymc as pm
 
-        values = [self._model.rvs_to_values[rv] for rv in self._scalars]
-        own = [
-            value if transform is None else transform.backward(value, *rv.owner.inputs)
-            for rv, transform, value in zip(self._scalars, self._transforms, values, strict=True)
-        ]
-        terms = [pm.logp(rv, value) for rv, value in zip(self._scalars, own, strict=True)]
-        return list(self._model.replace_rvs_by_values(terms))
+        graphs = []
+        for rv, transform in zip(self._scalars, self._transforms, strict=True):
+            value, inputs = self._model.rvs_to_values[rv], rv.owner.inputs
+            graphs.append([value if transform is None else transform.backward(value, *inputs), *inputs])
+        # Parents are replaced first: what derives a density may clone them, and clones would stay random variables.
+        replaced = iter(self._model.replace_rvs_by_values([each for graph in graphs for each in graph]))
+        terms = []
+        for rv, graph in zip(self._scalars, graphs, strict=True):
+            value, *inputs = (next(replaced) for _ in graph)
+            given = rv.owner.clone_with_new_inputs(inputs).outputs[rv.owner.outputs.index(rv)]
+            terms.append(pm.logp(given, value))
+        return terms
 
     @cached_property
     def _jacobians(self) -> list[Any]:

@@ -121,7 +121,7 @@ def fitted(draws: Array, n_components: int, df: float, rng: np.random.Generator)
         Degrees of freedom of the components.
     rng : numpy.random.Generator
     """
-    whole = StudentT.from_covariance(draws.mean(axis=0), np.cov(draws.T), df)
+    whole = StudentT.from_covariance(draws.mean(axis=0), np.atleast_2d(np.cov(draws.T)), df)
     white = np.linalg.solve(whole.cholesky, (draws - whole.location).T).T
     centres = [int(rng.integers(len(draws)))]
     for _ in range(n_components - 1):

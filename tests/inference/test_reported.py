@@ -129,6 +129,12 @@ def test_what_cannot_be_stated_is_refused_with_what_can(priors, said):
         believed(Options(priors=priors).applied(load_law("chinchilla")))
 
 
+@pytest.mark.parametrize(("name", "value"), [("sigma", -0.01), ("tau", Prior("Normal", mu=0.0, sigma=0.1))])
+def test_noise_and_discrepancy_cannot_be_negative(few_runs, name, value):
+    with pytest.raises(LawError, match=f"prior on {name}.*above 0"):
+        graph({name: value}, few_runs)
+
+
 def test_a_constant_of_the_design_takes_no_prior():
     with pytest.raises(LawError, match="determine N_0"):
         believed(Options(priors={"N_0": 1e9}).applied(load_law("farseer")))

@@ -30,6 +30,7 @@ def fit(runs, **choices):
     return bs.fit("chinchilla", runs, **{"discrepancy": False, **choices})
 
 
+@pytest.mark.slow
 def test_both_samplers_agree_on_priors_and_evidence(few_runs, believing_fit):
     law = believing_fit.law
     nuts = fit(few_runs, priors=law.priors, evidence=law.evidence, engine="nuts")

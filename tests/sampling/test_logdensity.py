@@ -10,7 +10,9 @@ from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference.model import build_model
 from bayescale.laws import catalog
-from bayescale.laws.noise import NOISES
+from bayescale.laws.catalog import load_law
+from bayescale.laws.noise import NOISES, noise_by_name
+from bayescale.posterior.pooled_law import pooled_law
 from bayescale.sampling import logdensity
 from bayescale.sampling.logdensity import LogDensity, interpreted_mode
 
@@ -141,3 +143,13 @@ def test_more_vectors_than_one_are_refused():
         pm.Normal("others", dims="run")
     with pytest.raises(SamplingError, match="offsets, others"):
         LogDensity(model)
+
+
+def test_priors_that_read_other_parameters_are_those_of_the_model(few_runs):
+    """A group's log-odds are normal around those of all groups, whose density PyMC derives from a clone of them."""
+    law = pooled_law(load_law("chinchilla"), ("a_opt",), ["a", "b"])
+    coded = Runs.from_frame(few_runs.assign(group_code=np.arange(len(few_runs)) % 2.0))
+    density = LogDensity(build_model(Observed(law, coded), noise_by_name("normal")).model)
+    draws = density.prior(3, 0)
+    terms = density._compile(density._model.logp(density._scalars, sum=False))(draws, np.empty((3, 0)))
+    np.testing.assert_allclose(density.log_prior(draws)[0], np.sum([np.broadcast_to(t, 3) for t in terms], axis=0))
