@@ -69,6 +69,7 @@ def results(few_fit, few_runs):
         bs.limits(2030, draws=100),
         bs.Comparison(table, {}, pd.DataFrame(), verdict=HOSTILE, warnings=(HOSTILE,)),
         bs.Backtest(backtest, HOSTILE, {1.0: 9.0}),
+        bs.ApproachesCompared({"law": fit.plan(budget="1e21")}, {"envelope": HOSTILE}, None, True, (HOSTILE,), ()),
         bs.Calibration(of_runs, 9, HOSTILE),
         bs.Recovery(HOSTILE, tuple(replicates)),
     ]

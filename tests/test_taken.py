@@ -55,6 +55,10 @@ NUMBERS = {
     ("versus", "first"): lambda fit, write: bs.versus(fit, given(RUN, write), {"N": 2e9, "D": 1e10}),
     ("versus", "second"): lambda fit, write: bs.versus(fit, {"N": 2e9, "D": 1e10}, given(RUN, write)),
     ("compare_recipes", "C"): lambda fit, write: bs.compare_recipes(fit, fit, write("1e21")),
+    ("floor_effect", "C"): lambda fit, write: bs.floor_effect(fit, write("1e21")),
+    ("floor_effect", "floor"): lambda fit, write: bs.floor_effect(fit, 1e21, floor=write("1.6")),
+    ("compare_recipes", "threshold"): lambda fit, write: bs.compare_recipes(fit, fit, 1e21, threshold=write("1.2")),
+    ("compare_recipes", "precision"): lambda fit, write: bs.compare_recipes(fit, fit, 1e21, precision=write("0.1")),
     ("limits", "years"): lambda fit, write: bs.limits(write("2030"), draws=100),
     ("Cost", "price"): lambda fit, write: bs.Cost(price=write("2.5")).dollars(write("1e24")),
 }
@@ -68,7 +72,7 @@ STUDIES = {
 
 UNTESTED = {
     *(("next_dollar", "U"), ("write_report", "budgets"), ("write_report", "ci_prob")),
-    *(("register", "inputs"), ("elicit", "quantiles")),
+    *(("register", "inputs"), ("elicit", "quantiles"), ("optimal_by_approach", "budget")),
 }
 """Only for laws of unique tokens; read as budgets of plans are; a share; read by forecast; values of a prior."""
 
@@ -115,13 +119,13 @@ def test_every_number_of_every_function_is_tested():
 
 OF_TABLES = [name for name, function in FUNCTIONS.items() if "runs" in inspect.signature(function).parameters]
 LAWS = {"fit_chain": {"law": "chinchilla", "then": "downstream_error"}, "compare": {"laws": ["chinchilla", "tied"]}}
-MORE = {"count_flops": {"rule": "6*N*D"}, "tell_checkpoints": {"told": True}}
+MORE = {"count_flops": {"rule": "6*N*D"}, "tell_checkpoints": {"told": True}, "optimal_by_approach": {"budget": 1e21}}
 
 
 @pytest.mark.parametrize("name", OF_TABLES)
 def test_what_is_no_table_is_refused(name):
     parameters = inspect.signature(FUNCTIONS[name]).parameters
-    asked = LAWS.get(name) or ({"law": "chinchilla"} if "law" in parameters else MORE.get(name, {}))
+    asked = LAWS.get(name) or MORE.get(name, {"law": "chinchilla"} if "law" in parameters else {})
     with pytest.raises(RunsError, match="a list is no table: give a DataFrame, a dict of columns, or a file"):
         FUNCTIONS[name](**asked, runs=[1, 2])
 

@@ -350,7 +350,8 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
         )
     message = missing_column(name, columns, source)
     unknown = message.endswith(f"add {columns_are(loss='COLUMN')}")
-    return message + f", or for a score or any other outcome {columns_are(x='COLUMN', y='COLUMN')}" * unknown
+    other = columns_are(x="COLUMN", y="COLUMN")
+    return message + f", or for a score or any other outcome {other}" * unknown
 
 
 # ------------------------------------------------------------------------------------------------------------- units

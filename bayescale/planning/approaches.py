@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, tail_probabilities
 from bayescale.basics.quantities import format_interval, format_quantity
 from bayescale.basics.wording import listed, nearest
@@ -93,6 +94,12 @@ class ApproachesCompared:
             "warnings": list(self.warnings),
             "notes": list(self.notes),
         }
+
+    def _repr_html_(self) -> str:
+        missing = [f"{APPROACHES[name]}: {why}" for name, why in self.untold.items()]
+        return html_of(
+            "Compute-optimal size by several approaches", self.summary(), self.warnings, [*missing, *self.notes]
+        )
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self._tables()), *self._missing(), *self.warnings])

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, number
 from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, two_inputs
 from bayescale.planning.answers import Answer
@@ -21,7 +21,7 @@ _SHARE = 10
 """A tenth of the draws stands for a floor: enough for medians, and few enough to have nearly the same floor."""
 
 
-def floor_effect(fit: Posterior, C: float, *, floor: float | None = None, seed: int = 0) -> Answer:
+def floor_effect(fit: Posterior, C: float | str, *, floor: float | str | None = None, seed: int = 0) -> Answer:
     """What the compute-optimal run at a budget would be if the irreducible loss were low, middling or high.
 
     The runs leave the floor open within its posterior, and exponents and coefficients move with it. Of the draws, the
@@ -58,6 +58,7 @@ def floor_effect(fit: Posterior, C: float, *, floor: float | None = None, seed: 
     >>> bool(low < high)
     True
     """
+    C, floor = number("C", C), None if floor is None else number("floor", floor)
     first, budgets = first_fit(fit), checked_budgets(C)
     for member in members(fit).values():
         check_floor(member.law)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered
+from bayescale.basics.quantities import number
 from bayescale.data.observed import Observed
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.laws.law import Law
@@ -39,8 +40,8 @@ def compare_recipes(
     second: Posterior | AnyRuns,
     C: ArrayLike,
     *,
-    threshold: float | None = None,
-    precision: float = PRECISION,
+    threshold: float | str | None = None,
+    precision: float | str = PRECISION,
     seed: int = 0,
 ) -> Answer:
     """Two recipes beside each other at each budget, and with how many times less compute the second does the same.
@@ -93,6 +94,8 @@ def compare_recipes(
     True
     """
     budgets = checked_budgets(C)
+    threshold = None if threshold is None else number("threshold", threshold)
+    precision = number("precision", precision)
     _check_wanted(threshold, precision)
     law = first_fit(first).law
     if isinstance(second, Fit | Ensemble):

@@ -13,7 +13,6 @@ Given a draw of the baseline's posterior, its curve is linearised around the spe
 log m are then normal, and the amplitude of its bend and the noise are summed over a grid.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Self
 
@@ -276,8 +275,8 @@ def bound(fit: Fit | Observed, runs: Runs) -> Observed:
     other, count = Observed(law, runs), fit.runs.count
     if other.runs.count.rule != count.rule:
         raise LawError(
-            f"one recipe's FLOP are {count.words}, the other's {other.runs.count.words}: read both with "
-            f"count_flops(runs, {json.dumps(count.rule)})"
+            f"one recipe's FLOP are {count.words}, the other's {other.runs.count.words}: count both alike, as by "
+            'count_flops(runs, "6*N*D")'
         )
     return other
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.errors import LawError, QuantityError, RunsError
 from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
@@ -92,6 +92,8 @@ class Recovery:
         """
         ranks = pd.DataFrame([replicate.ranks for replicate in self.replicates])
         truths = pd.DataFrame([replicate.parameters for replicate in self.replicates])
+        if len(ranks) == 1:  # in which nothing varies
+            return ranks
         return ranks.loc[:, np.ptp(truths.to_numpy(), axis=0) > 0].T.drop_duplicates().T
 
     def summary(self) -> pd.DataFrame:
@@ -246,7 +248,9 @@ def recover(
     LawError
         If results are to be kept but the law is an object, or evidence from elsewhere is given.
     RunsError
-        If the design has standard errors or counts.
+        If the design has standard errors or counts, or no simulated table can be used.
+    QuantityError
+        If there are no replicates.
 
     Examples
     --------
@@ -256,6 +260,8 @@ def recover(
     (3, True)
     """
     asked = chosen(options, choices)
+    if replicates < 1:
+        raise QuantityError(f"replicates is {replicates}, but must be 1 or more")
     if asked.evidence:
         raise LawError("evidence: tables drawn from the prior do not contain it: recover without evidence")
     loaded = asked.applied(law_of(law))
@@ -276,7 +282,10 @@ def recover(
     }
     keep = None if cache is None else Path(cache) / "recoveries.jsonl"
     found = run_tasks(_replicate, tasks, jobs=n_jobs, keep=keep, label="simulated tables", progress=progress)
-    return Recovery(loaded.name, tuple(Replicate(**each) for each in found.values() if each is not None))
+    usable = tuple(Replicate(**each) for each in found.values() if each is not None)
+    if not usable:
+        raise RunsError(f"{design.source}: none of {replicates} tables simulated at these runs can be used: add some")
+    return Recovery(loaded.name, usable)
 
 
 def _prior_draws(observed: Observed, options: Options, n: int) -> list[tuple[dict[str, float], list[float] | None]]:

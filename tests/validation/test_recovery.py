@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayescale.basics.errors import RunsError
+from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
@@ -70,6 +70,12 @@ def test_tables_are_simulated_with_what_the_law_misses(chinchilla_runs):
 def test_fits_that_may_be_wrong_are_recovered_too(few_runs):
     found = recover("tied", few_runs, replicates=1, draws=100)
     assert {"tau", "drift"} <= set(found.replicates[0].ranks)
+    assert {"tau", "drift"} <= set(found.summary().index)
+
+
+def test_no_replicates_are_refused(few_runs):
+    with pytest.raises(QuantityError, match="replicates is 0, but must be 1 or more"):
+        recover("tied", few_runs, replicates=0)
 
 
 def test_a_design_that_says_how_precise_its_outcomes_are_is_refused(chinchilla_runs):
