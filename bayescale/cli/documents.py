@@ -9,12 +9,13 @@ import numpy as np
 import xarray as xr
 
 from bayescale.basics.intervals import SAMPLE_DIMS, quantiles
+from bayescale.data.runs import Runs
 from bayescale.planning.answers import Answer
 from bayescale.planning.choices import REGRETS
 from bayescale.planning.design import Design
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
-from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_of
+from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast
 from bayescale.posterior.pooling import Pooled
@@ -38,6 +39,8 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
         "noise": record.noise,
         "discrepancy": record.discrepancy,
         "seed": record.seed,
+        "priors": _stated(fit),
+        "evidence": _told(fit),
         "certified": fit.certified,
         "warnings": list(fit.warnings),
         "notes": list(fit.notes),
@@ -63,6 +66,16 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
         }
     document: dict[str, Any] = finite({**own, **shared})
     return document
+
+
+def _stated(fit: Posterior) -> dict[str, str]:
+    """Priors that the user stated, by what they are on."""
+    return {name: str(prior) for each in members(fit).values() for name, prior in each.record.priors.items()}
+
+
+def _told(fit: Posterior) -> list[str]:
+    """Evidence from elsewhere."""
+    return list(dict.fromkeys(text for each in members(fit).values() for text in each.record.evidence))
 
 
 def pooled_document(pooled: Pooled) -> dict[str, Any]:
@@ -121,12 +134,17 @@ def _cases(answer: Answer, names: Sequence[str], levels: tuple[float, ...] = _TA
     return [{answer.by: float(case[answer.by]), **{name: _at(case[name], levels) for name in names}} for case in each]
 
 
-def recipes_document(first: Posterior, second: Posterior, budgets: Answer, crossing: Answer) -> dict[str, Any]:
-    """Both fits, their runs at each budget, and where they cross."""
+def recipes_document(first: Posterior, second: Posterior | Runs, budgets: Answer, crossing: Answer) -> dict[str, Any]:
+    """Both fits, or the first and the runs of the second; both recipes at each budget, and where they cross."""
     answers = {"budgets": budgets, "crossing": crossing}
+    if isinstance(second, Runs):
+        pairs = finite(budgets.draws["pairs"].to_numpy().tolist())
+        of_second: dict[str, Any] = {"dataset": second.source, "n_runs": len(second), "pairs_needed": pairs}
+    else:
+        of_second = fit_document(second)
     return {
         "first": fit_document(first),
-        "second": fit_document(second),
+        "second": of_second,
         **{name: _answer(answer) for name, answer in answers.items()},
     }
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bayescale.data.observed import Observed
     from bayescale.data.runs import Runs
     from bayescale.laws.law import Law
+    from bayescale.laws.parameters import Prior
     from bayescale.planning.costs import Cost
     from bayescale.posterior.chains import Chain
     from bayescale.posterior.ensembles import Posterior
@@ -45,6 +46,8 @@ class Asked:
     flops: str | None = None
     cells: str | None = None
     checkpoints: bool | None = None
+    priors: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
     risk: dict[str, str] | None = None
 
     @property
@@ -71,7 +74,22 @@ class Asked:
             "discrepancy": DEFAULT_DISCREPANCY if self.discrepancy is None else self.discrepancy,
             "engine": self.engine or DEFAULT_ENGINE,
             "seed": self.seed,
+            **beliefs_from(self.priors, self.evidence),
         }
+
+
+def beliefs_from(priors: Sequence[str], evidence: Sequence[str]) -> dict[str, Any]:
+    """Priors by what they are on, each of which is stated once, and evidence."""
+    from bayescale.laws.evidence import parse_evidence
+    from bayescale.laws.priors import parse_prior
+
+    found: dict[str, Prior] = {}
+    for text in priors:
+        name, prior = parse_prior(text)
+        if name in found:
+            raise click.UsageError(f"--prior: {name} has two priors: state one")
+        found[name] = prior
+    return {"priors": found, "evidence": [parse_evidence(text) for text in evidence]}
 
 
 @dataclass(frozen=True)
@@ -95,11 +113,12 @@ class Source:
         return self.bound[0].law
 
     def check_planned(self, fixed: Mapping[str, float] = MappingProxyType({}), question: str = "an optimum") -> None:
-        """Refuse laws that read other inputs than N, D and what is given."""
-        from bayescale.planning.allocation import two_inputs
+        """Refuse laws that read other inputs than N, D and what is given, or settings that differ between runs."""
+        from bayescale.planning.allocation import check_settings, two_inputs
 
         for each in self.bound:
             two_inputs(each.law, fixed, question=question)
+            check_settings(each)
 
     def check_points(self, points: Mapping[str, Any]) -> None:
         """Refuse points with other inputs than those of the laws, or values that they cannot have."""
@@ -122,19 +141,19 @@ class Source:
         return {name: values for name, values in points.items() if not fixed(name)}
 
 
-def source_from(asked: Asked) -> Source:
-    """Read what a command names."""
+def source_from(asked: Asked, table: "Runs | None" = None) -> Source:
+    """Read what a command names, unless its table is given."""
     if asked.risk is None:
-        return _source(asked)
+        return _source(asked, table)
     numbers = _risk(asked.risk)
-    found = _source(asked)
+    found = _source(asked, table)
     from bayescale.posterior.ensembles import check_knows_compute, with_risk
 
     check_knows_compute(found.law)
     return Source(found.bound, lambda: with_risk(found.posterior(), **numbers))
 
 
-def _source(asked: Asked) -> Source:
+def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     if asked.pool:
         return _group(asked)
     if asked.by is not None or asked.group is not None:
@@ -144,7 +163,8 @@ def _source(asked: Asked) -> Source:
     from bayescale.data.checks import observe
     from bayescale.posterior.fitting import chosen_laws, fit
 
-    laws, table = chosen_laws(asked.law, runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading))
+    read = runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading) if given is None else given
+    laws, table = chosen_laws(asked.law, read)
     naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
     compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
 
@@ -170,6 +190,8 @@ def _saved(asked: Asked) -> Source:
         "flops": asked.flops,
         asked.cells or "best": asked.cells,
         "checkpoints": asked.checkpoints,
+        "prior": asked.priors or None,
+        "evidence": asked.evidence or None,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
@@ -281,7 +303,7 @@ def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
 
     table = runs_from(asked.runs, (then,), **asked.reading)
     with progress(f"fitting {then} to {len(table)} runs"):
-        second = fit_law(then, table, **asked.sampling)
+        second = fit_law(then, table, **{**asked.sampling, **beliefs_from((), ())})
     return chained(first, second)
 
 

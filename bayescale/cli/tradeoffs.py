@@ -8,14 +8,14 @@ from bayescale.cli.options import (
     PRICE_NAMES,
     SOURCE_HELP,
     Decorator,
-    budgets_option,
     forecast_options,
     once,
     price_options,
     runs_option,
     token_price_option,
 )
-from bayescale.cli.printing import leave, print_answer, print_head, print_json, print_remarks, show_answer
+from bayescale.cli.printing import show_answer
+from bayescale.cli.recipes import recipes
 from bayescale.cli.sections import Command, Section, option
 from bayescale.cli.sources import Asked, cost_of, runs_at, source_from
 from bayescale.cli.values import Quantity
@@ -181,40 +181,25 @@ def money(
     show_answer(fitted, answer, interval, as_json)
 
 
-@tradeoff.command(cls=Command, epilog=SOURCE_HELP.replace("RUNS", "Each of FIRST and SECOND"))
-@click.argument("first")
-@click.argument("second")
-@budgets_option(QUESTION, "Training compute; repeat it.", ("1e21", "1e23"))
+@tradeoff.command(cls=Command, epilog=SOURCE_HELP)
+@click.argument("runs", default="chinchilla")
+@_budget("Training compute of the optimal run.")
+@option("--floor", section=QUESTION, type=Quantity(), metavar="NUMBER", help="A floor of yours, in the loss's unit.")
 @forecast_options
-def recipes(
-    first: str,
-    second: str,
-    budgets: tuple[float, ...],
-    seed: int,
-    interval: float,
-    as_json: bool,
-    **options: Any,
+def floor(
+    runs: str, budget: float, floor: float | None, seed: int, interval: float, as_json: bool, **options: Any
 ) -> None:
-    """Recipe against recipe, each a table of runs: which wins, and where they cross."""
-    sources = [source_from(Asked(runs=runs, seed=seed, **options)) for runs in (first, second)]
+    """Show what a wrong irreducible loss would do to the forecast and to N*."""
+    source = source_from(Asked(runs=runs, seed=seed, **options))
     from bayescale.planning.allocation import checked_budgets
-    from bayescale.planning.recipes import check_same_outcome, compare_recipes, crossing
+    from bayescale.planning.floors import check_floor, floor_effect
 
-    for source in sources:
-        source.check_planned()
-    check_same_outcome(*(source.law for source in sources))
-    checked_budgets(budgets)
-    one, other = (source.posterior() for source in sources)
-    answers = compare_recipes(one, other, once(budgets), seed=seed), crossing(one, other, seed=seed)
-    if as_json:
-        from bayescale.cli.documents import recipes_document
+    for each in source.bound:
+        check_floor(each.law)
+    source.check_planned()
+    checked_budgets(budget)
+    fitted = source.posterior()
+    show_answer(fitted, floor_effect(fitted, budget, floor=floor, seed=seed), interval, as_json)
 
-        print_json(recipes_document(one, other, *answers))
-    else:
-        for fitted in (one, other):
-            print_head(fitted)
-        for answer in answers:
-            print_answer(answer, interval)
-        warnings = tuple(dict.fromkeys(text for answer in answers for text in answer.warnings))
-        print_remarks(warnings, answers[0].notes)
-    leave(one.certified and other.certified)
+
+tradeoff.add_command(recipes)

@@ -43,7 +43,7 @@ _INPUTS: dict[tuple[str, ...], Columns] = {
 }
 """Example points by the inputs of a law; ``peak`` is that of 8, 64 and 512 H100."""
 
-_SETTINGS = {"chance": 0.25, "answer_tokens": 4.0}
+_SETTINGS = {"chance": 0.25, "answer_tokens": 4.0, "floor": 1.8}
 
 
 def example_inputs(law: Law) -> pd.DataFrame:

@@ -10,13 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS, numbered
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, numbers
 from bayescale.data.compute import Count, six_nd
+from bayescale.data.observed import Observed
 from bayescale.laws.law import Law
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import add_noise, broken, interpolated, law_error, link_mean
+from bayescale.posterior.forecasting import (
+    add_noise,
+    broken,
+    interpolated,
+    law_error,
+    link_mean,
+    shared_settings,
+)
 from bayescale.posterior.reach import compute_warnings, prior_warnings
 
 Array = NDArray[np.float64]
@@ -146,6 +154,19 @@ def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, q
             raise LawError(f"{name} is {value:g}, but must be a finite number above zero")
 
 
+def check_settings(fit: Fit | Observed) -> None:
+    """Check that all runs share the settings that a law reads, which an optimum takes from them.
+
+    Raises
+    ------
+    LawError
+        If one differs between runs.
+    """
+    for name in {setting.name for setting in fit.law.settings} - shared_settings(fit).keys():
+        said = f"{fit.runs.source}: {name}, which law {fit.law.name!r} reads, differs between runs"
+        raise LawError(f"{said}: plan with the runs of one {name}")
+
+
 def checked_budgets(C: ArrayLike) -> Array:
     """Budgets as an array of shape (budget,).
 
@@ -154,7 +175,7 @@ def checked_budgets(C: ArrayLike) -> Array:
     LawError
         If one is not positive and finite.
     """
-    budgets = np.atleast_1d(np.asarray(C, dtype=float))
+    budgets = np.atleast_1d(numbers("budget", C))
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")
@@ -172,6 +193,7 @@ def optimum_draws(
     seed: int = 0,
 ) -> xr.Dataset:
     """Draws of one law's compute-optimal run at budgets, as the draws of :func:`optimum`."""
+    check_settings(fit)
     rng = np.random.default_rng(seed)
     flops = fit.count if flops is None else flops
     n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)

@@ -41,7 +41,7 @@ _DRAWS = 200
 _REPEATS = 20
 """Draws of noise for each draw of its parameters."""
 
-CURE = "compare laws (bayescale compare), fit the larger runs alone, or look for what else was varied"
+CURE = "compare laws (bayescale.compare), fit the larger runs alone, or look for what else was varied"
 
 
 def misfit_warnings(fitted: Fit) -> list[str]:

@@ -47,9 +47,11 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
     """Warn of compute beyond the range in which published runs allow back-tests."""
     constant = fit.groups["constant_data"]
-    if "C" not in constant:
-        return ()
-    largest = float(constant["C"].max())
+    return far_warnings(float(constant["C"].max()), compute) if "C" in constant else ()
+
+
+def far_warnings(largest: float, compute: Array) -> tuple[str, ...]:
+    """Warn of compute far beyond that of the largest run, both in FLOP."""
     reach = float(np.max(compute)) / largest
     if reach <= MEASURED_HORIZON:
         return ()

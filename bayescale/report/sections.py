@@ -131,7 +131,17 @@ def law_section(fit: Posterior) -> Section:
         said = [f"{law.title}: {law.outcome} = {law.formula}.", law.decision, law.failure]
         paragraphs.append(" ".join(f"{text.rstrip('.')}." for text in said if text))
         sampled = [item for item in member.described if isinstance(item, Parameter)]
-        rows = [(item.name, str(item.prior), item.unit, item.meaning, item.reason) for item in sampled]
+        carriers = {item: quantity for quantity, item in member.record.carriers.items()}
+        derived = [item for item in member.law.derived if item.name in member.law.priors]
+        rows = [
+            (each.name, str(law.priors[each.name]), each.unit, each.meaning, "stated by the user") for each in derived
+        ]
+        rows += [
+            (item.name, f"follows from {carriers[item.name]}", item.unit, item.meaning, "")
+            if item.name in carriers
+            else (item.name, str(item.prior), item.unit, item.meaning, item.reason)
+            for item in sampled
+        ]
         tables.append(Table(f"Priors of {law.title}", ("parameter", "prior", "unit", "meaning", "why"), tuple(rows)))
     return Section("laws", "Laws and priors", tuple(paragraphs), (), tuple(tables))
 

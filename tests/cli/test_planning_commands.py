@@ -113,10 +113,48 @@ def test_what_cannot_be_planned_is_refused_of_groups_and_mixtures_too(run_cli, m
 
 def test_a_second_recipe_that_its_law_cannot_read_is_refused_first(run_cli, monkeypatch, elsewhere):
     monkeypatch.setattr(fitting, "infer", pytest.fail)
-    (elsewhere / "one_size.csv").write_text("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,3.1\n")
-    status, out, err = run_cli("tradeoff", "recipes", "chinchilla", "one_size.csv", "--law", "chinchilla")
+    (elsewhere / "no_tokens.csv").write_text("N,loss\n1e8,3.2\n1e9,3.1\n")
+    status, out, err = run_cli("tradeoff", "recipes", "chinchilla", "no_tokens.csv", "--law", "chinchilla")
     assert (status, out) == (2, "")
-    assert "one_size.csv: every run has N = 100M" in err
+    assert "no_tokens.csv: no column 'D', which law 'chinchilla' reads" in err
+
+
+RECIPES = ["tradeoff", "recipes", "two.csv", "--recipe", "name"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tradeoff", "recipes", "two.csv"], "give the second recipe as SECOND, by --recipe COLUMN or by --at"),
+        ([*RECIPES, "--at", "C=1e20,loss=3"], "not by --recipe, --at"),
+        (["tradeoff", "recipes", "two.csv", "two.csv", "--baseline", "a"], "--baseline goes with --recipe"),
+        ([*RECIPES, "--baseline", "c"], "no recipe 'c' in column name: it holds a, b"),
+        (["tradeoff", "recipes", "two.csv", "--recipe", "nam"], "no column 'nam', which names the recipes"),
+        (["tradeoff", "recipes", "two.csv", "--recipe", "one"], "holds x only: a comparison needs two recipes"),
+        (["tradeoff", "recipes", "two.csv", "--recipe", "C"], "keep two of them in the table"),
+        ([*RECIPES, "--risk", "probability=0.1,size=0.1"], "--risk has no effect here"),
+        ([*RECIPES, "--pool", "E", "--law", "floor_c"], "--recipe takes a table of runs, and no pooling"),
+        ([*RECIPES, "--threshold", "0"], "0 is not above zero"),
+        ([*RECIPES, "--precision", "5"], "5 is not between 0 and 1; for 5 % give 0.05"),
+        ([*RECIPES, "--law", "kaplan_n"], "no column 'N'"),
+        (["tradeoff", "recipes", "chinchilla", "--at", "N=7B,D=140B"], "--at: give the run's loss too"),
+        (["tradeoff", "recipes", "chinchilla", "--at", "N=7B,D=140B,loss=-2"], "--at, row 1, column loss: -2"),
+        (["tradeoff", "floor", "--law", "kaplan_nd"], "law 'kaplan_nd', ((N_c/N)^(alpha_N/alpha_D)"),
+        (["tradeoff", "floor", "two.csv"], "the effect of a floor needs a law of N and D"),
+        (["plan", "floors.csv", "--law", "pinned_floor"], "floors.csv: floor, which law 'pinned_floor' reads, differs"),
+    ],
+)
+def test_recipes_and_floors_that_cannot_be_compared_are_refused_before_any_fit(
+    run_cli, monkeypatch, elsewhere, arguments, said
+):
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
+    rows = [f"{name},x,{C:g},{loss}" for name, loss in (("a", 3.2), ("b", 3.1)) for C in (1e19, 2e19, 4e19)]
+    (elsewhere / "two.csv").write_text("\n".join(["name,one,C,loss", *rows]) + "\n")
+    runs = [f"{N:g},{N * 20:g},{floor},{floor + 1e8 / N}" for floor in (1.7, 1.8) for N in (1e8, 2e8, 4e8)]
+    (elsewhere / "floors.csv").write_text("\n".join(["N,D,floor,loss", *runs]) + "\n")
+    status, out, err = run_cli(*arguments)
+    assert (status, out) == (2, "")
+    assert said in " ".join(err.split())
 
 
 HELP = {
@@ -135,6 +173,7 @@ HELP = {
     "tradeoff size": ("Question:", "Fit:", "Output:"),
     "tradeoff money": ("Question:", "Prices (described by", "Fit:", "Output:"),
     "tradeoff recipes": ("Question:", "Fit:", "Output:"),
+    "tradeoff floor": ("Question:", "Fit:", "Output:"),
     "check": ("Fit:", "Table:", "Output:"),
     "laws": ("Output:",),
     "datasets": ("Output:",),

@@ -42,7 +42,7 @@ def test_the_table_of_calibration_is_the_committed_result():
 
 @pytest.mark.parametrize(("source", "table"), CASES, ids=[source for source, _ in CASES])
 def test_posteriors_of_the_identifiability_page_are_what_it_says(source, table, tmp_path):
-    files = dict(re.findall(r"<!-- file: (.*?) -->\n```csv\n(.*?)```", IDENTIFIABILITY, flags=re.DOTALL))
+    files = dict(FILE.findall(IDENTIFIABILITY))
     name, _, law = source.partition(" ")
     if name in files:
         (tmp_path / name).write_text(files[name])
@@ -130,12 +130,16 @@ def test_losses_within_limits_are_what_the_page_says(chinchilla_fit):
 
 
 QUESTIONS = sorted((ROOT / "docs/questions").glob("*.md"))
+FILE = re.compile(r"<!-- file: (.*?) -->\n```csv\n(.*?)```", flags=re.DOTALL)
 ASKED = re.compile(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)```", flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("page", QUESTIONS, ids=[page.stem for page in QUESTIONS])
-def test_answers_to_questions_are_what_the_commands_print(capsys, monkeypatch, page):
+def test_answers_to_questions_are_what_the_commands_print(capsys, monkeypatch, tmp_path, page):
     monkeypatch.setenv("COLUMNS", "320")
+    monkeypatch.chdir(tmp_path)
+    for name, table in FILE.findall(page.read_text()):
+        (tmp_path / name).write_text(table)
     asked = ASKED.findall(page.read_text())
     assert asked
     for command, shown in asked:

@@ -38,7 +38,7 @@ PLAUSIBLE = {
     "dataset_size": (1e4, 1e17),
 }
 """What nine tenths of outcomes at the design lie within before the runs are seen, over their level at the centre where
-the law samples that; with a log link errors may pass 1."""
+the law samples that, or over a floor that is given; with a log link errors may pass 1."""
 
 UNIDENTIFIED = {
     "growth_break": {"duration": "models scatter by a factor of two around the trend, and blur how fast it changes"},
@@ -129,7 +129,7 @@ def test_outcomes_are_plausible_before_the_runs_are_seen(law, from_prior):
     assert mean.shape == (2000, len(next(iter(design(law).values()))))
     assert np.isfinite(mean).all()
     assert law.link.domain != "positive" or (mean > 0).all()
-    relative = mean if law.level is None else mean / sampled[law.level.name]
+    relative = mean / (design(law).get("floor", 1.0) if law.level is None else sampled[law.level.name])
     kind = "broken" if law.name.startswith("bnsl_floor") else law.outcome
     low, high = PLAUSIBLE["rising y" if law.outcome == "y" and not law.falls else kind]
     assert low < np.quantile(relative, 0.05)

@@ -7,6 +7,7 @@ import pytest
 
 from bayescale.basics.errors import LawError
 from bayescale.laws import catalog
+from bayescale.laws.designs import example_inputs
 from bayescale.laws.links import IDENTITY, LOG
 from bayescale.laws.parameters import Parameter, Prior
 
@@ -128,9 +129,10 @@ def test_closed_form_optimum_minimises_the_mean_at_constant_compute(law, prior_d
     p = law.all_parameters(prior_draws[law.name], centre(law))
     product = BUDGETS / 6
     best = law.optimum(p, product)
+    fixed = {setting.name: example_inputs(law)[setting.name][0] for setting in law.settings}
 
     def mean_at(N):
-        return law.mean(np, {"N": N, "D": product / N}, p)
+        return law.mean(np, {"N": N, "D": product / N, **fixed}, p)
 
     for factor in (0.5, 0.99, 1.01, 2.0):
         assert (mean_at(best) < mean_at(best * factor)).all()
