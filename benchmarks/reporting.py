@@ -38,7 +38,7 @@ def study(
     options: argparse.Namespace, name: str, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]
 ) -> list[Any]:
     """Results of a function for many tasks; tasks that the same code finished before are not run again."""
-    code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    code = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
     keyed = {fingerprint(name, code, *task): task for task in tasks}
     path = options.keep / f"{name}.jsonl"
     with backend(options.backend):

@@ -92,7 +92,7 @@ class Registered:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def write(self, path: str | Path) -> Path:
-        """Write the file, whole or not at all.
+        """Write the file: it is complete or absent.
 
         Raises
         ------
@@ -202,7 +202,7 @@ class Registered:
         missing = [name for name in self.points[0] if name not in runs.frame]
         if missing:
             raise RegistrationError(
-                f"{runs.source}: no column {missing[0]}, by which the registered runs are told apart; "
+                f"{runs.source}: no column {missing[0]}, by which the registered runs are distinguished; "
                 f"they have {', '.join(self.points[0])}"
             )
         return runs

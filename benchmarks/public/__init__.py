@@ -1,0 +1,1 @@
+"""Public benchmarks of scaling-law forecasts, run as published; ``benchmarks/scoreboard.py`` runs them."""

@@ -1,0 +1,34 @@
+"""LCDB 1.1 (Yan, Mohr, Viering 2025, arXiv:2505.15657): error rates of ten kinds of learners by training-set size.
+
+Three hundred curves of github.com/learning-curve-research/LCDB-1.1 (commit 37c3d9a3), drawn at random; sizes beyond
+a quarter of a curve's largest are forecast. The split is ours, and nobody published numbers for it, so the last value
+and a power law by least squares are shown instead. Standard errors of the table are used, with the rounding of its four
+decimals added.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from public.scoring import DEFAULT, Task, last_value, least_squares
+
+ROUNDING = 5e-5
+"""Largest rounding error of an error rate with four decimals."""
+
+
+def tasks(folder: Path) -> list[Task]:
+    """All curves as one task."""
+    curves = pd.read_csv(folder / "curves.csv")
+    curves["error_se"] = np.hypot(curves["error_se"], ROUNDING)
+    train, test = (curves[curves["split"] == split] for split in ("fit", "extrapolate"))
+    task = Task(
+        name="error rates",
+        train=train,
+        test=test,
+        inputs=("x",),
+        outcome="error",
+        laws=(DEFAULT,),
+        metric="mean error",
+    )
+    return [least_squares(last_value(task))]

@@ -1,0 +1,71 @@
+"""Public benchmarks run as published, by untouched defaults first: what we get beside what others have published.
+
+Each module of ``public/`` states the protocol and the source of one benchmark. Their tables do not ship; they are read
+from a folder with one folder per benchmark. Where several of our settings are run, all are shown. Run it as ``python
+benchmarks/scoreboard.py FOLDER [NAME ...]``.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+from public.scoring import Task, board, by_group, forecast_rows
+from reporting import add_study_options, keep, machine, study
+
+NAMES = ("nai", "scalebench", "cert", "nsl_language", "lcdb")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="FOLDER/NAME/... as in the modules of public/")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; by default all")
+    add_study_options(parser)
+    options = parser.parse_args()
+    for name in options.names or NAMES:
+        tasks: list[Task] = import_module(f"public.{name}").tasks(options.folder / name)
+        settings = [(part, law) for task in tasks for law in task.laws for part in by_group(task)]
+        rows: dict[tuple[str, str], list[dict[str, object]]] = defaultdict(list)
+        for (part, law), found in zip(settings, study(options, f"scoreboard_{name}", _rows, settings), strict=True):
+            rows[part.name, law] += found
+        document = board(tasks, {setting: pd.DataFrame(found) for setting, found in rows.items()})
+        keep(f"scoreboard_{name}_development", f"{machine()}\n\n{_text(document)}", document)
+
+
+def _rows(task: Task, law: str) -> list[dict[str, object]]:
+    return json.loads(forecast_rows(task, law).to_json(orient="records", double_precision=15))
+
+
+def _text(document: list[dict[str, object]]) -> str:
+    """One line per task and setting, and one per published interval."""
+    rows = []
+    for entry in document:
+        best = f"{entry['published_best']:.3g} ({entry['by']})" if entry["by"] else "none"
+        rows.append(
+            {
+                "task": entry["task"],
+                "ours": entry["ours"],
+                "metric": entry["metric"],
+                "score": f"{entry[str(entry['metric'])]:.3g}",
+                "best of others": best,
+                "in 90%": f"{entry['cover_90']:.2f}",
+                "width": f"{entry['width_90']:.3g}",
+                "certified": f"{entry['certified']:.0%}",
+                "CPU s": f"{entry['cpu_s']:.0f}",
+                "defaults learnt on it": entry["seen"],
+            }
+        )
+    bands = [
+        {"task": entry["task"], "published intervals": method, "in them": f"{cover:.2f}", "width": f"{width:.3g}"}
+        for entry in document
+        if entry["ours"] == "default"
+        for method, (cover, width) in entry["published_bands"].items()  # type: ignore[attr-defined]
+    ]
+    shown = [pd.DataFrame(each).to_string(index=False) for each in (rows, bands) if each]
+    return "\n\n".join(shown)
+
+
+if __name__ == "__main__":
+    main()
