@@ -141,8 +141,8 @@ def test_multipliers_end_where_they_are_not_searched():
 
 
 def test_rows_of_one_training_run_count_as_one(baseline):
-    N = np.full(20, 1e9)
-    rows = runs_of(N, np.linspace(1e10, 4e10, 20), 1.3)
+    N = np.geomspace(0.9e9, 1.1e9, 20)
+    rows = runs_of(N, 20 * N, 1.3)
     widths = []
     for run in (np.arange(20), np.zeros(20, dtype=int)):
         low, _, high = interval(compare_recipes(baseline, rows.assign(run=run), 1.2e20))
