@@ -8,8 +8,11 @@ from typing import Any
 
 _HOME = {
     "Answer": "planning.answers",
+    "ApproachesCompared": "planning.approaches",
     "Backtest": "validation.backtesting",
     "BayescaleError": "basics.errors",
+    "Bounded": "laws.evidence",
+    "Calibration": "validation.calibration",
     "Chain": "posterior.chains",
     "Check": "data.checking",
     "Comparison": "validation.comparison",
@@ -26,14 +29,20 @@ _HOME = {
     "Law": "laws.law",
     "Limits": "planning.limits",
     "LossAt": "planning.targets",
-    "Options": "inference.options",
+    "Measured": "laws.evidence",
     "OptimumAt": "planning.targets",
+    "Options": "inference.options",
+    "OtherRun": "laws.evidence",
     "PARAMETERS": "laws.parameters",
     "Parameter": "laws.parameters",
     "Pooled": "posterior.pooling",
     "Prior": "laws.parameters",
+    "Published": "laws.evidence",
     "PublishedFit": "laws.parameters",
+    "Recovery": "validation.recovery",
     "Registered": "validation.registration",
+    "Replicate": "validation.recovery",
+    "Replicates": "posterior.replicates",
     "Runs": "data.runs",
     "Setting": "laws.parameters",
     "TOKENS": "laws.parameters",
@@ -44,12 +53,15 @@ _HOME = {
     "backtest": "validation.backtesting",
     "best_runs": "data.cells",
     "breaks": "laws.breaks",
+    "calibration": "validation.calibration",
     "check": "data.checking",
     "compare": "validation.comparison",
     "compare_recipes": "planning.recipes",
     "count_flops": "data.preparing",
     "curves": "laws.curves",
     "dataset_names": "data.datasets",
+    "draw_prior": "posterior.single",
+    "elicit": "laws.elicitation",
     "fit": "posterior.fitting",
     "fit_chain": "posterior.chains",
     "floor_effect": "planning.floors",
@@ -57,14 +69,22 @@ _HOME = {
     "growth": "laws.growth",
     "law_names": "laws.catalog",
     "limits": "planning.limits",
+    "lines": "laws.lines",
     "load": "posterior.storage",
     "load_dataset": "data.datasets",
     "load_law": "laws.catalog",
     "mean_runs": "data.cells",
     "next_dollar": "planning.purchases",
     "next_runs": "planning.design",
+    "optimal_by_approach": "planning.approaches",
+    "perplexities": "laws.perplexities",
     "plan": "planning.plan",
+    "plots": "plots",
+    "posterior_predictive": "posterior.replicates",
     "power": "laws.law",
+    "prior_predictive": "posterior.replicates",
+    "pull": "posterior.pull",
+    "recover": "validation.recovery",
     "register": "validation.registration",
     "save": "posterior.storage",
     "scale_up": "planning.tradeoffs",
@@ -77,11 +97,15 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("bayescale")
     if name not in _HOME:
         raise AttributeError(f"module 'bayescale' has no attribute {name!r}")
     home = import_module(f"bayescale.{_HOME[name]}")
-    # A family of laws is a module itself.
-    value = home if _HOME[name].endswith(f".{name}") and not hasattr(home, name) else getattr(home, name)
+    # The figures, and each family of laws, are a module themselves.
+    value = home if f".{_HOME[name]}".endswith(f".{name}") and not hasattr(home, name) else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -50,6 +50,7 @@ BENCHMARKS = {
     "numerical_range": Benchmark(("numerical_range.py",), ("numerical_range",), parallel=False),
     "fuzz": Benchmark(("fuzz.py",), ("fuzz",), parallel=False),
     "published_fits": Benchmark(("published_fits.py",), ("published_fits",)),
+    "sbc_priors": Benchmark(("sbc_priors.py",), ("sbc_priors",)),
     "sbc_default": Benchmark(("sbc_default.py",), ("sbc_default",)),
     "calibration": Benchmark(("calibration.py",), ("calibration_auto_student_t",)),
     "calibration_chinchilla": Benchmark(
@@ -69,6 +70,7 @@ BENCHMARKS = {
     "left_out": Benchmark(("left_out.py",), ("left_out",)),
     "optimum_coverage": Benchmark(("optimum_coverage.py",), ("optimum_coverage",)),
     "held_out_optimum": Benchmark(("held_out_optimum.py",), ("held_out_optimum",), parallel=False),
+    "approaches": Benchmark(("approaches.py",), ("approaches",)),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),
     "regret": Benchmark(("regret.py",), ("regret",)),
     "speedup": Benchmark(("speedup.py",), ("speedup",)),

@@ -16,7 +16,7 @@ ADDRESS]``. Replicates in ``--keep`` are not repeated, so a stopped study resume
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ from bayescale.data.datasets import dataset_names, load_card, load_runs
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import law_names, load_law
 from bayescale.laws.designs import example_inputs
-from bayescale.laws.noise import noise_by_name
-from bayescale.validation.recovery import Replicate, coverage, coverage_band, design_of, ecdf_p_value, recover
+from bayescale.validation.ranks import coverage, coverage_band, ecdf_p_value
+from bayescale.validation.recovery import Replicate, design_of, recover
 
 STEM = "sbc"
 MAIN_LAWS = ("chinchilla", "tied", "kaplan_nd", "skaling", "power_law")
@@ -67,15 +67,15 @@ def measure(law: str, asked: int, engine: str, seed: int, jobs: int | None, fold
     found = recover(
         law,
         runs,
-        noise_by_name("student_t"),
         replicates=asked,
-        engine=engine,  # type: ignore[arg-type]
+        n_jobs=jobs,
+        cache=folder,
+        progress=True,
+        discrepancy=False,
+        engine=engine,  # type: ignore[typeddict-item]
         seed=seed,
         draws=DRAWS,
-        jobs=jobs,
-        keep=folder / f"sbc_{law}_{engine}.jsonl",
-        progress=True,
-    )
+    ).replicates
     about = {"law": law, "engine": engine, "seed": seed, "design": source, "runs": len(runs), "asked": asked}
     row = {**about, "made": datetime.now(UTC).date().isoformat(), **summary(found)}
     path = RESULTS / f"{STEM}.json"
@@ -97,7 +97,7 @@ def design(law: str) -> tuple[str, Runs]:
     return longest.source, design_of(loaded, longest.frame)
 
 
-def summary(replicates: list[Replicate]) -> dict[str, Any]:
+def summary(replicates: Sequence[Replicate]) -> dict[str, Any]:
     """Tests of the ranks of a law, parameter by parameter, and statistics of its fits."""
     ranks = pd.DataFrame([replicate.ranks for replicate in replicates])
     truths = pd.DataFrame([replicate.parameters for replicate in replicates])

@@ -29,7 +29,8 @@ from bayescale.laws.law import Law
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.single import fit_law
 from bayescale.sampling.logdensity import LogDensity
-from bayescale.validation.recovery import Replicate, rank
+from bayescale.validation.ranks import rank
+from bayescale.validation.recovery import Replicate
 
 STEM = "sbc_default"
 DRAWS = 250

@@ -6,34 +6,7 @@ slope after the break and the floor are sampled at the largest run, because that
 fall determine them: the slope there is known long before it is known how exponent and floor share it.
 """
 
-from types import ModuleType
-from typing import Any
-
-from bayescale import Derived, Law, Parameter, Prior, Values, breaks, curves
-
-PLACE = Parameter(
-    name="place",
-    prior=Prior("Normal", mu=0.0, sigma=1.5),
-    meaning="position of the break in e-folds of x above the geometric-mean x of the runs",
-    reason="5-95 % a factor of 12 either way: mostly inside the range of the runs, because others cannot be seen",
-)
-
-
-def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-    log_break = xp.log(centre["x"]) + q["place"]
-    p = {**q, "exponent_1": breaks.last_exponent(q)}
-    left = breaks.reducible(xp, xp.log(centre["largest_x"]), p, [log_break])
-    return {
-        **breaks.levels(xp, q, left, log_break),
-        "exponent_1": p["exponent_1"],
-        "break_1": xp.exp(log_break),
-    }
-
-
-def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    log_x = xp.log(x["x"])
-    return p["floor"] + xp.exp(p["log_b"] - p["exponent_0"] * log_x - curves.bend(xp, log_x, p, 1))
-
+from bayescale import Law, breaks
 
 LAW = Law(
     name="bnsl_floor_1",
@@ -42,20 +15,8 @@ LAW = Law(
     citation="Caballero et al. 2022, arXiv:2210.14891",
     decision="How far a sudden fall goes that the runs show the beginning of.",
     failure="Only the prior knows a break that the runs have not passed, and a floor that they are far from.",
-    inputs=(breaks.X,),
     outcome="y",
     outcome_unit="",
     in_outcome_unit=("y_break", "floor"),
-    parameters=(breaks.LEVEL, breaks.START, breaks.LAST_SLOPE, PLACE, breaks.WIDTH, breaks.SHARE),
-    derived=(
-        curves.FLOOR,
-        breaks.LOG_B,
-        Derived(name="exponent_1", meaning="exponent with which the reducible outcome falls after the break"),
-        Derived(name="break_1", meaning="x of the break, d1"),
-    ),
-    mean=mean,
-    derive=derive,
-    several_modes=True,
-    asked_for=breaks.shown,
-    in_ensemble=True,
+    **breaks.one_break(breaks.X),
 )

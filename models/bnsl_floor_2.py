@@ -17,12 +17,6 @@ BETWEEN = Parameter(
     meaning="exponent with which the outcome falls between the breaks; it rises if negative",
     reason="5-95 % -1.2-1.8, and 1 % beyond 4 either way: peaks of double descent to sudden falls",
 )
-PLACE = Parameter(
-    name="place",
-    prior=Prior("Normal", mu=0.0, sigma=1.5),
-    meaning="position of the first break in e-folds of x above the geometric-mean x of the runs",
-    reason="5-95 % a factor of 12 either way: mostly inside the range of the runs, because others cannot be seen",
-)
 GAP = Parameter(
     name="gap",
     prior=Prior("LogNormal", mu=float(np.log(0.9)), sigma=0.8),
@@ -61,7 +55,7 @@ LAW = Law(
     outcome="y",
     outcome_unit="",
     in_outcome_unit=("y_break", "floor"),
-    parameters=(breaks.LEVEL, breaks.START, BETWEEN, breaks.LAST_SLOPE, PLACE, GAP, breaks.WIDTH, breaks.SHARE),
+    parameters=(breaks.LEVEL, breaks.START, BETWEEN, breaks.LAST_SLOPE, breaks.PLACE, GAP, breaks.WIDTH, breaks.SHARE),
     derived=(
         curves.FLOOR,
         breaks.LOG_B,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, additive, power
+from bayescale import Derived, Law, Parameter, Prior, PublishedFit, Values, additive, power
 
 RATIO = replace(
     additive.RATIO_ALONE, meaning="reducible loss over the irreducible one, E, at the geometric-mean N, D and U"
@@ -68,7 +68,7 @@ LAW = Law(
     citation="Muennighoff et al. 2023, arXiv:2305.16264",
     decision="Epochs and size if unique data are limited, and the value of more unique data.",
     failure="Falls with every epoch, so it cannot show over-fitting: leave out runs whose loss has risen.",
-    inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
+    inputs=additive.REPEATED,
     parameters=(
         RATIO,
         additive.LOSS_CENTRE,

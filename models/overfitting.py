@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import PARAMETERS, TOKENS, Derived, Input, Law, Parameter, Prior, Values, additive, power
+from bayescale import Derived, Law, Parameter, Prior, Values, additive, power
 
 LOSS_CENTRE = replace(
     additive.LOSS_CENTRE,
@@ -46,7 +46,7 @@ LAW = Law(
     citation="Lovelace et al. 2026, arXiv:2605.01640, for an additive penalty; the form is that of this package",
     decision="After how many epochs, and at what size, further training on the same data does harm.",
     failure="Linear in the repetitions, so it rises too fast at hundreds of epochs; weight decay changes its P.",
-    inputs=(PARAMETERS, TOKENS, Input(name="U", meaning="unique training tokens", unit="tokens")),
+    inputs=additive.REPEATED,
     parameters=(*additive.LEVELS, LOSS_CENTRE, *additive.EXPONENTS, PENALTY),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D, *additive.SIZED, ADDED),
     mean=mean,

@@ -3,20 +3,8 @@
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+from bayescale import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, additive, perplexities, power
 
-from bayescale import PARAMETERS, TOKENS, Law, Parameter, Prior, Values, additive, power
-
-LARGEST_LOSS = 700.0
-"""Largest loss in nats/token whose exponential is a float; no model comes close to it."""
-
-PERPLEXITY_CENTRE = Parameter(
-    name="y_centre",
-    prior=Prior("LogNormal", mu=float(np.log(15.0)), sigma=0.8),
-    meaning="perplexity at the geometric-mean N and D of the runs; the prior is on its excess over 1",
-    reason="5-95 % 5-57: losses of 1.6 to 4 nats/token; never below 1, which is certainty",
-    shift=lambda xp, sampled: 1.0,
-)
 FLOOR_SHARE = Parameter(
     name="floor_share",
     prior=Prior("Beta", alpha=6.0, beta=4.0),
@@ -46,7 +34,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     loss = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
-    return xp.exp(xp.minimum(loss, LARGEST_LOSS))
+    return perplexities.of_loss(xp, loss)
 
 
 LAW = Law(
@@ -60,7 +48,7 @@ LAW = Law(
     outcome="perplexity",
     outcome_unit="perplexity",
     scatter=0.012,
-    parameters=(PERPLEXITY_CENTRE, FLOOR_SHARE, SHARE_N, additive.EXPONENT, additive.ALLOCATION),
+    parameters=(perplexities.CENTRE, FLOOR_SHARE, SHARE_N, additive.EXPONENT, additive.ALLOCATION),
     derived=(additive.E, additive.A, additive.B, additive.ALPHA_N, additive.BETA_D),
     mean=mean,
     derive=derive,

@@ -5,18 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import Law, Values, curves
+from bayescale import Law, Values, curves, lines
 
-SHARPNESS = 8.0
-"""How sharply the line bends to stay positive: above half of its value at the centre, by less than 0.5 %."""
-AT_CENTRE = float(np.log1p(np.exp(SHARPNESS)))
-SLOPE_AT_CENTRE = SHARPNESS / (1 + np.exp(-SHARPNESS)) / AT_CENTRE
+SLOPE_AT_CENTRE = lines.SHARPNESS / (1 + np.exp(-lines.SHARPNESS)) / lines.AT_CENTRE
 """Slope of the bent line at the centre, over that of the line; the steepness is that of the bent line."""
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     line = 1 + p["steepness"] / SLOPE_AT_CENTRE * (xp.log(x["x"]) - p["log_x_centre"])
-    return p["y_centre"] * curves.softplus(xp, SHARPNESS * line) / AT_CENTRE
+    return p["y_centre"] * lines.bent(xp, line)
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:

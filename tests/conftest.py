@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from promises import sketches
 
+from bayescale import OtherRun, Prior, Published
 from bayescale.cli import main
 from bayescale.data.datasets import load_dataset
 from bayescale.posterior.single import fit_law
@@ -76,6 +77,18 @@ def few_runs():
 @pytest.fixture(scope="session")
 def few_fit(few_runs):
     return fit("chinchilla", few_runs)
+
+
+@pytest.fixture(scope="session")
+def believing_fit(few_runs):
+    """A fit with a user's prior, and evidence from elsewhere."""
+    other = OtherRun(2.16, sd=0.01, offset=0.005, N=7e9, D=1.4e11)
+    return fit(
+        "chinchilla",
+        few_runs,
+        priors={"E": Prior("Normal", mu=1.7, sigma=0.05)},
+        evidence=[Published(N_star=70e9, C=5.76e23, sd=0.3), other],
+    )
 
 
 @pytest.fixture(scope="session")

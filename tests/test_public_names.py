@@ -15,13 +15,15 @@ def stub():
     """What a type checker is to read of the table: each name from where it is defined."""
     lines = []
     for name, home in bayescale._HOME.items():
-        package, _, module = home.rpartition(".")
+        package, _, module = f"bayescale.{home}".rpartition(".")
         is_module = inspect.ismodule(getattr(bayescale, name))
         lines.append(
-            f"from bayescale.{package if is_module else home} import {module if is_module else name} as {name}"
+            f"from {package} import {module} as {name}"
+            if is_module
+            else f"from {package}.{module} import {name} as {name}"
         )
     exported = "\n".join(f'    "{name}",' for name in bayescale.__all__)
-    return "\n".join([*lines, "", f"__all__ = [\n{exported}\n]", "_HOME: dict[str, str]", ""])
+    return "\n".join([*lines, "", f"__all__ = [\n{exported}\n]", "_HOME: dict[str, str]", "__version__: str", ""])
 
 
 def test_the_stub_is_what_the_table_says():

@@ -1,6 +1,7 @@
 """Check that entries read from a JSON or TOML file have the types of a dataclass."""
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -11,7 +12,7 @@ def misfit(kind: type, entries: Any) -> str:
     Parameters
     ----------
     kind : type
-        A dataclass whose fields are strings, numbers, booleans, tuples and mappings.
+        A dataclass whose fields are strings, numbers, booleans, tuples, mappings and such dataclasses.
     entries : mapping
         Values by field name, as read from the file; a list may replace a tuple. The dataclass itself checks for missing
         fields.
@@ -42,6 +43,8 @@ def _is(hint: Any, value: Any) -> bool:
         return isinstance(value, list | tuple) and all(_is(inner[0], each) for each in value)
     if origin is Mapping:
         return isinstance(value, dict) and all(_is(inner[0], k) and _is(inner[1], v) for k, v in value.items())
+    if isinstance(hint, type) and is_dataclass(hint):
+        return not misfit(hint, value)
     if hint is float:
         return type(value) in (int, float)
     if hint is NoneType:

@@ -270,7 +270,11 @@ def _bar(label: str, total: int, progress: bool) -> Iterator[Callable[[int], Non
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True)) as shown:
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        # As text: otherwise it needs ipywidgets, and warns instead of showing anything where they are missing.
+        console = Console(stderr=True, force_jupyter=False, force_terminal=True)
+    with Progress(console=console) as shown:
         task = shown.add_task(label, total=total)
         yield lambda done: shown.update(task, completed=done)
 
@@ -324,7 +328,9 @@ def _ray(place: str) -> Iterator[None]:
             try:
                 ray.init(f"ray://{place}" if place else None, log_to_driver=False)
             except ConnectionError as error:
-                raise BackendError(f"no Ray cluster answers at {place}: start one with `ray start --head`") from error
+                raise BackendError(
+                    f"no Ray cluster answers at {place}: start one with `ray start` as its head"
+                ) from error
             stack.callback(ray.shutdown)
         with parallel_config("ray"):
             yield

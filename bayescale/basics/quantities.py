@@ -4,6 +4,9 @@ import math
 import re
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from bayescale.basics.errors import QuantityError
 
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
@@ -54,6 +57,63 @@ def parse_quantity(text: str) -> float:
     if not math.isfinite(value):
         raise QuantityError(f"{text!r} is too large: the largest number is about 1.8e308")
     return value
+
+
+def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Numbers, or texts of them, as an array of the same shape.
+
+    Parameters
+    ----------
+    name : str
+        What a message calls them.
+    values : array_like
+        Of numbers, or of texts as :func:`parse_quantity` reads them.
+
+    Raises
+    ------
+    QuantityError
+        If one is not a number.
+
+    Examples
+    --------
+    >>> numbers("N", ["70B", 1e9]).tolist(), float(numbers("C", "1e21"))
+    ([70000000000.0, 1000000000.0], 1e+21)
+    >>> numbers("N", "seven")
+    Traceback (most recent call last):
+    ...
+    bayescale.basics.errors.QuantityError: N: 'seven' is not a number: write it as 70B, 1.4T, 350M or 5.76e23
+    """
+    given = np.asarray(values)
+    if given.dtype.kind in "fiu":
+        return np.asarray(given, dtype=np.float64)
+    found = []
+    for value in given.ravel().tolist():
+        try:
+            found.append(parse_quantity(value) if isinstance(value, str) else float(value))
+        except QuantityError as error:
+            raise QuantityError(f"{name}: {error}") from None
+        except (TypeError, ValueError):
+            raise QuantityError(f"{name}: {value!r} is not a number: write it as 70B, 1.4T or 5.76e23") from None
+    return np.array(found, dtype=np.float64).reshape(given.shape)
+
+
+def number(name: str, value: float | str) -> float:
+    """One number, or the text of one.
+
+    Raises
+    ------
+    QuantityError
+        If it is not one.
+
+    Examples
+    --------
+    >>> number("budget", "1e21"), number("budget", 3)
+    (1e+21, 3.0)
+    """
+    found = numbers(name, value)
+    if found.ndim:
+        raise QuantityError(f"{name}: give one number, not {found.size}")
+    return float(found)
 
 
 def check_positive(name: str, value: float) -> None:

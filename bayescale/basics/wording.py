@@ -1,6 +1,7 @@
 """Wording of messages: unknown names, near misses and lists."""
 
 import difflib
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,6 +45,17 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
         if found:
             return by_lower_case[found[0]]
     return None
+
+
+def columns_are(**theirs: str) -> str:
+    """How to name a table's columns, or arithmetic over them, in a message: the argument ``columns``.
+
+    Examples
+    --------
+    >>> columns_are(N="params*1e6")
+    'columns={"N": "params*1e6"}'
+    """
+    return f"columns={json.dumps(theirs, ensure_ascii=False)}"
 
 
 def listed(items: Iterable[Any]) -> str:

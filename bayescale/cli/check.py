@@ -34,6 +34,7 @@ def check(
 ) -> None:
     """Say what a table is: columns, units, compute, design, sweeps, checkpoints, odd rows, and what it can tell."""
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
+    from bayescale.data.checking import OTHER_COUNTS
     from bayescale.data.checking import check as check_table
 
     if plot is not None:
@@ -61,7 +62,10 @@ def check(
         for row in found.columns.to_dict("records")
     ]
     print_table(rows, f"Columns of {found.runs.source}")
-    print_table([{"of the table": name, "found": text} for name, text in found.facts.items()], "Design")
+    facts = dict(found.facts)
+    if others := facts.get(OTHER_COUNTS):
+        facts[OTHER_COUNTS] = f"{others} (compare --count N,{others.replace(', ', ',')})"
+    print_table([{"of the table": name, "found": text} for name, text in facts.items()], "Design")
     fitted = ", ".join(found.laws) or f"none: {found.refusal}"
     print_lines(f"fitted when no law is named: {fitted}", f"laws that suit: {', '.join(found.suited) or 'none'}")
     print_lines(*(f"cannot be told: {text}" for text in found.untold))

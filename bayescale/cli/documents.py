@@ -15,7 +15,7 @@ from bayescale.planning.choices import REGRETS
 from bayescale.planning.design import Design
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
-from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, reach_of
+from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast
 from bayescale.posterior.pooling import Pooled
@@ -39,6 +39,8 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
         "noise": record.noise,
         "discrepancy": record.discrepancy,
         "seed": record.seed,
+        "priors": _stated(fit),
+        "evidence": _told(fit),
         "certified": fit.certified,
         "warnings": list(fit.warnings),
         "notes": list(fit.notes),
@@ -64,6 +66,16 @@ def fit_document(fit: Posterior) -> dict[str, Any]:
         }
     document: dict[str, Any] = finite({**own, **shared})
     return document
+
+
+def _stated(fit: Posterior) -> dict[str, str]:
+    """Priors that the user stated, by what they are on."""
+    return {name: str(prior) for each in members(fit).values() for name, prior in each.record.priors.items()}
+
+
+def _told(fit: Posterior) -> list[str]:
+    """Evidence from elsewhere."""
+    return list(dict.fromkeys(text for each in members(fit).values() for text in each.record.evidence))
 
 
 def pooled_document(pooled: Pooled) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, TABLE, Section, option
-from bayescale.cli.values import MASS, Pairs, Quantity, Share, Unit
+from bayescale.cli.values import MASS, Pairs, Quantity, Share, Statement, Unit
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -83,6 +83,26 @@ INTERVAL = option(
 
 JSON = option("--json", "as_json", section=OUTPUT, is_flag=True, help="Print JSON for programs instead of tables.")
 
+PRIORS = option(
+    "--prior",
+    "priors",
+    section=FIT,
+    type=Statement("prior"),
+    metavar="TEXT",
+    multiple=True,
+    help="Your prior, 'E ~ LogNormal(mu=0.5, sigma=0.1)', or a fixed value, 'E = 1.6'; repeat it.",
+)
+
+EVIDENCE = option(
+    "--evidence",
+    section=FIT,
+    type=Statement("evidence"),
+    metavar="TEXT",
+    multiple=True,
+    help="Measured elsewhere: 'N_star=70B at C=5.76e23, sd=0.3', 'E=1.69, sd=0.03' or 'loss=2.1 at N=7B, D=1T, "
+    "offset=0.01, sd=0.02'; repeat it.",
+)
+
 _FIT_OPTIONS: tuple[Decorator, ...] = (
     option(
         "--law",
@@ -105,6 +125,8 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
         type=click.Choice(["importance", "nuts"]),
         help=f"Sampler. Default {DEFAULT_ENGINE}.",
     ),
+    PRIORS,
+    EVIDENCE,
     option(
         "--pool",
         section=FIT,
@@ -147,6 +169,8 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Whether a law may be wrong.",
         ),
+        PRIORS,
+        EVIDENCE,
         *_READING,
         option(
             "--jobs",

@@ -8,6 +8,7 @@ import click
 
 from bayescale.basics.errors import QuantityError
 from bayescale.basics.quantities import format_quantity
+from bayescale.cli.approaches import show_approaches
 from bayescale.cli.options import (
     COST_NAMES,
     SOURCE_HELP,
@@ -95,10 +96,26 @@ _NORMAL_95 = 1.6448536
     help="With --budget: the best run with this number of unique training tokens.",
 )
 @token_price_option(MODES, "With --unique: per fresh training token, such as 1e-6.")
+@option(
+    "--approach",
+    "approaches",
+    section=MODES,
+    metavar="NAME",
+    multiple=True,
+    help="N* by envelope (1), isoflops (2), law (3), or all beside each other.",
+)
 @figure("the plan for compute")
 @cost_options
 @forecast_options
-def plan(runs: str, plot: Path | None, seed: int, interval: float, as_json: bool, **options: Any) -> None:
+def plan(
+    runs: str,
+    approaches: tuple[str, ...],
+    plot: Path | None,
+    seed: int,
+    interval: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Find the best run: N, D and loss, with credible intervals, for compute by default."""
     prices = {name: options.pop(name) for name in COST_NAMES}
     question = _question({name: options.pop(name) for name in _ASKED})
@@ -107,7 +124,12 @@ def plan(runs: str, plot: Path | None, seed: int, interval: float, as_json: bool
     cost = _cost(seed, prices, mode)
     if cost is not None:
         question["cost"] = cost
-    source = source_from(Asked(runs=runs, seed=seed, **options))
+    asked = Asked(runs=runs, seed=seed, **options)
+    if approaches:
+        _check_compared(mode, plot)
+        show_approaches(asked, approaches, question["budget"], interval, as_json)
+        return
+    source = source_from(asked)
     _check(source, question)
     fitted = source.posterior()
     from bayescale.planning.plan import plan as best_run
@@ -168,6 +190,14 @@ def _check_output(plot: Path | None, mode: Mode) -> None:
     check_output(plot, FIGURE_ENDINGS)
     if mode is not COMPUTE:
         raise click.UsageError(f"--plot draws the plan for compute: leave it out with {_option(mode.needs[0])}")
+
+
+def _check_compared(mode: Mode, plot: Path | None) -> None:
+    """Refuse what approaches are not compared for."""
+    if mode is not COMPUTE:
+        raise click.UsageError(f"--approach compares plans for compute: leave it out with {_option(mode.needs[0])}")
+    if plot is not None:
+        raise click.UsageError("--plot draws the plan of the law: leave it out with --approach")
 
 
 def _cost(seed: int, prices: Mapping[str, Any], mode: Mode) -> "Cost | None":

@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from bayescale.basics.quantities import format_interval, format_quantity, of_draws, with_unit
+from bayescale.cli.spelling import as_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,11 +68,16 @@ def print_parameters(fitted: "Posterior", interval: float) -> None:
 
 
 def _print_member_parameters(fitted: "Fit", interval: float) -> None:
+    def stated(name: str) -> str:
+        prior = fitted.law.priors.get(name)
+        return "" if prior is None else f"fixed at {prior}" if prior.fixed else str(prior)
+
     rows = [
         {
             "parameter": str(name),
             "median and interval": interval_of(row, 4),
             "unit": row["unit"],
+            **({"your prior": stated(str(name))} if fitted.law.priors else {}),
             "moved by prior, runs": f"{row['sensitivity_prior']:.2f}, {row['sensitivity_runs']:.2f}",
             "meaning": row["meaning"],
         }
@@ -111,13 +117,14 @@ def print_lines(*lines: str) -> None:
 
 
 def printable(text: str) -> str:
-    r"""Text from files and arguments, with what would steer a terminal, other than a new line, written out.
+    r"""Text for a terminal: arguments as options, and what would steer it, other than a new line, written out.
 
     Examples
     --------
     >>> print(printable("loss\x1b[2J"))
     loss\x1b[2J
     """
+    text = as_options(text)
     if text.isprintable():
         return text
     steers = (each != "\n" and unicodedata.category(each)[0] == "C" for each in text)
@@ -125,8 +132,21 @@ def printable(text: str) -> str:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """A document for programs."""
-    print(json.dumps(document, indent=2, allow_nan=False))
+    """A document for programs, with arguments in its remarks as options."""
+    print(json.dumps(_spelt(document), indent=2, allow_nan=False))
+
+
+_REMARKS = ("warnings", "notes", "untold", "refusal", "reasons", "left_out", "verdict")
+"""Parts of a document that messages are in."""
+
+
+def _spelt(part: Any, remark: bool = False) -> Any:
+    """Part of a document, with its messages as :func:`as_options` spells them."""
+    if isinstance(part, dict):
+        return {name: _spelt(value, remark or name in _REMARKS) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_spelt(value, remark) for value in part]
+    return as_options(part) if remark and isinstance(part, str) else part
 
 
 def outcome_labels(fitted: "Posterior") -> dict[str, str]:

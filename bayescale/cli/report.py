@@ -1,5 +1,6 @@
 """The command that writes a report: one page to open, trust and decide from."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ from bayescale.cli.options import (
 from bayescale.cli.printing import leave, print_lines, progress
 from bayescale.cli.sections import Command, Section, option
 from bayescale.cli.sources import Asked, cost_of, runs_from, source_from
+from bayescale.cli.spelling import as_options
 
 if TYPE_CHECKING:
     from bayescale.data.runs import Runs
+    from bayescale.posterior.ensembles import Posterior
+    from bayescale.posterior.fit import Fit
     from bayescale.validation.backtesting import Backtest
     from bayescale.validation.comparison import Comparison
 
@@ -90,7 +94,7 @@ def report(
     compared = _compared(asked) if with_comparison else None
     with progress(f"writing {output}"):
         write_report(
-            fitted,
+            _with_options(fitted),
             output,
             budgets=budgets,
             ci_prob=interval,
@@ -108,6 +112,19 @@ def report(
     else:
         print_lines(f"{output}: {output.stat().st_size / 1e6:.1f} MB, open it in a browser")
     leave(fitted)
+
+
+def _with_options(fitted: "Posterior") -> "Posterior":
+    """The posterior with its remarks as the command line spells them."""
+    from bayescale.posterior.ensembles import Ensemble
+
+    if isinstance(fitted, Ensemble):
+        return replace(fitted, members={name: _spelt(member) for name, member in fitted.members.items()})
+    return _spelt(fitted)
+
+
+def _spelt(fitted: "Fit") -> "Fit":
+    return replace(fitted, warnings=tuple(map(as_options, fitted.warnings)), notes=tuple(map(as_options, fitted.notes)))
 
 
 def _described(given: tuple[str, ...]) -> dict[str, str]:

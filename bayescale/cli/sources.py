@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bayescale.data.observed import Observed
     from bayescale.data.runs import Runs
     from bayescale.laws.law import Law
+    from bayescale.laws.parameters import Prior
     from bayescale.planning.costs import Cost
     from bayescale.posterior.chains import Chain
     from bayescale.posterior.ensembles import Posterior
@@ -45,6 +46,8 @@ class Asked:
     flops: str | None = None
     cells: str | None = None
     checkpoints: bool | None = None
+    priors: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
     risk: dict[str, str] | None = None
 
     @property
@@ -71,7 +74,22 @@ class Asked:
             "discrepancy": DEFAULT_DISCREPANCY if self.discrepancy is None else self.discrepancy,
             "engine": self.engine or DEFAULT_ENGINE,
             "seed": self.seed,
+            **beliefs_from(self.priors, self.evidence),
         }
+
+
+def beliefs_from(priors: Sequence[str], evidence: Sequence[str]) -> dict[str, Any]:
+    """Priors by what they are on, each of which is stated once, and evidence."""
+    from bayescale.laws.evidence import parse_evidence
+    from bayescale.laws.priors import parse_prior
+
+    found: dict[str, Prior] = {}
+    for text in priors:
+        name, prior = parse_prior(text)
+        if name in found:
+            raise click.UsageError(f"--prior: {name} has two priors: state one")
+        found[name] = prior
+    return {"priors": found, "evidence": [parse_evidence(text) for text in evidence]}
 
 
 @dataclass(frozen=True)
@@ -150,9 +168,11 @@ def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     naming = "the ensemble of laws" if asked.law == DEFAULT_LAW else ", ".join(asked.laws)
     compiling = " (compiling: about 10 s)" if asked.engine == "nuts" else ""
 
+    named = tuple(law.name for law in laws) if asked.law == DEFAULT_LAW else asked.law
+
     def posterior() -> "Posterior":
         with progress(f"fitting {naming} to {len(table)} runs{compiling}"):
-            return fit(asked.law, table, **asked.sampling)
+            return fit(named, table, **asked.sampling)
 
     return Source(tuple(observe(law, table) for law in laws), posterior)
 
@@ -170,6 +190,8 @@ def _saved(asked: Asked) -> Source:
         "flops": asked.flops,
         asked.cells or "best": asked.cells,
         "checkpoints": asked.checkpoints,
+        "prior": asked.priors or None,
+        "evidence": asked.evidence or None,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
@@ -281,7 +303,7 @@ def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
 
     table = runs_from(asked.runs, (then,), **asked.reading)
     with progress(f"fitting {then} to {len(table)} runs"):
-        second = fit_law(then, table, **asked.sampling)
+        second = fit_law(then, table, **{**asked.sampling, **beliefs_from((), ())})
     return chained(first, second)
 
 

@@ -22,7 +22,7 @@ from bayescale.cli.printing import (
     progress,
 )
 from bayescale.cli.sections import FIT, STUDY, Command, option
-from bayescale.cli.sources import runs_from
+from bayescale.cli.sources import beliefs_from, runs_from
 from bayescale.cli.values import Quantity
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def backtest(
     backend: str | None,
     cache: Path | None,
     as_json: bool,
+    priors: tuple[str, ...],
+    evidence: tuple[str, ...],
     **reading: Any,
 ) -> None:
     """Hide the larger runs, predict them, and measure whether the bands held."""
@@ -74,6 +76,7 @@ def backtest(
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
+    stated = beliefs_from(priors, evidence)
     with on_backend(backend, jobs):
         measured = run_backtest(
             laws[0] if len(laws) == 1 else laws,
@@ -82,6 +85,7 @@ def backtest(
             noise=noise,
             discrepancy=discrepancy,
             seed=seed,
+            **stated,
             n_jobs=jobs,
             cache=cache,
             progress=True,
@@ -130,15 +134,16 @@ def compare(
     cache: Path | None,
     as_json: bool,
     counts: str | None,
+    priors: tuple[str, ...],
+    evidence: tuple[str, ...],
     **reading: Any,
 ) -> None:
     """Compare laws: how well each predicts larger runs that are hidden, and how sure that is."""
     if counts is not None:
         if plot is not None or cache is not None or backend or jobs:
             raise click.UsageError("--count makes one fit for each count: leave out --plot, --jobs, --backend, --cache")
-        _compare_counts(
-            runs, laws, counts, as_json, {"noise": noise, "discrepancy": discrepancy, "seed": seed}, reading
-        )
+        sampling = {"noise": noise, "discrepancy": discrepancy, "seed": seed, **beliefs_from(priors, evidence)}
+        _compare_counts(runs, laws, counts, as_json, sampling, reading)
         return
     from bayescale.basics.files import FIGURE_ENDINGS, check_output
     from bayescale.validation.comparison import compare as run_compare
@@ -146,6 +151,7 @@ def compare(
 
     if plot is not None:
         check_output(plot, FIGURE_ENDINGS)
+    stated = beliefs_from(priors, evidence)
     table, chosen = runs_from(runs, laws, **reading), laws or None
     names, fits = laws_to_compare(chosen, table)
     # A line, since a spinner would overwrite the progress bars and vanish with its message.
@@ -158,6 +164,7 @@ def compare(
             noise=noise,
             discrepancy=discrepancy,
             seed=seed,
+            **stated,
             n_jobs=jobs,
             cache=cache,
             progress=True,

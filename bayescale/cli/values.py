@@ -1,10 +1,10 @@
 """What the values of options may be."""
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from bayescale.basics.errors import QuantityError
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.quantities import check_unit, parse_quantity
 
 
@@ -27,6 +27,26 @@ class Quantity(click.ParamType[float]):
         if number <= self._above:
             self.fail(f"{value} is not above {f'{self._above:g}' if self._above else 'zero'}", param, ctx)
         return number
+
+
+class Statement(click.ParamType[str]):
+    """A prior, such as E ~ LogNormal(mu=0.5, sigma=0.1), or evidence, such as E=1.69, sd=0.03."""
+
+    name = "statement"
+
+    def __init__(self, kind: Literal["prior", "evidence"]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the text of an option, to refuse what is none at once."""
+        from bayescale.laws.evidence import parse_evidence
+        from bayescale.laws.priors import parse_prior
+
+        try:
+            (parse_prior if self._kind == "prior" else parse_evidence)(value)
+        except LawError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class Pairs(click.ParamType[dict[str, str]]):

@@ -9,9 +9,11 @@ import pandas as pd
 from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
+from bayescale.data.names import bounded
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
+from bayescale.laws.links import LOG
 
 
 def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
@@ -19,7 +21,8 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
 
     Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
     both where the runs do not tell it. Where runs show a sharp break, laws with a break replace smooth ones.
-    Laws that need more runs than there are are left out.
+    Laws that need more runs than there are are left out, and of a score that has a largest value, such as BLEU, rising
+    laws without a ceiling.
 
     Parameters
     ----------
@@ -49,20 +52,43 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     shipped = map(catalog.load_law, catalog.law_names())
     members = [law for law in shipped if law.in_ensemble and len(runs) >= law.fewest_runs]
     found, reasons = suited_laws(runs, members)
+    if not found and (accuracies := _as_accuracies(runs)) is not None:
+        return default_laws(accuracies)
     if not found:
         raise LawError(_none_suits(runs, reasons))
     directions = {law.falls for law in found}
     if len(directions) > 1 and (rises := _rises(runs, found[0])) is not None:
         found = [law for law in found if law.falls is not rises]
+    if bounded(runs.named) and found[0].link is LOG:
+        found = [law for law in found if law.falls or "ceiling" in law.units] or found
     asked = [law for law in found if law.asked_for is not None and _asks(runs, law)]
     found = asked or [law for law in found if law.asked_for is None]
     read = f"so that laws of {' and '.join(found[0].input_names)} alone are fitted"
     constant = [why for why in reasons.values() if why.startswith("every run has")]
-    if {"N", "D"} <= set(found[0].input_names):  # runs of one budget
-        constant = [why for why in constant if not why.startswith("every run has C ")]
+    followed = set(found[0].input_names)
+    followed |= {"C"} if {"N", "D"} <= followed else set()  # runs of one budget
+    constant = [why for why in constant if not any(why.startswith(f"every run has {name} ") for name in followed)]
     fixed = dict.fromkeys(why.partition(": law ")[0] for why in constant)
     notes = dict.fromkeys((*runs.notes, *(f"{text}, {read}" for text in fixed)))
+    if _repeats(runs) and "U" not in followed:
+        notes[_UNREAD] = None
     return found, replace(runs, notes=tuple(notes))
+
+
+_UNREAD = (
+    "some runs have seen data more than once (D is above U), which the fitted laws do not read: laws that do need the "
+    "parameters too, also where all runs have the same (--columns N=1.3e9)"
+)
+
+
+def _as_accuracies(runs: Runs) -> Runs | None:
+    """A table of errors as one of accuracies, which laws of one input follow; None if it is not one of fractions."""
+    if runs.outcome != "error" or not (runs.frame["error"] < 1).all():
+        return None
+    names = {name: name.replace("error", "accuracy", 1) for name in ("error", "error_se", "error_n")}
+    frame = runs.frame.assign(error=1 - runs.frame["error"]).rename(columns=names)
+    note = "accuracy is 1 - error, since laws of error read N and D"
+    return replace(runs, frame=frame, outcome="accuracy", domain="fraction", notes=(*runs.notes, note))
 
 
 def _asks(runs: Runs, law: Law) -> bool:
@@ -74,7 +100,7 @@ def _asks(runs: Runs, law: Law) -> bool:
 
 def _rises(runs: Runs, law: Law) -> bool | None:
     """Whether the outcome rises with what a law reads; None where the runs do not tell."""
-    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    size = law.size({name: runs.column(name) for name in law.input_names})
     ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome)}).rank()
     correlation = float(ranks["size"].corr(ranks["outcome"]))
     return None if not abs(correlation) > min(2 / np.sqrt(len(runs)), _SURE) else correlation > 0
@@ -148,10 +174,12 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
             reasons[law.name] = str(error).removeprefix(f"{runs.source}: ")
             continue
         able.append(law)
-    varied = {law.name: _varied(law) for law in able}
+    varied = {law.name: _varied(law, runs) for law in able}
     for law in able:
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())
-        if besides and law.outcome == _OF_COMPUTE:
+        if "U" in set(law.input_names) - varied[law.name]:
+            reasons[law.name] = "reads U, but no run has seen its data twice"
+        elif besides and law.outcome == _OF_COMPUTE:
             reasons[law.name] = f"reads only {listed(law.input_names)}: laws of C follow N and D together"
         elif besides:
             verb = "varies" if len(besides) == 1 else "vary"
@@ -163,7 +191,16 @@ _OF_COMPUTE = "accuracy"
 """Outcome whose published laws read compute, which then stands for N and D."""
 
 
-def _varied(law: Law) -> set[str]:
-    """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data."""
+def _repeats(runs: Runs) -> bool:
+    """Whether some run has seen some of its data more than once."""
+    return {"D", "U"} <= set(runs.frame) and bool((runs.column("D") > runs.column("U")).any())
+
+
+def _varied(law: Law, runs: Runs) -> set[str]:
+    """Inputs whose variation a law models; compute is excluded, because it determines neither parameters nor data.
+
+    Unique tokens count only where they vary, or where some of them are repeated.
+    """
     stands_for = {"N", "D"} if law.outcome == _OF_COMPUTE and "C" in law.input_names else set()
-    return (set(law.input_names) - {"C"}) | stands_for
+    constant = {item.name for item in law.inputs if item.constant and np.ptp(runs.column(item.name)) == 0}
+    return (set(law.input_names) - {"C"} - (constant - {"U"} if _repeats(runs) else constant)) | stands_for

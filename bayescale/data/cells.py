@@ -17,6 +17,7 @@ from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
 from bayescale.data.sweeps import Sweep, sweep_of
+from bayescale.data.tables import Frame
 
 Array = NDArray[np.float64]
 
@@ -28,12 +29,12 @@ _LEAST_FREEDOM = 5
 """Degrees of freedom with which the noise of a run counts as known."""
 
 
-def best_runs(runs: Runs) -> Runs:
+def best_runs(runs: Frame | Runs) -> Runs:
     """The best run of each N and D, corrected for having been chosen among several noisy ones.
 
     Parameters
     ----------
-    runs : Runs
+    runs : Runs, DataFrame or mapping of columns
 
     Returns
     -------
@@ -55,6 +56,7 @@ def best_runs(runs: Runs) -> Runs:
     >>> 2.9 < best.column("loss").item() < 3.05
     True
     """
+    runs = Runs.of(runs)
     sweep = _swept(runs)
     scaled, sign = _scaled(runs), _sign(runs.outcome)
     noise = _noise(runs.frame, sweep, sign * scaled)
@@ -82,12 +84,12 @@ def best_runs(runs: Runs) -> Runs:
     return replace(found, warnings=_other_warnings(runs, sweep), notes=(*runs.notes, note))
 
 
-def mean_runs(runs: Runs) -> Runs:
+def mean_runs(runs: Frame | Runs) -> Runs:
     """The mean run of each N and D, with its standard error, from the spread within all of them together.
 
     Parameters
     ----------
-    runs : Runs
+    runs : Runs, DataFrame or mapping of columns
 
     Returns
     -------
@@ -105,6 +107,7 @@ def mean_runs(runs: Runs) -> Runs:
     >>> mean_runs(Runs.from_frame(table)).column("loss_se").round(3)
     array([0.041])
     """
+    runs = Runs.of(runs)
     sweep = _swept(runs)
     cells, sizes, scaled = sweep.cells, sweep.sizes, _scaled(runs)
     apart = scaled - (np.bincount(cells, scaled) / sizes)[cells]
@@ -124,7 +127,9 @@ def mean_runs(runs: Runs) -> Runs:
         f"means of each N and D, of up to {sizes.max()} rows that differ in {sweep.varied}; standard deviation of a "
         f"run {spread:.2g} {_scale(runs)}"
     )
-    tuned = f"means are over {listed(sweep.settings)}, which law and plan take for untuned: --best takes the best"
+    tuned = (
+        f"means are over {listed(sweep.settings)}, which law and plan take for untuned: best_runs(runs) takes the best"
+    )
     doubts = (tuned,) if sweep.settings else ()
     return replace(found, warnings=(*_other_warnings(runs, sweep), *doubts), notes=(*runs.notes, note))
 
@@ -205,7 +210,7 @@ def _around_quadratic(settings: Array, heights: Array) -> tuple[float, int]:
 def _swept(runs: Runs) -> Sweep:
     found = runs.structure.sweep or sweep_of(runs.frame, runs.outcome)
     if found is None:
-        raise RunsError(f"{runs.source}: no two rows have one N and D: leave out --best and --mean")
+        raise RunsError(f"{runs.source}: no two rows have one N and D: leave out best_runs(runs) and mean_runs(runs)")
     return found
 
 

@@ -11,18 +11,21 @@ import numpy as np
 import pandas as pd
 
 from bayescale.basics.errors import BayescaleError, LawError, RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.basics.wording import listed
 from bayescale.data.candidates import default_laws, suited_laws
 from bayescale.data.checks import observe
+from bayescale.data.isoflops import isoflop_slices
 from bayescale.data.observed import Observed
-from bayescale.data.runs import RAY_WIDTH, Runs
+from bayescale.data.runs import Runs
 from bayescale.data.splitting import splits
 from bayescale.data.sweeps import other_counts
+from bayescale.data.tables import Frame
 from bayescale.laws.law import Law
 
-_SLICE = 4
-"""Fewest sizes at one compute that make an isoFLOP slice."""
+OTHER_COUNTS = "other counts of parameters"
+"""Name of the fact that a table counts parameters in several ways."""
 _DECADES = 1.5
 """Decades of compute below which a law's floor and exponents are hardly distinguished."""
 _TOGETHER = 0.95
@@ -122,13 +125,18 @@ class Check:
         fitted = f"fitted when no law is named: {self.refusal or listed(self.laws)}"
         return "\n".join([str(self.runs.source), *shown, fitted, *self.untold, *self.warnings, *self.runs.notes])
 
+    def _repr_html_(self) -> str:
+        facts = {**self.facts, "fitted when no law is named": self.refusal or listed(self.laws)}
+        table = pd.DataFrame({"what": list(facts), "value": list(facts.values())})
+        return html_of(str(self.runs.source), table, self.warnings, [*self.untold, *self.runs.notes])
 
-def check(runs: Runs) -> Check:
+
+def check(runs: Frame | Runs) -> Check:
     """Say what a table is: columns and units, compute, design, sweeps, checkpoints, and what it can and cannot tell.
 
     Parameters
     ----------
-    runs : Runs
+    runs : Runs, DataFrame or mapping of columns
 
     Returns
     -------
@@ -140,6 +148,7 @@ def check(runs: Runs) -> Check:
     >>> check(Runs.from_frame(table, source="a.csv")).facts["tokens per parameter"]
     '20, on 1 ray'
     """
+    runs = Runs.of(runs)
     bound, refusal = _bound(runs)
     suited, reasons = suited_laws(runs)
     doubts = [text for each in bound for text in each.warnings]
@@ -177,7 +186,7 @@ def _facts(runs: Runs) -> Iterator[tuple[str, str]]:
         slices = _slices(runs)
         yield "isoFLOP slices", f"{len(slices)}" + (f", of {min(slices)} to {max(slices)} sizes" if slices else "")
     if others := other_counts(frame):
-        yield "other counts of parameters", f"{listed(others)} (compare --count N,{','.join(others)})"
+        yield OTHER_COUNTS, listed(others)
     if "group" in frame:
         sizes = frame["group"].astype(str).value_counts(sort=False)
         yield "groups", listed(f"{name} ({n} rows)" for name, n in sizes.items())
@@ -222,15 +231,9 @@ def _source_of_compute(runs: Runs) -> str:
 
 
 def _slices(runs: Runs) -> list[int]:
-    """Numbers of sizes of the isoFLOP slices: several sizes at one compute, within 5 %."""
-    order = np.argsort(runs.column("C"), kind="stable")
-    log_c, sizes = np.log(runs.column("C")[order]), runs.column("N")[order]
-    found, start = [], 0
-    while start < len(log_c):
-        end = int(np.searchsorted(log_c, log_c[start] + RAY_WIDTH, side="right"))
-        found.append(len(np.unique(sizes[start:end])))
-        start = end
-    return [n for n in found if n >= _SLICE]
+    """Numbers of sizes of the isoFLOP slices."""
+    sizes = runs.column("N")
+    return [len(np.unique(sizes[rows])) for rows in isoflop_slices(runs)]
 
 
 def _untold(runs: Runs, laws: list[Law]) -> Iterator[str]:

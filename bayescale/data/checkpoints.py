@@ -52,7 +52,8 @@ class Checkpoints:
             rows = np.flatnonzero(self.run == largest) + 1
             found.append(
                 f"rows {rows[0]} to {rows[-1]} have one N and rising D, as checkpoints of one training run have, and "
-                "so have others: --checkpoints takes such rows as of one run, --no-checkpoints as runs of their own"
+                "so have others: tell_checkpoints(runs, True) takes such rows as of one run, "
+                "tell_checkpoints(runs, False) as runs of their own"
             )
         if self.ended is not None:
             found.append(

@@ -1,6 +1,6 @@
 """Checks of runs against a law: errors that prevent a fit, and warnings that make it doubtful."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,11 +56,12 @@ def observe(law: Law, runs: Runs) -> Observed:
     reader = f", which law {law.name!r} needs"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
     outcome, values = observed.outcome, observed.inputs
-    for name in law.input_names:
-        if np.ptp(values[name]) == 0:
+    fixed = [item for item in law.inputs if np.ptp(values[item.name]) == 0]
+    for item in fixed:
+        if not item.constant or len(fixed) == len(law.inputs):
             raise LawError(
-                f"{runs.source}: every run has {name} = {format_quantity(values[name][0])}: "
-                f"law {law.name!r} needs at least two values of {name}"
+                f"{runs.source}: every run has {item.name} = {format_quantity(values[item.name][0])}: "
+                f"law {law.name!r} needs at least two values of {item.name}"
             )
     if np.ptp(outcome) == 0 and law.link.domain != "fraction":
         raise LawError(
@@ -69,6 +70,7 @@ def observe(law: Law, runs: Runs) -> Observed:
         )
     runs = observed.runs
     doubts = (
+        *_fixed(law, runs, [item.name for item in fixed]),
         *_one_ray(law, runs),
         *_one_budget(law, runs),
         *_too_few_runs(law, runs),
@@ -104,6 +106,12 @@ def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:
         raise law.fault(
             f"mean returns values of shape {found.shape} for {shape[0]} draws and {shape[1]} runs, not {shape}"
         )
+
+
+def _fixed(law: Law, runs: Runs, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        value = format_quantity(float(runs.column(name)[0]))
+        yield f"every run has {name} = {value}: only the priors say how {law.outcome} changes with {name}"
 
 
 def _too_few_runs(law: Law, runs: Runs) -> Iterator[str]:
@@ -164,16 +172,17 @@ _ORDERED = {
 
 def _no_fall(law: Law, runs: Runs) -> Iterator[str]:
     """Warn if larger runs are not better than smaller ones."""
-    if law.outcome not in _ORDERED or "loss" in law.input_names or len(runs) < _ENOUGH_FOR_RANKS:
+    if law.outcome not in _ORDERED or len(runs) < _ENOUGH_FOR_RANKS:
         return
-    size = np.sum([np.log(runs.column(name)) for name in law.input_names], axis=0)
+    size = np.log(law.size({name: runs.column(name) for name in law.input_names}))
     if np.ptp(size) < np.log(_SIZES_APART):
         return  # one isoFLOP slice, whose ranks depend on rounding
     ranks = pd.DataFrame({"size": size, "outcome": runs.column(law.outcome, law.link.domain)}).rank()
     correlation = float(ranks["size"].corr(ranks["outcome"]))
     if (-correlation if law.falls else correlation) <= 2 / np.sqrt(len(runs)):  # not of outcomes that are all equal
+        grows = " and ".join(f"falling {item.name}" if item.falls else item.name for item in law.inputs)
         yield (
-            f"{_ORDERED[law.outcome]} hardly {'fall' if law.falls else 'rise'} with {' and '.join(law.input_names)} "
+            f"{_ORDERED[law.outcome]} hardly {'fall' if law.falls else 'rise'} with {grows} "
             f"(rank correlation {correlation:.2f}), but every law expects them to: check that the columns are the "
             "right ones, and that nothing else was varied"
         )

@@ -194,7 +194,7 @@ class Counted:
             )
         return (
             f"column C is {against.shown} times 6 N D: budgets, and how far a run lies beyond these, are counted as "
-            "6 N D; --flops C counts as the table does, and --flops RULE by a rule such as '2*N*D'",
+            '6 N D; count_flops(runs, "C") counts as the table does, and count_flops(runs, "2*N*D") by such a rule',
         )
 
 
@@ -229,12 +229,14 @@ def count_by(rule: str | None, frame: pd.DataFrame, source: str) -> Count:
         return six_nd
     if text == TABLE:
         if "C" not in frame:
-            raise RunsError(f"{source}: --flops C counts compute as column C does, but there is no such column")
+            raise RunsError(
+                f'{source}: count_flops(runs, "C") counts compute as column C does, but there is no such column'
+            )
         return Count(TABLE, _factor(frame, frame["C"].to_numpy(dtype=np.float64)))
     try:
         expression = Expression.of(text, [*dict.fromkeys((*map(str, frame.columns), "N", "D"))])
     except RunsError as error:
-        raise RunsError(f"{source}: --flops {error}") from None
+        raise RunsError(f"{source}: the rule of compute: {error}") from None
     _check_proportional(expression, frame, source)
     if set(expression.columns) <= {"N", "D"}:
         return Count(text)
@@ -249,7 +251,7 @@ def _by_rule(frame: pd.DataFrame, rule: str, source: str = "the table") -> Array
     wrong = np.flatnonzero(~(np.isfinite(found) & (found > 0)))
     if len(wrong):
         raise RunsError(
-            f"{source}, row {wrong[0] + 1}: --flops {rule} is {found[wrong[0]]:g} there: FLOP are finite and above zero"
+            f"{source}, row {wrong[0] + 1}: compute by {rule} is {found[wrong[0]]:g}: FLOP are finite and above zero"
         )
     return np.asarray(found)
 
@@ -263,8 +265,8 @@ def _check_proportional(expression: Expression, frame: pd.DataFrame, source: str
     once, twice = (float(expression.value({**row, "D": times * row["D"]})) for times in (1, 2))
     if "D" not in expression.columns or not np.isclose(twice, 2 * once, rtol=1e-9):
         raise RunsError(
-            f"{source}: --flops {expression.text} is not proportional to the tokens D: write the compute of training "
-            "on all of them, such as 6*N*D"
+            f"{source}: compute by {expression.text} is not proportional to the tokens D: write the compute of "
+            "training on all of them, such as 6*N*D"
         )
 
 
@@ -283,6 +285,32 @@ def _factor(frame: pd.DataFrame, compute: Array) -> tuple[float, ...]:
 
 _STEEPEST = 0.9
 """Largest exponent with which compute over 6 N D may fall with N."""
+
+
+def count_epochs(frame: pd.DataFrame) -> list[str]:
+    """Give a table the tokens that follow from unique tokens and epochs over them, or the other way round.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Checked columns; changed in place.
+
+    Returns
+    -------
+    list of str
+        What was computed.
+    """
+    given = {"D", "U"} & set(frame.columns)
+    if len(given) != 1 or "epochs" not in frame:
+        return []
+    epochs = pd.to_numeric(frame["epochs"], errors="coerce").to_numpy(np.float64)
+    if not ((epochs >= 1) & np.isfinite(epochs)).all():
+        return []
+    if "U" in given:
+        frame["D"] = frame["U"] * epochs
+        return ["U times epochs as D"]
+    frame["U"] = frame["D"] / epochs
+    return ["D over epochs as U"]
 
 
 def count_compute(frame: pd.DataFrame, rule: str | None, source: str) -> Counted:
@@ -350,7 +378,7 @@ def _complete(frame: pd.DataFrame, count: Count, given: set[str], source: str) -
             return "C", ()
         name, other = ("D", "N") if "N" in given else ("N", "D")
         if name == "N" and count.per_parameter_and_token is None:
-            raise RunsError(f"{source}: no column N, which does not follow from C and D by --flops {count.rule}")
+            raise RunsError(f"{source}: no column N, which does not follow from C and D by {count.rule}")
         found = count.third(name, columns)
     by = f"C / (6 {other})" if count.rule in (SIX_ND, TABLE) else f"what C and {other} leave by {count.rule}"
     frame[name], faults = positive(pd.Series(found), source, f"{name} = {by}")

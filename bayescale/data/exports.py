@@ -35,11 +35,13 @@ def read_tables(path: Path, glob: str | None, said: list[str]) -> pd.DataFrame:
     if glob is None:
         return from_chart(read_table(path, said), said)
     if not path.is_dir():
-        raise RunsError(f"{path}: is not a directory: --glob reads the files of a directory, such as .")
+        raise RunsError(f"{path}: is not a directory: glob= reads the files of a directory, such as .")
     try:
         files = sorted(found for found in path.glob(glob) if found.is_file())
     except (ValueError, NotImplementedError, IndexError) as error:
-        raise RunsError(f"--glob: {glob!r} is not a pattern of files ({error}): write **/wandb-summary.json") from None
+        raise RunsError(
+            f"glob={json.dumps(glob)} is not a pattern of files ({error}): write **/wandb-summary.json"
+        ) from None
     if not files:
         raise RunsError(f"{path}: no file fits {glob!r}: write a pattern such as **/wandb-summary.json")
     inferred: dict[str, None] = {}
@@ -66,7 +68,7 @@ def _run_name(file: Path, folder: Path, files: list[Path]) -> str:
 def _one_run(file: Path, name: str, said: list[str]) -> pd.DataFrame:
     """A file's table, with what the run's configuration beside it says, and the run's name."""
     if not file.suffix or file.suffix.lower() not in SUFFIXES:
-        raise RunsError(f"{file}: ends in {file.suffix!r}: name tables or JSON by --glob")
+        raise RunsError(f"{file}: ends in {file.suffix!r}: name tables or JSON by glob=")
     frame = read_table(file, said)
     if len(frame) == 1:
         for key, value in _configuration(file, said).items():

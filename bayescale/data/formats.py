@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import os
 import sys
@@ -102,7 +103,7 @@ def _directory(path: Path) -> str:
     each = next((name for name in names if "summary" in name or "results" in name), names[0])
     return (
         f"{path}: is a directory: name a file in it, such as {listed(names[:3])}; or, where each run has its own file, "
-        f"add --glob '**/{each}'"
+        f"add glob={json.dumps(f'**/{each}', ensure_ascii=False)}"
     )
 
 

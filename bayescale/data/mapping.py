@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayescale.basics.errors import RunsError
-from bayescale.basics.wording import listed, nearest
+from bayescale.basics.wording import columns_are, listed, nearest
 from bayescale.data.expressions import Expression
 from bayescale.data.names import Meaning, fitting, meaning, plain, standard_error_of
 from bayescale.data.tables import FloatArray, floats, middle_of, missing_column, refuse
@@ -146,7 +146,7 @@ def _ask(table: Mapped, columns: Mapping[str, str]) -> None:
             arithmetic[ours] = theirs
         else:
             near = nearest(theirs, names)
-            cure = f"did you mean --columns {ours}={near}?" if near else f"its columns are {listed(names)}"
+            cure = f"did you mean {columns_are(**{ours: near})}?" if near else f"its columns are {listed(names)}"
             faults.append(f"{table.source}: no column {theirs!r} to use as {ours!r}; {cure}")
     refuse([*faults, *_mapping_faults(names, found, arithmetic, table.source)])
     before = table.frame
@@ -242,7 +242,7 @@ def _infer(table: Mapped, name: str) -> bool:
         return False
     if len(found) > 1 and not _agree([_scaled(table, theirs, meant.unit) for theirs, meant in found]):
         fit = f"columns {listed(theirs for theirs, _ in found)} may each be {name}"
-        cure = f"name one, such as --columns {name}={_quoted(found[0][0])}"
+        cure = f"name one, such as {columns_are(**{name: _quoted(found[0][0])})}"
         if name == "C" and {"N", "D"} <= set(table.names):
             table.warnings.append(f"{fit}, and none is read: {cure}")
             return False
@@ -284,8 +284,8 @@ def _is_usual(table: Mapped, name: str, theirs: str, meant: Meaning) -> bool:
         return True
     if not {"N", "D"} <= set(table.names):
         raise RunsError(
-            f"{table.source}, column {theirs}: may be of a training run, or of a second of it: add --columns "
-            f"C={theirs}*{meant.unit.scale:g} if it is of the run".replace("e+", "e")
+            f"{table.source}, column {theirs}: may be of a training run, or of a second of it: add "
+            f"{columns_are(C=f'{theirs}*{meant.unit.scale:g}')} if it is of the run".replace("e+", "e")
         )
     return True
 
@@ -345,10 +345,12 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
     if name == "loss" and (others := fitting("perplexity", columns)):
         theirs, _ = others[0]
         return (
-            f"{source}: no column 'loss', but {theirs!r} is perplexity: add --columns loss=log({theirs}) for nats per "
-            "token, or name a law of perplexity by --law"
+            f"{source}: no column 'loss', but {theirs!r} is perplexity: add {columns_are(loss=f'log({theirs})')} for "
+            "nats per token, or name a law of perplexity by law="
         )
-    return missing_column(name, columns, source)
+    message = missing_column(name, columns, source)
+    unknown = message.endswith("add --columns loss=COLUMN")
+    return message + ", or for a score or any other outcome --columns x=COLUMN,y=COLUMN" * unknown
 
 
 # ------------------------------------------------------------------------------------------------------------- units
@@ -370,8 +372,8 @@ def _convert(table: Mapped, name: str, theirs: str, unit: Unit, outcome: str) ->
     if contradicts(name, median, unit) or (unit is PER_CENT and float(np.nanmax(numbers, initial=0.0)) <= 1):
         raise RunsError(
             f"{table.source}, column {theirs}: its name says {unit.words}, but its median is {median:.3g}: add "
-            f"--columns {name}={_in_arithmetic(theirs)}*1 if that is right as it stands, or "
-            f"{name}={_in_arithmetic(theirs)}*{_written(unit.scale)}"
+            f"{columns_are(**{name: f'{_in_arithmetic(theirs)}*1'})} if that is right as it stands, or "
+            f"{columns_are(**{name: f'{_in_arithmetic(theirs)}*{_written(unit.scale)}'})}"
         )
     with np.errstate(over="ignore"):
         table.frame = table.frame.assign(**{name: numbers * unit.scale})

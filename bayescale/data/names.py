@@ -192,6 +192,24 @@ def _measured(rest: set[str], joined: str) -> Meaning | None:
     return None
 
 
+_SCORES = frozenset(
+    ["accuracy", "acc", "top1", "top5", "f1", "em", "bleu", "chrf", "rouge", "rougel", "meteor", "auc", "auroc"]
+) | frozenset(["iou", "miou", "map", "glue", "superglue", "winrate", "passrate", "successrate", "percent", "%"])
+_RATES = frozenset({"win", "pass", "success", "solve", "match"})
+
+
+def bounded(name: str) -> bool:
+    """Whether a name is that of a score with a largest value, 1 or 100.
+
+    Examples
+    --------
+    >>> bounded("BLEU"), bounded("win_rate"), bounded("pass@1"), bounded("reward")
+    (True, True, True, False)
+    """
+    words = set(words_of(name))
+    return bool(words & _SCORES) or bool(words & _RATES and words & {"rate", "1", "10", "100", "exact"})
+
+
 def standard_error_of(name: str, outcome: str) -> bool:
     """Whether a column gives the standard error of an outcome's column, by its name.
 

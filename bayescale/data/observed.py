@@ -139,10 +139,8 @@ class Observed:
 
     @cached_property
     def size(self) -> Array:
-        """Size of each run, shape (run,): its compute, or the product of the law's inputs where that is not known."""
-        if "C" in self.runs.frame:
-            return self.runs.column("C")
-        return np.asarray(np.prod([self.runs.column(name) for name in self.law.input_names], axis=0))
+        """Size of each run, shape (run,): its compute, or what the law's inputs tell where that is not known."""
+        return self.runs.column("C") if "C" in self.runs.frame else self.law.size(self.inputs)
 
     @cached_property
     def cluster(self) -> NDArray[np.int64] | None:

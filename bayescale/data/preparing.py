@@ -7,14 +7,15 @@ from bayescale.data.cells import best_runs, mean_runs
 from bayescale.data.checkpoints import checkpoints_of, consecutive
 from bayescale.data.compute import count_compute
 from bayescale.data.runs import Runs
+from bayescale.data.tables import Frame
 
 
-def count_flops(runs: Runs, rule: str) -> Runs:
+def count_flops(runs: Frame | Runs, rule: str) -> Runs:
     """The same runs, with training compute counted by another rule, which budgets for a fit to them are then in.
 
     Parameters
     ----------
-    runs : Runs
+    runs : Runs, DataFrame or mapping of columns
     rule : str
         Arithmetic over columns, proportional to the tokens D, such as ``"2*N*D"`` or
         ``"6*N*D + 12*layers*width*context*D"``; or ``"C"``, the table's own. Where the rule reads more than N and D, or
@@ -36,18 +37,19 @@ def count_flops(runs: Runs, rule: str) -> Runs:
     >>> count_flops(Runs.from_frame(table), "2*N*D").column("C")
     array([1.40e+17, 7.84e+19])
     """
+    runs = Runs.of(runs)
     frame = runs.frame.drop(columns=list(runs.counted.derived))
     counted = count_compute(frame, rule, runs.source)
     own = tuple(note for note in runs.notes if note not in runs.counted.notes)
     return replace(runs, frame=frame, notes=(*own, *counted.notes), counted=counted)
 
 
-def tell_checkpoints(runs: Runs, told: bool) -> Runs:
+def tell_checkpoints(runs: Frame | Runs, told: bool) -> Runs:
     """The same runs, where consecutive rows of one N with rising D are of one training run, or each is a run.
 
     Parameters
     ----------
-    runs : Runs
+    runs : Runs, DataFrame or mapping of columns
     told : bool
         Whether they are of one training run. A column ``run`` that tells it already is followed.
 
@@ -62,6 +64,7 @@ def tell_checkpoints(runs: Runs, told: bool) -> Runs:
     >>> tell_checkpoints(Runs.from_frame(table), True).clusters.tolist()
     [0, 0, 0]
     """
+    runs = Runs.of(runs)
     asked, frame = runs.structure, runs.frame
     if told and "run" not in frame and {"N", "D"} <= set(frame.columns):
         frame = frame.assign(run=consecutive(frame))

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from bayescale.basics.wording import columns_are
 from bayescale.data.tables import Fault, FloatArray, middle_of, unusable
 
-_DROP = "; --drop-bad leaves out what cannot be used"
+_DROP = "; drop_bad=True leaves out what cannot be used"
 _GUESSING = 15.0
 """Loss in nats per token that no run can have that learnt anything: the logarithm of three million tokens."""
 
@@ -45,8 +46,9 @@ def usable_rows(
             left_out.append(fault.left_out(label))
         if name == "loss" and domains.get(name) == "positive" and np.mean(numbers <= 0) > 0.5:
             of_columns.append(
-                f"{source}, column {label}: most losses are below zero: if they are log likelihoods, add --columns "
-                "loss=-COLUMN; if they were normalised, undo that, as in --columns loss=COLUMN*SD+MEAN"
+                f"{source}, column {label}: most losses are below zero: if they are log likelihoods, add "
+                f"{columns_are(loss='-COLUMN')}; if they were normalised, undo that, as in "
+                f"{columns_are(loss='COLUMN*SD+MEAN')}"
             )
     if drop_bad and not of_columns and bad.any() and not bad.all():
         said = f"{bad.sum()} of {len(frame)} rows left out: {', '.join(left_out)}; rows are counted without them"

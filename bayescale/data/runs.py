@@ -16,15 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.quantities import check_unit, format_quantity
-from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute
+from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute, count_epochs
 from bayescale.data.exports import read_tables
 from bayescale.data.formats import STANDARD_INPUT
 from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcome
 from bayescale.data.rows import usable_rows
 from bayescale.data.structure import PLAIN, Structure
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of
-from bayescale.data.tables import FloatArray, missing_column, numbers_in, refuse
+from bayescale.data.tables import FloatArray, Frame, as_frame, missing_column, numbers_in, refuse
 from bayescale.data.units import impossible
 
 RAY_WIDTH = float(np.log(1.05))
@@ -56,6 +57,8 @@ class Runs:
         a loss. All output of a fit to the runs uses it.
     counted : Counted
         How column C counts training compute, and what the table's own C, which stays as ``C_table``, is beside it.
+    named : str
+        What the table calls the outcome.
     structure : Structure
         Which rows are a sweep of settings, or checkpoints of one training run.
 
@@ -81,6 +84,7 @@ class Runs:
     unit: str | None = None
     counted: Counted = BY_DEFAULT
     structure: Structure = PLAIN
+    named: str = ""
 
     def __post_init__(self) -> None:
         if self.unit is not None:
@@ -144,7 +148,7 @@ class Runs:
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: Frame,
         *,
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
@@ -154,11 +158,11 @@ class Runs:
         drop_bad: bool = False,
         as_is: bool = False,
     ) -> Self:
-        """Check a DataFrame and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
+        """Check a table and convert it to runs; of N, D and C = 6 N D (FLOP) two give the third.
 
         Parameters
         ----------
-        frame : pandas.DataFrame, shape (runs, columns)
+        frame : DataFrame of pandas or polars, or mapping of columns
             Not modified. Numbers may be text such as ``"70B"``.
         source : str
             Name of the table in messages.
@@ -195,7 +199,12 @@ class Runs:
         ...
         bayescale.basics.errors.RunsError: a.csv, row 2, column loss: -1.0 is not above zero: ...
         """
-        return cls._of(frame, source, columns, outcome, domain, unit, drop_bad, as_is, [])
+        return cls._of(as_frame(frame, source), source, columns, outcome, domain, unit, drop_bad, as_is, [])
+
+    @classmethod
+    def of(cls, table: "Frame | Runs") -> "Runs":
+        """The runs of a table in memory, by :meth:`from_frame` unless they are runs already."""
+        return table if isinstance(table, Runs) else cls.from_frame(table)
 
     @classmethod
     def _of(
@@ -226,27 +235,36 @@ class Runs:
         if not faults and domain == "fraction":
             faults = _ends_without_items(frame, outcome, source)
         refuse(faults)
+        repeated = count_epochs(frame) if outcome in OF_LANGUAGE else []
         counted, structure = count_compute(frame, None, source), Structure.of(frame, outcome)
-        said = [*said, *table.said, *dropped]
+        said = [*said, *table.said, *repeated, *dropped]
         notes = (*([f"read: {'; '.join(said)}"] if said else []), *counted.notes)
         doubts = (*table.warnings, *doubts_of(frame, outcome, domain, table.unit), *structure.warnings)
-        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure)
+        named = labels.get(outcome, outcome).removesuffix(f" (as {outcome})")
+        return cls(frame, source, outcome, domain, doubts, notes, table.unit, counted, structure, named)
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def __str__(self) -> str:
-        facts = [f"runs: {len(self)}"]
-        if "C" in self.frame:
-            facts.append(f"decades of compute: {self.compute_decades:.2f}")
-        if self.n_rays:
-            facts.append(f"rays of tokens per parameter: {self.n_rays}")
         table = self.summary().to_string(
             index=False,
             formatters={"min": format_quantity, "max": format_quantity, "decades": "{:.2f}".format},
             na_rep="",
         )
-        return "\n".join([f"{self.source}: {', '.join(facts)}", table, *self.notes, *self.warnings])
+        return "\n".join([self._head, table, *self.notes, *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._head, self.summary(), self.warnings, self.notes)
+
+    @property
+    def _head(self) -> str:
+        facts = [f"runs: {len(self)}"]
+        if "C" in self.frame:
+            facts.append(f"decades of compute: {self.compute_decades:.2f}")
+        if self.n_rays:
+            facts.append(f"rays of tokens per parameter: {self.n_rays}")
+        return f"{self.source}: {', '.join(facts)}"
 
     def column(self, name: str, domain: str | None = None) -> FloatArray:
         """One column of quantities, as finite floats.
@@ -346,6 +364,10 @@ class Runs:
         with np.errstate(divide="ignore", invalid="ignore"):
             decades = np.where(low > 0, np.log10(high) - np.log10(low), np.nan)
         return pd.DataFrame({"column": names, "unit": units, "min": low, "max": high, "decades": decades})
+
+
+type AnyRuns = str | Path | Frame | Runs
+"""Runs as a user names them: a data set or a file, a table in memory, or runs."""
 
 
 def rows_of(cluster: NDArray[np.int64]) -> list[NDArray[np.intp]]:

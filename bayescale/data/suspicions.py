@@ -48,7 +48,7 @@ def doubts_of(frame: pd.DataFrame, outcome: str, domain: str, unit: str | None) 
     if in_nats and median < _SMALLEST_LOSS:
         yield (
             f"column loss has median {median:.3g}: if it is bits per byte, nats per token are ln 2 times it, "
-            "divided by the tokens per byte of your tokenizer; or give its unit with --unit bits/byte"
+            "divided by the tokens per byte of your tokenizer; or give its unit with unit='bits/byte'"
         )
     for name, (low, high) in _USUAL.items():
         if name in frame and not low <= (middle := float(frame[name].median())) <= high:

@@ -64,7 +64,7 @@ class Sweep:
         if not (self.settings or self.seeds):
             return ()
         several = self.sizes[self.sizes > 1]
-        cure = "--best takes the best of each" if self.settings else "--mean takes the mean of each"
+        cure = "best_runs(runs) takes the best of each" if self.settings else "mean_runs(runs) takes the mean of each"
         return (
             f"{len(several)} of {len(self.sizes)} pairs of N and D have several rows (up to {several.max()}), which "
             f"differ in {self.varied}: each counts as a run of the law; {cure}",

@@ -4,11 +4,11 @@ Every kind of fault is reported in one line that names the file, the row, the co
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.basics.quantities import parse_quantity
-from bayescale.basics.wording import _SHOWN, listed, nearest
+from bayescale.basics.wording import _SHOWN, columns_are, listed, nearest
 from bayescale.data.delimited import shortened
 
 FloatArray = NDArray[np.float64]
@@ -34,6 +34,47 @@ _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
     "count": (lambda y: y >= 1, "1 or more"),
 }
 """Finite numbers that belong to a domain, as a test and in words."""
+
+
+class OfColumns(Protocol):
+    """A table of another library, such as polars or Arrow."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table for pandas."""
+
+
+type Frame = pd.DataFrame | Mapping[str, Any] | OfColumns
+"""A table in memory: of pandas, polars or Arrow, or columns by name."""
+
+
+def as_frame(table: Frame, source: str = "DataFrame") -> pd.DataFrame:
+    """A table in memory as one of pandas.
+
+    Raises
+    ------
+    RunsError
+        If it is no table.
+
+    Examples
+    --------
+    >>> as_frame({"N": ["7B", "70B"], "loss": [2.1, 1.9]}).shape
+    (2, 2)
+    >>> as_frame([1, 2])
+    Traceback (most recent call last):
+    ...
+    bayescale.basics.errors.RunsError: DataFrame: a list is no table: give a DataFrame, a dict of columns, or a file
+    """
+    if isinstance(table, pd.DataFrame):
+        return table
+    if isinstance(table, Mapping):
+        try:
+            return pd.DataFrame({name: np.atleast_1d(np.asarray(values)) for name, values in table.items()})
+        except ValueError as error:
+            raise RunsError(f"{source}: columns are not of one length ({error})") from None
+    if hasattr(table, "to_pandas"):
+        return table.to_pandas()
+    kind = type(table).__name__
+    raise RunsError(f"{source}: a {kind} is no table: give a DataFrame, a dict of columns, or a file")
 
 
 def positive(values: "pd.Series[Any]", source: str, label: str) -> tuple[FloatArray, list[str]]:
@@ -195,8 +236,10 @@ def missing_column(name: str, columns: Iterable[str], source: str, reader: str =
     columns = list(columns)
     near = nearest(name, columns)
     if near:
-        return f"{source}: no column {name!r}{reader}; did you mean {near!r}? If so, add --columns {name}={near}"
-    return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: add --columns {name}=COLUMN"
+        cure = columns_are(**{name: near})
+        return f"{source}: no column {name!r}{reader}; did you mean {near!r}? If so, add {cure}"
+    cure = columns_are(**{name: "COLUMN"})
+    return f"{source}: no column {name!r}{reader}; its columns are {listed(columns)}: add {cure}"
 
 
 def floats(values: "pd.Series[Any]") -> tuple[FloatArray, dict[int, str]]:

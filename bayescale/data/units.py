@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayescale.basics.quantities import format_quantity
+from bayescale.basics.wording import columns_are
 from bayescale.data.tables import FloatArray, middle_of
 
 
@@ -112,6 +113,7 @@ def _flop(words: Sequence[str]) -> Unit | None:
 _MOST = {"N": 2e13, "D": 2e14, "U": 2e14, "C": 1e29}
 """Medians above which a unit in a name contradicts the numbers."""
 FEWEST_PARAMETERS = 1e4
+_AS_IS = "as_is=True"
 _FEWEST_TOKENS = 1e5
 LEAST_COMPUTE = 1e12
 _MOST_PARAMETERS = 1e15
@@ -160,7 +162,8 @@ def impossible(frame: pd.DataFrame, labels: dict[str, str], source: str) -> Iter
         cures["N"] = _scaled("N", labels["N"], _likely(sizes, 1e6, tokens))
     elif sizes is not None and sizes > _MOST_PARAMETERS:
         divisor = "1e9" if sizes > _MOST_PARAMETERS * 1e3 else "1e6"
-        cures["N"] = f"divide them, as in --columns N={_theirs(labels['N'], 'N')}/{divisor}; if they are right, --as-is"
+        divided = columns_are(N=f"{_theirs(labels['N'], 'N')}/{divisor}")
+        cures["N"] = f"divide them, as in {divided}; if they are right, {_AS_IS}"
     if tokens is not None and counted is not None:
         too_few = tokens < _FEWEST_TOKENS if cures else float(counted.median()) < LEAST_COMPUTE
         if too_few:
@@ -196,7 +199,8 @@ def _likely(median: float, least: float, tokens: float | None) -> str:
 
 def _scaled(name: str, label: str, words: str) -> str:
     scale = f"1e{round(np.log10(_CURES[words]))}"
-    return f"if they are in {words}, add --columns {name}={_theirs(label, name)}*{scale}; if they are right, --as-is"
+    scaled = columns_are(**{name: f"{_theirs(label, name)}*{scale}"})
+    return f"if they are in {words}, add {scaled}; if they are right, {_AS_IS}"
 
 
 def _theirs(label: str, name: str) -> str:
@@ -208,8 +212,8 @@ def _theirs(label: str, name: str) -> str:
 def _compute_unit(label: str) -> str:
     theirs = _theirs(label, "C")
     return (
-        f"if they are in PFLOP/s-days, add --columns C={theirs}*8.64e19, if in EFLOP C={theirs}*1e18; if they are "
-        "right, --as-is"
+        f"if they are in PFLOP/s-days, add {columns_are(C=f'{theirs}*8.64e19')}, if in EFLOP "
+        f"{columns_are(C=f'{theirs}*1e18')}; if they are right, {_AS_IS}"
     )
 
 
@@ -217,8 +221,9 @@ def _compute_cure(label: str, ratio: float) -> str:
     near = min(_COMPUTES, key=lambda words: abs(np.log(_COMPUTES[words] / ratio)))
     if abs(np.log10(_COMPUTES[near] / ratio)) < _NEAR:
         scale = f"{_COMPUTES[near]:.3g}".replace("e+0", "e").replace("e+", "e")
-        return f"if it is in {near}, add --columns C={_theirs(label, 'C')}*{scale}; if all three are right, --as-is"
-    return "check the units of all three; add --columns C=6*N*D to count so, or --as-is if all three are right"
+        scaled = columns_are(C=f"{_theirs(label, 'C')}*{scale}")
+        return f"if it is in {near}, add {scaled}; if all three are right, {_AS_IS}"
+    return f"check the units of all three; add {columns_are(C='6*N*D')} to count so, or {_AS_IS} if all three are right"
 
 
 def odd_compute(name: str, compute: FloatArray, sizes: FloatArray, tokens: FloatArray) -> str:
@@ -227,7 +232,7 @@ def odd_compute(name: str, compute: FloatArray, sizes: FloatArray, tokens: Float
         ratio = middle_of(compute / (6 * sizes * tokens))
     if 1 / _APART <= ratio <= _APART:
         return ""
-    return f"column {name} is {ratio:.2g} times 6 N D, and is not read as C: name it by --columns C={name} if it is"
+    return f"column {name} is {ratio:.2g} times 6 N D, and is not read as C: name it by {columns_are(C=name)} if it is"
 
 
 def odd_ratio(frame: pd.DataFrame) -> Iterator[str]:

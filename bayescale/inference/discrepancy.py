@@ -144,6 +144,10 @@ class Process:
         effects = np.zeros((len(points), self.run_effects.shape[1]))
         return np.hstack([self.local(points), effects, self.drift(points)])
 
+    def prior_variance(self, points: Array) -> tuple[Array, Array]:
+        """Variances of the local process and of the drift before any runs, for amplitudes of 1, each of (point,)."""
+        return self._local_variance(points), self._drift_variance(points)
+
     def size(self, log_inputs: Array) -> Array:
         """Amplitude of the local process relative to that at the largest run, shape (point,)."""
         largest = self.log_inputs.sum(axis=1).max()

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+PRIOR = "prior"
+"""What takes the place of a sampler's name where draws are from the prior."""
 PRIOR_DRAWS = 1000
 _LAWS_KEPT = 16
 
@@ -95,7 +97,9 @@ class Compiled:
     def sample(self, observed: Observed, options: Options, *, certify: bool = True) -> "Sampled":
         """Sample the posterior given runs, one thread at a time."""
         from bayescale.inference.large_tables import density_in_blocks, is_large
+        from bayescale.inference.model import with_carriers
 
+        observed = with_carriers(observed)
         with self._lock:
             basis = discrepancy_basis(observed) if self._discrepancy else None
             density = self._with_runs(observed, basis)
@@ -113,16 +117,45 @@ class Compiled:
                 )
         return replace(sampled, prior=prior, basis=basis)
 
+    def sample_prior(self, observed: Observed, options: Options) -> "Sampled":
+        """Draw from the prior of a fit to these runs, which only say where it is centred."""
+        from bayescale.inference.model import with_carriers
+
+        observed = with_carriers(observed)
+        with self._lock:
+            basis = discrepancy_basis(observed) if self._discrepancy else None
+            density = self._with_runs(observed, basis)
+            self._checked_prior(observed, density, options.seed)
+            coordinates = density.prior(n := options.draws * options.chains, options.seed)
+            features = len(self.posterior.model.coords.get("feature", ()))
+            latent = np.random.default_rng(options.seed).standard_normal((n, features))
+            parameters, (_, log_prior) = density.parameters(coordinates, latent), density.log_prior(coordinates)
+        shape = (options.chains, options.draws)
+        drawn = {name: values.reshape(shape) for name, values in parameters.items()}
+        stats = {"lp": log_prior, "log_prior": log_prior, "total_log_likelihood": np.zeros(n)}
+        return Sampled(
+            posterior=drawn,
+            sample_stats=xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in stats.items()}),
+            engine=PRIOR,
+            diagnostics=Diagnostics(
+                True, None, dict.fromkeys(density.parameter_names, float(n)), None, None, None, None
+            ),
+            prior=drawn,
+            basis=basis,
+            coefficients=latent.reshape(*shape, features) if features else None,
+        )
+
     def _latent(self, observed: Observed, basis: Basis[Any], density: "LogDensity") -> "LatentDensity":
         """The density with the discrepancy's coefficients integrated out."""
         from bayescale.inference.model import feature_matrix
         from bayescale.sampling.latent import LatentDensity
 
         assert self._posterior is not None
-        features, of = feature_matrix(self._law, basis), self._posterior
+        features, of = feature_matrix(observed.law, basis), self._posterior
         nodes = [node for node in (of.location, of.scale, of.amplitudes, of.df) if node is not None]
         parts = density.parts(nodes, *features.shape)
-        amplitudes = [density.parameter_names.index(each.name) for each in amplitude_parameters(self._law)]
+        names = [each.name for each in amplitude_parameters(self._law) if not each.prior.fixed]
+        amplitudes = [density.parameter_names.index(name) for name in names]
         return LatentDensity(parts, features, observed.on_link, amplitudes)
 
     @property
@@ -177,6 +210,13 @@ def infer(observed: Observed, options: Options, *, certify: bool = True, many: b
     with_errors = observed.standard_error is not None
     compiled = _compiled(observed.law, options.noise_model, options.discrepancy, with_errors, many)
     return compiled.sample(observed, options, certify=certify)
+
+
+def infer_prior(observed: Observed, options: Options) -> "Sampled":
+    """Draw from the prior of a fit of a law to the runs that it is bound to."""
+    with_errors = observed.standard_error is not None
+    compiled = _compiled(observed.law, options.noise_model, options.discrepancy, with_errors, False)
+    return compiled.sample_prior(observed, options)
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)
@@ -307,9 +347,10 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
 
 
 def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shape: tuple[int, int]) -> xr.Dataset:
-    """Log posterior density of draws, and the log prior and log likelihood from which power scaling takes weights."""
+    """Log posterior density of draws, log prior and log likelihood for power scaling, and terms of evidence."""
     unconstrained, own_scale = density.log_prior(coordinates)
     values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
+    values |= density.potentials(coordinates)
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
 
 

@@ -3,10 +3,7 @@
 Both samplers, the prior and posterior predictive and the pointwise log likelihood are derived from this graph.
 """
 
-import functools
-import inspect
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +12,13 @@ from numpy.typing import NDArray
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import DRIFT, TAU, Basis
+from bayescale.inference.evidence import add_evidence, variances_at
+from bayescale.inference.reported import believed
 from bayescale.inference.scales import amplitude_parameters
+from bayescale.inference.variables import add_variables, fixed_value
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_of_runs
-from bayescale.laws.parameters import Parameter
+from bayescale.laws.parameters import Parameter, Values
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -75,6 +75,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
     import pymc as pm
     import pytensor.tensor as pt
 
+    observed = with_carriers(observed)
     law = observed.law
     name = law.link.variable(law.outcome)
     with pm.Model(coords=_coords(observed, basis)) as model:
@@ -83,7 +84,20 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
         if basis is not None:
             data |= {key: pm.Data(key, values, dims=_DIMS[key]) for key, values in _basis_data(law, basis).items()}
         centre = {key: data[f"centre_{key}"] for key in observed.centre}
-        sampled = _add_free_variables(law, sampled_parameters(law, noise, discrepancy=basis is not None))
+        inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
+        typical = pt.mean(data[f"{name}_data"])
+
+        def location_of(parameters: Values) -> Any:
+            with law.blamed("mean"):
+                return law.link.forward(pt, law.mean(pt, inputs, parameters))
+
+        def shape(sampled: Values, level: str) -> Any:
+            """Mean log of the law at the runs, relative to its level, at a level as high as the outcomes."""
+            whole = {**sampled, level: pt.exp(typical)}
+            return pt.mean(location_of({**whole, **law.derive(pt, whole, centre)})) - typical
+
+        wanted = sampled_parameters(law, noise, discrepancy=basis is not None)
+        sampled = add_variables(law, wanted, centre, None if basis is None else shape)
         if basis is not None:
             coefficients = pm.Normal(COEFFICIENTS, 0.0, 1.0, dims="feature")
             if law.level is not None:
@@ -93,20 +107,24 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
                 pm.Deterministic(law.level.name, level)
         with law.blamed("derive"):
             derived = law.derive(pt, sampled, centre)
+            # To the last digit, since solving for a parameter and computing the quantity again round.
+            derived |= {
+                key: fixed_value(law.priors[key]) for key in derived if key in law.priors and law.priors[key].fixed
+            }
             # Deterministic returns a view, which the vectorised graph would evaluate draw by draw: it is not used.
             for key, value in derived.items():
                 pm.Deterministic(key, value)
             parameters = sampled | derived
         if {*derived} != (described := {item.name for item in law.derived}):
             raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")
-        inputs = {item.name: data[item.name] for item in (*law.inputs, *law.settings)}
-        with law.blamed("mean"):
-            location = law.link.forward(pt, law.mean(pt, inputs, parameters))
+        location = location_of(parameters)
         if location.ndim > 1:
             raise law.fault(f"mean gives {location.ndim} dimensions: it must give one value for each run")
         standard_error, measured = data.get(f"{name}_se"), data[f"{name}_data"]
         relative = None if basis is None else data["noise_scale"]
         scale = noise_of_runs(parameters["sigma"], relative, standard_error)
+        if law.evidence:
+            add_evidence(law, parameters, None if basis is None else (data["evidence_local"], data["evidence_drift"]))
         if basis is None:
             noise.observe(name, location, scale, parameters, measured)
             return Posterior(model, location, scale, None, parameters.get("nu"))
@@ -114,6 +132,12 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
         error = (((coefficients * amplitudes)[None, :]) @ data["features"].T)[0]
         noise.observe(name, location + error, scale, parameters, measured)
         return Posterior(model, location, scale, amplitudes + data["of_level"], parameters.get("nu"))
+
+
+def with_carriers(observed: Observed) -> Observed:
+    """The runs bound to the law whose sampled parameters carry the user's priors."""
+    stated = observed.law.priors or observed.law.evidence
+    return observed if not stated else replace(observed, law=believed(observed.law))
 
 
 def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Parameter, ...]:
@@ -129,6 +153,7 @@ def sampled_parameters(law: Law, noise: Noise, *, discrepancy: bool) -> tuple[Pa
 
 def set_runs(model: "pm.Model", observed: Observed, basis: Basis[Any] | None = None) -> None:
     """Give a model other runs, and the basis of their discrepancy if there is one, without rebuilding it."""
+    observed = with_carriers(observed)
     # pm.set_data would compile a function for every dimension of every variable.
     for dim, labels in _coords(observed, basis).items():
         model.set_dim(dim, len(labels), labels)
@@ -168,16 +193,19 @@ def _table_data(observed: Observed, basis: Basis[Any] | None) -> dict[str, Any]:
     return centre if basis is None else centre | _basis_data(observed.law, basis)
 
 
-_DIMS = {
+_DIMS: dict[str, str | tuple[str, ...] | None] = {
     "features": ("run", "feature"),
     "of_tau": "feature",
     "of_drift": "feature",
     "of_level": "feature",
     "noise_scale": "run",
+    "evidence_local": None,
+    "evidence_drift": None,
 }
 
 
 def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
+    local, drift = variances_at(law, basis) if law.evidence else (np.empty(0), np.empty(0))
     kinds, level = basis.process.kinds, [] if law.level is None else [_log_normal(law.level)[1]]
     padding = np.zeros(len(level))
     return {
@@ -187,6 +215,7 @@ def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
         "of_drift": np.append(1.0 * (kinds == DRIFT), padding),
         "of_level": np.append(np.zeros(len(kinds)), level),
         "noise_scale": basis.noise_scale,
+        **({"evidence_local": local, "evidence_drift": drift} if law.evidence else {}),
     }
 
 
@@ -197,58 +226,3 @@ def level_deviation(law: Law) -> float:
 
 def _log_normal(level: Parameter) -> tuple[float, float]:
     return level.prior.arguments["mu"], level.prior.arguments["sigma"]
-
-
-def _add_free_variables(law: Law, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """Add the parameters to the PyMC model in context, in order."""
-    sampled: dict[str, Any] = {}
-    for parameter in parameters:
-        with law.blamed(f"parameter {parameter.name}"):
-            sampled[parameter.name] = _free_variable(law, parameter, sampled)
-    return sampled
-
-
-def _free_variable(law: Law, parameter: Parameter, sampled: dict[str, Any]) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    distribution = _distribution(law, parameter)
-    arguments = dict(parameter.prior.arguments)
-    if parameter.arguments is not None:
-        arguments |= parameter.arguments(pt, sampled)
-    if parameter.shift is None:
-        return distribution(parameter.name, **arguments)
-    return pm.CustomDist(
-        parameter.name,
-        parameter.shift(pt, sampled),
-        *arguments.values(),
-        dist=functools.partial(_shifted, distribution, tuple(arguments)),
-        transform=pm.distributions.transforms.log,
-    )
-
-
-def _distribution(law: Law, parameter: Parameter) -> Any:
-    """The PyMC distribution of a prior; its arguments are checked here, since PyMC ignores unknown ones."""
-    import pymc as pm
-
-    prior = parameter.prior
-    found: Any = getattr(pm, str(prior.distribution), None)
-    if not hasattr(found, "dist") or pm.Discrete in getattr(found, "__mro__", ()):
-        raise law.fault(
-            f"parameter {parameter.name}: prior {prior.distribution!r} is not a continuous distribution of PyMC, such "
-            "as LogNormal, Normal or Beta"
-        )
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    known = [name for name, each in inspect.signature(found.dist).parameters.items() if each.kind in kinds]
-    unknown = [name for name in prior.arguments if name not in known]
-    if unknown:
-        raise law.fault(
-            f"parameter {parameter.name}: prior {prior.distribution} has no argument {', '.join(unknown)}; it takes "
-            f"{', '.join(known)}"
-        )
-    return found
-
-
-def _shifted(distribution: Any, names: tuple[str, ...], shift: Any, *arguments_and_size: Any) -> Any:
-    """A distribution's variable plus a shift; PyMC passes the size last."""
-    return shift + distribution.dist(**dict(zip((*names, "size"), arguments_and_size, strict=True)))

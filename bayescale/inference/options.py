@@ -1,11 +1,16 @@
 """Options of a fit: noise, model discrepancy, sampler and number of draws, in one value that is passed whole."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict, get_args
 
 from bayescale.basics.errors import LawError, SamplingError
+from bayescale.inference.scales import amplitude_parameters
+from bayescale.laws.beliefs import with_beliefs
+from bayescale.laws.evidence import Evidence, checked_evidence
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name
+from bayescale.laws.priors import Stated, check_names, stated
 
 Engine = Literal["importance", "nuts"]
 
@@ -19,6 +24,8 @@ class Choices(TypedDict, total=False):
     draws: int
     chains: int
     seed: int
+    priors: Stated
+    evidence: Sequence[Evidence]
 
 
 @dataclass(frozen=True)
@@ -40,18 +47,24 @@ class Options:
         matter of shape.
     seed : int
         The same seed gives the same draws.
+    priors : mapping of Prior or float
+        Your priors, by the names of what a fit reports, such as ``E``, ``alpha_N``, ``a_opt``, ``sigma`` or ``tau``, in
+        place of the law's; a number fixes a quantity. Of a mixture, each law takes those on what it reports.
+    evidence : sequence of Published, Measured, OtherRun or Bounded
+        What was measured elsewhere: terms of the likelihood beside the runs. Of a mixture, each law takes those that
+        concern it.
 
     Raises
     ------
     LawError
-        If the noise is unknown or cannot be combined with a discrepancy.
+        If the noise is unknown or cannot be combined with a discrepancy, or a prior is wrong.
     SamplingError
         If the engine is unknown.
 
     Examples
     --------
     >>> Options(engine="nuts", draws=500)
-    Options(noise='student_t', discrepancy=True, engine='nuts', draws=500, chains=4, seed=0)
+    Options(noise='student_t', discrepancy=True, engine='nuts', draws=500, chains=4, seed=0, priors={}, evidence=())
     """
 
     noise: str = "student_t"
@@ -60,14 +73,16 @@ class Options:
     draws: int = 1000
     chains: int = 4
     seed: int = 0
+    priors: Stated = field(default_factory=dict, hash=False)
+    evidence: Sequence[Evidence] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "priors", stated(self.priors))
+        object.__setattr__(self, "evidence", checked_evidence(self.evidence))
         if self.engine not in get_args(Engine):
             raise SamplingError(f"unknown engine {self.engine!r}: choose one of {', '.join(get_args(Engine))}")
         if self.noise_model.name == "one_sided" and self.discrepancy:
-            raise LawError(
-                f"noise {self.noise!r} is for a law taken as true: give discrepancy=False (--no-discrepancy) with it"
-            )
+            raise LawError(f"noise {self.noise!r} is for a law taken as true: give discrepancy=False with it")
 
     @property
     def noise_model(self) -> Noise:
@@ -87,6 +102,51 @@ class Options:
                 f"noise {self.noise!r} is for outcomes that poor tuning raises, such as a loss, not for the "
                 f"{law.outcome} of law {law.name!r}"
             )
+
+    def applied(self, law: Law) -> Law:
+        """A law with the user's priors, if it suits the noise and reports what they are on.
+
+        Raises
+        ------
+        LawError
+            If it does not.
+        """
+        self.check_suits(law)
+        check_names(self.priors, self._reported([law]), f"law {law.name!r}")
+        for each in self.evidence:
+            if why := each.unsuited(law):
+                raise LawError(f"evidence {each}: law {law.name!r} {why}")
+        return with_beliefs(law, stated(self.priors), tuple(self.evidence))
+
+    def of_each(self, laws: Sequence[Law]) -> list["Options"]:
+        """Options for each law of a mixture: the priors on what it reports, and the evidence that concerns it.
+
+        Raises
+        ------
+        LawError
+            If none of the laws reports what a prior is on, or can take a piece of evidence.
+        """
+        check_names(self.priors, self._reported(laws), " and ".join(law.name for law in laws))
+        names = [set(self._reported([law])) for law in laws]
+        for each in self.evidence:
+            if all(reasons := [each.unsuited(law) for law in laws]):
+                raise LawError(f"evidence {each}: law {laws[0].name!r} {reasons[0]}")
+        return [
+            replace(
+                self,
+                priors={name: prior for name, prior in self.priors.items() if name in own},
+                evidence=tuple(each for each in self.evidence if not each.unsuited(law)),
+            )
+            for law, own in zip(laws, names, strict=True)
+        ]
+
+    def _reported(self, laws: Iterable[Law]) -> tuple[str, ...]:
+        """Names of what fits of laws report."""
+        found: list[str] = []
+        for law in laws:
+            amplitudes = amplitude_parameters(law) if self.discrepancy else ()
+            found += [*law.units, *(each.name for each in (*self.noise_model.parameters(law), *amplitudes))]
+        return tuple(dict.fromkeys(found))
 
 
 def chosen(options: Options | None, choices: Choices) -> Options:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Parameter, Prior
+from bayescale.laws.priors import with_own
 
 _SCATTER = 0.004
 """Noise of log losses, for which the constants of the discrepancy were learnt; other outcomes scale them by theirs."""
@@ -58,7 +59,7 @@ def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
     """The parameters of a law's discrepancy on the link's scale: the amplitude of its local part, and of its drift."""
     scales, relative = scales_of(law), law.scatter / _SCATTER
     local, drift = relative * scales.local, relative * scales.drift
-    return (
+    learnt = (
         Parameter(
             name="tau",
             prior=Prior("LogNormal", mu=float(np.log(local)), sigma=scales.local_sd),
@@ -74,3 +75,4 @@ def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
             reason=f"median {drift:.2g}, learnt from how laws missed the larger runs of published tables",
         ),
     )
+    return with_own(learnt[0], law.priors), with_own(learnt[1], law.priors)

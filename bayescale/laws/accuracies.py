@@ -17,7 +17,7 @@ SIZE = Input(name="N", meaning="parameters of models that differ in nothing else
 DATA = Input(
     name="D", meaning="training tokens, examples or hours of models that differ in nothing else", unit="tokens"
 )
-LOSS = Input(name="loss", meaning="pre-training loss", unit="nats/token", linear=0.5)
+LOSS = Input(name="loss", meaning="pre-training loss", unit="nats/token", linear=0.5, falls=True)
 CHANCE = Setting(
     name="chance", meaning="share of correct answers by guessing", unit=UNIT, domain="share", default=0.0, of_task=True
 )

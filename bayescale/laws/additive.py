@@ -8,13 +8,21 @@ table do not depend on whether its loss is in nats, in bits, or of another kind.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bayescale.laws.law import power
-from bayescale.laws.parameters import Derived, Parameter, Prior, Values
+from bayescale.laws.parameters import PARAMETERS, TOKENS, Derived, Input, Parameter, Prior, Values
+
+REPEATED = (
+    replace(PARAMETERS, constant=True),
+    replace(TOKENS, constant=True),
+    Input(name="U", meaning="unique training tokens", unit="tokens", constant=True),
+)
+"""Inputs of laws of repeated data; each may be the same for all runs: one model, one length, one corpus."""
 
 LOSS_CENTRE = Parameter(
     name="loss_centre",

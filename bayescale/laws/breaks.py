@@ -5,13 +5,14 @@ e-fold of the input, as where a model begins to grasp arithmetic (Caballero et a
 What such runs determine is the slope at the largest of them, not the exponent to which floor and slope lead together.
 """
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.laws.curves import softplus
+from bayescale.laws.curves import FLOOR, bend, softplus
 from bayescale.laws.parameters import Derived, Input, Parameter, Prior, Values
 
 X = Input(name="x", meaning="quantity that the outcome falls with: examples, tokens, steps ...", unit="", largest=True)
@@ -46,6 +47,12 @@ SHARE = Parameter(
     meaning="floor as a share of the outcome at the largest run",
     reason="5-95 % 0.05-0.70: while a sudden fall goes on, the floor is more likely far below than near",
 )
+PLACE = Parameter(
+    name="place",
+    prior=Prior("Normal", mu=0.0, sigma=1.5),
+    meaning="position of the first break in e-folds of the input above its geometric mean over the runs",
+    reason="5-95 % a factor of 12 either way: mostly inside the range of the runs, because others cannot be seen",
+)
 _FURTHEST = 300.0
 """Largest log of a fall or rise to the largest run, so that the floor stays above zero."""
 LOG_B = Derived(name="log_b", meaning="log of the coefficient of the first piece")
@@ -71,6 +78,41 @@ def levels(xp: ModuleType, q: Values, log_left: Any, log_break: Any) -> dict[str
     floor = q["floor_share"] * left / (1 - q["floor_share"] + q["floor_share"] * left)
     log_b = xp.log(q["y_break"]) + xp.log1p(-floor) + q["exponent_0"] * log_break
     return {"floor": q["y_break"] * floor, "log_b": log_b}
+
+
+def one_break(item: Input, unit: str = "") -> dict[str, Any]:
+    """What a law with a floor and one break is made of, as fields of a law; ``unit`` is that of its outcome."""
+    read = replace(item, largest=True)
+
+    def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
+        log_break = xp.log(centre[read.name]) + q["place"]
+        p = {**q, "exponent_1": last_exponent(q)}
+        left = reducible(xp, xp.log(centre[f"largest_{read.name}"]), p, [log_break])
+        return {
+            **levels(xp, q, left, log_break),
+            "exponent_1": p["exponent_1"],
+            "break_1": xp.exp(log_break),
+        }
+
+    def mean(xp: ModuleType, x: Values, p: Values) -> Any:
+        log_x = xp.log(x[read.name])
+        return p["floor"] + xp.exp(p["log_b"] - p["exponent_0"] * log_x - bend(xp, log_x, p, 1))
+
+    return {
+        "inputs": (read,),
+        "parameters": (replace(LEVEL, unit=unit), START, LAST_SLOPE, PLACE, WIDTH, SHARE),
+        "derived": (
+            replace(FLOOR, unit=unit),
+            LOG_B,
+            Derived(name="exponent_1", meaning="exponent with which the reducible outcome falls after the break"),
+            Derived(name="break_1", meaning=f"{read.name} of the break, d1", unit=read.unit),
+        ),
+        "mean": mean,
+        "derive": derive,
+        "several_modes": True,
+        "asked_for": shown,
+        "in_ensemble": True,
+    }
 
 
 FEWEST_RUNS = 10
@@ -100,6 +142,7 @@ def shown(inputs: Values, outcome: NDArray[np.float64]) -> bool:
     Parameters
     ----------
     inputs : mapping of array, shape (run,)
+        Of one input.
     outcome : array, shape (run,)
 
     Examples
@@ -110,7 +153,8 @@ def shown(inputs: Values, outcome: NDArray[np.float64]) -> bool:
     >>> shown({"x": x}, smooth), shown({"x": x}, broken)
     (False, True)
     """
-    log_x = np.log(inputs["x"])
+    (x,) = inputs.values()
+    log_x = np.log(x)
     order = np.argsort(log_x)
     log_x, y = log_x[order], np.asarray(outcome)[order]
     if len(np.unique(log_x)) < FEWEST_RUNS or not (y > 0).all():

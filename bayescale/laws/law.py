@@ -10,7 +10,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +25,7 @@ from bayescale.laws.parameters import (
     Derived,
     Input,
     Parameter,
+    Prior,
     PublishedFit,
     Setting,
     Values,
@@ -85,6 +86,10 @@ class Law:
     asked_for : callable, optional
         ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
         consists of the laws that are asked for, and without such runs of those that ask nothing.
+    priors : mapping of Prior
+        Priors that a user states, by what they are on; :func:`bayescale.laws.beliefs.with_beliefs` sets them.
+    evidence : tuple of Evidence
+        Evidence from elsewhere (:mod:`bayescale.laws.evidence`), set likewise.
 
     Raises
     ------
@@ -137,6 +142,8 @@ class Law:
     in_ensemble: bool = False
     fewest_runs: int = 0
     asked_for: Callable[[Values, NDArray[np.float64]], bool] | None = None
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    evidence: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -287,6 +294,10 @@ class Law:
         """Points on the scales on which model discrepancy is smooth, shape (..., input); the inputs broadcast."""
         return np.stack(np.broadcast_arrays(*(item.coordinate(inputs[item.name]) for item in self.inputs)), axis=-1)
 
+    def size(self, inputs: Values) -> NDArray[np.float64]:
+        """Sizes of runs as far as the inputs tell, of which ratios matter: their product, if all grow by ratios."""
+        return np.asarray(np.exp(np.clip(self.located(inputs).sum(axis=-1), -_LARGEST_LOG_SIZE, _LARGEST_LOG_SIZE)))
+
     def all_parameters(self, sampled: Values, centre: Values) -> dict[str, Any]:
         """Sampled and derived parameters together, in NumPy."""
         return {**sampled, **self.derive(np, sampled, centre)}
@@ -296,6 +307,9 @@ _FREE_UNITS = ("nats/token", "")
 """Outcome units that a table may replace with its own."""
 
 _LAWS_KEPT = 256
+
+_LARGEST_LOG_SIZE = 690.0
+"""Log of the largest size of a run that a float can hold, and minus that of the smallest."""
 
 
 @functools.lru_cache(maxsize=_LAWS_KEPT)

@@ -10,6 +10,7 @@ from bayescale.basics.errors import LawError
 from bayescale.laws.law import Law
 from bayescale.laws.links import LOG
 from bayescale.laws.parameters import Parameter, Prior, Values
+from bayescale.laws.priors import with_own
 
 Array = NDArray[np.float64]
 
@@ -68,9 +69,8 @@ class Noise:
 
     def parameters(self, law: Law) -> tuple[Parameter, ...]:
         """Sampled parameters of the noise around a law."""
-        if self.name == "one_sided":
-            return (sigma_parameter(law), excess_parameter(law))
-        return (sigma_parameter(law), NU) if self.name == "student_t" else (sigma_parameter(law),)
+        beside = {"one_sided": (excess_parameter(law),), "student_t": (NU,)}.get(self.name, ())
+        return tuple(with_own(each, law.priors) for each in (sigma_parameter(law), *beside))
 
     def observe(self, name: str, mu: Any, scale: Any, parameters: Values, observed: Any) -> Any:
         """Add the likelihood of the runs to the PyMC model in context.

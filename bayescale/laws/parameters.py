@@ -17,6 +17,9 @@ Values = Mapping[str, Any]
 
 IMPROPER = ("Flat", "HalfFlat")
 
+FIXED = "Fixed"
+"""Name of the distribution of a quantity that has one value for certain."""
+
 
 RESERVED = frozenset({"alpha", "model", "group", "variable", "column", "sample", "chain", "draw", "run"})
 """Names that ArviZ or xarray use themselves, so no parameter may have them."""
@@ -55,7 +58,14 @@ class Prior:
         object.__setattr__(self, "arguments", arguments)
 
     def __str__(self) -> str:
+        if self.fixed:
+            return f"{self.arguments['value']:.6g}"
         return f"{self.distribution}({', '.join(f'{k}={v:.4g}' for k, v in self.arguments.items())})"
+
+    @property
+    def fixed(self) -> bool:
+        """Whether all its mass is on one value."""
+        return self.distribution == FIXED
 
     @property
     def proper(self) -> bool:
@@ -87,6 +97,16 @@ class Parameter:
         group's value depends on the mean of all groups.
     scales : bool
         Whether the law's mean is proportional to it, other things being equal; its prior is LogNormal.
+    on : str
+        Quantity that the prior is on, if it is not the parameter itself: one that :attr:`Law.derive` computes from it.
+        Given the parameters before it, the parameter then has the prior of that quantity by change of variables.
+    within : tuple of float
+        Range to which a prior that a user states is cut off, since what it is on can have no other values.
+    domain : tuple of float
+        Values that the parameter can have, if the prior is on another quantity.
+    centred : bool
+        Whether its logarithm is sampled relative to the rest of the law at the runs: for a parameter that scales the
+        mean, so that its posterior does not depend on that of others.
 
     Raises
     ------
@@ -109,6 +129,10 @@ class Parameter:
     shift: Callable[[ModuleType, Values], Any] | None = None
     arguments: Callable[[ModuleType, Values], Mapping[str, Any]] | None = None
     scales: bool = False
+    on: str = ""
+    within: tuple[float, float] = (-math.inf, math.inf)
+    domain: tuple[float, float] = (-math.inf, math.inf)
+    centred: bool = False
 
     def __post_init__(self) -> None:
         check_name("a parameter", self.name)
@@ -141,6 +165,10 @@ class Input:
     linear : float, optional
         For an input whose differences matter, such as a date: the difference over which model discrepancy changes as
         much as over a factor of e in other inputs, whose ratios matter.
+    falls : bool
+        Whether larger runs have less of it, as of the loss that a law of accuracy reads.
+    constant : bool
+        Whether all runs may have one value, so that priors alone say what another one would do.
     largest : bool
         Whether ``derive`` also needs the largest value of the fitted runs: ``centre["largest_x"]`` for an input ``x``.
     """
@@ -149,11 +177,14 @@ class Input:
     meaning: str
     unit: str
     linear: float | None = None
+    falls: bool = False
+    constant: bool = False
     largest: bool = False
 
     def coordinate(self, values: Any) -> Any:
-        """Values on the scale on which model discrepancy is smooth."""
-        return np.log(values) if self.linear is None else np.asarray(values) / self.linear
+        """Values on the scale on which model discrepancy is smooth, and which grows with the size of a run."""
+        scaled = np.log(values) if self.linear is None else np.asarray(values) / self.linear
+        return -scaled if self.falls else scaled
 
 
 @dataclass(frozen=True, kw_only=True)

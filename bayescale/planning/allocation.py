@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS, numbered
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, numbers
 from bayescale.data.compute import Count, six_nd
 from bayescale.data.observed import Observed
 from bayescale.laws.law import Law
@@ -175,7 +175,7 @@ def checked_budgets(C: ArrayLike) -> Array:
     LawError
         If one is not positive and finite.
     """
-    budgets = np.atleast_1d(np.asarray(C, dtype=float))
+    budgets = np.atleast_1d(numbers("budget", C))
     for value in budgets:
         if not (np.isfinite(value) and value > 0):
             raise LawError(f"budget {value:g} FLOP: must be a finite number above zero")

@@ -1,6 +1,5 @@
 """What a planning question is answered by: draws of every quantity, their units, and probabilities."""
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, quantiles, quantity_table
 from bayescale.basics.quantities import format_quantity, of_draws
 
@@ -108,16 +108,10 @@ class Answer:
         return "\n".join([self.question, *lines, *self._sure(), *self.warnings])
 
     def _repr_html_(self) -> str:
-        heads = [*([self.by] if self.by else []), "quantity", "median", f"{DEFAULT_MASS:.0%} interval", "unit"]
+        heads = {"case": self.by or _CASE, "interval": f"{DEFAULT_MASS:.0%} interval"}
         names = [*(["case"] if self.by else []), "quantity", "median", "interval", "unit"]
-        rows = "".join(f"<tr>{_cells([row[name] for name in names])}</tr>" for row in self._rows())
-        remarks = "".join(f"<li>{html.escape(text)}</li>" for text in self.warnings)
-        return (
-            f"<p>{html.escape(self.question)}</p>"
-            f"{f'<ul>{remarks}</ul>' if remarks else ''}"
-            f"<table><thead><tr>{_cells(heads, 'th')}</tr></thead><tbody>{rows}</tbody></table>"
-            f"{''.join(f'<p>{html.escape(text)}</p>' for text in self._sure())}"
-        )
+        table = pd.DataFrame(self._rows(), columns=names).rename(columns=heads)
+        return html_of(self.question, table, self.warnings, self._sure())
 
     def _quantities(self) -> xr.Dataset:
         """The quantities that are shown, all with dims chain and draw."""
@@ -161,10 +155,6 @@ def _quartiles(draws: xr.Dataset) -> dict[str, Any]:
         }
         for name, values in draws.data_vars.items()
     }
-
-
-def _cells(texts: list[str], tag: str = "td") -> str:
-    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
 
 
 def _shown(value: object) -> str:

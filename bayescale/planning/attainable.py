@@ -63,7 +63,7 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     two_inputs(first.law)
     if first.count.rule != SIX_ND:
         raise LawError(
-            f"limits to training are in FLOP of 6 N D, and this fit's are {first.count.words}: fit without --flops"
+            f"limits to training are in FLOP of 6 N D, and this fit's are {first.count.words}: fit runs so counted"
         )
     n = len(next(iter(first.parameters.values())))
     largest = found.draws["largest"] if since is None else found.effective(since)

@@ -1,20 +1,19 @@
 """Runs to choose from: a table or a grid of them, checked, with what each costs."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bayescale.basics.errors import QuantityError, RunsError
+from bayescale.basics.quantities import number
 from bayescale.data.observed import Observed
-from bayescale.data.tables import missing_column, positive, refuse
+from bayescale.data.tables import Frame, as_frame, missing_column, positive, refuse
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import checked_points
 
 Array = NDArray[np.float64]
-type Candidates = pd.DataFrame | Mapping[str, ArrayLike]
+type Candidates = Frame
 
 MOST = 10
 """Runs in a batch unless more are asked for: a hundred tiny ones would teach little more."""
@@ -49,7 +48,7 @@ def candidate_grid(fit: Posterior | Observed) -> pd.DataFrame:
 
 
 def affordable(
-    fit: Fit | Observed, candidates: Candidates | None, budget: float, most: int | None = MOST
+    fit: Fit | Observed, candidates: Candidates | None, budget: float | str, most: int | None = MOST
 ) -> tuple[dict[str, Array], Array]:
     """Candidates and what each costs, of which a budget pays for some.
 
@@ -72,6 +71,7 @@ def affordable(
     RunsError, QuantityError
         As of :func:`bayescale.next_runs`.
     """
+    budget = number("budget", budget)
     points, cost = _checked_candidates(fit, candidate_grid(fit) if candidates is None else candidates)
     if not (np.isfinite(budget) and budget > 0):
         raise QuantityError(f"budget {budget:g} FLOP: must be a finite number above zero")
@@ -87,7 +87,7 @@ def affordable(
 
 def _checked_candidates(fit: Fit | Observed, candidates: Candidates) -> tuple[dict[str, Array], Array]:
     """Inputs and settings of candidates, and what each costs (FLOP), of shape (candidate,)."""
-    frame = pd.DataFrame(dict(candidates)).reset_index(drop=True)
+    frame = as_frame(candidates, "candidates").reset_index(drop=True)
     refuse(missing_column(name, frame.columns, "candidates") for name in ("N", "D") if name not in frame)
     if len(frame) == 0:
         raise RunsError("there are no candidates: give at least one run's N and D")

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import QuantityError
-from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.basics.quantities import check_positive, format_quantity, number, numbers
 from bayescale.basics.wording import nearest
 from bayescale.laws.parameters import Prior
 
@@ -131,6 +131,9 @@ class Cost:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("utilisation", "price", "energy_price", "overhead", "study"):
+            if isinstance(given := getattr(self, name), str):
+                object.__setattr__(self, name, number(name, given))
         for name, value in (("overhead", self.overhead), ("study", self.study)):
             if not (np.isfinite(value) and value >= 0):
                 raise QuantityError(f"{name} is {value:g}, but must be a finite number, zero or more")
@@ -179,7 +182,7 @@ class Cost:
         QuantityError
             If the study costs as much as there is.
         """
-        sums = np.atleast_1d(np.asarray(dollars, dtype=float))
+        sums = np.atleast_1d(numbers("dollars", dollars))
         for value in sums:
             check_positive("dollars", value)
             if value <= self.study:
@@ -188,11 +191,11 @@ class Cost:
         bought = self._outer(1 / self.dollars_per_flop.to_numpy(), sums - self.study, "dollars", "FLOP")
         return bought.assign_coords(dollars=("budget", sums))
 
-    def days(self, compute: ArrayLike, accelerators: float) -> xr.DataArray:
+    def days(self, compute: ArrayLike, accelerators: float | str) -> xr.DataArray:
         """Days that a number of accelerators take for training compute (FLOP); dims draw and budget."""
         return self._outer(1 / self._flop_per_day(accelerators), compute, "compute", "days")
 
-    def compute_in(self, days: ArrayLike, accelerators: float) -> xr.DataArray:
+    def compute_in(self, days: ArrayLike, accelerators: float | str) -> xr.DataArray:
         """Training compute (FLOP) of a number of accelerators in days; dims draw and budget."""
         return self._outer(self._flop_per_day(accelerators), days, "days", "FLOP")
 
@@ -233,8 +236,9 @@ class Cost:
             found["days"] = compute / self._flop_per_day(accelerators)
         return xr.Dataset({name: self._array(values, UNITS[name]) for name, values in found.items()})
 
-    def _flop_per_day(self, accelerators: float) -> Array:
+    def _flop_per_day(self, accelerators: float | str) -> Array:
         """Useful FLOP of a number of accelerators in a day, shape (draw,)."""
+        accelerators = number("accelerators", accelerators)
         check_positive("accelerators", accelerators)
         return np.asarray(self.flop_per_hour * HOURS_PER_DAY * accelerators)
 
@@ -254,7 +258,7 @@ class Cost:
         return xr.DataArray(values, dims=("draw",), coords={"draw": np.arange(len(values))}, attrs={"units": unit})
 
     def _outer(self, rate: Array, amounts: ArrayLike, name: str, unit: str) -> xr.DataArray:
-        values = np.atleast_1d(np.asarray(amounts, dtype=float))
+        values = np.atleast_1d(numbers(name, amounts))
         for value in values:
             check_positive(name, value)
         return xr.DataArray(

@@ -10,7 +10,7 @@ import pandas as pd
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.intervals import DEFAULT_MASS, summary_table
 from bayescale.basics.quantities import format_quantity
-from bayescale.basics.wording import listed, nearest
+from bayescale.basics.wording import columns_are, listed, nearest
 from bayescale.data.compute import SIX_ND, count_compute
 from bayescale.data.runs import Runs
 from bayescale.data.tables import numbers_in, refuse
@@ -144,7 +144,7 @@ def counted_by(runs: Runs, column: str) -> Runs:
     if np.median(values) < FEWEST_PARAMETERS:
         raise RunsError(
             f"{runs.source}, column {column}: median {format_quantity(float(np.median(values)))} cannot count the "
-            f"parameters of models: give it in ones, such as 7e9, or as --columns {column}={column}*1e6"
+            f"parameters of models: give it in ones, such as 7e9, or by {columns_are(**{column: f'{column}*1e6'})}"
         )
     frame = runs.frame.drop(columns=list(runs.counted.derived)).assign(N=values)
     counted = count_compute(frame, None if runs.count.rule == SIX_ND else runs.count.rule, runs.source)

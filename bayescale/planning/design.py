@@ -18,8 +18,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescale.basics.html import html_of
 from bayescale.basics.kernels import matern
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, number
 from bayescale.laws.noise import noise_scale
 from bayescale.planning.allocation import law_optimum, lowest, sizes_around, two_inputs
 from bayescale.planning.batches import _variance, best_batch, gains, left_after
@@ -90,8 +91,19 @@ class Design:
         return table.sort_values("per_flop", ascending=False)
 
     def __str__(self) -> str:
+        return "\n".join([self._head, self._shown.to_string(index=False), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._head, self._shown, self.warnings)
+
+    @property
+    def _head(self) -> str:
+        return f"{self.target}: standard deviation now {self.sd:.3g} {self.unit}, expected after each run:"
+
+    @property
+    def _shown(self) -> pd.DataFrame:
         table = self.summary()
-        shown = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "N": table["N"].map(format_quantity),
                 "D": table["D"].map(format_quantity),
@@ -101,8 +113,6 @@ class Design:
                 "reduction": table["reduction"].map("{:.0%}".format),
             }
         )
-        head = f"{self.target}: standard deviation now {self.sd:.3g} {self.unit}, expected after each run:"
-        return "\n".join([head, shown.to_string(index=False), *self.warnings])
 
 
 def next_runs(
@@ -110,7 +120,7 @@ def next_runs(
     candidates: Candidates | None = None,
     *,
     target: Target,
-    budget: float,
+    budget: float | str,
     most: int | None = MOST,
     wary: bool = True,
     seed: int = 0,
@@ -161,6 +171,7 @@ def next_runs(
     >>> bool((plan.batch["sd"] < plan.sd).all())
     True
     """
+    budget = number("budget", budget)
     first = first_fit(fit)
     two_inputs(first.law, question="the next run")
     asked = checked_target(fit, target)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.basics.quantities import check_positive, format_quantity, numbers
 from bayescale.data.compute import Count, six_nd
 from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
@@ -159,7 +159,7 @@ def _demand(served: ArrayLike | Prior, n: int, serving_price: float, seed: int) 
     if isinstance(served, Prior):
         demand = draw(served, np.random.default_rng([seed, 2]), n, "served tokens")[:, None]
     else:
-        demand = np.atleast_1d(np.asarray(served, dtype=float))[None]
+        demand = np.atleast_1d(numbers("served", served))[None]
     check_positive("the price of serving", serving_price)
     for value in demand.ravel():
         check_positive("the demand for tokens", value)

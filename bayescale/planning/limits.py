@@ -14,7 +14,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import QuantityError
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, quantity_table
+from bayescale.basics.quantities import numbers
 from bayescale.planning.outlook import LARGEST, TREND, YEARS, Outlook, read_outlook
 
 Array = NDArray[np.float64]
@@ -108,6 +110,11 @@ class Limits:
         )
         return "\n".join([table, *self.warnings])
 
+    def _repr_html_(self) -> str:
+        table = self.summary()
+        table["year"] = table["year"].map("{:g}".format)
+        return html_of("Limits to a training run, by year", table, self.warnings, self.notes)
+
 
 def limits(years: ArrayLike = 2030.0, outlook: Outlook | None = None, *, draws: int = DRAWS, seed: int = 0) -> Limits:
     """The largest feasible training run by year, the limit that binds, and the trend of the largest runs.
@@ -141,7 +148,7 @@ def limits(years: ArrayLike = 2030.0, outlook: Outlook | None = None, *, draws: 
     >>> bool((found.draws["largest"] <= found.draws["feasible"]).all())
     True
     """
-    asked = np.unique(np.asarray(years, dtype=float))
+    asked = np.unique(numbers("years", years))
     for year in asked:
         check_year(year)
     if draws < 1:

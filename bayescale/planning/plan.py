@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayescale.basics.errors import LawError, QuantityError
+from bayescale.basics.quantities import number, numbers
 from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import optimum
 from bayescale.planning.answers import Answer
@@ -23,12 +24,12 @@ def plan(
     *,
     budget: ArrayLike | None = None,
     dollars: ArrayLike | None = None,
-    loss: float | None = None,
+    loss: float | str | None = None,
     served: ArrayLike | Prior | None = None,
-    unique: float | None = None,
+    unique: float | str | None = None,
     robust: bool = False,
-    serving_price: float | None = None,
-    token_price: float | None = None,
+    serving_price: float | str | None = None,
+    token_price: float | str | None = None,
     cost: Cost | None = None,
     seed: int = 0,
 ) -> Answer:
@@ -85,6 +86,7 @@ def plan(
 
     See Also
     --------
+    bayescale.optimal_by_approach : N* by the envelope and by isoFLOP profiles beside the law.
     bayescale.versus : which of two given runs is better.
 
     Examples
@@ -116,12 +118,20 @@ def plan(
     }
     mode = mode_of(name for name, value in given.items() if value is not None)
     posterior = _planned(fit)
+    loss, unique, serving_price, token_price = (
+        None if value is None else number(name, value)
+        for name, value in (
+            *(("loss", loss), ("unique", unique)),
+            *(("serving_price", serving_price), ("token_price", token_price)),
+        )
+    )
     if dollars is not None:
         return optimum_for(posterior, dollars, cost, seed=seed)
     if served is not None:
         price = 1.0 if serving_price is None else serving_price
         if loss is not None:
             return lifetime_optimum(posterior, loss, served, serving_price=price, seed=seed)
+        assert budget is not None  # which serving without a loss needs
         return lifetime_budget(posterior, _single(budget), served, serving_price=price, seed=seed)
     assert budget is not None  # which all other modes need
     if unique is not None:
@@ -137,8 +147,8 @@ def _planned(fit: Posterior | Chain | Pooled) -> Posterior:
     return fit.first if isinstance(fit, Chain) else fit
 
 
-def _single(budget: ArrayLike | None) -> float:
-    budgets = np.atleast_1d(np.asarray(budget, dtype=float))
+def _single(budget: ArrayLike) -> float:
+    budgets = np.atleast_1d(numbers("budget", budget))
     if len(budgets) != 1:
         raise QuantityError(f"served= takes one budget=, not {len(budgets)}")
     return float(budgets[0])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import QuantityError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.basics.quantities import check_positive, format_quantity, number
 from bayescale.data.compute import Count
 from bayescale.planning.allocation import two_inputs
 from bayescale.planning.answers import Answer
@@ -26,12 +26,12 @@ LARGER, LONGER, BOTH, DATA = "larger model", "longer training", "both alike", "m
 
 def next_dollar(
     fit: Posterior,
-    dollars: float,
+    dollars: float | str,
     *,
-    N: float,
-    D: float,
-    U: float | None = None,
-    token_price: float | None = None,
+    N: float | str,
+    D: float | str,
+    U: float | str | None = None,
+    token_price: float | str | None = None,
     cost: Cost | None = None,
     seed: int = 0,
 ) -> Answer:
@@ -78,6 +78,10 @@ def next_dollar(
     >>> round(sum(answer.probabilities.values()), 6)
     1.0
     """
+    dollars, N, D = number("dollars", dollars), number("N", N), number("D", D)
+    U, token_price = (
+        None if value is None else number(name, value) for name, value in (("U", U), ("token_price", token_price))
+    )
     first = first_fit(fit)
     fixed = {} if U is None else {"U": U}
     two_inputs(first.law, fixed)

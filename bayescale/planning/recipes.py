@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
@@ -20,7 +20,6 @@ from bayescale.planning.speedup import Speedup, bound
 from bayescale.planning.tradeoffs import frontier
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, without_risk
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.fitting import AnyRuns
 from bayescale.posterior.forecasting import law_error, link_mean
 from bayescale.posterior.reach import compute_warnings, far_warnings
 from bayescale.posterior.single import as_runs
@@ -337,7 +336,8 @@ def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -
     check_same_outcome(one.law, other.law)
     if one.count.rule != other.count.rule:
         raise LawError(
-            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: fit both with the same --flops"
+            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: count both alike, as by "
+            'count_flops(runs, "6*N*D"), and fit them again'
         )
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")

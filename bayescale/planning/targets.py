@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, number
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.forecasting import checked_points
 
@@ -48,7 +48,7 @@ class OptimumAt:
     OptimumAt(C=5.76e+23)
     """
 
-    C: float
+    C: float | str
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,12 @@ def checked_target(fit: Posterior, target: Target) -> Asked:
         law = first.law
         return Asked(target, f"{law.outcome} at {places}", law.scale_unit, float(reach_of(first, points).max()), points)
     if isinstance(target, OptimumAt):
-        if not (np.isfinite(target.C) and target.C > 0):
-            raise LawError(f"target compute {target.C:g} FLOP: must be a finite number above zero")
-        compute = {"C": np.array([target.C], dtype=float)}
-        name = f"N* at {format_quantity(target.C)} FLOP"
-        return Asked(target, name, "log parameters", float(reach_of(first, compute)[0]), compute)
+        budget = number("C", target.C)
+        if not (np.isfinite(budget) and budget > 0):
+            raise LawError(f"target compute {budget:g} FLOP: must be a finite number above zero")
+        compute = {"C": np.array([budget])}
+        name = f"N* at {format_quantity(budget)} FLOP"
+        return Asked(OptimumAt(budget), name, "log parameters", float(reach_of(first, compute)[0]), compute)
     if isinstance(target, WhichLaw):
         if not isinstance(fit, Ensemble):
             raise LawError(

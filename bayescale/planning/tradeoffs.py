@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import check_positive, format_quantity
+from bayescale.basics.quantities import check_positive, format_quantity, number
 from bayescale.data.observed import Observed
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer, share_of
@@ -47,7 +47,9 @@ def frontier(fit: Posterior, budgets: Array, *, seed: int = 0) -> xr.Dataset:
     return joined(fit, each, np.full(len(budgets), farthest), seed)
 
 
-def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None = None, seed: int = 0) -> Answer:
+def scale_up(
+    fit: Posterior, C: float | str, times: float | str = 10.0, *, cost: Cost | None = None, seed: int = 0
+) -> Answer:
     """What ten times the compute is for: how many times the parameters and tokens, how much less loss, at what price.
 
     Parameters
@@ -80,6 +82,7 @@ def scale_up(fit: Posterior, C: float, times: float = 10.0, *, cost: Cost | None
     >>> bool(3.0 < answer.draws["N_times"].median() < 3.5)
     True
     """
+    C, times = number("C", C), number("times", times)
     if not (np.isfinite(times) and times > 1):
         raise LawError(f"times is {times:g}: more compute is a finite number above 1 times as much")
     budgets = checked_budgets([C, times * C])

@@ -7,13 +7,15 @@ import xarray as xr
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, number
 from bayescale.planning.answers import Answer, share_of
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.forecasting import forecast
 
 
-def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, float], *, seed: int = 0) -> Answer:
+def versus(
+    fit: Posterior, first: Mapping[str, float | str], second: Mapping[str, float | str], *, seed: int = 0
+) -> Answer:
     """Compare two runs: every draw of the posterior and of the model discrepancy covers both runs.
 
     So what is uncertain about both alike, such as the irreducible loss, cancels out of the difference.
@@ -47,6 +49,7 @@ def versus(fit: Posterior, first: Mapping[str, float], second: Mapping[str, floa
     >>> list(more_tokens.probabilities)
     ['loss of the first is lower', 'one run of the first comes out lower than one of the second']
     """
+    first, second = ({name: number(name, value) for name, value in run.items()} for run in (first, second))
     check_two(first, second)
     points = {name: [run[name] for run in (first, second)] for name in first}
     bands = forecast(fit, seed=seed, **points)

@@ -7,7 +7,7 @@ import numpy as np
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.data.checking import Check
 from bayescale.plots.fits import plot_runs
-from bayescale.plots.style import COLOURS, GREY, finish, plain
+from bayescale.plots.style import COLOURS, GREY, finish, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,11 +27,9 @@ def plot_check(found: Check) -> "Figure":
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     runs = found.runs
     both = {"N", "D"} <= set(runs.frame.columns)
-    figure = Figure(figsize=(11 if both else 6, 4.6), layout="constrained")
+    figure = new_figure(11 if both else 6, 4.6)
     panels = figure.subplots(1, 1 + both, squeeze=False)[0]
     if both:
         plot_runs(runs, ax=panels[0])

@@ -1,18 +1,19 @@
 """Figures of a fit: the runs, parameters compared with published ones, residuals, and checks of the posterior."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayescale.basics.intervals import DEFAULT_MASS, quantiles, tail_probabilities
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.data.runs import Runs
-from bayescale.plots.style import COLOURS, GREY, axes_of, finish, plain
-from bayescale.posterior.fit import Fit, with_log_likelihood
+from bayescale.plots.style import COLOURS, GREY, axes_of, by_arviz, finish, plain
+from bayescale.posterior.fit import Fit
 from bayescale.posterior.replicates import with_posterior_predictive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _BUDGETS = 4
 """Approximate number of isoFLOP lines through the runs."""
@@ -125,33 +126,25 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
     return ax
 
 
-def plot_pairs(fit: Fit, names: tuple[str, ...] = ()) -> Any:
+def plot_pairs(fit: Fit, names: tuple[str, ...] = ()) -> "Figure":
     """Pairs of parameters, drawn by ArviZ; by default the sampled parameters."""
     import arviz_plots
 
     chosen = list(names or (parameter.name for parameter in fit.law.parameters))
-    return arviz_plots.plot_pair(fit.groups, var_names=chosen, backend="matplotlib")
+    return by_arviz(arviz_plots.plot_pair, fit.groups, var_names=chosen)
 
 
-def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> Any:
+def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> "Figure":
     """Prior and posterior of parameters, overlaid, drawn by ArviZ."""
     import arviz_plots
 
     chosen = list(names or (parameter.name for parameter in fit.law.parameters))
-    return arviz_plots.plot_prior_posterior(fit.groups, var_names=chosen, backend="matplotlib")
+    return by_arviz(arviz_plots.plot_prior_posterior, fit.groups, var_names=chosen)
 
 
-def plot_predictive_check(fit: Fit, *, seed: int = 0) -> Any:
+def plot_predictive_check(fit: Fit, *, seed: int = 0) -> "Figure":
     """Replicated and observed outcomes, drawn by ArviZ."""
     import arviz_plots
 
     tree = with_posterior_predictive(fit, seed).groups
-    return arviz_plots.plot_ppc_dist(tree, num_samples=_FEW_DRAWS, backend="matplotlib")
-
-
-def plot_loo_pit(fit: Fit, *, seed: int = 0) -> Any:
-    """Probability of each run in its leave-one-out prediction, uniform for a calibrated fit, drawn by ArviZ."""
-    import arviz_plots
-
-    tree = with_log_likelihood(with_posterior_predictive(fit, seed)).groups
-    return arviz_plots.plot_loo_pit(tree, backend="matplotlib")
+    return by_arviz(arviz_plots.plot_ppc_dist, tree, num_samples=_FEW_DRAWS)

@@ -7,7 +7,7 @@ import numpy as np
 from bayescale.basics.quantities import format_quantity
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
-from bayescale.plots.style import COLOURS, tails
+from bayescale.plots.style import COLOURS, new_figure, tails
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,10 +21,8 @@ def plot_limits(found: Limits) -> "Figure":
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     titles, years = found.titles, found.draws["year"].to_numpy()
-    figure = Figure(figsize=(8.5, 1.0 + (0.6 + 0.38 * len(titles)) * len(years)), layout="constrained")
+    figure = new_figure(8.5, 1.0 + (0.6 + 0.38 * len(titles)) * len(years))
     panels = figure.subplots(len(years), 1, sharex=True, squeeze=False)[:, 0]
     for ax, year in zip(panels, years, strict=True):
         _draw_limits(ax, found, year)

@@ -1,16 +1,16 @@
 """Figures of a plan: isoFLOP curves with bands and N*, loss against compute, and N* and D* against the budget."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.runs import Runs
-from bayescale.planning.allocation import optimum
-from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, outcome_label, tails
+from bayescale.planning.allocation import checked_budgets, optimum
+from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, new_figure, outcome_label, tails
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import forecast
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _GRID = 60
 
 
-def plot_plan(fit: Posterior, C: Sequence[float], *, ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Figure":
+def plot_plan(fit: Posterior, C: ArrayLike, *, ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Figure":
     """IsoFLOP curves beside loss against compute, at the given budgets.
 
     Parameters
     ----------
     fit : Fit or Ensemble
         Fit of a law in N and D.
-    C : sequence of float
+    C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     ci_prob : float
         Mass of the outer band; the inner band has half of it.
@@ -39,9 +39,7 @@ def plot_plan(fit: Posterior, C: Sequence[float], *, ci_prob: float = DEFAULT_MA
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = new_figure(11, 4.6)
     left, right = figure.subplots(1, 2)
     plot_isoflop(fit, C, ax=left, ci_prob=ci_prob, seed=seed)
     plot_loss_against_compute(fit, C, ax=right, ci_prob=ci_prob, seed=seed)
@@ -50,12 +48,12 @@ def plot_plan(fit: Posterior, C: Sequence[float], *, ci_prob: float = DEFAULT_MA
 
 
 def plot_isoflop(
-    fit: Posterior, C: Sequence[float], *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS, seed: int = 0
+    fit: Posterior, C: ArrayLike, *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS, seed: int = 0
 ) -> "Axes":
     """Predicted loss along each curve of constant compute, with the interval of its optimum, N*."""
-    ax = axes_of(ax)
-    best = optimum(fit, C, seed=seed).draws
-    for i, (budget, colour) in enumerate(zip(C, cycle(len(C)), strict=True)):
+    ax, budgets = axes_of(ax), checked_budgets(C)
+    best = optimum(fit, budgets, seed=seed).draws
+    for i, (budget, colour) in enumerate(zip(budgets, cycle(len(budgets)), strict=True)):
         low, middle, high = tails(best["N"].isel(budget=i), ci_prob)
         sizes = np.geomspace(low / 8, high * 8, _GRID)
         bands = forecast(fit, seed=seed, N=sizes, D=first_fit(fit).count.tokens(budget, sizes)).draws["predictive"]
@@ -75,7 +73,7 @@ def plot_isoflop(
 
 def plot_loss_against_compute(
     fit: Posterior,
-    C: Sequence[float],
+    C: ArrayLike,
     *,
     held_out: Runs | None = None,
     ax: "Axes | None" = None,
@@ -89,7 +87,7 @@ def plot_loss_against_compute(
     ax = axes_of(ax)
     runs = fit.runs
     compute = runs.column("C")
-    grid = np.geomspace(compute.min(), max(*C, compute.max()), _GRID)
+    grid = np.geomspace(compute.min(), max(*checked_budgets(C), compute.max()), _GRID)
     best = optimum(fit, grid, seed=seed).draws
     draw_bands(ax, grid, best["loss"].rename(budget="point"), ci_prob, COLOURS[0], "compute-optimal run")
     ax.plot(compute, runs.column(fit.outcome), "o", color=GREY, markersize=3, alpha=0.7, label="runs")
@@ -113,12 +111,13 @@ def plot_loss_against_compute(
 
 
 def plot_optimum(
-    fit: Posterior, C: Sequence[float], *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS, seed: int = 0
+    fit: Posterior, C: ArrayLike, *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS, seed: int = 0
 ) -> "Axes":
     """Compute-optimal parameters and tokens against the budget, from the largest run to the largest budget."""
     ax = axes_of(ax)
     largest = float(fit.runs.column("C").max())
-    grid = np.geomspace(min(largest, *C), max(*C, 10 * largest), _GRID // 2)
+    budgets = checked_budgets(C)
+    grid = np.geomspace(min(largest, *budgets), max(*budgets, 10 * largest), _GRID // 2)
     best = optimum(fit, grid, seed=seed).draws
     for name, label, colour in (("N", "parameters N*", COLOURS[0]), ("D", "tokens D*", COLOURS[1])):
         draw_bands(ax, grid, best[name].rename(budget="point"), ci_prob, colour, label)

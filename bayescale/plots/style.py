@@ -1,5 +1,8 @@
 """Common parts of figures: colours, bands, axes with units, and atomic writing of files."""
 
+import functools
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +25,53 @@ GREY = "0.35"
 
 def axes_of(ax: "Axes | None", *, width: float = 6.4, height: float = 4.4) -> "Axes":
     """The axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
+    return new_figure(width, height).subplots(subplot_kw={"axes_class": _shown()[1]}) if ax is None else ax
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure that a notebook displays when it is the value of a cell.
+
+    It is not one of pyplot's, which a notebook would display a second time.
+    """
+    figure: Figure = _shown()[0](figsize=(width, height), layout="constrained")
+    return figure
+
+
+def by_arviz(plot: Callable[..., Any], *data: Any, **options: Any) -> "Figure":
+    """The figure that a function of ArviZ draws, like those of :func:`new_figure`."""
+    from matplotlib import pyplot
+
+    drawn = plot(*data, backend="matplotlib", figure_kwargs={"FigureClass": _shown()[0]}, **options)
+    figure: Figure = drawn.viz["figure"].item()
+    pyplot.close(figure)
+    return figure
+
+
+@functools.cache
+def _shown() -> tuple[Any, Any]:
+    """Matplotlib's figure and axes with a picture of themselves, for notebooks."""
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained").subplots()
+    def picture(figure: Figure | None) -> bytes:
+        assert figure is not None
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=100)
+        return content.getvalue()
+
+    class ShownFigure(Figure):
+        """A figure that shows itself."""
+
+        def _repr_png_(self) -> bytes:
+            return picture(self)
+
+    class ShownAxes(Axes):
+        """Axes that show their figure."""
+
+        def _repr_png_(self) -> bytes:
+            return picture(self.get_figure(root=True))
+
+    return ShownFigure, ShownAxes
 
 
 def save_figure(drawn: "Figure | Axes", path: Path) -> None:

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS
+from bayescale.basics.quantities import numbers
 from bayescale.data.observed import Observed, check_unit_read
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -79,6 +80,21 @@ class Chain(Fitted):
         return self.first.certified and self.second.certified
 
     @property
+    def title(self) -> str:
+        """Names of both laws, for people to read."""
+        return f"{self.first.title}, then {self.second.title}"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        return self.second.dataset
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes either step doubtful, without repetitions."""
+        return tuple(dict.fromkeys((*self.first.warnings, *self.second.warnings)))
+
+    @property
     def tree(self) -> xr.DataTree:
         """The draws of both steps for ArviZ, under ``first`` and ``second``."""
         return xr.DataTree.from_dict({"first": self.first.tree, "second": self.second.tree})
@@ -110,7 +126,7 @@ class Chain(Fitted):
         """
         settings = _settings(self.second, inputs)
         first = {name: values for name, values in inputs.items() if name not in settings}
-        each = [np.atleast_1d(np.asarray(values, dtype=float)) for values in (*first.values(), *settings.values())]
+        each = [np.atleast_1d(numbers(name, values)) for name, values in (first | settings).items()]
         points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
         bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
         return self.following(bands, seed=seed, **{name: points[name] for name in settings})
@@ -169,7 +185,7 @@ class Chain(Fitted):
 def fit_chain(
     law: AnyLaw | list[AnyLaw],
     then: str | Path | Law,
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     options: Options | None = None,
     **choices: Unpack[Choices],
 ) -> Chain:
@@ -226,7 +242,7 @@ def chained(first: Posterior, second: Fit) -> Chain:
     return Chain(first, second)
 
 
-def _with_outcome(runs: str | Path | pd.DataFrame | Runs, law: Law) -> str | Path | pd.DataFrame | Runs:
+def _with_outcome(runs: AnyRuns, law: Law) -> AnyRuns:
     if not isinstance(runs, Runs):
         return runs
     return Runs.from_frame(runs.frame, source=runs.source, outcome=law.outcome, domain=law.link.domain)
@@ -248,7 +264,7 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     missing = [setting.name for setting in fit.law.settings if setting.name not in known]
     if missing:
         raise LawError(f"law {fit.law.name!r} takes {', '.join(missing)}, which differs between the runs: give it too")
-    found = {setting.name: np.atleast_1d(np.asarray(known[setting.name], dtype=float)) for setting in fit.law.settings}
+    found = {setting.name: np.atleast_1d(numbers(setting.name, known[setting.name])) for setting in fit.law.settings}
     for setting in fit.law.settings:
         check_points(setting.name, found[setting.name], setting.domain)
     check_task(fit, inputs)

@@ -26,7 +26,7 @@ def scarce_tokens(fitted: Fit) -> list[str]:
     return [
         f"{len(rows)} of {len(ratio)} runs have fewer than {FEWEST_TOKENS:g} tokens per parameter (down to "
         f"{ratio.min():.2g}), below any published run: their noise is a guess that affects every estimate, so "
-        f"leave out rows {listed(rows)}, or give discrepancy=False (--no-discrepancy)"
+        f"leave out rows {listed(rows)}, or give discrepancy=False"
     ]
 
 
@@ -34,10 +34,12 @@ def prior_conflicts(fitted: Fit) -> list[str]:
     """Warn if the runs contradict the priors, most often because the table uses another unit than the law."""
     prior, far = fitted.groups["prior"].to_dataset(), []
     for item in all_parameters(fitted.law, fitted.noise, fitted.record.discrepancy):
-        if isinstance(item, Derived) and item.name != "E":
+        stated = fitted.law.priors.get(item.name)
+        if (isinstance(item, Derived) and item.name != "E" and stated is None) or (stated is not None and stated.fixed):
             continue
-        relative = isinstance(item, Derived) or item.prior.distribution == "LogNormal"
         believed, found = prior[item.name].to_numpy(), float(np.median(fitted.parameters[item.name]))
+        relative = isinstance(item, Derived) or item.prior.distribution == "LogNormal"
+        relative &= bool((believed > 0).all()) and found > 0
         scaled, place = (np.log(believed), np.log(found)) if relative else (believed, found)
         if abs(place - scaled.mean()) > _CONFLICT * scaled.std():
             low, high = np.quantile(believed, [0.05, 0.95])
@@ -54,8 +56,11 @@ def identification_warnings(fitted: Fit) -> list[str]:
     """Warn if E follows its prior: its value then comes from other people's runs."""
     if "E" not in fitted.parameters:
         return []
+    stated = fitted.law.priors.get("E")
+    if stated is not None and stated.fixed:
+        return []
     # If the loss itself has a wide prior, the prior of E is on its share of the loss.
-    level = fitted.law.level
+    level = fitted.law.level if stated is None else None
     prior, posterior = (
         (values["E"] if level is None else values["E"] / values[level.name]).std()
         for values in (
@@ -64,7 +69,7 @@ def identification_warnings(fitted: Fit) -> list[str]:
         )
     )
     if posterior < _E_UNINFORMED * prior:
-        return list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
+        return [] if stated else list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
     return [
         f"E is not identified: its posterior sd is {posterior / prior:.0%} of its prior's, so forecasts far beyond the "
         f"runs rest on the prior; {_identified_with_floor(fitted)}add runs at larger N and D"

@@ -1,6 +1,6 @@
 """Ensembles: posteriors of several laws given the same runs, mixed by weights that depend on the distance ahead."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
 from bayescale.posterior.fit import Fit
@@ -86,7 +87,23 @@ class Ensemble(Fitted):
     @property
     def notes(self) -> tuple[str, ...]:
         """Further remarks; the first says where the weights come from."""
-        return (_origin_of_weights(self.weights), *told_apart({k: m.notes for k, m in self.members.items()}))
+        return (
+            _origin_of_weights(self.weights),
+            *self._partly_stated,
+            *told_apart({k: m.notes for k, m in self.members.items()}),
+        )
+
+    @property
+    def _partly_stated(self) -> Iterator[str]:
+        """Priors and evidence that not all laws take, since not all report what they are on."""
+        for name in dict.fromkeys(name for member in self.members.values() for name in member.record.priors):
+            without = [law for law, member in self.members.items() if name not in member.record.priors]
+            if without:
+                yield f"your prior on {name} does not concern {listed(without)}, without {name}"
+        for text in dict.fromkeys(text for member in self.members.values() for text in member.record.evidence):
+            without = [law for law, member in self.members.items() if text not in member.record.evidence]
+            if without:
+                yield f"evidence {text} does not concern {listed(without)}"
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter of every law, with its unit and meaning."""
@@ -138,7 +155,7 @@ def compute_of(fit: Fit, points: Mapping[str, Array]) -> Array | None:
 def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     """Ratio of new runs' compute to that of the largest run fitted, shape (point,).
 
-    If the compute of either is unknown, the ratio of the products of the law's inputs takes its place.
+    If the compute of either is unknown, the ratio of the sizes that the law's inputs tell takes its place.
 
     Parameters
     ----------
@@ -149,8 +166,7 @@ def reach_of(fit: Fit, points: Mapping[str, Array]) -> Array:
     compute, constant = compute_of(fit, points), fit.groups["constant_data"]
     if compute is not None and "C" in constant:
         return np.asarray(compute / constant["C"].to_numpy().max())
-    ahead, fitted = (np.prod([side[name] for name in fit.law.input_names], axis=0) for side in (points, fit.inputs))
-    return np.asarray(ahead / fitted.max())
+    return np.asarray(fit.law.size(points) / fit.law.size(fit.inputs).max())
 
 
 def members(posterior: "Posterior") -> Mapping[str, Fit]:

@@ -1,9 +1,9 @@
 """A posterior in ArviZ's groups, with its diagnostics and a record of where it comes from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
+from bayescale.basics.wording import listed
 from bayescale.data.compute import SIX_ND, Count, Counted
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs, rows_of
+from bayescale.data.runs import Runs
 from bayescale.inference.discrepancy import DRIFT, Basis, Conditional, Process, error_process
 from bayescale.inference.engine import Diagnostics
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
-from bayescale.laws.noise import Noise, noise_by_name, noise_of_runs
-from bayescale.laws.parameters import Derived, Parameter
+from bayescale.laws.noise import Noise, noise_by_name
+from bayescale.laws.parameters import Derived, Parameter, Prior
 from bayescale.posterior.fitted import Fitted
+from bayescale.posterior.left_out import log_densities_left_out
 from bayescale.posterior.recipe_risk import RecipeRisk
 from bayescale.posterior.sensitivity import Sensitivity, sensitivity
 
+if TYPE_CHECKING:
+    import pymc as pm
+
 Array = NDArray[np.float64]
-
-_ELEMENTS = 20_000
-"""Number of draws times runs (or features) whose leave-one-out densities are computed together."""
-
 
 _POINTWISE_RUNS = 1000
 """Maximum number of runs for which a fit's tree always holds the pointwise log likelihood."""
@@ -40,8 +41,10 @@ class Record:
     """Law, data and options of a fit, so that it can be repeated.
 
     ``law_origin`` is ``"shipped"``, the name of the user's own law file, or ``"object"`` for a law made in Python,
-    which has no hash. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is
-    the unit of the outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
+    which has no hash. ``priors`` are those that the user stated, by what they are on, and ``carriers`` the sampled
+    parameter that takes the prior of each derived quantity among them; ``evidence`` is what was measured elsewhere, as
+    text. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is the unit of the
+    outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
     (:class:`bayescale.data.compute.Count`).
     """
 
@@ -59,6 +62,9 @@ class Record:
     seed: int
     created_at: str
     versions: Mapping[str, str]
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    carriers: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
     pool: tuple[str, ...] = ()
     unit: str | None = None
     flops: str = SIX_ND
@@ -118,6 +124,26 @@ class Fit(Fitted):
         }
         described = {path: node.to_dataset().assign_attrs(attrs) for path, node in found.children.items()}
         return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **described})
+
+    @cached_property
+    def model(self) -> "pm.Model":
+        """The posterior as a PyMC model, for PyMC's own samplers, graphs and extensions.
+
+        Its observed variable is the outcome on the link's scale. The coefficients of a discrepancy are free variables.
+
+        Raises
+        ------
+        LawError
+            If parameters were learnt together with other groups of runs, which one group's model does not describe.
+        """
+        from bayescale.inference.model import build_model
+
+        if self.record.pool:
+            raise LawError(
+                f"{listed(self.record.pool)} of this group were learnt together with other groups: fit the group alone "
+                "for a model of it"
+            )
+        return build_model(self.observed, self.noise, self.basis).model
 
     @property
     def noise(self) -> Noise:
@@ -304,57 +330,10 @@ def with_log_likelihood(fitted: Fit) -> Fit:
     >>> dict(extended.groups["log_likelihood"].sizes)
     {'chain': 4, 'draw': 50, 'run': 240}
     """
-    from bayescale.inference.model import build_model
-    from bayescale.sampling.logdensity import LogDensity
-
-    cluster = fitted.cluster
-    if fitted.basis is not None:
-        values = _leave_run_out(fitted)
-    else:
-        density = LogDensity(build_model(fitted.observed, fitted.noise).model)
-        values = _by_run(density.pointwise(density.unconstrain(fitted.parameters)), cluster)
-    # A density on the link's scale times the link's slope is a density of the outcome.
-    link = fitted.law.link
-    slope = np.abs(link.slope(link.inverse(fitted.on_link)))
-    values = values + _by_run(np.log(slope)[None], cluster)
+    values, cluster = log_densities_left_out(fitted), fitted.cluster
     if cluster is None:
         return with_group(fitted, "log_likelihood", values, numbered("run", fitted.record.n_runs))
     return with_group(fitted, "log_likelihood", values, {"training_run": np.unique(cluster)})
-
-
-def _by_run(values: Array, cluster: NDArray[np.int64] | None) -> Array:
-    """Sum values of shape (draw, row) over the rows of each training run, to shape (draw, training run)."""
-    if cluster is None:
-        return values
-    return np.column_stack([values[:, rows].sum(axis=1) for rows in rows_of(cluster)])
-
-
-def _leave_run_out(fitted: Fit) -> Array:
-    """Log density of each training run given all others and the parameters, on the link's scale, by draw."""
-    from bayescale.inference.model import level_deviation
-    from bayescale.sampling.latent import System
-    from bayescale.sampling.leave_out import leave_one_out, leave_rows_out
-
-    assert fitted.basis is not None
-    kinds, columns, drawn = fitted.basis.process.kinds, fitted.columns, fitted.coefficients
-    n_level = drawn.shape[1] - len(kinds)
-    deviation = level_deviation(fitted.law) * np.ones((len(drawn), n_level))
-    amplitudes = np.hstack([np.where(kinds == DRIFT, columns["drift"], columns["tau"]), deviation])
-    features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
-    system, rng = System(features), np.random.default_rng(fitted.record.seed)
-    standard_error = fitted.observed.standard_error
-    blocks = None if fitted.cluster is None else rows_of(fitted.cluster)
-    size, found = max(16, _ELEMENTS // max(features.shape)), []
-    for start in range(0, len(amplitudes), size):
-        rows = slice(start, start + size)
-        scale = noise_of_runs(columns["sigma"][rows], fitted.basis.noise_scale, standard_error)
-        residual = fitted.residuals(rows)
-        left = residual - fitted.conditional.coefficients[rows] @ fitted.basis.process.at_runs.T
-        level = (drawn[rows, len(kinds) :] * deviation[rows]).sum(axis=1, keepdims=True)
-        df = columns["nu"][rows] if "nu" in columns else None
-        given = (system, residual + level, scale, amplitudes[rows], df, left, rng)
-        found.append(leave_one_out(*given) if blocks is None else leave_rows_out(*given, blocks))
-    return np.concatenate(found)
 
 
 def described_by(items: Iterable[Parameter | Derived]) -> dict[str, Parameter | Derived]:

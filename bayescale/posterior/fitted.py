@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS
 
 if TYPE_CHECKING:
@@ -38,6 +39,27 @@ class Fitted(ABC):
     @abstractmethod
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and equal-tailed interval of every parameter, with its unit and meaning."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What was fitted, for people to read."""
+
+    @property
+    @abstractmethod
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+
+    @property
+    @abstractmethod
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the result doubtful."""
+
+    def _repr_html_(self) -> str:
+        table = self.summary().drop(columns=["sensitivity_prior", "sensitivity_runs"], errors="ignore")
+        names = [name or "parameter" for name in table.index.names]
+        state = "certified" if self.certified else "NOT CERTIFIED"
+        return html_of(f"{self.title} on {self.dataset}, {state}", table.rename_axis(names), self.warnings)
 
     # These methods import the public functions when called: the modules that define them import this one.
 

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, overload
 
-import pandas as pd
-
 from bayescale.basics.errors import LawError
 from bayescale.data.candidates import default_laws
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs  # in typing since Python 3.13
 
 AnyLaw = str | Path | Law
-AnyRuns = str | Path | pd.DataFrame | Runs
 
 AUTO = "auto"
 """Name of the ensemble of shipped laws that suit a table."""
@@ -30,7 +27,7 @@ AUTO = "auto"
 
 @overload
 def fit(  # type: ignore[overload-overlap]
-    law: Literal["auto"] | Sequence[AnyLaw],
+    law: Literal["auto"],
     runs: AnyRuns = ...,
     options: Options | None = ...,
     **choices: Unpack[Choices],
@@ -46,7 +43,13 @@ def fit(
     **choices: Unpack[Choices],
 ) -> Pooled: ...
 @overload
-def fit(law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]) -> Fit: ...
+def fit(  # type: ignore[overload-overlap]
+    law: AnyLaw = ..., runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]
+) -> Fit: ...
+@overload
+def fit(
+    law: Sequence[AnyLaw], runs: AnyRuns = ..., options: Options | None = ..., **choices: Unpack[Choices]
+) -> Ensemble: ...
 def fit(
     law: AnyLaw | Sequence[AnyLaw] = "chinchilla",
     runs: AnyRuns = "chinchilla",
@@ -76,8 +79,8 @@ def fit(
     by : str
         Column that names the group of each run.
     **choices
-        Fields of :class:`bayescale.Options`, such as ``seed=1`` or ``discrepancy=False``, in place of those of
-        ``options``.
+        Fields of :class:`bayescale.Options`, such as ``seed=1``, ``discrepancy=False`` or
+        ``priors={"E": Prior("LogNormal", mu=0.5, sigma=0.1)}``, in place of those of ``options``.
 
     Returns
     -------
@@ -109,7 +112,8 @@ def fit(
     if not several(law):
         return fit_law(law, runs, asked)
     laws, table = chosen_laws(law, runs)
-    members = [fit_law(each, table, asked) for each in named_laws(law, laws)]
+    own = asked.of_each(laws)
+    members = [fit_law(each, table, options) for each, options in zip(named_laws(law, laws), own, strict=True)]
     weights = horizon_weights(laws, table, asked)
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
 
@@ -122,7 +126,8 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
     if options.engine == "nuts":
         return fit(law, runs, options)
     laws, table = chosen_laws(law, runs)
-    members = [fit_law(each, table, sketched(options), certify=False) for each in named_laws(law, laws)]
+    own = [sketched(each) for each in (options.of_each(laws) if several(law) else [options])]
+    members = [fit_law(each, table, its, certify=False) for each, its in zip(named_laws(law, laws), own, strict=True)]
     if not several(law):
         return members[0]
     weights = horizon_weights(laws, table, options)

@@ -9,12 +9,14 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summary_table
-from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.quantities import format_quantity, numbers, with_unit
 from bayescale.data.compute import TABLE, Count
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
+from bayescale.inference.engine import PRIOR
 from bayescale.laws.noise import noise_scale
 from bayescale.laws.parameters import Setting
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
@@ -36,6 +38,8 @@ class Forecast:
         and point; the inputs are coordinates along ``point``.
     outcome, unit : str
     warnings : tuple of str
+    prior : bool
+        Whether the draws are from the prior.
 
     Examples
     --------
@@ -51,6 +55,7 @@ class Forecast:
     outcome: str
     unit: str
     warnings: tuple[str, ...] = ()
+    prior: bool = False
 
     @property
     def points(self) -> pd.DataFrame:
@@ -78,7 +83,14 @@ class Forecast:
 
     def __str__(self) -> str:
         table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
-        return "\n".join([f"{with_unit(self.outcome, self.unit)}, posterior predictive", table, *self.warnings])
+        return "\n".join([self._title, table, *self.warnings])
+
+    @property
+    def _title(self) -> str:
+        return f"{with_unit(self.outcome, self.unit)}, {'prior' if self.prior else 'posterior'} predictive"
+
+    def _repr_html_(self) -> str:
+        return html_of(self._title, self.summary().assign(unit=self.unit), self.warnings)
 
 
 def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
@@ -125,6 +137,7 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
         outcome=law.outcome,
         unit=law.outcome_unit,
         warnings=(*fit.warnings, *doubts, *reach_warnings(first_fit(fit), points)),
+        prior=first_fit(fit).record.engine == PRIOR,
     )
 
 
@@ -227,10 +240,7 @@ _SCALES_PER_DRAW = 8
 
 
 def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
-    """The law's mean on the link's scale, shape (sample, point), at inputs of shape (point,) or (sample, point).
-
-    Settings that all runs share may be left out.
-    """
+    """The law's mean on the link's scale, shape (sample, point); settings that all runs share may be left out."""
     given = {**shared_settings(fit), **inputs} if fit.law.settings else inputs
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(fit.law.link.forward(np, fit.law.mean(np, given, fit.columns)))
@@ -325,7 +335,7 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
         laws = " and ".join(repr(one.law.name) for one in each)
         verb = "law {} takes" if len(each) == 1 else "laws {} take"
         raise LawError(f"{verb.format(laws)} {', '.join(read)}: {'; '.join(wrong)}")
-    arrays = np.broadcast_arrays(*(np.asarray(given[name], dtype=float) for name in read))
+    arrays = np.broadcast_arrays(*(numbers(name, given[name]) for name in read))
     points = {name: np.atleast_1d(values).ravel() for name, values in zip(read, arrays, strict=True)}
     for name, item in read.items():
         check_points(name, points[name], item.domain if isinstance(item, Setting) else "positive")
@@ -339,7 +349,7 @@ def _with_third(given: dict[str, ArrayLike], read: set[str], count: Count) -> di
     if len(third) != 1 or not third <= read or own:
         return given
     (name,) = third
-    known: dict[str, Array] = {key: np.asarray(given[key], dtype=float) for key in ("N", "D", "C") if key in given}
+    known: dict[str, Array] = {key: numbers(key, given[key]) for key in ("N", "D", "C") if key in given}
     for key, values in known.items():
         check_points(key, np.atleast_1d(values).ravel(), "positive")
     kept = {key: value for key, value in given.items() if key in read or key not in known}
@@ -357,7 +367,7 @@ def check_task(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, A
     for one in _laws_of(fit):
         shared = shared_settings(one)
         for name in (each.name for each in one.law.settings if each.of_task and each.name in shared):
-            asked = np.atleast_1d(np.asarray(inputs.get(name, shared[name]), dtype=float))
+            asked = np.atleast_1d(numbers(name, inputs.get(name, shared[name])))
             if (other := asked[asked != shared[name]]).size:
                 raise LawError(
                     f"{name} was {shared[name]:g} in the fit, and {other[0]:g} is asked for: a task has only one, so "
@@ -384,6 +394,7 @@ def check_points(name: str, values: Array, domain: str) -> None:
 
 
 def shared_settings(fit: Fit | Observed) -> dict[str, float]:
-    """Settings that are the same for all fitted runs; they are the defaults of new runs."""
-    values = {setting.name: fit.inputs[setting.name] for setting in fit.law.settings}
+    """Settings, and inputs that may be constant, that are the same for all fitted runs: the defaults of new runs."""
+    may_be = (*fit.law.settings, *(item for item in fit.law.inputs if item.constant))
+    values = {item.name: fit.inputs[item.name] for item in may_be}
     return {name: float(column[0]) for name, column in values.items() if np.ptp(column) == 0}

@@ -41,7 +41,7 @@ _DRAWS = 200
 _REPEATS = 20
 """Draws of noise for each draw of its parameters."""
 
-CURE = "compare laws (bayescale compare), fit the larger runs alone, or look for what else was varied"
+CURE = "compare laws (bayescale.compare), fit the larger runs alone, or look for what else was varied"
 
 
 def misfit_warnings(fitted: Fit) -> list[str]:
@@ -139,8 +139,6 @@ def _pattern(fitted: Fit, residual: Array) -> Iterator[str]:
 
 def _missed_end(fitted: Fit, residual: Array) -> Iterator[str]:
     """A largest run that the fit misses by more than noise does, as forecasts start from the fit."""
-    if "loss" in fitted.law.input_names:
-        return  # the largest input is the smallest run
     end = int(np.argmax(fitted.observed.size))
     limit = max(_noise_limit(fitted, end, fitted.groups[name].to_dataset()) for name in ("prior", "posterior"))
     if abs(residual[end]) > limit:

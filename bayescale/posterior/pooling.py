@@ -20,7 +20,7 @@ from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate
 from bayescale.inference.engine import Sampled
@@ -81,6 +81,17 @@ class Pooled(Fitted):
         return tuple(dict.fromkeys(text for each in self.groups.values() for text in each.warnings))
 
     @property
+    def title(self) -> str:
+        """Name of the law and number of groups, for people to read."""
+        return f"{next(iter(self.groups.values())).title}, {len(self.groups)} groups"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the table that was fitted."""
+        label, first = next(iter(self.groups.items()))
+        return first.dataset.removesuffix(f":{label}")
+
+    @property
     def tree(self) -> xr.DataTree:
         """The draws for ArviZ, those of each group under its name."""
         names = slugs_of(list(self.groups))  # since the name of a group may contain a slash
@@ -132,7 +143,7 @@ class Pooled(Fitted):
 
 def fit_pooled(
     law: str | Path | Law,
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     pool: Sequence[str],
     options: Options,
     *,
@@ -163,9 +174,16 @@ def fit_pooled(
     RunsError
         If there are fewer than two groups, or the runs cannot be used.
     """
-    resolved = catalog.law_of(law)
-    options.check_suits(resolved)
+    resolved = options.applied(catalog.law_of(law))
+    if resolved.evidence:
+        raise LawError("evidence: pooled groups take none: fit the group that it concerns alone")
     names = sampled_names(resolved, pool)
+    for name in (item.name for item in resolved.derived if item.name in options.priors):
+        if set(sampled_names(resolved, [name])) & set(names):
+            raise LawError(
+                f"prior on {name}: it differs between groups, since {listed(names)} are pooled: give a prior on what "
+                "all groups share"
+            )
     table = as_runs(runs, resolved, series_apart=False)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))

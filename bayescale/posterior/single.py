@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -16,23 +15,25 @@ from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.data import datasets
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.discrepancy import Basis, Process
-from bayescale.inference.engine import Sampled, infer
+from bayescale.inference.engine import Sampled, infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
+from bayescale.inference.reported import believed
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
 from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
 from bayescale.posterior.misfit import misfit_warnings
+from bayescale.posterior.pull import evidence_notes
 
 Array = NDArray[np.float64]
 
 
 def fit_law(
     law: str | Path | Law,
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     options: Options | None = None,
     *,
     certify: bool = True,
@@ -60,8 +61,7 @@ def fit_law(
     asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
-    asked.check_suits(resolved)
-    observed = observe(resolved, table)
+    observed = observe(asked.applied(resolved), table)
     return assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
 
 
@@ -81,18 +81,89 @@ def assembled(
     pool : tuple of str
         Parameters that were learnt together with other groups of runs.
     """
+    result = _as_fit(_origin_of(law), observed, sampled, options, pool)
+    doubts = (
+        *scarce_tokens(result),
+        *prior_conflicts(result),
+        *misfit_warnings(result),
+        *identification_warnings(result),
+    )
+    warnings = (*observed.warnings, *sampled.warnings, *doubts)
+    return replace(result, warnings=warnings, notes=(*result.notes, *evidence_notes(result)))
+
+
+def draw_prior(
+    law: str | Path | Law | Fit = "chinchilla",
+    runs: AnyRuns | None = None,
+    options: Options | None = None,
+    **choices: Unpack[Choices],
+) -> Fit:
+    """Draw from the priors of a fit, before any run informs it: what they imply is forecast and planned as from a fit.
+
+    Parameters
+    ----------
+    law : str, path, Law or Fit
+        Of a fit, the priors, runs and options that it was made with.
+    runs : str, path, DataFrame or Runs, optional
+        They only say where the priors are centred; their outcomes are ignored. By default those of the fit, or the
+        Chinchilla runs.
+    options, **choices
+        As for :func:`bayescale.fit`. Evidence from elsewhere is left out, since it enters the likelihood.
+
+    Returns
+    -------
+    Fit
+        Its draws are from the prior, as a warning says that every answer repeats.
+
+    Raises
+    ------
+    CatalogError, RunsError, LawError
+        As for :func:`bayescale.fit`.
+
+    Examples
+    --------
+    >>> prior = draw_prior("chinchilla", "chinchilla", draws=100)
+    >>> bool(prior.parameters["E"].std() > 0.3)
+    True
+    >>> prior.plan(budget=1e21).warnings[0]
+    'these draws are from the prior: no run informs them'
+    """
+    if isinstance(law, Fit):
+        record = law.record
+        made = Options(record.noise, record.discrepancy, draws=record.draws, chains=record.chains, seed=record.seed)
+        asked, own, origin = chosen(options or made, choices), law.law, (record.law_origin, record.law_hash)
+        table = law.runs if runs is None else as_runs(runs, own)
+    else:
+        asked, own, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
+        table = as_runs("chinchilla" if runs is None else runs, own)
+    believed_in = asked.applied(own)
+    observed = observe(replace(believed_in, evidence=()) if believed_in.evidence else believed_in, table)
+    result = _as_fit(origin, observed, infer_prior(observed, asked), asked, ())
+    return replace(result, warnings=("these draws are from the prior: no run informs them", *observed.warnings))
+
+
+def _as_fit(
+    origin: tuple[str, str | None], observed: Observed, sampled: Sampled, options: Options, pool: tuple[str, ...]
+) -> Fit:
+    """The draws with their law, runs and options, before any doubt is raised."""
     resolved, runs = observed.law, observed.runs
-    result = Fit(
+    return Fit(
         groups=_groups(observed, all_parameters(resolved, options.noise_model, options.discrepancy), sampled),
         law=resolved,
         record=Record(
             law=resolved.name,
-            law_origin=_law_origin(law),
-            law_hash=None if isinstance(law, Law) else catalog.law_source_hash(law),
+            law_origin=origin[0],
+            law_hash=origin[1],
             dataset=runs.source,
             data_hash=runs.data_hash,
             n_runs=len(runs),
-            **{**asdict(options), "engine": sampled.engine},
+            **{
+                **asdict(options),
+                "engine": sampled.engine,
+                "priors": resolved.priors,
+                "evidence": tuple(map(str, resolved.evidence)),
+            },
+            carriers={item.on: item.name for item in believed(resolved).parameters if item.on},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
@@ -101,15 +172,15 @@ def assembled(
             flops_factor=runs.count.factor,
         ),
         diagnostics=sampled.diagnostics,
-        notes=runs.notes,
+        notes=(*runs.notes, *_stated(resolved)),
     )
-    doubts = (
-        *scarce_tokens(result),
-        *prior_conflicts(result),
-        *misfit_warnings(result),
-        *identification_warnings(result),
-    )
-    return replace(result, warnings=(*observed.warnings, *sampled.warnings, *doubts))
+
+
+def _stated(law: Law) -> tuple[str, ...]:
+    """What the user states about quantities, in a note."""
+    if not law.priors:
+        return ()
+    return (f"your priors: {', '.join(f'{n} {"=" if p.fixed else "~"} {p}' for n, p in law.priors.items())}",)
 
 
 def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) -> Sampled:
@@ -125,7 +196,7 @@ def sampled_runs(observed: Observed, options: Options, *, certify: bool = True) 
             raise SamplingError(f"{law.file}: law {law.name!r}: {error}".removeprefix(": ")) from error
 
 
-def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, series_apart: bool = True) -> Runs:
+def as_runs(runs: AnyRuns, law: Law | None = None, *, series_apart: bool = True) -> Runs:
     """Load runs from the name of a data set, the path of a file, or a table; the law, if given, names the outcome.
 
     A data set of several series is refused unless one is named or ``series_apart`` is false.
@@ -133,15 +204,16 @@ def as_runs(runs: str | Path | pd.DataFrame | Runs, law: Law | None = None, *, s
     if isinstance(runs, Runs):
         return runs
     asked: dict[str, Any] = {} if law is None else {"outcome": law.outcome, "domain": law.link.domain}
-    if isinstance(runs, pd.DataFrame):
-        return Runs.from_frame(runs, **asked)
-    return datasets.load_runs(runs, series_apart=series_apart, **asked)
+    if isinstance(runs, str | Path):
+        return datasets.load_runs(runs, series_apart=series_apart, **asked)
+    return Runs.from_frame(runs, **asked)
 
 
-def _law_origin(law: str | Path | Law) -> str:
+def _origin_of(law: str | Path | Law) -> tuple[str, str | None]:
+    """Where a law comes from, and the hash of its code."""
     if isinstance(law, Law):
-        return "object"
-    return "shipped" if str(law) in catalog.law_names() else Path(law).name
+        return "object", None
+    return "shipped" if str(law) in catalog.law_names() else Path(law).name, catalog.law_source_hash(law)
 
 
 def _groups(observed: Observed, parameters: tuple[Parameter | Derived, ...], sampled: Sampled) -> xr.DataTree:

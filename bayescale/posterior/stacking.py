@@ -44,7 +44,7 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.Dat
     laws : sequence of Law
     runs : Runs
     options : Options
-        Only noise, discrepancy and seed are used: weights need few draws, which need not be certified.
+        Draws and engine are not used: weights need few draws, which need not be certified.
 
     Returns
     -------
@@ -131,7 +131,8 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
     """Log density of each hidden run under each law, shape (run, law); None if a law cannot be fitted to the rest."""
     train, test = runs.take(split.train), runs.take(split.test)
     try:
-        fits = [fit_law(law, train, sketched(options), certify=False) for law in laws]
+        own = zip(laws, options.of_each(laws), strict=True)
+        fits = [fit_law(law, train, sketched(its), certify=False) for law, its in own]
     except LawError:
         return None
     return np.column_stack([_log_density(each, test) for each in fits])

@@ -16,7 +16,11 @@ from bayescale.basics.files import replacing
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.inference.engine import Diagnostics
 from bayescale.laws import catalog
+from bayescale.laws.beliefs import with_beliefs
+from bayescale.laws.evidence import parse_evidence
 from bayescale.laws.law import Law
+from bayescale.laws.parameters import Prior
+from bayescale.laws.priors import stated
 from bayescale.posterior.chains import Chain, chained
 from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit, Record
@@ -199,13 +203,14 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
         raise _other_version(path)
     try:
         stored = header["record"]
-        record = Record(**{**stored, **{name: tuple(stored.get(name, ())) for name in ("pool", "flops_factor")}})
+        listed = {name: tuple(stored.get(name, ())) for name in ("pool", "flops_factor", "evidence")}
+        record = Record(**{**stored, **listed, "priors": _priors(stored)})
         diagnostics = Diagnostics(**header["diagnostics"])
     except TypeError:
         raise _other_version(path) from None
     found = _law_of(record, law, path)
     try:
-        found = found.in_unit(record.unit)
+        found = with_beliefs(found, record.priors, tuple(map(parse_evidence, record.evidence))).in_unit(record.unit)
     except (LawError, QuantityError) as error:
         raise FitFileError(f"{path}: {error}") from None
     fitted = Fit(
@@ -219,6 +224,12 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
     if not _whole(fitted):
         raise _other_version(path)
     return fitted
+
+
+def _priors(stored: Mapping[str, Any]) -> dict[str, Prior]:
+    """The user's priors of a stored record."""
+    entries = stored.get("priors", {})
+    return stated({name: Prior(each["distribution"], **each["arguments"]) for name, each in entries.items()})
 
 
 @dataclass(frozen=True)
@@ -302,7 +313,7 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
         return given
     if given is None and record.law_origin != "shipped":
         raise FitFileError(
-            f"{path}: was fitted with a law of your own ({record.law_origin}), which is not stored: give it by --law"
+            f"{path}: was fitted with a law of your own ({record.law_origin}), which is not stored: give it by law="
         )
     if given is None and record.law not in catalog.law_names():
         raise FitFileError(f"{path}: was fitted with law {record.law!r}, which this version does not ship")
@@ -316,6 +327,6 @@ def _law_of(record: Record, given: str | Path | Law | None, path: Path) -> Law:
         raise FitFileError(
             f"{path}: was fitted with another version of law {record.law!r} or of what it imports (hash "
             f"{str(record.law_hash)[:12]}, now {found[:12]}): fit again, or load it with the version of "
-            "bayescale and the law file (--law) that fitted it"
+            "bayescale and the law file (law=) that fitted it"
         )
     return law

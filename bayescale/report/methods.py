@@ -171,6 +171,8 @@ def _fitting(fit: Posterior) -> Iterator[_Item]:
 
 
 def _sampler(engine: str) -> str:
+    if engine == "prior":
+        return "none: the draws are from the prior"
     if engine == "nuts":
         return "the No-U-Turn sampler, with chains started at draws from the prior"
     return "adaptive mixture importance sampling: modes from several starts, two independent adaptations"

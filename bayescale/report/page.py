@@ -15,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
+
 from bayescale.basics.errors import LawError
 from bayescale.basics.files import check_output, replacing
 from bayescale.basics.intervals import DEFAULT_MASS
@@ -50,7 +52,7 @@ def write_report(
     fit: Posterior,
     path: str | Path,
     *,
-    budgets: Sequence[float] = BUDGETS,
+    budgets: ArrayLike = BUDGETS,
     ci_prob: float = DEFAULT_MASS,
     seed: int = 0,
     cost: Cost | None = None,
@@ -126,7 +128,7 @@ def write_report(
 def report_content(
     fit: Posterior,
     *,
-    budgets: Sequence[float] = BUDGETS,
+    budgets: ArrayLike = BUDGETS,
     ci_prob: float = DEFAULT_MASS,
     seed: int = 0,
     cost: Cost | None = None,
@@ -137,10 +139,9 @@ def report_content(
 ) -> Content:
     """Content of the report; arguments as for :func:`write_report`."""
     check_given(given or {})
-    checked_budgets(budgets)
-    best, planner, refusal = _planned(fit, budgets, cost or Cost(), ci_prob, seed)
-    adding = command or "bayescale report RUNS -o report.html"
-    comparison = comparison_section(fit, budgets, best, compared, ci_prob, seed)
+    asked = checked_budgets(budgets).tolist()
+    best, planner, refusal = _planned(fit, asked, cost or Cost(), ci_prob, seed)
+    comparison = comparison_section(fit, asked, best, compared, ci_prob, seed)
     backtest = backtest_section(backtested)
     name = Path(fit.dataset).name
     return Content(
@@ -156,8 +157,8 @@ def report_content(
             law_section(fit),
             posterior_section(fit, ci_prob),
             checks_section(fit, ci_prob, seed),
-            _with_command(comparison, compared is None, f"{adding} --compare"),
-            _with_command(backtest, backtested is None, f"{adding} --backtest"),
+            _with_command(comparison, compared is None, command, "compare"),
+            _with_command(backtest, backtested is None, command, "backtest"),
             Section("methods", "Methods", tables=methods_tables(fit, given or {}, backtested)),
             source_section(fit, command),
         ),
@@ -213,8 +214,14 @@ def _planned(
         return best, None, str(error)
 
 
-def _with_command(section: Section, missing: bool, command: str) -> Section:
-    return replace(section, lead="This command adds it:", command=command) if missing else section
+def _with_command(section: Section, missing: bool, command: str, study: str) -> Section:
+    """The section with what adds a study that was not made: an option of the command, or a call of Python."""
+    if not missing:
+        return section
+    if command:
+        return replace(section, lead="This command adds it:", command=f"{command} --{study}")
+    argument = {"compare": "compared=compare(laws, runs)", "backtest": "backtested=backtest(law, runs)"}[study]
+    return replace(section, lead="This call adds it:", command=f"write_report(fit, path, {argument})")
 
 
 def _thinning(planner: Mapping[str, Any] | None) -> str:

@@ -131,7 +131,17 @@ def law_section(fit: Posterior) -> Section:
         said = [f"{law.title}: {law.outcome} = {law.formula}.", law.decision, law.failure]
         paragraphs.append(" ".join(f"{text.rstrip('.')}." for text in said if text))
         sampled = [item for item in member.described if isinstance(item, Parameter)]
-        rows = [(item.name, str(item.prior), item.unit, item.meaning, item.reason) for item in sampled]
+        carriers = {item: quantity for quantity, item in member.record.carriers.items()}
+        derived = [item for item in member.law.derived if item.name in member.law.priors]
+        rows = [
+            (each.name, str(law.priors[each.name]), each.unit, each.meaning, "stated by the user") for each in derived
+        ]
+        rows += [
+            (item.name, f"follows from {carriers[item.name]}", item.unit, item.meaning, "")
+            if item.name in carriers
+            else (item.name, str(item.prior), item.unit, item.meaning, item.reason)
+            for item in sampled
+        ]
         tables.append(Table(f"Priors of {law.title}", ("parameter", "prior", "unit", "meaning", "why"), tuple(rows)))
     return Section("laws", "Laws and priors", tuple(paragraphs), (), tuple(tables))
 
@@ -167,7 +177,7 @@ def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
         tuple(_diagnosed(name, member) for name, member in members(fit).items()),
         "Certified draws have a Pareto k-hat below 0.7 and 1,000 effective draws, or an R-hat below 1.01 and 400.",
     )
-    size = first_fit(fit).observed.size
+    sized, size = _sizes(fit)
     rows = spread(size, RUNS_CHECKED)
     forecast, observed = predicted_runs(fit, fit.runs.take(rows), seed=seed)
     draws, observed = forecast.draws(np.random.default_rng(seed)), forecast.link.forward(np, observed)
@@ -177,7 +187,7 @@ def checks_section(fit: Posterior, mass: float, seed: int) -> Section:
     law = first_fit(fit).law
     miss = observed - middle
     halves = miss / np.where(miss > 0, high - middle, middle - low)
-    names = _size_name(fit), f"observed minus predicted ({law.scale_unit})"
+    names = sized, f"observed minus predicted ({law.scale_unit})"
     inside = float(((observed >= low) & (observed <= high)).mean())
     missed = Table(
         "Observed and predicted",
@@ -244,9 +254,13 @@ def _headline(fit: Fit) -> dict[str, xr.DataArray]:
     return {name: fit.groups["posterior"].to_dataset()[name] for name in names}
 
 
-def _size_name(fit: Posterior) -> str:
+def _sizes(fit: Posterior) -> tuple[str, Array]:
+    """What runs are ordered by, and its value for each of them."""
     first = first_fit(fit)
-    return "compute C (FLOP)" if "C" in first.groups["constant_data"] else " ".join(first.law.input_names)
+    if "C" in first.groups["constant_data"]:
+        return "compute C (FLOP)", first.observed.size
+    names = first.law.input_names
+    return " ".join(names), first.inputs[names[0]] if len(names) == 1 else first.observed.size
 
 
 def _labelled(meaning: str, name: str, unit: str) -> str:

@@ -1,6 +1,6 @@
 """Densities of runs given all others, in closed form."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,7 @@ def leave_one_out(
     -------
     array, shape (draw, run)
     """
-    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
-    explained = np.einsum("nk,dkn->dn", system.features, spread @ system.features.T)
-    kept = np.maximum(1 - explained / variance, 1e-9)
-    deviation = miss / kept
-    error = explained / kept
+    deviation, error = _given_others(system, residual, scale, amplitudes, df, left, rng)
     if df is None:
         return _normal(deviation, error + np.square(scale))
     from scipy.special import gammaincinv, gammaln
@@ -74,18 +70,80 @@ def leave_rows_out(
     As :func:`leave_one_out`, but also given the drawn precisions of the block's own rows: weighting all draws,
     including precisions, with the inverse of this density gives the draws without the block.
     """
-    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
     found = []
+    for rows, (inverse, projected) in _given_other_blocks(system, residual, scale, amplitudes, df, left, rng, blocks):
+        _, log_determinant = np.linalg.slogdet(inverse)
+        squares = (projected * np.linalg.solve(inverse, projected[..., None])[..., 0]).sum(axis=1)
+        found.append(0.5 * (log_determinant - squares - len(rows) * np.log(2 * np.pi)))
+    return np.column_stack(found)
+
+
+def places_left_out(
+    system: System,
+    residual: Array,
+    scale: Array,
+    amplitudes: Array,
+    df: Array | None,
+    left: Array,
+    rng: np.random.Generator,
+    blocks: Sequence[NDArray[np.intp]] | None,
+) -> Array:
+    """Probability that an outcome lies below the observed one given all others and theta, shape (draw, run).
+
+    Precisions of Student-t noise are drawn. With blocks, all rows of the run's own block are left out, and draws are to
+    be weighted with the inverse of :func:`leave_rows_out`.
+    """
+    from scipy.special import ndtr
+
+    if blocks is None:
+        deviation, error = _given_others(system, residual, scale, amplitudes, df, left, rng)
+        noise = np.square(scale)
+        if df is not None:
+            # Of its own stream, so that the precisions of the other runs are those of the densities.
+            noise = noise * df / rng.spawn(1)[0].chisquare(np.broadcast_to(df, noise.shape))
+        return np.asarray(ndtr(deviation / np.sqrt(error + noise)))
+    found = np.empty(residual.shape)
+    for rows, (inverse, projected) in _given_other_blocks(system, residual, scale, amplitudes, df, left, rng, blocks):
+        covariance = np.linalg.inv(inverse)
+        deviation = (covariance @ projected[..., None])[..., 0]
+        found[:, rows] = ndtr(deviation / np.sqrt(np.einsum("dkk->dk", covariance)))
+    return found
+
+
+def _given_others(
+    system: System,
+    residual: Array,
+    scale: Array,
+    amplitudes: Array,
+    df: Array | None,
+    left: Array,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Deviation of each outcome from its mean given all others, and the variance of that mean, shape (draw, run)."""
+    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
+    explained = np.einsum("nk,dkn->dn", system.features, spread @ system.features.T)
+    kept = np.maximum(1 - explained / variance, 1e-9)
+    return miss / kept, explained / kept
+
+
+def _given_other_blocks(
+    system: System,
+    residual: Array,
+    scale: Array,
+    amplitudes: Array,
+    df: Array | None,
+    left: Array,
+    rng: np.random.Generator,
+    blocks: Sequence[NDArray[np.intp]],
+) -> Iterator[tuple[NDArray[np.intp], tuple[Array, Array]]]:
+    """Rows of each block, the inverse covariance of their outcomes given all others, and that times their deviation."""
+    variance, miss, spread = _given_all(system, residual, scale, amplitudes, df, left, rng)
     for rows in blocks:
         features, precision = system.features[rows], 1 / variance[:, rows]
         explained = features @ spread @ features.T
         inverse = -precision[:, :, None] * explained * precision[:, None]
         np.einsum("dkk->dk", inverse)[...] += precision
-        projected = precision * miss[:, rows]
-        _, log_determinant = np.linalg.slogdet(inverse)
-        squares = (projected * np.linalg.solve(inverse, projected[..., None])[..., 0]).sum(axis=1)
-        found.append(0.5 * (log_determinant - squares - len(rows) * np.log(2 * np.pi)))
-    return np.column_stack(found)
+        yield rows, (inverse, precision * miss[:, rows])
 
 
 def _given_all(

@@ -97,14 +97,15 @@ class LogDensity:
                 location=np.broadcast_to(location, (len(draws), n_runs)),
                 scale=np.broadcast_to(scale, (len(draws), n_runs)),
                 amplitudes=np.broadcast_to(amplitudes, (len(draws), n_features)),
-                df=df[0][:, None] if df else None,
+                df=np.broadcast_to(df[0], len(draws))[:, None] if df else None,
             )
 
         return function
 
     def _terms_of(self, nodes: Sequence[Any]) -> list[Any]:
         """Nodes, and the terms of the prior of all parameters, as functions of coordinates."""
-        return [*self._model.replace_rvs_by_values(nodes), *self._priors, *self._jacobians]
+        terms = [*nodes, *self._model.potentials]
+        return [*self._model.replace_rvs_by_values(terms), *self._priors, *self._jacobians]
 
     @cached_property
     def _priors(self) -> list[Any]:
@@ -186,6 +187,15 @@ class LogDensity:
         own_scale = np.sum(found[: len(self._priors)], axis=0)
         return own_scale + np.sum(found[len(self._priors) :], axis=0), own_scale
 
+    def potentials(self, draws: Array) -> dict[str, Array]:
+        """Terms of the density beside those of priors and runs, each of shape (draw,), by name."""
+        wanted = self._model.potentials
+        if not wanted:
+            return {}
+        compiled = self._function("potentials", lambda: self._compile(self._model.replace_rvs_by_values(wanted)))
+        found = compiled(draws, np.empty((len(draws), 0)))
+        return {each.name: np.broadcast_to(values, len(draws)) for each, values in zip(wanted, found, strict=True)}
+
     def pointwise(self, draws: Array) -> Array:
         """Log likelihood of every run, shape (draw, run)."""
         compiled = self._function(
@@ -207,14 +217,16 @@ class LogDensity:
         """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,)."""
         import pytensor
         import pytensor.tensor as pt
+        from pytensor.graph.replace import vectorize_graph
 
-        given = [pt.vector(rv.name) for rv in self._scalars]
-        coordinates = [
-            value if transform is None else transform.forward(value, *rv.owner.inputs)
-            for value, transform, rv in zip(given, self._transforms, self._scalars, strict=True)
+        given = {rv: pt.vector(rv.name) for rv in self._scalars}
+        scalars = [
+            rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+            for transform, rv in zip(self._transforms, self._scalars, strict=True)
         ]
-        function = pytensor.function(given, coordinates, mode=interpreted_mode(), on_unused_input="ignore")
-        return np.column_stack(function(*(parameters[value.name] for value in given)))
+        coordinates = vectorize_graph(scalars, given)
+        function = pytensor.function([*given.values()], coordinates, mode=interpreted_mode(), on_unused_input="ignore")
+        return np.column_stack(function(*(parameters[rv.name] for rv in given)))
 
     def _chunks(self, draws: Array, latent: Array) -> Iterator[tuple[Array, Array]]:
         n_runs = len(self._model.coords["run"])
@@ -251,7 +263,9 @@ class LogDensity:
     def _compile_parts(self) -> "_Parts":
         from pytensor.graph.replace import vectorize_graph
 
-        *priors, likelihood = [term.sum() for term in _with_zeros(self._model.logp(sum=False))]
+        of = self._model
+        beside = of.logp([*self._scalars, *of.potentials], sum=False)
+        *priors, likelihood = [term.sum() for term in _with_zeros([*beside, *of.logp(of.observed_RVs, sum=False)])]
         given = likelihood.type.clone(shape=(None,))()
         terms = vectorize_graph([*priors, likelihood], {**self._columns, likelihood: given})
         sums = vectorize_graph([likelihood], self._columns)

@@ -12,13 +12,15 @@ from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
+from bayescale.basics.quantities import numbers
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.splitting import HORIZONS, Split, splits
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
@@ -76,13 +78,17 @@ class Backtest:
     def __str__(self) -> str:
         return self.summary().to_string(index=False, float_format="%.4f")
 
+    def _repr_html_(self) -> str:
+        title = f"{self.law} on hidden larger runs: shares inside bands, CRPS, and log score (nats per run)"
+        return html_of(title, self.summary())
+
 
 def backtest(
     law: AnyLaw | Sequence[AnyLaw],
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     options: Options | None = None,
     *,
-    horizons: Sequence[float] = HORIZONS,
+    horizons: ArrayLike = HORIZONS,
     n_jobs: int | None = None,
     cache: str | Path | None = None,
     baselines: bool = True,
@@ -128,7 +134,9 @@ def backtest(
     asked = chosen(options, choices)
     laws, table = chosen_laws(law, runs)
     sizes = Observed(laws[0], table).size
-    found = [each for each in splits(table, horizons, sizes) if _teaches(laws, table, each)]
+    found = [
+        each for each in splits(table, numbers("horizons", horizons).tolist(), sizes) if _teaches(laws, table, each)
+    ]
     if not found:
         raise RunsError(
             f"{table.source}: no split leaves runs that {' and '.join(law.name for law in laws)} can learn from"

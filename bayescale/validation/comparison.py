@@ -12,13 +12,15 @@ from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError, RunsError, SamplingError
+from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
+from bayescale.basics.quantities import numbers
 from bayescale.data.candidates import suited_laws
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs, rows_of
+from bayescale.data.runs import AnyRuns, Runs, rows_of
 from bayescale.data.splitting import HORIZONS, splits
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
@@ -89,13 +91,19 @@ class Comparison:
     def __str__(self) -> str:
         return "\n".join([self.table.to_string(index=False, float_format="%.2f"), self.verdict, *self.warnings])
 
+    def _repr_html_(self) -> str:
+        notes = [f"{name} left out: {why}" for name, why in self.left_out.items()]
+        return html_of(
+            "Laws, the best first (log densities in nats)", self.table, self.warnings, [self.verdict, *notes]
+        )
+
 
 def compare(
     laws: Sequence[AnyLaw] | None,
-    runs: str | Path | pd.DataFrame | Runs,
+    runs: AnyRuns,
     options: Options | None = None,
     *,
-    horizons: Sequence[float] = HORIZONS,
+    horizons: ArrayLike = HORIZONS,
     n_jobs: int | None = None,
     cache: str | Path | None = None,
     progress: bool = False,
@@ -129,13 +137,14 @@ def compare(
     given, table, left_out = _chosen(laws, runs)
     resolved = [catalog.law_of(law) for law in given]
     names = [law.name for law in resolved]
-    asked = chosen(options, choices)
+    asked, horizons = chosen(options, choices), numbers("horizons", horizons).tolist()
     hashes = None if cache is None else catalog.law_source_hashes(given)
+    own = asked.of_each(resolved)
     tasks = {
-        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, asdict(asked)): (
+        law.name if hashes is None else fingerprint("comparison", hashes[i], table.data_hash, asdict(own[i])): (
             given[i],
             table,
-            asked,
+            own[i],
         )
         for i, law in enumerate(resolved)
     }
@@ -151,7 +160,7 @@ def compare(
     pointwise = pd.DataFrame({name: found["leave_one_out"] for name, found in inside.items()})
     study: dict[str, Any] = {"horizons": horizons, "n_jobs": n_jobs, "cache": cache, "progress": progress}
     try:
-        hidden = _hidden_scores(compared, table, asked, study)
+        hidden = _hidden_scores(compared, table, dict(zip(names, own, strict=True)), study)
     except RunsError as error:
         doubts.append(f"ranked by leave-one-out density only: {error}")
         hidden = pd.DataFrame(columns=list(inside), index=pd.MultiIndex.from_tuples([], names=_UNITS))
@@ -179,7 +188,7 @@ def compare(
     )
 
 
-def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFrame | Runs) -> tuple[list[str], int]:
+def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: AnyRuns) -> tuple[list[str], int]:
     """Names of the laws that :func:`compare` would compare, and the minimum number of fits.
 
     Raises
@@ -196,9 +205,7 @@ def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFra
     return [law.name for law in resolved], len(resolved) * (1 + n_splits)
 
 
-def _chosen(
-    laws: Sequence[AnyLaw] | None, runs: str | Path | pd.DataFrame | Runs
-) -> tuple[list[AnyLaw], Runs, dict[str, str]]:
+def _chosen(laws: Sequence[AnyLaw] | None, runs: AnyRuns) -> tuple[list[AnyLaw], Runs, dict[str, str]]:
     """The given laws or the names of those that suit the runs, the runs, and why each other law was left out."""
     left_out: dict[str, str] = {}
     given: list[AnyLaw]
@@ -261,11 +268,13 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     }
 
 
-def _hidden_scores(laws: Mapping[str, AnyLaw], runs: Runs, options: Options, study: dict[str, Any]) -> pd.DataFrame:
+def _hidden_scores(
+    laws: Mapping[str, AnyLaw], runs: Runs, options: Mapping[str, Options], study: dict[str, Any]
+) -> pd.DataFrame:
     """Log scores of hidden larger runs, a column per law, indexed by horizon, ceiling, training run and row."""
     found = {}
     for name, law in laws.items():
-        scores = backtest(law, runs, options, baselines=False, **study).scores
+        scores = backtest(law, runs, options[name], baselines=False, **study).scores
         found[name] = scores.set_index([*_UNITS, "row"])["log_score"]
     # Laws of different inputs may hide different runs if the table does not hold their compute.
     table = pd.DataFrame(found).dropna()

@@ -5,26 +5,30 @@ posterior draws is recorded. If prior, likelihood and sampler are consistent, ra
 its nominal coverage (Talts et al. 2018, arXiv:1804.06788).
 """
 
-import functools
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import RunsError
+from bayescale.basics.errors import LawError, RunsError
+from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
+from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
-from bayescale.data.runs import Runs
-from bayescale.inference.engine import infer
-from bayescale.inference.options import Engine, Options
-from bayescale.laws.catalog import law_source_hashes, load_law
+from bayescale.data.runs import AnyRuns, Runs
+from bayescale.inference.discrepancy import DRIFT
+from bayescale.inference.engine import infer, infer_prior
+from bayescale.inference.options import Choices, Options, chosen
+from bayescale.laws.catalog import law_of, law_source_hashes
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise
+from bayescale.posterior.single import as_runs
+from bayescale.validation.ranks import ERROR, MASSES, coverage, ecdf_p_value, rank
 
 Array = NDArray[np.float64]
 
@@ -58,6 +62,70 @@ class Replicate:
     cpu_seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class Recovery:
+    """Fits of tables that were simulated from known parameters.
+
+    Attributes
+    ----------
+    law : str
+    replicates : tuple of Replicate
+        One for each simulated table.
+
+    Examples
+    --------
+    >>> ranks = [{"E": (i + 0.5) / 40} for i in range(40)]
+    >>> each = [Replicate({"E": i}, rank, "nuts", True, None, 1e3, 1.0) for i, rank in enumerate(ranks)]
+    >>> found = Recovery("m1", tuple(each))
+    >>> found.summary()[["cover_0.5", "cover_0.9"]].loc["E"].tolist(), found.warnings
+    ([0.5, 0.9], ())
+    """
+
+    law: str
+    replicates: tuple[Replicate, ...]
+
+    @property
+    def ranks(self) -> pd.DataFrame:
+        """Rank of the truth among the draws, a row per table and a column per parameter.
+
+        Parameters that are the same in all tables, or a monotone function of another, are left out.
+        """
+        ranks = pd.DataFrame([replicate.ranks for replicate in self.replicates])
+        truths = pd.DataFrame([replicate.parameters for replicate in self.replicates])
+        return ranks.loc[:, np.ptp(truths.to_numpy(), axis=0) > 0].T.drop_duplicates().T
+
+    def summary(self) -> pd.DataFrame:
+        """By parameter: share of the tables whose interval of a mass covers the truth, mean rank, and a p-value.
+
+        The p-value is the probability of ranks as uneven as these from fits that are right.
+        """
+        ranks = self.ranks
+        shares = {f"cover_{mass:g}": coverage(ranks.to_numpy(), mass) for mass in MASSES}
+        p_values = [ecdf_p_value(ranks[name].to_numpy()) for name in ranks]
+        return pd.DataFrame({**shares, "mean_rank": ranks.mean().to_numpy(), "p_value": p_values}, index=ranks.columns)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Parameters whose ranks are not uniform, and fits that are not certified."""
+        p_values = self.summary()["p_value"]
+        odd = [f"{name} (p = {p:.2g})" for name, p in p_values.items() if p < ERROR / len(p_values)]
+        doubtful = sum(not each.certified for each in self.replicates)
+        return (
+            *([f"ranks of {listed(odd)} are not uniform: fits do not recover them"] if odd else []),
+            *([f"{doubtful} of {len(self.replicates)} fits are not certified"] if doubtful else []),
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([self._head, self.summary().to_string(float_format="%.2f"), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        return html_of(self._head, self.summary().rename_axis("parameter"), self.warnings)
+
+    @property
+    def _head(self) -> str:
+        return f"{self.law}: {len(self.replicates)} tables simulated from the prior and fitted"
+
+
 def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
     """A table of runs with placeholder outcomes, to be replaced by simulated ones.
 
@@ -80,7 +148,16 @@ def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
     return Runs.from_frame(frame, source="design", outcome=law.outcome, domain=law.link.domain)
 
 
-def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float], seed: int) -> Runs:
+def simulate(
+    law: Law,
+    runs: Runs,
+    noise: Noise,
+    parameters: Mapping[str, float],
+    seed: int,
+    *,
+    discrepancy: Array | None = None,
+    relative: Array | None = None,
+) -> Runs:
     """Replace the outcomes of runs by outcomes simulated from a law with known parameters.
 
     Parameters
@@ -92,6 +169,10 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     parameters : mapping
         Every parameter of the law, sampled and derived, and of the noise.
     seed : int
+    discrepancy : array, shape (run,), optional
+        What the law misses, on the link's scale.
+    relative : array, shape (run,), optional
+        Noise of each run relative to sigma.
 
     Returns
     -------
@@ -114,8 +195,11 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
     """
     observed = Observed(law, runs)
     mean = law.link.forward(np, law.mean(np, observed.inputs, parameters))
+    mean = mean if discrepancy is None else mean + discrepancy
     rng = np.random.default_rng(seed)
-    outcome = law.link.inverse(noise.draw(rng, mean, parameters, observed.standard_error))
+    given: dict[str, Any] = {"relative": relative, "standard_error": observed.standard_error}
+    shift, scale = noise.draw_moments(rng, parameters, mean.shape, **given)
+    outcome = law.link.inverse(mean + shift + scale * rng.standard_normal(mean.shape))
     frame = runs.frame.assign(**{law.outcome: outcome})
     source = f"{runs.source}, simulated"
     unit = runs.unit if runs.outcome == law.outcome else None
@@ -123,177 +207,112 @@ def simulate(law: Law, runs: Runs, noise: Noise, parameters: Mapping[str, float]
 
 
 def recover(
-    law: str | Path | Law,
-    runs: Runs,
-    noise: Noise,
+    law: str | Path | Law = "chinchilla",
+    runs: AnyRuns = "chinchilla",
+    options: Options | None = None,
     *,
-    replicates: int,
-    engine: Engine = "importance",
-    seed: int = 0,
-    draws: int = 1000,
-    jobs: int | None = None,
-    keep: str | Path | None = None,
+    replicates: int = 100,
+    n_jobs: int | None = None,
+    cache: str | Path | None = None,
     progress: bool = False,
-) -> list[Replicate]:
-    """Repeatedly simulate runs from the prior and fit them with the law taken as true.
+    **choices: Unpack[Choices],
+) -> Recovery:
+    """Check that fits recover known parameters: simulate tables from the prior, fit each, and rank the truth.
 
-    Simulated tables that cannot be used are left out. They are few, and since that decision depends on the outcomes
-    alone, the ranks of the others stay uniform.
+    If prior, likelihood and sampler are consistent, the truth is as likely to lie anywhere among the draws. Simulated
+    tables that cannot be used are left out. They are few, and since that decision depends on the outcomes alone, the
+    ranks of the others stay uniform.
 
     Parameters
     ----------
     law : str, path or Law
-        Must be a name or path if ``keep`` is given or the work is sent to other processes.
-    runs : Runs
+        Must be a name or path if ``cache`` is given or the work is sent to other processes.
+    runs : str, path, DataFrame or Runs
         The design of every simulated table, without standard errors or counts of the outcome, since the precision of an
-        outcome would have to be simulated too.
-    noise : Noise
+        outcome would have to be simulated too. Its outcomes are ignored.
+    options, **choices
+        Of every fit, as for :func:`bayescale.fit`.
     replicates : int
         Number of tables; a larger number adds tables and keeps the first ones.
-    engine : {"importance", "nuts"}
-    seed : int
-    draws : int
-        Number of draws in each of four chains.
-    jobs, keep, progress
-        As for :func:`bayescale.basics.parallel.run_tasks`.
+    n_jobs, cache, progress
+        As for :func:`bayescale.backtest`.
 
     Returns
     -------
-    list of Replicate
+    Recovery
 
     Raises
     ------
     LawError
-        If results are to be kept but the law is an object.
+        If results are to be kept but the law is an object, or evidence from elsewhere is given.
     RunsError
         If the design has standard errors or counts.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"x": np.geomspace(1, 1e4, 12), "y": 1.0})
+    >>> found = recover("m1", table, replicates=3, discrepancy=False, draws=250)
+    >>> len(found.replicates), bool(found.summary()["cover_0.9"].between(0, 1).all())
+    (3, True)
     """
-    loaded = law if isinstance(law, Law) else load_law(law)
-    if Observed(loaded, runs).standard_error is not None:
-        raise RunsError(f"{runs.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them")
-    truths = _prior_draws(loaded, runs, noise, replicates, seed)
-    seeds = np.random.SeedSequence(seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
-    source = loaded.name if keep is None else law_source_hashes([law])
-    tasks = {
-        fingerprint("recover", source, runs.data_hash, noise.name, engine, draws, truth, pair): (
-            *(law, runs, noise, engine, draws),
-            *(truth, *pair),
+    asked = chosen(options, choices)
+    if asked.evidence:
+        raise LawError("evidence: tables drawn from the prior do not contain it: recover without evidence")
+    loaded = asked.applied(law_of(law))
+    design = as_runs(runs, loaded)
+    observed = Observed(loaded, design)
+    if observed.standard_error is not None:
+        raise RunsError(
+            f"{design.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them"
         )
-        for truth, pair in zip(truths, seeds, strict=True)
+    seeds = np.random.SeedSequence(asked.seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
+    source = loaded.name if cache is None else law_source_hashes([law])
+    tasks = {
+        fingerprint("recover", source, design.data_hash, asdict(asked), truth, missed, pair): (
+            *(law, design, asked),
+            *(truth, missed, *pair),
+        )
+        for (truth, missed), pair in zip(_prior_draws(observed, asked, replicates), seeds, strict=True)
     }
-    found = run_tasks(_replicate, tasks, jobs=jobs, keep=keep, label="simulated tables", progress=progress)
-    return [Replicate(**each) for each in found.values() if each is not None]
+    keep = None if cache is None else Path(cache) / "recoveries.jsonl"
+    found = run_tasks(_replicate, tasks, jobs=n_jobs, keep=keep, label="simulated tables", progress=progress)
+    return Recovery(loaded.name, tuple(Replicate(**each) for each in found.values() if each is not None))
+
+
+def _prior_draws(observed: Observed, options: Options, n: int) -> list[tuple[dict[str, float], list[float] | None]]:
+    """Parameters drawn from the prior, and what the law then misses at each run."""
+    drawn = infer_prior(observed, replace(options, draws=n, chains=1))
+    truths = [{name: float(values[0, i]) for name, values in drawn.posterior.items()} for i in range(n)]
+    if drawn.basis is None or drawn.coefficients is None:
+        return [(truth, None) for truth in truths]
+    process = drawn.basis.process
+    tau, drift = (drawn.posterior[name][0][:, None] for name in ("tau", "drift"))
+    amplitudes = np.where(process.kinds == DRIFT, drift, tau)
+    missed = (amplitudes * drawn.coefficients[0][:, : len(process.kinds)]) @ process.at_runs.T
+    return list(zip(truths, missed.tolist(), strict=True))
 
 
 def _replicate(
     law: str | Path | Law,
     runs: Runs,
-    noise: Noise,
-    engine: Engine,
-    draws: int,
+    options: Options,
     truth: dict[str, float],
+    missed: list[float] | None,
     simulation_seed: int,
     fit_seed: int,
 ) -> dict[str, Any] | None:
     """One replicate; None if the simulated table cannot be used."""
-    loaded = law if isinstance(law, Law) else load_law(law)
+    loaded = options.applied(law_of(law))
+    given: dict[str, Any] = {}
+    if missed is not None:
+        given = {"discrepancy": np.array(missed), "relative": Observed(loaded, runs).noise_scale}
     try:
-        simulated = simulate(loaded, runs, noise, truth, simulation_seed)
+        simulated = simulate(loaded, runs, options.noise_model, truth, simulation_seed, **given)
     except RunsError:
         return None
     start = time.process_time()
-    options = Options(noise.name, discrepancy=False, engine=engine, draws=draws, seed=fit_seed)
-    sampled = infer(Observed(loaded, simulated), options, many=True)
+    sampled = infer(Observed(loaded, simulated), replace(options, seed=fit_seed), many=True)
     cpu_seconds = time.process_time() - start
     ranks = {name: rank(value, sampled.posterior[name].reshape(-1)) for name, value in truth.items()}
     found = sampled.diagnostics
     return asdict(Replicate(truth, ranks, sampled.engine, found.certified, found.pareto_k, found.ess_min, cpu_seconds))
-
-
-def rank(value: float, draws: Array) -> float:
-    """Rank of a value among draws, scaled to lie between 0 (below all of them) and 1 (above).
-
-    Examples
-    --------
-    >>> rank(2.5, np.array([1.0, 2.0, 3.0, 4.0]))
-    0.5
-    """
-    return float((np.count_nonzero(draws < value) + 0.5) / (len(draws) + 1))
-
-
-def coverage(ranks: Array, prob: float) -> Array:
-    """Share of equal-tailed intervals of the given mass that cover the true value, from ranks (replicate, ...).
-
-    Examples
-    --------
-    >>> float(coverage(np.array([0.02, 0.3, 0.6, 0.9]), 0.9))
-    0.75
-    """
-    return np.asarray((np.abs(ranks - 0.5) < prob / 2).mean(axis=0))
-
-
-def coverage_band(replicates: int, prob: float, *, error: float) -> tuple[float, float]:
-    """Range that contains the empirical coverage of a calibrated posterior, except with probability ``error``.
-
-    For several coverages at once, divide ``error`` among them (Bonferroni).
-
-    Examples
-    --------
-    >>> coverage_band(200, 0.9, error=0.01)
-    (0.84, 0.95)
-    """
-    from scipy.stats import binom
-
-    low, high = binom.ppf([error / 2, 1 - error / 2], replicates, prob)
-    return float(low / replicates), float(high / replicates)
-
-
-def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
-    """Probability that the empirical distribution of uniform ranks is as far from the diagonal as that of these ranks.
-
-    The distance is the smallest binomial tail probability over the points i/n, so that rejecting at p is the same as
-    leaving a simultaneous band of probability 1 - p (Sailynoja, Burkner and Vehtari 2022, arXiv:2103.10522).
-
-    Parameters
-    ----------
-    ranks : array, shape (replicate,)
-        Between 0 and 1.
-    simulations : int
-        Number of uniform samples from which the p-value is computed.
-
-    Examples
-    --------
-    >>> even = (np.arange(100) + 0.5) / 100
-    >>> ecdf_p_value(even) > 0.9, ecdf_p_value(even**1.7) < 0.01
-    (True, True)
-    """
-    reference = _smallest_tails_of_uniform(len(ranks), simulations)
-    as_far = np.count_nonzero(reference <= _smallest_tails(ranks[None]))
-    return float((1 + as_far) / (1 + simulations))
-
-
-@functools.cache
-def _smallest_tails_of_uniform(n: int, simulations: int) -> Array:
-    return _smallest_tails(np.random.default_rng(0).uniform(size=(simulations, n)))
-
-
-def _smallest_tails(samples: Array) -> Array:
-    """The smallest binomial tail probability over the points i/n, of samples of shape (sample, rank)."""
-    from scipy.special import bdtr
-
-    n = samples.shape[1]
-    points = np.arange(1, n) / n
-    below = np.vstack([np.zeros(n - 1), bdtr(np.arange(n + 1.0)[:, None], n, points)])
-    cells = np.minimum((samples * n).astype(int), n - 1) + n * np.arange(len(samples))[:, None]
-    counts = np.bincount(cells.ravel(), minlength=n * len(samples)).reshape(-1, n).cumsum(axis=1)[:, :-1]
-    column = np.arange(n - 1)
-    return np.asarray(np.minimum(below[counts + 1, column], 1 - below[counts, column]).min(axis=1))
-
-
-def _prior_draws(law: Law, runs: Runs, noise: Noise, n: int, seed: int) -> list[dict[str, float]]:
-    from bayescale.inference.model import build_model
-    from bayescale.sampling.logdensity import LogDensity
-
-    density = LogDensity(build_model(Observed(law, runs), noise).model)
-    parameters = density.parameters(density.prior(n, seed))
-    return [{name: float(values[i]) for name, values in parameters.items()} for i in range(n)]

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike
 
 from bayescale.basics.errors import RegistrationError
 from bayescale.basics.files import check_output, replacing
+from bayescale.basics.html import html_of
 from bayescale.basics.intervals import SAMPLE_DIMS, tail_probabilities
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.datasets import load_runs
-from bayescale.data.runs import Runs
+from bayescale.data.runs import AnyRuns, Runs
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast, forecast
@@ -118,7 +119,7 @@ class Registered:
         except OSError as error:
             raise RegistrationError(f"{path}: cannot be read ({error.strerror or error})") from None
         except ValueError:
-            raise RegistrationError(f"{path}: is no JSON, so no forecast that predict --register wrote") from None
+            raise RegistrationError(f"{path}: is no JSON, so no registered forecast") from None
         version = document.pop("bayescale_forecast", None) if isinstance(document, dict) else None
         if version != FORMAT:
             other = "is no registered forecast" if version is None else f"is a forecast of format {version}"
@@ -135,9 +136,13 @@ class Registered:
             )
         return found
 
-    def score(
-        self, observed: Runs | pd.DataFrame | str | Path, *, columns: Mapping[str, str] | None = None
-    ) -> pd.DataFrame:
+    def _repr_html_(self) -> str:
+        ends = {f"q{100 * p:02.0f}": [each[_level(p)] for each in self.quantiles] for p in (0.05, 0.5, 0.95)}
+        table = pd.DataFrame([dict(point) for point in self.points]).assign(**ends, unit=self.unit)
+        title = f"{self.outcome} from {self.dataset}, registered at {self.registered_at}"
+        return html_of(title, table, self.warnings, [f"SHA-256 {self.hash}"])
+
+    def score(self, observed: AnyRuns, *, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
         """Compare the forecast with the runs as they came out.
 
         Parameters
@@ -187,14 +192,14 @@ class Registered:
             crps=scoringrules.crps_quantile(outcomes, quantiles, LEVELS),
         )
 
-    def _read(self, observed: Runs | pd.DataFrame | str | Path, columns: Mapping[str, str] | None) -> Runs:
+    def _read(self, observed: AnyRuns, columns: Mapping[str, str] | None) -> Runs:
         how: dict[str, Any] = {"columns": columns, "outcome": self.outcome, "domain": self.domain}
         if isinstance(observed, Runs):
             runs = observed
-        elif isinstance(observed, pd.DataFrame):
-            runs = Runs.from_frame(observed, **how)
-        else:
+        elif isinstance(observed, str | Path):
             runs = load_runs(observed, **how)
+        else:
+            runs = Runs.from_frame(observed, **how)
         if runs.unit not in (None, self.unit):
             raise RegistrationError(
                 f"{runs.source}: {runs.outcome} is in {runs.unit}, but the forecast is in {self.unit}: convert it"

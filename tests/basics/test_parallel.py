@@ -17,9 +17,7 @@ from threadpoolctl import threadpool_limits
 import bayescale as bs
 from bayescale.basics.errors import BackendError, LawError, OutputError
 from bayescale.basics.parallel import RETRIES, backend, fingerprint, run_tasks
-from bayescale.laws.noise import noise_by_name
 from bayescale.validation.backtesting import backtest
-from bayescale.validation.recovery import recover
 
 
 @pytest.fixture(scope="module")
@@ -207,12 +205,12 @@ def test_processes_find_the_same_numbers_bit_for_bit_and_resume(gadre, serial, t
 
 @pytest.mark.slow
 def test_a_longer_calibration_goes_on_from_a_shorter_one(tmp_path):
-    runs, noise, kept = bs.load_dataset("gadre", group="c4"), noise_by_name("student_t"), tmp_path / "kept.jsonl"
-    few = recover("tied", runs, noise, replicates=2, draws=250, keep=kept)
-    more = recover("tied", runs, noise, replicates=3, draws=250, keep=kept)
+    runs, asked = bs.load_dataset("gadre", group="c4"), {"draws": 250, "discrepancy": False}
+    few = bs.recover("tied", runs, replicates=2, cache=tmp_path, **asked).replicates
+    more = bs.recover("tied", runs, replicates=3, cache=tmp_path, **asked).replicates
     assert more[:2] == few
-    assert len(kept.read_text().splitlines()) == 3
-    fresh = recover("tied", runs, noise, replicates=3, draws=250)
+    assert len((tmp_path / "recoveries.jsonl").read_text().splitlines()) == 3
+    fresh = bs.recover("tied", runs, replicates=3, **asked).replicates
     assert [replicate.ranks for replicate in fresh] == [replicate.ranks for replicate in more]
 
 
@@ -278,6 +276,4 @@ def test_kept_results_are_of_the_runs_and_their_labels():
 
 def test_laws_that_are_objects_are_not_kept(chinchilla_runs, tmp_path):
     with pytest.raises(LawError, match="give the law's name or file"):
-        recover(
-            bs.load_law("tied"), chinchilla_runs, noise_by_name("normal"), replicates=1, keep=tmp_path / "kept.jsonl"
-        )
+        bs.recover(bs.load_law("tied"), chinchilla_runs, replicates=1, cache=tmp_path)

@@ -122,7 +122,7 @@ def test_runs_keep_their_unit(runs, few_runs, table):
 
 def test_small_losses_in_bits_are_not_doubted(few_runs):
     frame = few_runs.assign(loss=few_runs["loss"] / 4)
-    assert any("--unit bits/byte" in text for text in Runs.from_frame(frame).warnings)
+    assert any("unit='bits/byte'" in text for text in Runs.from_frame(frame).warnings)
     assert Runs.from_frame(frame, unit="bits/byte").warnings == ()
 
 

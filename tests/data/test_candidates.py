@@ -19,7 +19,11 @@ FALLING, RISING = (
     ["rise_logarithm", "rise_logistic", "rise_power", "rise_to_ceiling"],
 )
 
+TOKENS = np.geomspace(1e9, 1e11, 8)
+GRID = {"N": np.repeat(C[:4] / 1e11, 2), "D": np.tile([2e9, 1e11], 4)}
+REPEATED = ["data_constrained", "overfitting"]
 BROKEN_X = np.geomspace(100, 500, 12)
+BROKEN_Y = 2 - 0.3 * np.tanh(8 * np.log(BROKEN_X / 400))
 
 TABLES = {
     "compute": ({"C": C, "loss": LOSS}, ["floor_c", "kaplan_c"]),
@@ -30,11 +34,26 @@ TABLES = {
     "accuracy by parameters": ({"N": C / 1e12, "accuracy": 1 - LOSS / 6}, ["direct_accuracy_n", "sigmoid_accuracy_n"]),
     "accuracy by tokens": ({"D": C / 1e10, "accuracy": 1 - LOSS / 6}, ["direct_accuracy_d", "sigmoid_accuracy_d"]),
     "accuracy of a plane": ({**PLANE, "accuracy": 1 - LOSS / 6}, ACCURACY),
+    "repeats of one model": ({"N": 1e8, "D": TOKENS, "U": np.minimum(TOKENS, 3e9), "loss": LOSS}, REPEATED),
+    "repeats of one corpus": ({**GRID, "U": 3e9, "loss": LOSS}, REPEATED),
+    "corpora of one length": ({"N": 1e8, "D": 1e11, "U": C / 1e12, "loss": LOSS}, REPEATED),
+    "one corpus without repeats": ({**GRID, "U": 1e13, "loss": LOSS}, ["skaling", "tied"]),
+    "unique tokens and epochs": ({"N": 1e8, "U": C / 1e12, "epochs": 4, "loss": LOSS}, REPEATED),
     "perplexity": ({**PLANE, "perplexity": np.exp(LOSS)}, ["perplexity"]),
+    "perplexity by compute": ({"C": C, "perplexity": np.exp(LOSS)}, ["perplexity_c"]),
+    "error by compute": ({"C": C, "error": LOSS / 6}, ACCURACY),
+    "error by parameters": ({"N": C / 1e12, "error": LOSS / 6}, ["direct_accuracy_n", "sigmoid_accuracy_n"]),
     "Elo": ({"N": C / 1e12, "elo": 1000 - 100 * LOSS}, ["bradley_terry"]),
     "bits": ({**PLANE, "w_bits": np.tile([4.0, 8.0, 3.0, 16.0], 2), "loss": LOSS}, ["precision"]),
     "falling curve": ({"x": C, "y": LOSS}, FALLING),
-    "curve with a sharp break": ({"x": BROKEN_X, "y": 2 - 0.3 * np.tanh(8 * np.log(BROKEN_X / 400))}, ["bnsl_floor_1"]),
+    "curve with a sharp break": ({"x": BROKEN_X, "y": BROKEN_Y}, ["bnsl_floor_1"]),
+    **{
+        f"losses by {name} with a sharp break": (
+            {name: BROKEN_X * (1e18 if name == "C" else 1e7), "loss": BROKEN_Y},
+            [f"bnsl_floor_{name.lower()}"],
+        )
+        for name in "CDN"
+    },
     "rising curve": ({"x": C, "y": 7 - LOSS}, RISING),
 }
 
@@ -83,6 +102,33 @@ def test_what_does_not_vary_is_said_and_left_to_laws_of_the_rest():
     assert [law.name for law in laws] == ["floor_d"]
     assert runs.notes == ("every run has N = 100M, so that laws of D alone are fitted",)
     assert default_laws(runs)[1].notes == runs.notes
+
+
+@pytest.mark.parametrize(("name", "laws"), [("BLEU", ["rise_logistic", "rise_to_ceiling"]), ("reward", RISING)])
+def test_scores_with_a_largest_value_get_laws_with_a_ceiling(name, laws):
+    columns = {"x": "hours", "y": name}
+    runs = Runs.from_frame(pd.DataFrame({"hours": C, name: 7 - LOSS}), columns=columns)
+    assert [law.name for law in default_laws(runs)[0]] == laws
+
+
+def test_errors_of_one_input_are_read_as_accuracies():
+    table = pd.DataFrame({"C": C, "error": LOSS / 6, "error_se": 0.01, "error_n": 500})
+    _, runs = default_laws(Runs.from_frame(table))
+    np.testing.assert_allclose(runs.column("accuracy"), 1 - LOSS / 6)
+    assert {"accuracy_se", "accuracy_n"} <= set(runs.frame)
+    assert "accuracy is 1 - error, since laws of error read N and D" in runs.notes
+
+
+def test_errors_above_one_are_no_accuracies():
+    with pytest.raises(LawError, match="error_nd reads N, D"):
+        default_laws(Runs.from_frame(pd.DataFrame({"C": C, "error": LOSS})))
+
+
+def test_repeats_that_no_fitted_law_reads_are_said():
+    runs = Runs.from_frame(pd.DataFrame({"D": TOKENS, "U": 2e9, "loss": LOSS}))
+    laws, runs = default_laws(runs)
+    assert [law.name for law in laws] == ["floor_d"]
+    assert any("more than once (D is above U), which the fitted laws do not read" in text for text in runs.notes)
 
 
 def test_a_law_that_reads_less_than_varies_is_left_out_with_the_reason():

@@ -425,7 +425,7 @@ REFUSED = {
         "a.csv",
         table("N,D,train_loss,val_loss", "7e7 1e9 3.5 3.6"),
         {},
-        "columns train_loss, val_loss may each be loss: name one, such as --columns loss=train_loss",
+        'columns train_loss, val_loss may each be loss: name one, such as columns={"loss": "train_loss"}',
     ),
     "two counts": ("a.csv", table("total_params,active_params,tokens,loss", "7e8 7e7 1e9 3.5"), {}, "may each be N"),
     "parameters in millions": (
@@ -433,28 +433,28 @@ REFUSED = {
         table("params,tokens,loss", "70 1.4e9 3.5", "400 8e9 2.9"),
         {},
         "column params (as N): median 235 parameters cannot be those of training runs: if they are in millions, add "
-        "--columns N=params*1e6",
+        'columns={"N": "params*1e6"}',
     ),
     "asked for in millions": (
         "a.csv",
         table("p,tokens,loss", "70 1.4e9 3.5"),
         {"columns": {"N": "p"}},
-        "--columns N=p*1e6",
+        'columns={"N": "p*1e6"}',
     ),
-    "tokens in billions": ("a.csv", table("N,D,loss", "7e7 1.4 3.5", "4e8 8 2.9"), {}, "add --columns D=D*1e9"),
+    "tokens in billions": ("a.csv", table("N,D,loss", "7e7 1.4 3.5", "4e8 8 2.9"), {}, 'add columns={"D": "D*1e9"}'),
     "compute in PF-days": (
         "a.csv",
         table("N,D,C,loss", "7e7 1.4e9 0.0068 3.5"),
         {},
-        "if it is in PFLOP/s-days, add --columns C=C*8.64e19",
+        'if it is in PFLOP/s-days, add columns={"C": "C*8.64e19"}',
     ),
     "compute in GFLOP": (
         "a.csv",
         table("params,tokens,flops,loss", "7e7 1.4e9 5.88e8 3.5"),
         {},
-        "if it is in GFLOP, add --columns C=flops*1e9",
+        'if it is in GFLOP, add columns={"C": "flops*1e9"}',
     ),
-    "compute alone in EFLOP": ("a.csv", table("C,loss", "0.5 3.5", "1.5 3.4"), {}, "EFLOP C=C*1e18"),
+    "compute alone in EFLOP": ("a.csv", table("C,loss", "0.5 3.5", "1.5 3.4"), {}, 'EFLOP columns={"C": "C*1e18"}'),
     "a name against its numbers": (
         "a.csv",
         table("params_b,tokens,loss", "7e7 1.4e9 3.5"),
@@ -484,7 +484,7 @@ REFUSED = {
         "a.csv",
         table("N,D,ppl", "7e7 1e9 33"),
         {"outcome": "loss"},
-        "'ppl' is perplexity: add --columns loss=log(ppl)",
+        '\'ppl\' is perplexity: add columns={"loss": "log(ppl)"}',
     ),
     "per cent without a word": (
         "a.csv",
@@ -496,14 +496,14 @@ REFUSED = {
         "a.csv",
         table("N,D,loss", "7e7 1e9 -0.3", "4e8 8e9 -1.2"),
         {},
-        "undo that, as in --columns loss=COLUMN*SD+MEAN",
+        'undo that, as in columns={"loss": "COLUMN*SD+MEAN"}',
     ),
     "crashed runs": (
         "a.csv",
         table("N,D,loss", *ROWS) + "4e8,8e9,\n4e8,8e9,\n4e8,8e9,\n",
         {},
         "row 4, column loss: nan is a missing value: fill it in or leave the row out; 2 more such rows: 5, 6; "
-        "--drop-bad leaves out",
+        "drop_bad=True leaves out",
     ),
     "all runs crashed": (
         "a.csv",

@@ -202,7 +202,7 @@ def test_a_directory_of_summaries_is_a_table(tracked):
 
 
 def test_a_directory_without_a_pattern_is_refused_with_one(tracked):
-    with pytest.raises(RunsError, match=r"is a directory: .*, add --glob '\*\*/wandb-summary\.json'"):
+    with pytest.raises(RunsError, match=r'is a directory: .*, add glob="\*\*/wandb-summary\.json"'):
         Runs.read(tracked)
 
 
@@ -223,7 +223,7 @@ def test_a_pattern_needs_a_directory_and_files_of_one_kind(tracked):
     (tracked / "odd.csv").write_text("x,y\n1,2\n")
     with pytest.raises(RunsError, match="have no column in common"):
         Runs.read(tracked, glob="**/[ow]*")
-    with pytest.raises(RunsError, match="is not a directory: --glob reads the files of a directory"):
+    with pytest.raises(RunsError, match="is not a directory: glob= reads the files of a directory"):
         Runs.read(tracked / "odd.csv", glob="*")
 
 

@@ -72,6 +72,13 @@ def test_laws_of_loss_do_not_expect_more_of_a_larger_loss(law):
     assert observe(load_law(law), runs).warnings == ()
 
 
+def test_accuracies_that_do_not_rise_as_the_loss_falls_are_told():
+    loss = np.linspace(2, 3.5, 12)
+    runs = Runs.from_frame(pd.DataFrame({"loss": loss, "accuracy": loss / 5, "chance": 0.0}), outcome="accuracy")
+    (text,) = observe(load_law("accuracy_of_loss"), runs).warnings
+    assert "accuracies hardly rise with falling loss (rank correlation -1.00)" in text
+
+
 def test_accuracies_that_are_all_equal_have_no_rank_correlation():
     frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, 12), "accuracy": 0.5, "chance": 0.0})
     assert not any("nan" in text for text in observe(LAW, Runs.from_frame(frame, outcome="accuracy")).warnings)

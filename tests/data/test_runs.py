@@ -22,8 +22,8 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 GOOD = "N,D,loss\n7e7,1e9,3.9\n1.4e9,2.8e10,2.6\n"
 
 BAD_FILES = {
-    "misspelt outcome": ("N,D,Los\n1e8,2e9,3.2\n", ["no column 'loss'", "'Los'", "--columns loss=Los"]),
-    "no outcome": ("N,D,step\n1e8,2e9,3\n", ["no column 'loss'", "N, D, step", "--columns loss=COLUMN"]),
+    "misspelt outcome": ("N,D,Los\n1e8,2e9,3.2\n", ["no column 'loss'", "'Los'", 'columns={"loss": "Los"}']),
+    "no outcome": ("N,D,step\n1e8,2e9,3\n", ["no column 'loss'", "N, D, step", 'columns={"loss": "COLUMN"}']),
     "no header": ("1e8,2e9,3.2\n2e8,2e9,3.1\n", ["no column 'loss'", "1e8, 2e9, 3.2"]),
     "word for a number": ("N,D,loss\n1e8,2e9,3.2\n1e8,4e9,oops\n", ["row 2", "column loss", "'oops'", "5.76e23"]),
     "unknown suffix": ("N,D,loss\n70Q,2e9,3.2\n", ["row 1", "column N", "'70Q'", "70B"]),
@@ -93,7 +93,7 @@ def test_all_faults_are_said_at_once_in_file_order(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("N,D,los\n-1,x,3.2\n1e8,0,3.1\n")
     assert [line.removeprefix(f"{path}") for line in refusal(Runs.read, path).splitlines()] == [
-        ": no column 'loss'; did you mean 'los'? If so, add --columns loss=los",
+        ": no column 'loss'; did you mean 'los'? If so, add columns={\"loss\": \"los\"}",
         ", row 1, column N: -1.0 is not above zero: correct it or leave the row out",
         ", row 1, column D: 'x' is not a number: write it as 70B, 1.4T, 350M or 5.76e23",
         ", row 2, column D: '0' is not above zero: correct it or leave the row out",
@@ -210,7 +210,10 @@ def test_columns_can_be_swapped(table):
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
-        ({"loss": "vall_loss"}, "no column 'vall_loss' to use as 'loss'; did you mean --columns loss=val_loss?"),
+        (
+            {"loss": "vall_loss"},
+            "no column 'vall_loss' to use as 'loss'; did you mean columns={\"loss\": \"val_loss\"}?",
+        ),
         ({"loss": "zzz"}, "no column 'zzz' to use as 'loss'; its columns are N, D, loss, val_loss"),
         ({"loss": "val_loss"}, "column 'val_loss' cannot become 'loss', which exists already: rename or remove"),
         ({"x": "N", "y": "N"}, "column 'N' is used as 'x' and as another column"),
@@ -372,9 +375,10 @@ def test_good_runs_inform_the_law():
 def test_columns_that_the_law_needs_are_asked_for(table):
     runs = Runs.from_frame(table.rename(columns={"N": "params", "D": "x"}), source="mine.csv")
     assert refusal(observe, CHINCHILLA, runs).splitlines() == [
-        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add --columns N=params",
+        "mine.csv: no column 'N', which law 'chinchilla' needs; did you mean 'params'? If so, add "
+        'columns={"N": "params"}',
         "mine.csv: no column 'D', which law 'chinchilla' needs; its columns are params, x, loss: "
-        "add --columns D=COLUMN",
+        'add columns={"D": "COLUMN"}',
     ]
 
 

@@ -32,8 +32,8 @@ def swept(k, noise, *, seed=0, name="lr"):
 def test_a_sweep_is_noticed_with_what_differs():
     (warning,) = swept(5, 0.01).warnings
     assert warning.startswith("30 of 30 pairs of N and D have several rows (up to 5), which differ in lr: ")
-    assert "--best" in warning
-    assert "--mean" in swept(5, 0.01, name="seed").warnings[0]
+    assert "best_runs(runs)" in warning
+    assert "mean_runs(runs)" in swept(5, 0.01, name="seed").warnings[0]
 
 
 def test_settings_that_are_tuned_by_size_are_no_sweep():

@@ -87,6 +87,14 @@ def checkpoints():
     return Process(design(), scales_of(LAW), np.arange(30) // 3)
 
 
+def test_the_drift_grows_towards_lower_losses_where_the_input_is_one():
+    law = bs.load_law("accuracy_of_loss")
+    process = error_process(law, law.located({"loss": np.linspace(3.0, 4.0, 5)}), None)
+    points = law.located({"loss": np.array([2.9, 2.0, 5.0])})
+    near, far, behind = np.square(process.drift(points)).sum(axis=1) + process.drift.left_over_variance(points)
+    assert far > near > behind == 0.0
+
+
 @pytest.mark.parametrize("part", DENSE)
 def test_features_are_the_process_given_that_its_mean_over_the_runs_is_zero(exact, process, part):
     features, x = getattr(process, part), process.log_inputs

@@ -89,7 +89,7 @@ def test_a_saved_fit_keeps_its_count(both, tmp_path):
 
 @pytest.mark.slow
 def test_two_counts_do_not_meet(both):
-    with pytest.raises(LawError, match="fit both with the same --flops"):
+    with pytest.raises(LawError, match="count both alike, as by count_flops"):
         compare_recipes(*both, 1e23)
     with pytest.raises(LawError, match="limits to training are in FLOP of 6 N D"):
         attainable(limits(2030), both[1])

@@ -10,23 +10,26 @@ from bayescale.planning.limits import limits
 from bayescale.planning.purchases import next_dollar
 from bayescale.plots import (
     plot_answer,
+    plot_calibration,
     plot_comparison,
     plot_coverage,
     plot_isoflop,
     plot_limits,
-    plot_loo_pit,
     plot_loss_against_compute,
     plot_optimum,
     plot_pairs,
     plot_parameters,
     plot_plan,
     plot_predicted,
+    plot_predictive,
     plot_predictive_check,
     plot_prior_posterior,
     plot_residuals,
     plot_runs,
     save_figure,
 )
+from bayescale.posterior.replicates import posterior_predictive
+from bayescale.validation.calibration import calibration
 from bayescale.validation.comparison import Comparison
 
 BUDGETS = (1e22, 5.76e23)
@@ -190,6 +193,32 @@ def test_figures_take_axes_and_return_them(chinchilla_fit):
     assert plot_isoflop(chinchilla_fit, [1e23]) is not ax
 
 
+@pytest.fixture(scope="module")
+def replicated(few_fit):
+    return posterior_predictive(few_fit)
+
+
+def test_predictive_outcomes_are_drawn_over_the_observed_runs(replicated, few_runs):
+    ax = plot_predictive(replicated)
+    (observed,) = [line for line in ax.get_lines() if line.get_label() == "observed runs"]
+    np.testing.assert_allclose(observed.get_xdata(), 6 * few_runs["N"] * few_runs["D"])
+    np.testing.assert_array_equal(observed.get_ydata(), few_runs["loss"])
+    middle = next(line for line in ax.get_lines() if line.get_label().startswith("median"))
+    np.testing.assert_allclose(middle.get_ydata(), replicated.curve["predictive"].median(("chain", "draw")))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Training compute C (FLOP)", "Loss (nats/token)")
+    assert ax.get_title() == "Posterior predictive: 45% and 90% bands"
+    assert any("drawn curves" in text.get_text() for text in ax.get_legend().get_texts())
+
+
+def test_calibration_is_drawn_as_the_distance_from_the_diagonal(few_fit):
+    found = calibration(few_fit)
+    line = plot_calibration(found).get_lines()[0]
+    places = np.sort(found.runs["probability"])
+    np.testing.assert_allclose(line.get_xdata()[1:-1:2], places)
+    np.testing.assert_allclose(line.get_ydata()[2:-1:2], np.arange(1, 12) / 11 - places)
+    assert (line.get_ydata()[0], line.get_ydata()[-1]) == (0, 0)
+
+
 def test_answers_are_drawn_case_by_case(chinchilla_fit):
     answer = next_dollar(chinchilla_fit, 1e6, N=7e10, D=1.4e12)
     ax = plot_answer(answer, "gain")
@@ -243,7 +272,12 @@ def test_laws_are_drawn_by_their_difference_from_the_first(hidden):
     assert labels == ["tied, best with probability 0.90", "chinchilla, best with probability 0.10"]
 
 
-@pytest.mark.parametrize("draw", [plot_pairs, plot_prior_posterior, plot_predictive_check, plot_loo_pit])
+@pytest.mark.parametrize("draw", [plot_pairs, plot_prior_posterior, plot_predictive_check])
 def test_checks_are_drawn_by_arviz(few_fit, tmp_path, draw):
-    draw(few_fit).savefig(tmp_path / "check.png")
+    from matplotlib import pyplot
+
+    figure = draw(few_fit)
+    figure.savefig(tmp_path / "check.png")
     assert (tmp_path / "check.png").stat().st_size > 5_000
+    assert not pyplot.get_fignums()  # else a notebook would display it twice
+    assert figure._repr_png_().startswith(b"\x89PNG")

@@ -48,6 +48,15 @@ def test_a_largest_run_far_below_the_fit_is_named():
     assert 40 < float(text.split("lies ")[1].split(" %")[0]) < 70
 
 
+def test_the_largest_run_of_a_law_of_loss_is_that_of_the_lowest_loss():
+    loss = np.linspace(2.0, 3.5, 12)
+    accuracy = 1 / (1 + np.exp(3 * (loss - 3)))
+    accuracy[0] = 0.02
+    runs = Runs.from_frame(pd.DataFrame({"loss": loss, "accuracy": accuracy, "chance": 0.0}), outcome="accuracy")
+    found = misfit_warnings(fit_law("accuracy_of_loss", runs, certify=False, draws=250))
+    assert any(text.startswith("the largest run lies") and "below the fit" in text for text in found)
+
+
 @pytest.mark.parametrize("spread", [0.004, 0.15])
 def test_scatter_that_seeds_do_not_explain_is_told(spread):
     rng = np.random.default_rng(1)

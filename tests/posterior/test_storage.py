@@ -186,7 +186,7 @@ def test_a_file_cannot_name_code_to_run(copy, tmp_path):
 def test_a_law_of_ones_own_must_be_given_again(own_fit, own_law, tmp_path):
     path = save(own_fit, tmp_path / "own.nc")
     assert "my_law.py" in (text := refusal(path))
-    assert "--law" in text
+    assert "law=" in text
     again = load(path, law=own_law)
     assert again.law.name == "steps"
     assert b"nobody" not in path.read_bytes()

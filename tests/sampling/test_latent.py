@@ -16,7 +16,7 @@ from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.sampling import latent
 from bayescale.sampling.latent import LatentDensity, Parts, System, backward, forward
-from bayescale.sampling.leave_out import leave_one_out
+from bayescale.sampling.leave_out import leave_one_out, places_left_out
 from bayescale.sampling.logdensity import LogDensity
 
 
@@ -259,6 +259,35 @@ def test_leave_one_out_of_normal_noise_is_all_runs_minus_the_others():
             rest = np.delete(np.arange(12), i)
             without = stats.multivariate_normal(cov=covariance[np.ix_(rest, rest)]).logpdf(residual[rest])
             assert found[draw, i] == pytest.approx(joint - without, abs=1e-9)
+
+
+@pytest.mark.parametrize("blocks", [None, [np.arange(5), np.arange(5, 12)]])
+def test_places_of_left_out_runs_are_those_given_the_others(blocks):
+    model = Model(n_runs=12, n_features=3)
+    parts = model.parts(THETA)
+    residual = model.observed - parts.location
+    left = residual - (np.ones((len(THETA), 3)) * parts.amplitudes) @ model.features.T
+    given = (System(model.features), residual, parts.scale, parts.amplitudes, None, left, np.random.default_rng(0))
+    found = places_left_out(*given, blocks)
+    for draw in range(len(THETA)):
+        scaled = model.features * parts.amplitudes[draw]
+        covariance = scaled @ scaled.T + np.diag(parts.scale[draw] ** 2)
+        for i in range(12):
+            own = [i] if blocks is None else next(block for block in blocks if i in block)
+            rest = np.setdiff1d(np.arange(12), own)
+            gain = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, i])
+            mean, variance = gain @ residual[draw, rest], covariance[i, i] - gain @ covariance[rest, i]
+            place = stats.norm.cdf(residual[draw, i], mean, np.sqrt(variance))
+            assert found[draw, i] == pytest.approx(place, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", [3.0, 8.0])
+def test_places_of_left_out_runs_have_heavy_tails_on_average(df):
+    residual, n = np.array([0.0, 1.0, 3.0, -8.0]), 20_000
+    each, shape = np.tile(residual, (n, 1)), (n, 4)
+    given = (np.ones(shape), np.full((n, 1), 1e-9), np.full((n, 1), df), each, np.random.default_rng(0))
+    found = places_left_out(System(np.ones((4, 1))), each, *given, None)
+    np.testing.assert_allclose(found.mean(axis=0), stats.t.cdf(residual, df), atol=0.01)
 
 
 @pytest.mark.parametrize("df", [3.0, 8.0])

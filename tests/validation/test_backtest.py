@@ -9,6 +9,7 @@ import pytest
 import bayescale as bs
 from bayescale.basics.errors import RunsError
 from bayescale.cli.documents import backtest_document
+from bayescale.data.observed import Observed
 from bayescale.posterior.predictive import Predicted
 from bayescale.validation.backtesting import LEVELS, Backtest, backtest, clustered_error, scores_of, splits
 from bayescale.validation.baselines import bootstrap, conformal, isoflop, last_value, two_step
@@ -46,6 +47,15 @@ def test_a_table_that_is_too_small_is_refused(chinchilla_runs):
     few = bs.Runs.from_frame(chinchilla_runs.frame.iloc[:11].reset_index(drop=True), source="few.csv")
     with pytest.raises(RunsError, match=r"few\.csv: too few runs for a back-test"):
         splits(few)
+
+
+@pytest.mark.parametrize("loss", [np.linspace(2.0, 4.0, 30), np.geomspace(1.0, 1e9, 30)], ids=["usual", "absurd"])
+def test_where_the_input_is_a_loss_the_lowest_losses_are_hidden(loss):
+    frame = pd.DataFrame({"loss": loss, "accuracy": np.linspace(0.9, 0.1, 30), "chance": 0.0})
+    runs = bs.Runs.from_frame(frame, outcome="accuracy", domain="fraction")
+    size = Observed(bs.load_law("accuracy_of_loss"), runs).size
+    for split in splits(runs, size=size):
+        assert loss[split.test].max() < loss[split.train].min()
 
 
 def test_scores_of_a_calibrated_forecast():

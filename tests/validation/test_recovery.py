@@ -1,5 +1,7 @@
 """Thirty simulated tables of a Chinchilla design: posteriors cover the parameters that made the runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,8 @@ from bayescale.basics.errors import RunsError
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
-from bayescale.validation.recovery import coverage, coverage_band, ecdf_p_value, recover, simulate
+from bayescale.validation.ranks import coverage, coverage_band, ecdf_p_value
+from bayescale.validation.recovery import Recovery, recover, simulate
 
 ERROR = 0.01
 """Probability that a calibrated sampler would fail any of the tests below with a random seed."""
@@ -19,13 +22,12 @@ PUBLISHED = dict(load_law("chinchilla").published[0].values)
 @pytest.fixture(scope="module")
 def replicates(chinchilla_runs):
     design = chinchilla_runs.take(np.arange(0, len(chinchilla_runs), 4))
-    return recover("chinchilla", design, noise_by_name("student_t"), replicates=30, draws=250, seed=1)
+    return recover("chinchilla", design, replicates=30, draws=250, seed=1, discrepancy=False).replicates
 
 
 @pytest.fixture(scope="module")
 def ranks(replicates):
-    """Ranks of distinct parameters, without derived ones that are a monotone function of another."""
-    return pd.DataFrame([replicate.ranks for replicate in replicates]).T.drop_duplicates().T
+    return Recovery("chinchilla", replicates).ranks
 
 
 @pytest.mark.slow
@@ -47,10 +49,33 @@ def test_heavy_tails_are_one_more_parameter_to_recover(replicates):
     assert {"sigma", "nu"} <= set(replicates[0].ranks)
 
 
+def test_what_a_recovery_finds_is_told_by_parameter(replicates, ranks):
+    found = Recovery("chinchilla", replicates)
+    assert list(found.summary()) == ["cover_0.5", "cover_0.8", "cover_0.9", "mean_rank", "p_value"]
+    np.testing.assert_allclose(found.summary()["cover_0.9"], coverage(ranks.to_numpy(), 0.9))
+    assert found.warnings == ()
+    bent = [replace(each, ranks={name: rank**4 for name, rank in each.ranks.items()}) for each in replicates]
+    assert "E (p = " in Recovery("chinchilla", tuple(bent)).warnings[0]
+
+
+def test_tables_are_simulated_with_what_the_law_misses(chinchilla_runs):
+    law, noise = load_law("chinchilla"), noise_by_name("normal")
+    known, missed = {**PUBLISHED, "sigma": 1e-9}, np.linspace(-0.1, 0.1, len(chinchilla_runs))
+    plain, wary = (
+        simulate(law, chinchilla_runs, noise, known, 0, discrepancy=each).column("loss") for each in (None, missed)
+    )
+    np.testing.assert_allclose(np.log(wary / plain), missed, atol=1e-7)
+
+
+def test_fits_that_may_be_wrong_are_recovered_too(few_runs):
+    found = recover("tied", few_runs, replicates=1, draws=100)
+    assert {"tau", "drift"} <= set(found.replicates[0].ranks)
+
+
 def test_a_design_that_says_how_precise_its_outcomes_are_is_refused(chinchilla_runs):
     frame = chinchilla_runs.frame.assign(loss_se=0.01)
     with pytest.raises(RunsError, match="has standard errors or counts of loss: simulate runs without them"):
-        recover("tied", Runs.from_frame(frame), noise_by_name("normal"), replicates=1)
+        recover("tied", Runs.from_frame(frame), replicates=1)
 
 
 @pytest.mark.slow

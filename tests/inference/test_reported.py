@@ -1,0 +1,151 @@
+"""Priors on what a fit reports: their densities, their draws, and what cannot be stated."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayescale import Prior, load_law
+from bayescale.basics.errors import LawError
+from bayescale.data.checks import observe
+from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.model import build_model
+from bayescale.inference.options import Options
+from bayescale.inference.reported import believed
+from bayescale.inference.scales import amplitude_parameters
+from bayescale.laws.noise import noise_by_name
+from bayescale.posterior.single import as_runs
+from bayescale.sampling.logdensity import LogDensity
+
+STATED = {
+    "E": Prior("Normal", mu=1.7, sigma=0.1),
+    "alpha_N": Prior("LogNormal", mu=-1.1, sigma=0.1),
+    "a_opt": Prior("Normal", mu=0.5, sigma=0.02),
+    "sigma": Prior("HalfNormal", sigma=0.01),
+    "tau": Prior("Gamma", mu=0.02, sigma=0.01),
+}
+CDFS = {
+    "E": stats.norm(1.7, 0.1).cdf,
+    "alpha_N": stats.lognorm(0.1, scale=np.exp(-1.1)).cdf,
+    "a_opt": stats.norm(0.5, 0.02).cdf,
+    "sigma": stats.halfnorm(scale=0.01).cdf,
+    "tau": stats.gamma(4, scale=0.005).cdf,
+}
+
+
+def graph(priors, runs, law="chinchilla", *, discrepancy=True):
+    options = Options(priors=priors, discrepancy=discrepancy)
+    observed = observe(options.applied(load_law(law)), as_runs(runs))
+    basis = discrepancy_basis(observed) if discrepancy else None
+    return LogDensity(build_model(observed, noise_by_name("student_t"), basis).model)
+
+
+def drawn(density, n=600):
+    draws = density.prior(n, 1)
+    latent = np.zeros((n, len(density._model.coords.get("feature", ()))))
+    return draws, density.parameters(draws, latent)
+
+
+@pytest.fixture(scope="module")
+def stated(few_runs):
+    density = graph(STATED, few_runs)
+    return density, *drawn(density)
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_prior_draws_follow_the_stated_prior(stated, name):
+    _, _, parameters = stated
+    assert stats.kstest(parameters[name], CDFS[name]).pvalue > 0.001
+
+
+def test_the_other_parameters_keep_their_priors_and_do_not_depend_on_the_stated_quantities(stated):
+    _, _, parameters = stated
+    share = parameters["share_N"]
+    assert stats.kstest(np.log(share / (1 - share)), stats.norm(0, np.sqrt(2)).cdf).pvalue > 0.001
+    among = np.corrcoef([parameters[name] for name in ("E", "alpha_N", "a_opt", "share_N")])
+    assert np.abs(among[np.triu_indices(4, 1)]).max() < 0.15
+
+
+def test_the_density_is_that_of_the_stated_priors_times_the_jacobian(stated):
+    density, draws, p = stated
+    share, drift = p["share_N"], amplitude_parameters(load_law("chinchilla"))[1].prior.arguments
+    middle = 0.5 / 1.3 / np.sqrt(share * (1 - share))
+    expected = [
+        stats.norm(1.7, 0.1).logpdf(p["E"]) - np.log(1 + p["ratio"]),  # dE / d loss_centre
+        stats.lognorm(0.1, scale=np.exp(-1.1)).logpdf(p["alpha_N"]) + np.log(p["alpha_N"] / p["slope"]),
+        stats.norm(0.5, 0.02).logpdf(p["a_opt"]),
+        stats.halfnorm(scale=0.01).logpdf(p["sigma"] - 1e-7),
+        stats.gamma(4, scale=0.005).logpdf(p["tau"]),
+        stats.norm(0, np.sqrt(2)).logpdf(np.log(share / (1 - share))) - np.log(share * (1 - share)),
+        stats.lognorm(np.hypot(np.sqrt(0.5), 0.35), scale=middle).logpdf(p["ratio"]),
+        stats.lognorm(0.5, scale=7).logpdf(p["nu"]),
+        stats.lognorm(drift["sigma"], scale=np.exp(drift["mu"])).logpdf(p["drift"]),
+    ]
+    np.testing.assert_allclose(density.log_prior(draws)[1], np.sum(expected, axis=0), rtol=1e-6)
+
+
+def test_coordinates_and_parameters_are_two_ways_to_write_the_same_draw(stated):
+    density, draws, parameters = stated
+    np.testing.assert_allclose(density.unconstrain(parameters), draws, atol=1e-9)
+
+
+def test_a_fixed_value_is_one_to_the_last_digit(few_runs):
+    density = graph({"E": 1.6, "a_opt": 0.5, "nu": 5, "drift": 0.002}, few_runs)
+    _, parameters = drawn(density, 50)
+    for name, value in {"E": 1.6, "a_opt": 0.5, "nu": 5, "drift": 0.002}.items():
+        assert (parameters[name] == value).all()
+    assert np.ptp(parameters["loss_centre"]) > 0
+    assert not {"nu", "a_opt", "drift", "loss_centre"} & set(density.parameter_names)
+
+
+@pytest.mark.parametrize(
+    ("law", "name", "carrier"),
+    [
+        ("chinchilla", "E", "loss_centre"),
+        ("chinchilla", "alpha_N", "slope"),
+        ("q_family", "alpha_N", "exponent"),
+        ("kaplan_nd", "a_opt", "alpha_N"),
+        ("rise_to_ceiling", "ceiling", "y_centre"),
+    ],
+)
+def test_a_parameter_takes_the_prior_of_a_derived_quantity(law, name, carrier):
+    loaded = Options(priors={name: Prior("Beta", alpha=8, beta=12)}, discrepancy=False).applied(load_law(law))
+    assert {item.on: item.name for item in believed(loaded).parameters if item.on} == {name: carrier}
+
+
+@pytest.mark.parametrize(
+    ("priors", "said"),
+    [
+        ({"E": -1.0}, "is fixed at -1, but in law 'chinchilla' it is above 0"),
+        ({"a_opt": Prior("Normal", mu=0.9, sigma=0.2)}, "outside of what it can be"),
+        ({"alpha_N": 0.34, "beta_D": 0.37}, "cannot take it beside those on alpha_N"),
+        ({"length": 3.0}, "a constant learnt"),
+        ({"N_star": 7e10}, "evidence"),
+        ({"alphaN": 0.3}, "did you mean 'alpha_N'"),
+        ({"excess": 0.3}, "no such quantity"),
+    ],
+)
+def test_what_cannot_be_stated_is_refused_with_what_can(priors, said):
+    with pytest.raises(LawError, match=said):
+        believed(Options(priors=priors).applied(load_law("chinchilla")))
+
+
+def test_a_constant_of_the_design_takes_no_prior():
+    with pytest.raises(LawError, match="determine N_0"):
+        believed(Options(priors={"N_0": 1e9}).applied(load_law("farseer")))
+
+
+def test_the_same_priors_share_a_compiled_graph_and_others_do_not():
+    law = load_law("tied")
+    one, again, other = (Options(priors={"E": value}).applied(law) for value in (1.6, 1.6, 1.7))
+    assert one is again
+    assert other is not one
+    assert one is not law
+    assert believed(one) is believed(again)
+
+
+def test_a_mixture_takes_a_prior_where_it_exists_and_refuses_one_that_no_law_has():
+    laws = [load_law("skaling"), load_law("tied")]
+    priors = {"E": 1.6, "k": 1.0}
+    assert [sorted(each.priors) for each in Options(priors=priors).of_each(laws)] == [["E", "k"], ["E"]]
+    with pytest.raises(LawError, match="skaling and tied has no such quantity"):
+        Options(priors={"gamma_G": 1.0}).of_each(laws)
