@@ -275,8 +275,8 @@ def bound(fit: Fit | Observed, runs: Runs) -> Observed:
     other, count = Observed(law, runs), fit.runs.count
     if other.runs.count.rule != count.rule:
         raise LawError(
-            f"one recipe's FLOP are {count.words}, the other's {other.runs.count.words}: read both with the same "
-            "--flops"
+            f"one recipe's FLOP are {count.words}, the other's {other.runs.count.words}: count both alike, as by "
+            'count_flops(runs, "6*N*D")'
         )
     return other
 

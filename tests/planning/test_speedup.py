@@ -159,7 +159,7 @@ def test_what_cannot_be_compared_is_refused(baseline, chinchilla_fit):
         compare_recipes(
             baseline, Runs.from_frame(second.rename(columns={"loss": "accuracy"}).assign(accuracy=0.5)), 1e21
         )
-    with pytest.raises(LawError, match="read both with the same --flops"):
+    with pytest.raises(LawError, match="count both alike"):
         compare_recipes(baseline, count_flops(Runs.from_frame(second), "2*N*D"), 1e21)
     with pytest.raises(RunsError, match="no column 'D'"):
         compare_recipes(baseline, Runs.from_frame(second.drop(columns="D")), 1e21)
