@@ -144,7 +144,7 @@ def _table(N: Array, D: Array, log_loss: Array) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicates", type=int, default=60)
+    parser.add_argument("--replicates", type=int, default=40)
     add_study_options(parser)
     options = parser.parse_args()
     cases = [(truth, seed) for seed in range(options.replicates) for truth in TRUTHS]

@@ -13,7 +13,7 @@ _LARGEST = 1000.0
 _PLACES = 4
 """Budgets in each tenfold, between which a multiplier is searched."""
 
-LEVEL_SD, SLOPE_SD, SHAPE_SD = 1.0, 0.1, 0.05
+LEVEL_SD, SLOPE_SD, SHAPE_SD = 1.0, 0.1, 0.15
 """Prior sd of log m at the middle of the runs, and of its slopes along log compute and log tokens per parameter."""
 BEND, _BEND_SD = 0.02, 1.0
 """Prior median, and sd of the logarithm, of the amplitude of log m's bend: its slope is a random walk in log compute
