@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bayescale.cli.sections import FIT, OUTPUT, PRICES, STUDY, TABLE, Section, option
+from bayescale.cli.sections import FIT, OUTPUT, POSTERIOR, PRICES, STUDY, TABLE, Section, option
 from bayescale.cli.values import MASS, Pairs, Quantity, Share, Statement, Unit
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -84,7 +84,7 @@ JSON = option("--json", "as_json", section=OUTPUT, is_flag=True, help="Print JSO
 PRIORS = option(
     "--prior",
     "priors",
-    section=FIT,
+    section=POSTERIOR,
     type=Statement("prior"),
     metavar="TEXT",
     multiple=True,
@@ -93,7 +93,7 @@ PRIORS = option(
 
 EVIDENCE = option(
     "--evidence",
-    section=FIT,
+    section=POSTERIOR,
     type=Statement("evidence"),
     metavar="TEXT",
     multiple=True,
@@ -110,7 +110,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
         multiple=True,
         help="A law or law file (.py); repeat it to mix. Default auto.",
     ),
-    option("--noise", section=FIT, metavar="NAME", help=f"{DEFAULT_NOISE} (default), normal or one_sided."),
+    option("--noise", section=POSTERIOR, metavar="NAME", help=f"{DEFAULT_NOISE} (default), normal or one_sided."),
     option(
         "--discrepancy/--no-discrepancy",
         section=FIT,
@@ -119,7 +119,7 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option(
         "--engine",
-        section=FIT,
+        section=POSTERIOR,
         type=click.Choice(["importance", "nuts"]),
         help=f"Sampler. Default {DEFAULT_ENGINE}.",
     ),
@@ -127,13 +127,13 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     EVIDENCE,
     option(
         "--pool",
-        section=FIT,
+        section=POSTERIOR,
         metavar="PARAMETER",
         multiple=True,
         help="A parameter that differs between groups; repeat it.",
     ),
-    option("--by", section=FIT, metavar="COLUMN", help="With --pool, the column of the groups. Default group."),
-    option("--group", section=FIT, metavar="NAME", help="With --pool, the group to answer for."),
+    option("--by", section=POSTERIOR, metavar="COLUMN", help="With --pool, the column of the groups. Default group."),
+    option("--group", section=POSTERIOR, metavar="NAME", help="With --pool, the group to answer for."),
     *_READING,
 )
 
@@ -150,7 +150,7 @@ def forecast_options(command: Callable[..., None]) -> Callable[..., None]:
         section=FIT,
         type=Pairs(),
         metavar="NAME=VALUE,...",
-        help="Of a recipe that breaks: probability=0.1,size=0.03 for a tenth in each tenfold of compute, adding 3 %.",
+        help="A recipe that breaks: probability=0.1,size=0.03 a tenfold.",
     )
     return with_options(command, *_FIT_OPTIONS, risk, SEED, INTERVAL, JSON)
 

@@ -27,11 +27,12 @@ class Section:
 
 PRICES = Section("Prices", described_by="cost")
 FIT = Section("Fit")
+POSTERIOR = Section("Groups, priors and sampling", described_by="fit")
 TABLE = Section("Table", described_by="check")
 STUDY = Section("Study")
 OUTPUT = Section("Output")
 
-_SHARED = (PRICES, FIT, TABLE, STUDY, OUTPUT)
+_SHARED = (PRICES, FIT, POSTERIOR, TABLE, STUDY, OUTPUT)
 """Sections that several commands have, in their order, after those of a command itself."""
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from itertools import combinations
 from typing import Any
 
@@ -96,18 +95,11 @@ class ApproachesCompared:
         }
 
     def _repr_html_(self) -> str:
-        missing = [f"{APPROACHES[name]}: {why}" for name, why in self.untold.items()]
-        return html_of(
-            "Compute-optimal size by several approaches", self.summary(), self.warnings, [*missing, *self.notes]
-        )
+        remarks = [*self._missing(), *self.notes]
+        return html_of("Compute-optimal size by several approaches", self.summary(), self.warnings, remarks)
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self._tables()), *self._missing(), *self.warnings])
-
-    def _repr_html_(self) -> str:
-        missing = "".join(f"<p>{escape(text)}</p>" for text in self._missing())
-        remarks = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
-        return f"<ul>{remarks}</ul>{''.join(each._repr_html_() for each in self._tables())}{missing}"
 
     def _tables(self) -> list[Answer]:
         """Answers and ratios, without warnings, of which there is one list for all."""

@@ -142,7 +142,7 @@ def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere)
     frame.to_csv("sizes.csv", index=False)
     status, out, err = run_cli("compare", "sizes.csv", "--no-discrepancy", "--plot", "laws.svg")
     assert status == 0
-    assert "comparing floor_n, kaplan_n on 8 runs: 2 fits at least" in err
+    assert "comparing bnsl_floor_n, floor_n, kaplan_n on 8 runs: 3 fits at least" in err
     assert "describes the runs better than" in out
     assert "with probability" in out
     assert "probability of being best" in out

@@ -454,7 +454,7 @@ def test_only_the_catalogue_runs_code():
         for path in package.rglob("*.py")
         for line in path.read_text(encoding="utf-8").splitlines()
         for call in calls
-        if call in line and "``" not in line and not line.lstrip().startswith("#")
+        if call in line.replace("literal_eval(", "") and "``" not in line and not line.lstrip().startswith("#")
     }
     assert found == {("catalog.py", "exec(")}
 
