@@ -69,10 +69,8 @@ class CompiledNuts:
     """
 
     def __init__(self, model: "pm.Model") -> None:
-        import nutpie
-
         self._model = model
-        self._compiled = nutpie.compile_pymc_model(model, freeze_model=False)
+        self._compiled = _compiled(model, freeze=False)
 
     def with_data_of_model(self) -> Any:
         """The compiled model, with the current values of the model's ``pm.Data``."""
@@ -98,7 +96,7 @@ def sample_nuts(
     import arviz as az
     import nutpie
 
-    ready = nutpie.compile_pymc_model(model, freeze_model=True) if compiled is None else compiled.with_data_of_model()
+    ready = _compiled(model, freeze=True) if compiled is None else compiled.with_data_of_model()
     tree = nutpie.sample(
         ready,
         draws=draws,
@@ -124,3 +122,12 @@ def sample_nuts(
         },
         divergent_share=float(np.mean(stats["diverging"])),
     )
+
+
+def _compiled(model: "pm.Model", *, freeze: bool) -> Any:
+    """The model compiled without "fast" arithmetic, whose rounding depends on what is in the compilation cache."""
+    import nutpie
+    import pytensor
+
+    with pytensor.config.change_flags(numba__fastmath=False):
+        return nutpie.compile_pymc_model(model, freeze_model=freeze)
