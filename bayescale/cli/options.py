@@ -134,6 +134,10 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--by", section=POSTERIOR, metavar="COLUMN", help="With --pool, the column of the groups. Default group."),
     option("--group", section=POSTERIOR, metavar="NAME", help="With --pool, the group to answer for."),
+    option(
+        "--draws", section=POSTERIOR, type=click.IntRange(100, 100_000), metavar="N", help="Per chain. Default 1000."
+    ),
+    option("--chains", section=POSTERIOR, type=click.IntRange(1, 100), metavar="N", help="Default 4."),
     *_READING,
 )
 

@@ -48,6 +48,8 @@ class Asked:
     checkpoints: bool | None = None
     priors: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    draws: int | None = None
+    chains: int | None = None
     risk: dict[str, str] | None = None
 
     @property
@@ -69,11 +71,13 @@ class Asked:
     @property
     def sampling(self) -> dict[str, Any]:
         """How to sample, by default where nothing is given."""
+        shape = {"draws": self.draws, "chains": self.chains}
         return {
             "noise": self.noise or DEFAULT_NOISE,
             "discrepancy": DEFAULT_DISCREPANCY if self.discrepancy is None else self.discrepancy,
             "engine": self.engine or DEFAULT_ENGINE,
             "seed": self.seed,
+            **{name: value for name, value in shape.items() if value is not None},
             **beliefs_from(self.priors, self.evidence),
         }
 
@@ -192,6 +196,8 @@ def _saved(asked: Asked) -> Source:
         "checkpoints": asked.checkpoints,
         "prior": asked.priors or None,
         "evidence": asked.evidence or None,
+        "draws": asked.draws,
+        "chains": asked.chains,
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")

@@ -13,6 +13,7 @@ import pytest
 from bayescale.data.datasets import dataset_names
 from bayescale.laws.catalog import law_names
 from bayescale.posterior import single as fitting
+from bayescale.posterior.storage import load
 from bayescale.sampling import importance, nuts
 
 COMMAND = [sys.executable, "-m", "bayescale"]
@@ -447,3 +448,13 @@ def test_a_full_disk_is_said_in_words():
     assert done.returncode == 2
     assert done.stderr.startswith("bayescale: standard output cannot be written (No space left on device)")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_number_of_draws_and_chains_can_be_chosen(run_cli, elsewhere, saved_fit):
+    asked = ("--law", "chinchilla", "--no-discrepancy")
+    status, _, err = run_cli("fit", "chinchilla", *asked, "--draws", "300", "--chains", "2", "-o", "few.nc")
+    assert status == 0, err
+    assert load("few.nc").tree["posterior"].sizes == {"chain": 2, "draw": 300}
+    assert run_cli("fit", "chinchilla", *asked, "--draws", "0")[0] == 2
+    status, _, err = run_cli("predict", saved_fit, "--at", "N=1B,D=20B", "--draws", "900")
+    assert (status, "--draws has no effect on a saved fit" in err) == (2, True)
