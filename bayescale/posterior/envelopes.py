@@ -73,7 +73,7 @@ def fit_envelope(runs: Runs, *, draws: int = 1000, seed: int = 0) -> Envelope:
     if (n := len(np.unique(log_n))) < LEAST_CURVES:
         raise RunsError(
             f"{runs.source}: {n} training curves of different sizes, of {LEAST_CHECKPOINTS} checkpoints or more each: "
-            f"an envelope takes {LEAST_CURVES}; a column run, or tell_checkpoints(runs, True), says which are of one run"
+            f"an envelope takes {LEAST_CURVES}; a column run or tell_checkpoints(runs, True) says which are of one run"
         )
     reached = log_c[np.concatenate(curves)]
     grid = np.linspace(reached.min(), reached.max(), _GRID)
