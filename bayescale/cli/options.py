@@ -25,12 +25,25 @@ SOURCE_HELP = "RUNS is a shipped data set's name, a table (a file or -), or a sa
 
 TABLE_HELP = "RUNS is a shipped data set's name, or a table (a file or -)."
 
+
+def _joined(ctx: click.Context, param: click.Parameter, given: tuple[dict[str, str], ...]) -> dict[str, str] | None:
+    """Pairs of an option that may be repeated, each name once."""
+    names = [name for pairs in given for name in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise click.BadParameter(f"{', '.join(twice)} appears more than once", ctx, param)
+    return {name: text for pairs in given for name, text in pairs.items()} or None
+
+
 COLUMNS = option(
     "--columns",
+    "--setting",
+    "columns",
     section=TABLE,
     type=Pairs(),
+    multiple=True,
+    callback=_joined,
     metavar="OURS=YOURS,...",
-    help="The table's own names, or arithmetic: loss=val_loss,N=params_m*1e6.",
+    help="The table's own names, arithmetic, or a setting: loss=val_loss,N=params_m*1e6,chance=0.25.",
 )
 
 UNIT = option("--unit", section=TABLE, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")

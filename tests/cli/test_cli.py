@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayescale.basics.errors import RunsError
 from bayescale.data.datasets import dataset_names
 from bayescale.laws.catalog import law_names
 from bayescale.posterior import single as fitting
@@ -458,3 +459,19 @@ def test_the_number_of_draws_and_chains_can_be_chosen(run_cli, elsewhere, saved_
     assert run_cli("fit", "chinchilla", *asked, "--draws", "0")[0] == 2
     status, _, err = run_cli("predict", saved_fit, "--at", "N=1B,D=20B", "--draws", "900")
     assert (status, "--draws has no effect on a saved fit" in err) == (2, True)
+
+
+def test_columns_may_be_repeated_and_settings_are_columns_of_one_value(run_cli, monkeypatch):
+    read = []
+
+    def runs_from(*_, columns, **__):
+        read.append(columns)
+        raise RunsError("not read")
+
+    monkeypatch.setattr("bayescale.cli.check.runs_from", runs_from)
+    setting, column = ("--setting", "chance=0.25"), ("--columns", "N=params")
+    for asked in ((*column, *setting), (*setting, *column), ("--columns", "chance=0.25,N=params")):
+        run_cli("check", "scores.csv", *asked)
+        assert read.pop() == {"N": "params", "chance": "0.25"}
+    status, _, err = run_cli("check", "scores.csv", *column, "--setting", "N=D")
+    assert (status, "N appears more than once" in err) == (2, True)
