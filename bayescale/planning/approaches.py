@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,6 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError, RunsError
-from bayescale.basics.html import html_of
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, tail_probabilities
 from bayescale.basics.quantities import format_interval, format_quantity
 from bayescale.basics.wording import listed, nearest
@@ -95,8 +95,9 @@ class ApproachesCompared:
         }
 
     def _repr_html_(self) -> str:
-        remarks = [*self._missing(), *self.notes]
-        return html_of("Compute-optimal size by several approaches", self.summary(), self.warnings, remarks)
+        missing = "".join(f"<p>{escape(text)}</p>" for text in self._missing())
+        remarks = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
+        return f"<ul>{remarks}</ul>{''.join(each._repr_html_() for each in self._tables())}{missing}"
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self._tables()), *self._missing(), *self.warnings])

@@ -61,7 +61,7 @@ def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
     Parameters
     ----------
     ranks : array, shape (replicate,)
-        Between 0 and 1.
+        Between 0 and 1; fewer than two give one.
     simulations : int
         Number of uniform samples from which the p-value is computed.
 
@@ -71,6 +71,8 @@ def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
     >>> ecdf_p_value(even) > 0.9, ecdf_p_value(even**1.7) < 0.01
     (True, True)
     """
+    if len(ranks) < 2:
+        return 1.0  # a single rank says nothing of a distribution
     reference = _smallest_tails_of_uniform(len(ranks), simulations)
     as_far = np.count_nonzero(reference <= _smallest_tails(ranks[None]))
     return float((1 + as_far) / (1 + simulations))

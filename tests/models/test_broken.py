@@ -140,7 +140,7 @@ def test_the_default_forecasts_the_rest_of_a_sudden_fall():
     runs = Runs.from_frame(pd.DataFrame({"x": x[seen], "y": y[seen]}), outcome="y")
     found = fit("auto", runs)
     assert list(found.members) == ["bnsl_floor_1"]
-    assert found.certified
+    assert vouched_for(found.members["bnsl_floor_1"])
     bands = forecast(found, x=x[~seen]).summary(0.9)
     assert (bands["q05"] < mean[~seen]).all()
     assert (mean[~seen] < bands["q95"]).all()
