@@ -68,7 +68,7 @@ class Registered:
     ...     kept = Registered.read(path)
     >>> kept == written
     True
-    >>> scores = kept.score(pd.DataFrame({"N": [70e9], "D": [1.4e12], "loss": [1.94]}))
+    >>> scores = kept.score(pd.DataFrame({"N": [70e9], "D": [1.4e12], "loss": [1.97]}))
     >>> bool(scores["inside_90"][0])
     True
     """
