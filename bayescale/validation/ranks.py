@@ -72,7 +72,7 @@ def ecdf_p_value(ranks: Array, *, simulations: int = 20_000) -> float:
     (True, True)
     """
     if len(ranks) < 2:
-        return 1.0  # a single rank says nothing of a distribution
+        return 1.0  # a single rank cannot show how ranks are distributed
     reference = _smallest_tails_of_uniform(len(ranks), simulations)
     as_far = np.count_nonzero(reference <= _smallest_tails(ranks[None]))
     return float((1 + as_far) / (1 + simulations))
