@@ -112,7 +112,7 @@ def test_groups_that_are_alike_pool_closely():
     frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
     options = {"discrepancy": False, "engine": "nuts", "draws": 500}
     alike = fit("m1", Runs.from_frame(frame), pool=["y_centre", "slope"], by="family", **options)
-    assert np.quantile(alike.between["slope_spread"], 0.8) < 0.06  # .033 with many draws; higher quantiles vary by a third
+    assert np.quantile(alike.between["slope_spread"], 0.8) < 0.06  # .033 with many draws
     alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]), discrepancy=False, draws=250)
     assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
 
