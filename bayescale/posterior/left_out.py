@@ -1,7 +1,7 @@
 """Runs of a fit given all its other runs: their log densities, and where among them the outcomes lie."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayescale.data.runs import rows_of
 from bayescale.inference.discrepancy import DRIFT
 from bayescale.laws.noise import noise_of_runs
-from bayescale.sampling.leave_out import leave_one_out, leave_rows_out, places_left_out
+from bayescale.sampling.leave_out import Given, leave_one_out, leave_rows_out, places_left_out
 from bayescale.sampling.psis import smooth_weights
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def log_densities_left_out(fitted: "bayescale.Fit") -> Array:
         density = LogDensity(build_model(fitted.observed, fitted.noise).model)
         values = _by_run(density.pointwise(density.unconstrain(fitted.parameters)), cluster)
     else:
-        blocks = None if cluster is None else rows_of(cluster)
+        blocks, rng = None if cluster is None else rows_of(cluster), np.random.default_rng(fitted.record.seed)
         values = np.concatenate(
             [
-                leave_one_out(**given) if blocks is None else leave_rows_out(**given, blocks=blocks)
-                for given in _systems(fitted)
+                leave_one_out(given, rng) if blocks is None else leave_rows_out(given, rng, blocks)
+                for given in _given_theta(fitted)
             ]
         )
     link = fitted.law.link
@@ -58,11 +58,10 @@ def places_of_runs(fitted: "bayescale.Fit") -> tuple[Array, Array]:
     k_hat : array, shape (run,)
         Reliability of the weights: below 0.7 if the prediction can be trusted.
     """
-    cluster = fitted.cluster
+    cluster, rng = fitted.cluster, np.random.default_rng(fitted.record.seed)
     if fitted.basis is None:
         from scipy.special import ndtr
 
-        rng = np.random.default_rng(fitted.record.seed)
         residual = fitted.residuals()
         shift, scale = fitted.noise.draw_moments(
             rng, fitted.columns, residual.shape, standard_error=fitted.observed.standard_error
@@ -70,7 +69,7 @@ def places_of_runs(fitted: "bayescale.Fit") -> tuple[Array, Array]:
         places = ndtr((residual - shift) / scale)
     else:
         blocks = None if cluster is None else rows_of(cluster)
-        places = np.concatenate([places_left_out(**given, blocks=blocks) for given in _systems(fitted)])
+        places = np.concatenate([places_left_out(given, rng, blocks) for given in _given_theta(fitted)])
     columns = log_densities_left_out(fitted).T
     smoothed = [smooth_weights(-column) for column in columns]
     weights = np.column_stack([each for each, _ in smoothed])
@@ -86,8 +85,8 @@ def _by_run(values: Array, cluster: NDArray[np.int64] | None) -> Array:
     return np.column_stack([values[:, rows].sum(axis=1) for rows in rows_of(cluster)])
 
 
-def _systems(fitted: "bayescale.Fit") -> Iterator[dict[str, Any]]:
-    """What :mod:`bayescale.sampling.leave_out` takes, for some draws at a time."""
+def _given_theta(fitted: "bayescale.Fit") -> Iterator[Given]:
+    """The outcomes given theta, for some draws at a time."""
     from bayescale.inference.model import level_deviation
     from bayescale.sampling.latent import System
 
@@ -97,7 +96,7 @@ def _systems(fitted: "bayescale.Fit") -> Iterator[dict[str, Any]]:
     deviation = level_deviation(fitted.law) * np.ones((len(drawn), n_level))
     amplitudes = np.hstack([np.where(kinds == DRIFT, columns["drift"], columns["tau"]), deviation])
     features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
-    system, rng = System(features), np.random.default_rng(fitted.record.seed)
+    system = System(features)
     size = max(16, _ELEMENTS // max(features.shape))
     for start in range(0, len(amplitudes), size):
         rows = slice(start, start + size)
@@ -106,12 +105,4 @@ def _systems(fitted: "bayescale.Fit") -> Iterator[dict[str, Any]]:
         left = residual - fitted.conditional.coefficients[rows] @ fitted.basis.process.at_runs.T
         level = (drawn[rows, len(kinds) :] * deviation[rows]).sum(axis=1, keepdims=True)
         df = columns["nu"][rows] if "nu" in columns else None
-        yield {
-            "system": system,
-            "residual": residual + level,
-            "scale": scale,
-            "amplitudes": amplitudes[rows],
-            "df": df,
-            "left": left,
-            "rng": rng,
-        }
+        yield Given(system, residual + level, scale, amplitudes[rows], df, left)

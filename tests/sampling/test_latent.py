@@ -16,7 +16,7 @@ from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.sampling import latent
 from bayescale.sampling.latent import LatentDensity, Parts, System, backward, forward
-from bayescale.sampling.leave_out import leave_one_out, places_left_out
+from bayescale.sampling.leave_out import Given, leave_one_out, places_left_out
 from bayescale.sampling.logdensity import LogDensity
 
 
@@ -242,8 +242,8 @@ def left_out(model, theta, coefficients, seed=0):
     parts = model.parts(theta)
     residual = model.observed - parts.location
     left = residual - (coefficients * parts.amplitudes) @ model.features.T
-    rng = np.random.default_rng(seed)
-    return leave_one_out(System(model.features), residual, parts.scale, parts.amplitudes, parts.df, left, rng)
+    given = Given(System(model.features), residual, parts.scale, parts.amplitudes, parts.df, left)
+    return leave_one_out(given, np.random.default_rng(seed))
 
 
 def test_leave_one_out_of_normal_noise_is_all_runs_minus_the_others():
@@ -267,8 +267,8 @@ def test_places_of_left_out_runs_are_those_given_the_others(blocks):
     parts = model.parts(THETA)
     residual = model.observed - parts.location
     left = residual - (np.ones((len(THETA), 3)) * parts.amplitudes) @ model.features.T
-    given = (System(model.features), residual, parts.scale, parts.amplitudes, None, left, np.random.default_rng(0))
-    found = places_left_out(*given, blocks)
+    given = Given(System(model.features), residual, parts.scale, parts.amplitudes, None, left)
+    found = places_left_out(given, np.random.default_rng(0), blocks)
     for draw in range(len(THETA)):
         scaled = model.features * parts.amplitudes[draw]
         covariance = scaled @ scaled.T + np.diag(parts.scale[draw] ** 2)
@@ -285,8 +285,9 @@ def test_places_of_left_out_runs_are_those_given_the_others(blocks):
 def test_places_of_left_out_runs_have_heavy_tails_on_average(df):
     residual, n = np.array([0.0, 1.0, 3.0, -8.0]), 20_000
     each, shape = np.tile(residual, (n, 1)), (n, 4)
-    given = (np.ones(shape), np.full((n, 1), 1e-9), np.full((n, 1), df), each, np.random.default_rng(0))
-    found = places_left_out(System(np.ones((4, 1))), each, *given, None)
+    system = System(np.ones((4, 1)))
+    given = Given(system, each, np.ones(shape), np.full((n, 1), 1e-9), np.full((n, 1), df), each)
+    found = places_left_out(given, np.random.default_rng(0), None)
     np.testing.assert_allclose(found.mean(axis=0), stats.t.cdf(residual, df), atol=0.01)
 
 
@@ -313,7 +314,7 @@ def test_leave_one_out_without_coefficients_is_the_noise_however_far_a_run_lies(
     shape, amplitudes = residual.shape, np.full((1, 1), 1e-9)
     rng = np.random.default_rng(0)
     system = System(np.ones((shape[1], 1)))
-    found = leave_one_out(system, residual, np.ones(shape), amplitudes, np.full((1, 1), df), residual, rng)
+    found = leave_one_out(Given(system, residual, np.ones(shape), amplitudes, np.full((1, 1), df), residual), rng)
     np.testing.assert_allclose(found, stats.t.logpdf(residual, df), atol=0.02)
 
 
