@@ -17,7 +17,7 @@ from bayescale.laws.law import Law
 from bayescale.planning.allocation import checked_budgets, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.multipliers import multiplier_of, places_around
-from bayescale.planning.speedup import Speedup, bound
+from bayescale.planning.speedup import Speedup, bound, check_same_count, check_same_outcome
 from bayescale.planning.tradeoffs import frontier
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, without_risk
 from bayescale.posterior.fit import Fit
@@ -315,33 +315,14 @@ def check_comparable(first: Sequence[Fit | Observed], second: Sequence[Fit | Obs
             for other_law in second:
                 two_inputs(one.law)
                 two_inputs(other_law.law)
-                check_same_outcome(one.law, other_law.law)
-
-
-def check_same_outcome(one: Law, other: Law) -> None:
-    """Check that two recipes can be compared.
-
-    Raises
-    ------
-    LawError
-        If their outcomes, or the units of these, differ.
-    """
-    if (one.outcome, one.outcome_unit) != (other.outcome, other.outcome_unit):
-        raise LawError(
-            f"one recipe's outcome is {one.outcome} ({one.outcome_unit}), the other's {other.outcome} "
-            f"({other.outcome_unit}): recipes are compared by the same outcome"
-        )
+                check_same_outcome(one.law, other_law.law.outcome, other_law.law.outcome_unit)
 
 
 def _frontiers(first: Posterior, second: Posterior, budgets: Array, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     """Expected outcomes of both recipes' compute-optimal runs, draw by draw."""
     one, other = first_fit(first), first_fit(second)
-    check_same_outcome(one.law, other.law)
-    if one.count.rule != other.count.rule:
-        raise LawError(
-            f"one recipe's FLOP are {one.count.words}, the other's {other.count.words}: count both alike, as by "
-            'count_flops(runs, "6*N*D"), and fit them again'
-        )
+    check_same_outcome(one.law, other.law.outcome, other.law.outcome_unit)
+    check_same_count(one.count, other.count)
     if one.groups["posterior"].sizes != other.groups["posterior"].sizes:
         raise LawError("both recipes need the same number of draws and chains: fit them alike")
     # Two fits with one seed share random numbers, which must not pass for dependence: of their errors, and of their

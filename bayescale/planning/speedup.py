@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity
+from bayescale.data.compute import Count
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.data.tables import missing_column, refuse
+from bayescale.laws.law import Law
 from bayescale.laws.noise import noise_scale
 from bayescale.planning.multipliers import BEND, Hyper, Linear, design_of, precision_of
 from bayescale.posterior.ensembles import compute_of
@@ -262,23 +264,43 @@ def bound(fit: Fit | Observed, runs: Runs) -> Observed:
         raise LawError(
             f"law {law.name!r} reads {', '.join(law.input_names)}: recipes are compared by laws of N and D, or of C"
         )
-    if (runs.outcome, runs.outcome_unit or law.outcome_unit) != (law.outcome, law.outcome_unit):
-        raise LawError(
-            f"one recipe's outcome is {law.outcome} ({law.outcome_unit}), the other's {runs.outcome} "
-            f"({runs.outcome_unit}): recipes are compared by the same outcome"
-        )
+    check_same_outcome(law, runs.outcome, runs.outcome_unit or law.outcome_unit)
     if len(runs) > _MOST:
         raise LawError(f"{runs.source}: {len(runs)} runs: give at most {format_quantity(_MOST)} of the other recipe")
     needed = (*law.input_names, *(each.name for each in law.settings if each.default is None), law.outcome)
     reader = f", which law {law.name!r} reads"
     refuse(missing_column(name, runs.frame.columns, runs.source, reader) for name in needed if name not in runs.frame)
-    other, count = Observed(law, runs), fit.runs.count
-    if other.runs.count.rule != count.rule:
-        raise LawError(
-            f"one recipe's FLOP are {count.words}, the other's {other.runs.count.words}: count both alike, as by "
-            'count_flops(runs, "6*N*D")'
-        )
+    other = Observed(law, runs)
+    check_same_count(fit.runs.count, other.runs.count)
     return other
+
+
+def check_same_outcome(law: Law, outcome: str, unit: str) -> None:
+    """Check that a recipe's outcome is that of the baseline's law, in the same unit.
+
+    Raises
+    ------
+    LawError
+    """
+    if (outcome, unit) != (law.outcome, law.outcome_unit):
+        raise LawError(
+            f"one recipe's outcome is {law.outcome} ({law.outcome_unit}), the other's {outcome} ({unit}): recipes are "
+            "compared by the same outcome"
+        )
+
+
+def check_same_count(one: Count, other: Count) -> None:
+    """Check that the compute of two recipes is counted by the same rule.
+
+    Raises
+    ------
+    LawError
+    """
+    if one.rule != other.rule:
+        raise LawError(
+            f"one recipe's FLOP are {one.words}, the other's {other.words}: count both alike, as by "
+            'count_flops(runs, "6*N*D"), before they are fitted'
+        )
 
 
 def partners(baseline: Array, other: Array) -> NDArray[np.intp]:
