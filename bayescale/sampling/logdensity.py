@@ -142,6 +142,14 @@ class LogDensity:
     def _transforms(self) -> list[Any]:
         return [self._model.rvs_to_transforms[rv] for rv in self._scalars]
 
+    @property
+    def _coordinates(self) -> list[Any]:
+        """Unconstrained values of the parameters, as functions of these."""
+        return [
+            rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+            for rv, transform in zip(self._scalars, self._transforms, strict=True)
+        ]
+
     def summed(self, blocks: Callable[[], Iterable[Data]], table: Data) -> Callable[[Array], Array]:
         """The log density given runs in blocks, instead of the runs that the model holds.
 
@@ -212,11 +220,7 @@ class LogDensity:
         """Draw coordinates from the prior, shape (n, coordinate)."""
         import pymc as pm
 
-        values = [
-            rv if transform is None else transform.forward(rv, *rv.owner.inputs)
-            for rv, transform in zip(self._scalars, self._transforms, strict=True)
-        ]
-        return np.column_stack(pm.draw(values, draws=n, random_seed=seed, mode=interpreted_mode()))
+        return np.column_stack(pm.draw(self._coordinates, draws=n, random_seed=seed, mode=interpreted_mode()))
 
     def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
         """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,)."""
@@ -225,11 +229,7 @@ class LogDensity:
         from pytensor.graph.replace import vectorize_graph
 
         given = {rv: pt.vector(rv.name) for rv in self._scalars}
-        scalars = [
-            rv if transform is None else transform.forward(rv, *rv.owner.inputs)
-            for transform, rv in zip(self._transforms, self._scalars, strict=True)
-        ]
-        coordinates = vectorize_graph(scalars, given)
+        coordinates = vectorize_graph(self._coordinates, given)
         function = pytensor.function([*given.values()], coordinates, mode=interpreted_mode(), on_unused_input="ignore")
         return np.column_stack(function(*(parameters[rv.name] for rv in given)))
 
@@ -268,9 +268,8 @@ class LogDensity:
     def _compile_parts(self) -> "_Parts":
         from pytensor.graph.replace import vectorize_graph
 
-        of = self._model
-        beside = of.logp([*self._scalars, *of.potentials], sum=False)
-        *priors, likelihood = [term.sum() for term in _with_zeros([*beside, *of.logp(of.observed_RVs, sum=False)])]
+        of_runs = self._model.logp(vars=self._model.observed_RVs, sum=False)
+        *priors, likelihood = [term.sum() for term in _with_zeros([*self._terms_of([]), *of_runs])]
         given = likelihood.type.clone(shape=(None,))()
         terms = vectorize_graph([*priors, likelihood], {**self._columns, likelihood: given})
         sums = vectorize_graph([likelihood], self._columns)
