@@ -19,7 +19,7 @@ from bayescale.cli.printing import (
     print_table,
     progress,
 )
-from bayescale.cli.sources import Asked, runs_from, source_from
+from bayescale.cli.sources import Asked, check_pooling, runs_from, source_from
 
 if TYPE_CHECKING:
     from bayescale.planning.approaches import ApproachesCompared
@@ -52,8 +52,7 @@ def _given(asked: Asked) -> dict[str, Any]:
     if asked.saved or asked.pool or asked.risk is not None:
         fitted = source_from(asked).posterior()
         return {"runs": fitted.runs, "law": fitted}
-    if asked.by is not None or asked.group is not None:
-        raise click.UsageError("--by and --group go with --pool")
+    check_pooling(asked)
     runs = runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading)
     return {"runs": runs, "law": asked.law, **{name: v for name, v in asked.sampling.items() if name != "seed"}}
 

@@ -160,8 +160,7 @@ def source_from(asked: Asked, table: "Runs | None" = None) -> Source:
 def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     if asked.pool:
         return _group(asked)
-    if asked.by is not None or asked.group is not None:
-        raise click.UsageError("--by and --group go with --pool")
+    check_pooling(asked)
     if asked.saved:
         return _saved(asked)
     from bayescale.data.checks import observe
@@ -179,6 +178,12 @@ def _source(asked: Asked, given: "Runs | None" = None) -> Source:
             return fit(named, table, **asked.sampling)
 
     return Source(tuple(observe(law, table) for law in laws), posterior)
+
+
+def check_pooling(asked: Asked) -> None:
+    """Refuse options of pooled groups without any."""
+    if not asked.pool and (asked.by is not None or asked.group is not None):
+        raise click.UsageError("--by and --group go with --pool")
 
 
 def _saved(asked: Asked) -> Source:

@@ -10,6 +10,7 @@ from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.quantities import number, parse_quantity
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import is_number
+from bayescale.laws.priors import FRACTION, POSITIVE, REAL
 
 OPTIMA = ("N_star", "D_star")
 
@@ -55,8 +56,7 @@ class Published:
             raise LawError("published optimum: give either N_star or D_star")
         ((quantity, value),) = given.items()
         read = _positive("published optimum", {"C": C, "sd": sd, quantity: value})
-        object.__setattr__(self, "quantity", quantity)
-        _set(self, {"C": read["C"], "sd": read["sd"], "value": read[quantity]})
+        _set(self, {"quantity": quantity, "C": read["C"], "sd": read["sd"], "value": read[quantity]})
 
     def __str__(self) -> str:
         return f"{self.quantity}={_text(self.value)} at C={_text(self.C)}, sd={_text(self.sd)}"
@@ -146,9 +146,8 @@ class OtherRun:
         self, value: float, *, sd: float, offset: float = 0.0, outcome: str = "loss", **inputs: float | str
     ) -> None:
         read = _finite("other run", {outcome: value, "offset": offset}) | _positive("other run", {"sd": sd})
-        _set(self, {"value": read[outcome], "offset": read["offset"], "sd": read["sd"]})
-        object.__setattr__(self, "outcome", outcome)
-        object.__setattr__(self, "inputs", _inputs("other run", inputs))
+        where = {"outcome": outcome, "inputs": _inputs("other run", inputs)}
+        _set(self, {"value": read[outcome], "offset": read["offset"], "sd": read["sd"], **where})
 
     def __str__(self) -> str:
         place = f"{self.outcome}={_text(self.value)} at {_written(self.inputs)}"
@@ -197,9 +196,7 @@ class Bounded:
         read = _finite("range", {"low": low, "high": high}) | _positive("range", {"sd": sd})
         if read["low"] >= read["high"]:
             raise LawError(f"range: its lower end, {read['low']:g}, must be below its upper end, {read['high']:g}")
-        _set(self, read)
-        object.__setattr__(self, "outcome", outcome)
-        object.__setattr__(self, "inputs", _inputs("range", inputs))
+        _set(self, {**read, "outcome": outcome, "inputs": _inputs("range", inputs)})
 
     def __str__(self) -> str:
         return f"{self.outcome}={_text(self.low)}..{_text(self.high)} at {_written(self.inputs)}, sd={_text(self.sd)}"
@@ -303,8 +300,7 @@ def _unread(law: Law, outcome: str, inputs: tuple[tuple[str, float], ...], value
     needed = [*law.input_names, *(item.name for item in law.settings)]
     if {name for name, _ in inputs} != set(needed):
         return f"reads {', '.join(needed)}: give each of them and no other"
-    domains = {"positive": (0.0, math.inf), "fraction": (0.0, 1.0)}
-    low, high = domains.get(law.link.domain, (-math.inf, math.inf))
+    low, high = {"positive": POSITIVE, "fraction": FRACTION}.get(law.link.domain, REAL)
     if any(not low < value < high for value in values):
         return f"predicts a {outcome} between {low:g} and {high:g}"
     return ""
@@ -329,7 +325,7 @@ def _finite(what: str, numbers: Mapping[str, float | str]) -> dict[str, float]:
     return found
 
 
-def _set(item: Any, numbers: Mapping[str, float]) -> None:
-    """Set fields of a frozen dataclass to numbers."""
-    for name, value in numbers.items():
+def _set(item: Any, fields: Mapping[str, Any]) -> None:
+    """Set fields of a frozen dataclass."""
+    for name, value in fields.items():
         object.__setattr__(item, name, value)

@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.sensitivity import power_scaling
+from bayescale.sampling.importance import K_HAT_LIMIT
 
 Array = NDArray[np.float64]
-
-_RELIABLE = 0.7
-"""Largest Pareto k-hat of weights whose averages can be trusted (Vehtari et al. 2024, arXiv:1507.02646)."""
 
 
 def pull(fit: Fit) -> pd.DataFrame:
@@ -66,7 +64,7 @@ def evidence_notes(fit: Fit) -> tuple[str, ...]:
     for (text, block), terms in zip(table.groupby("evidence", sort=False), _terms(fit), strict=True):
         most = block.iloc[int(block["shift"].abs().to_numpy().argmax())]
         moved = f"moves {most['quantity']} most, by {most['shift']:+.1f} of its posterior sd"
-        if most["k_hat"] > _RELIABLE:
+        if most["k_hat"] > K_HAT_LIMIT:
             scaled = power_scaling(columns, terms)
             moved = (
                 f"pulls harder than weights can undo (Pareto k-hat {most['k_hat']:.1f}), on "

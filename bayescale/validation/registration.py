@@ -178,12 +178,9 @@ class Registered:
         rows = np.array([self._point_of(runs, row) for row in range(len(runs.frame))])
         outcomes = runs.frame[runs.outcome].to_numpy(dtype=float)
         quantiles = np.array(self.quantiles)[rows]
-        low, high = (quantiles[:, _level(p)] for p in tail_probabilities(0.9))
-        middle = quantiles[:, _level(0.5)]
-        inside = {}
-        for mass in MASSES:
-            lower, upper = (quantiles[:, _level(p)] for p in tail_probabilities(mass))
-            inside[f"inside_{100 * mass:.0f}"] = (lower <= outcomes) & (outcomes <= upper)
+        ends = {mass: [quantiles[:, _level(p)] for p in tail_probabilities(mass)] for mass in MASSES}
+        (low, high), middle = ends[0.9], quantiles[:, _level(0.5)]
+        inside = {f"inside_{100 * m:.0f}": (a <= outcomes) & (outcomes <= b) for m, (a, b) in ends.items()}
         below = [np.interp(value, each, LEVELS) for value, each in zip(outcomes, quantiles, strict=True)]
         return pd.DataFrame([self.points[row] for row in rows]).assign(
             observed=outcomes,
