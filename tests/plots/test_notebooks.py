@@ -1,5 +1,7 @@
 """Notebooks: results, figures and progress bars show themselves, once."""
 
+import os
+
 import pytest
 
 from bayescale.basics.files import root
@@ -7,7 +9,7 @@ from bayescale.basics.files import root
 nbformat = pytest.importorskip("nbformat")
 
 CELLS = {
-    "load": "import bayescale as bs\nfit = bs.load({path!r})",
+    "load": "import sys\nimport bayescale as bs\nassert bs.__file__, sys.path\nfit = bs.load({path!r})",
     "result": "fit",
     "axes": "bs.plots.plot_residuals(fit)",
     "figure": "bs.plots.plot_plan(fit, [1e22])",
@@ -28,9 +30,11 @@ def shown(saved_fit):
 
     cells = [nbformat.v4.new_code_cell(text.format(path=str(saved_fit))) for text in CELLS.values()]
     book = nbformat.v4.new_notebook(cells=cells)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(root("models").parent))
-        NotebookClient(book, timeout=300, kernel_name="python3").execute()
+    checkout = str(root("models").parent)
+    # Said to the kernel itself, so that nothing that this process does to its own folder or variables reaches it.
+    NotebookClient(book, timeout=300, kernel_name="python3").execute(
+        cwd=checkout, env=os.environ | {"PYTHONPATH": checkout}
+    )
     return {name: cell.outputs for name, cell in zip(CELLS, book.cells, strict=True)}
 
 
