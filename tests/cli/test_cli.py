@@ -138,7 +138,8 @@ def test_a_back_test_is_printed_and_drawn(run_cli, elsewhere):
 
 
 @pytest.mark.slow
-def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere):
+def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere, sampled_once, monkeypatch):
+    monkeypatch.setattr(fitting, "sampled_runs", sampled_once)
     frame = pd.DataFrame({"N": np.geomspace(1e7, 1e9, 8)}).assign(loss=lambda f: 1.7 + 60 / f["N"] ** 0.25)
     frame["loss"] *= np.exp([0.003, -0.004, 0.001, 0.002, -0.001, -0.003, 0.004, -0.002])
     frame.to_csv("sizes.csv", index=False)
