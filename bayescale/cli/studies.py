@@ -19,6 +19,7 @@ from bayescale.cli.printing import (
     print_lines,
     print_remarks,
     print_table,
+    print_written,
     progress,
 )
 from bayescale.cli.sections import FIT, STUDY, Command, option
@@ -101,6 +102,7 @@ def backtest(
     else:
         print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the scale of the noise")
         print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by split.")
+    print_written(plot, as_json)
 
 
 @click.command(cls=Command, epilog=TABLE_HELP)
@@ -177,6 +179,7 @@ def compare(
         from bayescale.cli.documents import compare_document
 
         print_json(compare_document(compared))
+        print_written(plot, as_json)
         return
     rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
     print_table(rows, "Laws, the best forecaster first (log densities of outcomes in nats; larger is better)")
@@ -184,6 +187,7 @@ def compare(
     print_lines(f"{compared.verdict}{hidden if compared.hidden_runs else ''}.", "+- is one standard error.")
     left_out = [f"not compared: {name}, which {reason}" for name, reason in compared.left_out.items()]
     print_remarks(compared.warnings, left_out)
+    print_written(plot, as_json)
 
 
 def _compare_counts(
@@ -191,6 +195,7 @@ def _compare_counts(
 ) -> None:
     """What exponents and the best size become by several counts of the parameters."""
     from bayescale.planning.counting import compare_counts
+    from bayescale.posterior.fitting import n_fits
 
     names = [name.strip() for name in counts.split(",")]
     columns = dict(reading["columns"] or {})
@@ -200,7 +205,8 @@ def _compare_counts(
     if columns.get("N") in names:
         table = replace(table, frame=table.frame.assign(**{columns["N"]: table.frame["N"]}))
     law: Any = DEFAULT_LAW if not laws else laws[0] if len(laws) == 1 else laws
-    with progress(f"fitting {len(names)} counts of the parameters of {len(table)} runs"):
+    fits = len(names) * n_fits(law, table)
+    with progress(f"fitting {len(names)} counts of the parameters of {len(table)} runs", fits):
         found = compare_counts(table, names, law=law, **choices)
     if as_json:
         from bayescale.cli.documents import counts_document
