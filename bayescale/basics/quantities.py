@@ -199,6 +199,18 @@ def of_draws(exists: float) -> str:
     return "" if exists > _ALL_DRAWS else f" in {exists:.0%} of draws"
 
 
+def shortest(number: float) -> str:
+    """The shortest text that is read as the same number.
+
+    Examples
+    --------
+    >>> shortest(5.76e23), shortest(1 / 3)
+    ('5.76e+23', '0.3333333333333333')
+    """
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
+
+
 def format_interval(ends: Iterable[float], digits: int = 3) -> str:
     """Write the lower end, median and upper end of an interval; ``none`` where there is no value.
 

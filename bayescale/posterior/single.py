@@ -163,7 +163,7 @@ def _as_fit(
                 "priors": resolved.priors,
                 "evidence": tuple(map(str, resolved.evidence)),
             },
-            carriers={item.on: item.name for item in believed(resolved).parameters if item.on},
+            carriers={item.on: item.name for item in believed(resolved).parameters if item.on in resolved.priors},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,
