@@ -51,26 +51,26 @@ def believed(law: Law) -> Law:
     parameters = _ordered(law, own)
     assert parameters is not None
     check_reach(law, parameters)
-    for name in _in_turn(law):
-        parameters = _carried(law, parameters, name)
+    for name in (names := _stated(law)):
+        # What takes the prior of a quantity that is computed from this one needs this one as a variable.
+        follows = any(contains(law, other, name) for other in names)
+        parameters = _carried(law, parameters, name, follows=follows)
     return law if parameters == law.parameters else replace(law, parameters=parameters)
 
 
-def _in_turn(law: Law) -> list[str]:
+def _stated(law: Law) -> list[str]:
     """Derived quantities with priors, each after those that it is computed from."""
     names = [each.name for each in law.derived if each.name in law.priors]
     return sorted(names, key=lambda name: sum(contains(law, name, other) for other in names))
 
 
-def _carried(law: Law, parameters: tuple[Parameter, ...], name: str) -> tuple[Parameter, ...]:
-    """The parameters, one of which takes the prior on a derived quantity."""
+def _carried(law: Law, parameters: tuple[Parameter, ...], name: str, *, follows: bool) -> tuple[Parameter, ...]:
+    """The parameters, one of which takes the prior on a derived quantity, or follows from it."""
     prior, own = law.priors[name], _drawn(law, parameters)[name]
     if np.ptp(own) == 0:
         raise LawError(f"prior on {name}: the runs and other fixed values determine {name}: leave its prior out")
     within = POSITIVE if (own > 0).all() else (-np.inf, np.inf)
     _check_reach(law, name, prior, within)
-    # A quantity that another stated one is computed from is sampled itself: what takes the prior of the other reads it.
-    follows = any(contains(law, other, name) for other in law.priors if other in law.units and other != name)
     reasons = []
     for given in (parameters, *_restated(law, parameters, name)):
         for item in _candidates(law, given, name):
