@@ -43,8 +43,13 @@ def can_be_solved(law: Law, parameter: str, quantity: str, known: Iterable[str] 
 
 def solved_for(law: Law, parameter: str, quantity: str, value: Any, others: Values, centre: Values) -> Any:
     """The parameter at which a derived quantity has a value, given what else it is computed from."""
-    symbol = value.type(parameter)
-    return _solved(derived_from(law, quantity, {**others, parameter: symbol}, centre), symbol, value)
+    from pytensor.graph.replace import vectorize_graph
+
+    # Solved in scalars, since cancelling in vectors leaves operations that only set shapes.
+    scalars = _symbols([*others, parameter, quantity])
+    solution = _solved(derived_from(law, quantity, scalars, centre), scalars[parameter], scalars[quantity])
+    given = {scalars[name]: each for name, each in {**others, quantity: value}.items()}
+    return vectorize_graph(solution, {node: each for node, each in given.items() if _holds(solution, node)})
 
 
 def derived_from(law: Law, quantity: str, known: Values, centre: Values) -> Any:
@@ -115,6 +120,7 @@ def _undone(node: Any, place: int, value: Any) -> Any:
         "Log1p": pt.expm1,
         "Expm1": pt.log1p,
         "Reciprocal": pt.reciprocal,
+        "Sqrt": lambda root: root**2,
     }
     match name:
         case "Add":
