@@ -4,6 +4,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
@@ -20,6 +22,7 @@ from bayescale.laws.evidence import parse_evidence
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.single import as_runs
 from bayescale.sampling.logdensity import LogDensity
+from bayescale.sampling.nuts import sample_nuts
 
 C = 5.76e23
 PUBLISHED = bs.Published(N_star=70e9, C=C, sd=0.3)
@@ -40,6 +43,47 @@ def test_both_samplers_agree_on_priors_and_evidence(few_runs, believing_fit):
         first, second = believing_fit.parameters[name], nuts.parameters[name]
         assert abs(first.mean() - second.mean()) < 0.15 * second.std(), name
         assert 0.8 < first.std() / second.std() < 1.25, name
+
+
+EXPONENTS = {
+    "alpha_N": bs.Prior("LogNormal", mu=-1.08, sigma=0.1),
+    "beta_D": bs.Prior("Gamma", mu=0.37, sigma=0.03),
+}
+
+
+@pytest.fixture(scope="module")
+def exponents_fit(few_runs):
+    return fit(few_runs, priors=EXPONENTS, noise="normal")
+
+
+@pytest.mark.slow
+def test_a_model_written_by_hand_in_the_exponents_has_the_same_posterior(few_runs, exponents_fit):
+    logs = {name: np.log(few_runs[name].to_numpy()) for name in ("N", "D", "loss")}
+    with pm.Model() as model:
+        alpha = pm.LogNormal("alpha_N", mu=-1.08, sigma=0.1)
+        beta = pm.Gamma("beta_D", mu=0.37, sigma=0.03)
+        share = pm.LogitNormal("share_N", mu=0, sigma=np.sqrt(2))
+        middle = np.log(0.5 / 1.3) - 0.5 * pt.log(share * (1 - share))
+        ratio = pm.LogNormal("ratio", mu=middle, sigma=np.hypot(np.sqrt(0.5), 0.35))
+        level = pm.LogNormal("loss_centre", mu=0, sigma=3)
+        sigma = pm.LogNormal("sigma", mu=np.log(0.004), sigma=1)
+        n, d = (logs[name] - logs[name].mean() for name in ("N", "D"))
+        terms = share * pt.exp(-alpha * n) + (1 - share) * pt.exp(-beta * d)
+        pm.Normal("loss", pt.log(level / (1 + ratio) * (1 + ratio * terms)), sigma, observed=logs["loss"])
+    by_hand = sample_nuts(model, draws=1000, chains=4, seed=1).posterior
+    for name in by_hand:
+        first, second = exponents_fit.parameters[name], by_hand[name].to_numpy()
+        assert abs(first.mean() - second.mean()) < 0.1 * second.std(), name
+        assert 0.9 < first.std() / second.std() < 1.1, name
+
+
+def test_priors_on_both_exponents_are_saved_and_move_what_they_are_on(exponents_fit, tmp_path):
+    assert exponents_fit.certified
+    again = bs.load(bs.save(exponents_fit, tmp_path / "fit.nc"))
+    assert again.record.carriers == {"alpha_N": "slope", "beta_D": "a_opt"}
+    assert again.summary().loc["alpha_N", "sensitivity_prior"] > 0.05
+    prior = again.groups["prior"]["beta_D"].to_numpy()
+    assert prior.mean() == pytest.approx(0.37, abs=0.005)
 
 
 def test_a_fit_says_what_was_believed_and_how_far_it_pulls(believing_fit):
