@@ -20,6 +20,7 @@ from bayescale.inference.options import Options
 from bayescale.laws.additive import additive_optimum
 from bayescale.laws.evidence import parse_evidence
 from bayescale.laws.noise import noise_by_name
+from bayescale.posterior.ensembles import Ensemble, equal_weights
 from bayescale.posterior.single import as_runs
 from bayescale.sampling.logdensity import LogDensity
 from bayescale.sampling.nuts import sample_nuts
@@ -96,6 +97,20 @@ def test_a_fit_says_what_was_believed_and_how_far_it_pulls(believing_fit):
     table = bs.pull(believing_fit).set_index(["evidence", "quantity"])
     assert table.loc[(str(PUBLISHED), "a_opt"), "shift"] < 0
     assert set(table.columns) == {"with", "without", "shift", "k_hat"}
+
+
+def test_the_pull_on_a_mixture_is_that_on_its_members_by_their_weights(few_fit, believing_fit):
+    both = {"believing": believing_fit, "plain": few_fit}
+    weights = equal_weights(list(both)).copy(data=[[0.25, 0.75]])
+    table = bs.pull(Ensemble(members=both, weights=weights)).set_index(["law", "evidence", "quantity"])
+    alone = bs.pull(believing_fit).set_index(["evidence", "quantity"])
+    pd.testing.assert_frame_equal(table.loc["believing"], alone, check_index_type=False)
+    assert set(table.index.unique("law")) == {"believing", "ensemble"}
+    found, member = table.loc[("ensemble", str(OTHER), "E")], alone.loc[(str(OTHER), "E")]
+    plain = few_fit.parameters["E"]
+    assert found["without"] == pytest.approx(0.25 * member["without"] + 0.75 * plain.mean())
+    mixed = np.concatenate([believing_fit.parameters["E"], *3 * [plain]])
+    assert found["shift"] == pytest.approx(0.25 * (member["with"] - member["without"]) / mixed.std())
 
 
 def test_what_was_believed_is_saved_and_loaded(believing_fit, tmp_path):
