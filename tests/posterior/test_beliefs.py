@@ -21,6 +21,7 @@ from bayescale.laws.additive import additive_optimum
 from bayescale.laws.evidence import parse_evidence
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.ensembles import Ensemble, equal_weights
+from bayescale.posterior.pooled_law import pooled_law
 from bayescale.posterior.single import as_runs
 from bayescale.sampling.logdensity import LogDensity
 from bayescale.sampling.nuts import sample_nuts
@@ -134,9 +135,10 @@ def test_a_fixed_value_is_fixed_in_every_answer_and_precise_evidence_pins(few_ru
     assert np.isfinite(found.forecast(N=7e9, D=1.4e11).summary(0.9)["q50"].item())
 
 
-def terms(runs, evidence, *, discrepancy):
+def terms(runs, evidence, *, discrepancy, groups=None):
     options = Options(evidence=evidence, discrepancy=discrepancy)
-    observed = observe(options.applied(bs.load_law("chinchilla")), as_runs(runs))
+    law = options.applied(bs.load_law("chinchilla"))
+    observed = observe(law if groups is None else pooled_law(law, ["a_opt"], groups), as_runs(runs))
     basis = discrepancy_basis(observed) if discrepancy else None
     density = LogDensity(build_model(observed, noise_by_name("normal"), basis).model)
     draws = density.prior(20, 0)
@@ -154,6 +156,26 @@ def test_evidence_is_a_density_of_what_the_law_says(few_runs):
     loss = np.log(p["E"] + p["A"] * 7e9 ** -p["alpha_N"] + p["B"] * 1.4e11 ** -p["beta_D"])
     ends = stats.norm.logcdf((loss - np.log(1.5)) / 0.2) + stats.norm.logcdf((np.log(3.0) - loss) / 0.2)
     np.testing.assert_allclose(found["evidence_3"], ends, rtol=1e-6)
+
+
+def test_evidence_on_pooled_groups_is_on_the_typical_one(few_runs):
+    coded = few_runs.assign(group_code=np.arange(len(few_runs)) % 2)
+    density, draws, p = terms(coded, [PUBLISHED], discrepancy=False, groups=["first", "second"])
+    best = np.log(additive_optimum(p, C / 6))
+    found = density.potentials(draws)["evidence_1"]
+    np.testing.assert_allclose(found, stats.norm(best, 0.3).logpdf(np.log(70e9)), rtol=1e-9)
+
+
+@pytest.mark.usefixtures("sketched")
+def test_pooled_groups_are_pulled_by_evidence_and_refuse_that_of_one_group():
+    x = np.geomspace(1, 1e3, 5)
+    runs = pd.DataFrame({"group": ["a"] * 5 + ["b"] * 5, "x": [*x, *x], "y": [*x**-0.29, *(2 * x**-0.31)]})
+    asked = {"pool": ["y_centre"], "discrepancy": False, "draws": 100}
+    with pytest.raises(LawError, match="is a run of one group"):
+        bs.fit("m1", runs, evidence=[bs.OtherRun(0.1, sd=0.1, outcome="y", x=1e4)], **asked)
+    pooled = bs.fit("m1", runs, evidence=[bs.Measured("slope", 0.32, sd=1e-4)], **asked)
+    assert pooled.of("b").parameters["slope"].mean() == pytest.approx(0.32, abs=1e-3)
+    assert (bs.pull(pooled.of("b")).set_index("quantity").loc["slope", "shift"]) > 0
 
 
 def test_another_run_tells_as_much_as_a_run_of_ones_own(few_runs):
