@@ -4,8 +4,8 @@ Parameters are drawn from a law whose priors are the user's, runs are simulated 
 priors and the law assumed exact. Posteriors are calibrated only if the density of a stated prior enters with the right
 Jacobian. The tests are those of ``sbc.py``.
 
-Run it as ``python benchmarks/sbc_priors.py [--replicates N] [--only CASE] [--jobs N | --backend ADDRESS]``. Replicates in ``--keep``
-are not repeated, so a stopped study resumes where it stopped.
+Run it as ``python benchmarks/sbc_priors.py [--replicates N] [--only CASE] [--jobs N | --backend ADDRESS]``. Replicates
+in ``--keep`` are not repeated, so a stopped study resumes where it stopped.
 """
 
 import argparse
@@ -45,7 +45,7 @@ CASES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=REPLICATES)
-    parser.add_argument("--only", choices=CASES, nargs="+", default=list(CASES), help="cases; others keep their results")
+    parser.add_argument("--only", choices=CASES, nargs="+", default=list(CASES), help="others keep their results")
     add_study_options(parser)
     options = parser.parse_args()
     law = load_law(LAW)

@@ -6,8 +6,8 @@ times ``|dQ/dt|``. So Q has the stated prior exactly, independent of those other
 the law's level if Q depends on it, since the level's own prior is too wide to matter, and otherwise the last one that
 can be solved for from Q.
 
-If another stated quantity is computed from Q, as ``beta_D = alpha_N a_opt / (1 - a_opt)`` from ``alpha_N``, then Q itself
-is sampled, with its prior, and t follows from it: what takes the prior of the other quantity can so be solved for.
+If another stated quantity is computed from Q, as ``beta_D = alpha_N a_opt / (1 - a_opt)`` from ``alpha_N``, then Q
+itself is sampled, with its prior, and t follows from it. Given Q, a parameter can be solved for from the other.
 """
 
 import functools
@@ -120,7 +120,7 @@ def _carrier(item: Parameter, name: str, prior: Prior, within: tuple[float, floa
 
 
 def _restated(law: Law, parameters: Sequence[Parameter], name: str) -> Iterator[tuple[Parameter, ...]]:
-    """The same priors with a quantity on the way to another in place of a parameter whose prior amounts to its prior."""
+    """The same priors with a quantity that another is computed from in place of a parameter that amounts to it."""
     for item in parameters:
         if item.amounts_to is None:
             continue

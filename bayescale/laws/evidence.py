@@ -198,7 +198,8 @@ class Bounded:
         _set(self, {**read, "outcome": outcome, "inputs": _inputs("range", inputs)})
 
     def __str__(self) -> str:
-        return f"{self.outcome}={shortest(self.low)}..{shortest(self.high)} at {_written(self.inputs)}, sd={shortest(self.sd)}"
+        ends = f"{shortest(self.low)}..{shortest(self.high)}"
+        return f"{self.outcome}={ends} at {_written(self.inputs)}, sd={shortest(self.sd)}"
 
     def unsuited(self, law: Law) -> str:
         """Why a law cannot take it; empty if it can."""

@@ -82,7 +82,7 @@ def _mixed(ensemble: Ensemble, moved: Mapping[str, pd.DataFrame]) -> pd.DataFram
         k_hat = max(table["k_hat"].max() for table in told if not table.empty)
         for name, draws in _shared(ensemble).items():
             means, spreads = draws.mean(axis=1), draws.std(axis=1)
-            alone = [m if table.empty else table.at[name, "without"] for m, table in zip(means, told, strict=True)]
+            alone = [m if table.empty else table.loc[name, "without"] for m, table in zip(means, told, strict=True)]
             middle = weights @ means
             sd = np.sqrt(weights @ (spreads**2 + (means - middle) ** 2))
             rows.append((text, name, middle, weights @ alone, sd, k_hat))

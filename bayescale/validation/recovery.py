@@ -281,7 +281,7 @@ def recover(
     else:
         asked = chosen(options, choices)
         if asked.evidence:
-            raise LawError("evidence: tables drawn from the prior do not contain it: recover a fit, or without evidence")
+            raise LawError("evidence: tables drawn from the prior do not contain it: recover a fit with it instead")
     loaded = asked.applied(law_of(law))
     design = as_runs("chinchilla" if runs is None else runs, loaded) if fitted is None else fitted.runs
     observed = Observed(loaded, design)
@@ -289,7 +289,7 @@ def recover(
         raise RunsError(
             f"{design.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them"
         )
-    truths = _prior_draws(observed, asked, replicates) if fitted is None else _posterior_draws(fitted, asked, replicates)
+    drawn = _prior_draws(observed, asked, replicates) if fitted is None else _posterior_draws(fitted, asked, replicates)
     seeds = np.random.SeedSequence(asked.seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
     source = loaded.name if cache is None else law_source_hashes([law])
     beside = fitted is not None
@@ -298,7 +298,7 @@ def recover(
             *(law, design, asked),
             *(truth, missed, *pair, beside),
         )
-        for (truth, missed), pair in zip(truths, seeds, strict=True)
+        for (truth, missed), pair in zip(drawn, seeds, strict=True)
     }
     keep = None if cache is None else Path(cache) / "recoveries.jsonl"
     found = run_tasks(_replicate, tasks, jobs=n_jobs, keep=keep, label="simulated tables", progress=progress)
@@ -349,7 +349,7 @@ def _posterior_draws(fit: Fit, options: Options, n: int) -> list[_Truth]:
 
 
 def _truths(parameters: Mapping[str, Array], basis: Basis[Any] | None, coefficients: Array | None) -> list[_Truth]:
-    """Truths from draws of parameters, each of shape (draw,), and of coefficients of the discrepancy, (draw, feature)."""
+    """Truths from draws of parameters, each (draw,), and of the discrepancy's coefficients, (draw, feature)."""
     columns = zip(*(values.tolist() for values in parameters.values()), strict=True)
     known = [dict(zip(parameters, row, strict=True)) for row in columns]
     if basis is None or coefficients is None:

@@ -188,7 +188,8 @@ def carriers(law, priors):
 
 
 @pytest.mark.parametrize(
-    ("law", "first", "carrier"), [("skaling", "beta_D", "slope"), ("farseer", "alpha_N", "slope"), ("q_family", "beta_D", "exponent")]
+    ("law", "first", "carrier"),
+    [("skaling", "beta_D", "slope"), ("farseer", "alpha_N", "slope"), ("q_family", "beta_D", "exponent")],
 )
 def test_both_exponents_take_priors_whatever_is_stated_first(law, first, carrier):
     priors = {name: TOGETHER[name] for name in sorted(("alpha_N", "beta_D"), key=lambda name: name != first)}

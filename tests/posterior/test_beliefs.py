@@ -4,8 +4,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
-import pymc as pm
-import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
@@ -60,6 +58,9 @@ def exponents_fit(few_runs):
 
 @pytest.mark.slow
 def test_a_model_written_by_hand_in_the_exponents_has_the_same_posterior(few_runs, exponents_fit):
+    import pymc as pm
+    import pytensor.tensor as pt
+
     logs = {name: np.log(few_runs[name].to_numpy()) for name in ("N", "D", "loss")}
     with pm.Model() as model:
         alpha = pm.LogNormal("alpha_N", mu=-1.08, sigma=0.1)
