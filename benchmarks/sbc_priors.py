@@ -66,7 +66,9 @@ def main() -> None:
                 priors=priors,  # type: ignore[typeddict-item]
             ).replicates
             shown = ", ".join(f"{key} {'=' if prior.fixed else '~'} {prior}" for key, prior in stated(priors).items())
-            rows.append({"case": name, "priors": shown, "runs": len(runs), **summary(found)})
+            rows.append(
+                {"case": name, "priors": shown, "runs": len(runs), "replicates": options.replicates, **summary(found)}
+            )
     rows.sort(key=lambda row: list(CASES).index(row["case"]))
     keep(STEM, report(rows), {"machine": machine(), "law": LAW, "rows": rows})
 
@@ -78,8 +80,9 @@ def report(rows: list[dict[str, object]]) -> str:
         parameters: list[dict[str, float | str]] = row["parameters"]  # type: ignore[assignment]
         of = [each for each in parameters if each["parameter"] in SHOWN]
         held = ", ".join(f"{each['parameter']} {each['cover_0.5']:.0%} {each['cover_0.9']:.0%}" for each in of)
+        fewer = f", of {REPLICATES} in full," if row["replicates"] != REPLICATES else ""
         lines += [
-            f"{row['priors']}: {row['usable']} tables of {row['runs']} runs, {row['fell_back']} fell back on NUTS, "
+            f"{row['priors']}: {row['usable']} tables{fewer} of {row['runs']} runs, {row['fell_back']} fell back on NUTS, "
             f"{row['uncertified']} not certified, {row['cpu_median']:.1f} CPU s a fit",
             f"  {held}",
             f"  rejected: {'; '.join(faults(row)) or 'none'}",
