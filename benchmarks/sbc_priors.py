@@ -82,8 +82,9 @@ def report(rows: list[dict[str, object]]) -> str:
         held = ", ".join(f"{each['parameter']} {each['cover_0.5']:.0%} {each['cover_0.9']:.0%}" for each in of)
         fewer = f", of {REPLICATES} in full," if row["replicates"] != REPLICATES else ""
         lines += [
-            f"{row['priors']}: {row['usable']} tables{fewer} of {row['runs']} runs, {row['fell_back']} fell back on NUTS, "
-            f"{row['uncertified']} not certified, {row['cpu_median']:.1f} CPU s a fit",
+            f"{row['priors']}: {row['usable']} tables{fewer} of {row['runs']} runs, "
+            f"{row['fell_back']} fell back on NUTS, {row['uncertified']} not certified, "
+            f"{row['cpu_median']:.1f} CPU s a fit",
             f"  {held}",
             f"  rejected: {'; '.join(faults(row)) or 'none'}",
         ]
