@@ -27,6 +27,11 @@ def keep(stem: str, text: str, document: Any) -> None:
     (RESULTS / f"{stem}.json").write_text(json.dumps(finite(document), indent=1, allow_nan=False) + "\n")
 
 
+def kept(stem: str) -> Any:
+    """A result that was stored as JSON."""
+    return json.loads((RESULTS / f"{stem}.json").read_text())
+
+
 def add_study_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where the fits of a benchmark run."""
     parser.add_argument("--jobs", type=int, help="processes of this machine")

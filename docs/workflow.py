@@ -40,6 +40,9 @@ print(f"elpd {left_out.elpd:.1f}, largest Pareto k-hat {float(left_out.pareto_k.
 recovered = bs.recover("chinchilla", runs, replicates=100, cache="studies", progress=True, priors=priors)
 print(recovered)
 
+nearby = bs.recover(fit, replicates=100, cache="studies", progress=True)
+print(nearby.summary().loc[["E", "a_opt"], ["cover_0.5", "cover_0.9", "p_value"]])
+
 compared = bs.compare(["chinchilla", "tied"], runs, horizons=[3], cache="studies", priors=priors)
 print(compared.verdict)
 

@@ -21,10 +21,10 @@ REDUCIBLE = Parameter(
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     alpha, beta = additive.exponents(q)
-    levels = {"N": q["reducible_centre"] * q["share_N"], "D": q["reducible_centre"] * (1 - q["share_N"])}
+    level_n, level_d = additive.parted(q["reducible_centre"], q["share_N"])
     return {
-        "A": additive.coefficient(xp, levels["N"], alpha, centre["N"]),
-        "B": additive.coefficient(xp, levels["D"], beta, centre["D"]),
+        "A": additive.coefficient(xp, level_n, alpha, centre["N"]),
+        "B": additive.coefficient(xp, level_d, beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
     }

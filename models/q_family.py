@@ -35,11 +35,12 @@ Q = Parameter(
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     alpha, beta = additive.exponents(q)
-    reducible = q["loss_centre"] * (1 - q["floor_share"])
+    level_n = q["loss_centre"] * (1 - q["floor_share"]) * power(xp, q["share_N"], q["q"])
+    level_d = level_n * power(xp, 1 / q["share_N"] - 1, q["q"])  # in which share_N can be solved for from A/B
     return {
         "E": q["loss_centre"] * q["floor_share"],
-        "A": additive.coefficient(xp, reducible * power(xp, q["share_N"], q["q"]), alpha, centre["N"]),
-        "B": additive.coefficient(xp, reducible * power(xp, 1 - q["share_N"], q["q"]), beta, centre["D"]),
+        "A": additive.coefficient(xp, level_n, alpha, centre["N"]),
+        "B": additive.coefficient(xp, level_d, beta, centre["D"]),
         "alpha_N": alpha,
         "beta_D": beta,
     }

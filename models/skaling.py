@@ -21,7 +21,7 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     # At the centre of the runs loss and its two slopes are those of the additive law with the same levels and exponents
     # k alpha, k beta: the priors of that law keep their meaning, and k affects only the curvature.
     k = q["k"]
-    alpha, beta = (each / k for each in additive.exponents({**q, **size}))
+    alpha, beta = additive.exponents({**q, "exponent": size["exponent"] / k})
     scale = power(xp, additive.reducible(q), 1 / k - 1)
     return {
         "E": additive.floor(q),

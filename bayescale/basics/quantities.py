@@ -222,6 +222,18 @@ def format_column(name: str, value: float) -> str:
     return format_quantity(value, unit="years" if name == "year" else "")
 
 
+def shortest(number: float) -> str:
+    """The shortest text that is read as the same number.
+
+    Examples
+    --------
+    >>> shortest(5.76e23), shortest(1 / 3)
+    ('5.76e+23', '0.3333333333333333')
+    """
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
+
+
 def format_interval(ends: Iterable[float], digits: int = 3, unit: str = "") -> str:
     """Write the lower end, median and upper end of an interval; ``none`` where there is no value.
 

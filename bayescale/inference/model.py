@@ -109,12 +109,14 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
         with law.blamed("derive"):
             derived = law.derive(pt, sampled, centre)
             # To the last digit, since solving for a parameter and computing the quantity again round.
+            derived |= {key: sampled[key] for key in derived if key in sampled}
             derived |= {
                 key: fixed_value(law.priors[key]) for key in derived if key in law.priors and law.priors[key].fixed
             }
             # Deterministic returns a view, which the vectorised graph would evaluate draw by draw: it is not used.
             for key, value in derived.items():
-                pm.Deterministic(key, value)
+                if key not in model.named_vars:
+                    pm.Deterministic(key, value)
             parameters = sampled | derived
         if {*derived} != (described := {item.name for item in law.derived}):
             raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")

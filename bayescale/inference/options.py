@@ -10,6 +10,7 @@ from bayescale.laws.beliefs import with_beliefs
 from bayescale.laws.evidence import Evidence, checked_evidence
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name
+from bayescale.laws.optima import has_optimum, is_optimum
 from bayescale.laws.priors import Stated, check_names, stated
 
 Engine = Literal["importance", "nuts"]
@@ -141,10 +142,11 @@ class Options:
         ]
 
     def _reported(self, laws: Iterable[Law]) -> tuple[str, ...]:
-        """Names of what fits of laws report."""
+        """Names of what fits of laws report, and of the optima that they would report if a prior is on them."""
         found: list[str] = []
         for law in laws:
             amplitudes = amplitude_parameters(law) if self.discrepancy else ()
+            found += filter(is_optimum, self.priors if has_optimum(law) else ())
             found += [*law.units, *(each.name for each in (*self.noise_model.parameters(law), *amplitudes))]
         return tuple(dict.fromkeys(found))
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bayescale.inference.solving import dependencies, derived_from, solved_for
@@ -23,6 +24,8 @@ def add_variables(
 ) -> dict[str, Any]:
     """Add parameters to the PyMC model in context, in order, and return them by name.
 
+    Derived quantities that are sampled in place of a parameter are among them.
+
     Parameters
     ----------
     law : Law
@@ -33,10 +36,13 @@ def add_variables(
         ``shape(sampled, name)``: mean over the runs of the law on the link's scale, minus the logarithm of the
         parameter of that name, to which the mean is proportional; without it no parameter is sampled relative to that.
     """
-    sampled: dict[str, Any] = {}
+    parameters = tuple(parameters)
+    sampled = {each.on: _in_place(law, each) for each in parameters if each.follows}
     for parameter in parameters:
         with law.blamed(f"parameter {parameter.name}"):
-            if parameter.prior.fixed:
+            if parameter.follows:
+                sampled[parameter.name] = _solved(law, parameter, sampled[parameter.on], sampled, centre)
+            elif parameter.prior.fixed:
                 sampled[parameter.name] = _fixed(law, parameter, sampled, centre)
             elif parameter.on or (parameter.centred and shape is not None):
                 offset = shape(sampled, parameter.name) if parameter.centred and shape is not None else None
@@ -48,24 +54,28 @@ def add_variables(
 
 def drawn_variables(law: Law, parameters: Iterable[Parameter], centre: Values, n: int) -> dict[str, Any]:
     """Unnamed variables, each of shape (n,), with the priors of parameters, in order."""
-    import pytensor.tensor as pt
-
-    drawn: dict[str, Any] = {}
+    parameters = tuple(parameters)
+    drawn = {each.on: _drawn(law, each, {}, n) for each in parameters if each.follows}
     for parameter in parameters:
         with law.blamed(f"parameter {parameter.name}"):
-            arguments = dict(parameter.prior.arguments)
-            if parameter.prior.fixed:
-                value = pt.full(n, arguments["value"])
-            else:
-                if parameter.arguments is not None:
-                    arguments |= parameter.arguments(pt, drawn)
-                value = _variable(law, parameter, arguments, n)
-                if parameter.shift is not None:
-                    value = value + parameter.shift(pt, drawn)
+            value = drawn[parameter.on] if parameter.follows else _drawn(law, parameter, drawn, n)
             if parameter.on:
                 value = solved_for(law, parameter.name, parameter.on, value, drawn, centre)
             drawn[parameter.name] = value
     return drawn
+
+
+def _drawn(law: Law, parameter: Parameter, drawn: Values, n: int) -> Any:
+    """An unnamed variable of shape (n,) with the prior of a parameter, or of what that prior is on."""
+    import pytensor.tensor as pt
+
+    arguments = dict(parameter.prior.arguments)
+    if parameter.prior.fixed:
+        return pt.full(n, arguments["value"])
+    if parameter.arguments is not None:
+        arguments |= parameter.arguments(pt, drawn)
+    value = _variable(law, parameter, arguments, n)
+    return value if parameter.shift is None else value + parameter.shift(pt, drawn)
 
 
 def fixed_value(prior: Prior) -> Any:
@@ -75,11 +85,23 @@ def fixed_value(prior: Prior) -> Any:
     return pt.constant(prior.arguments["value"], dtype="float64")
 
 
+def _in_place(law: Law, parameter: Parameter) -> Any:
+    """The derived quantity that is sampled in place of a parameter."""
+    if parameter.prior.fixed:
+        return fixed_value(parameter.prior)
+    with law.blamed(f"prior on {parameter.on}"):
+        return _free_variable(law, replace(parameter, name=parameter.on), {})
+
+
 def _fixed(law: Law, parameter: Parameter, sampled: dict[str, Any], centre: Values) -> Any:
     """A parameter that has one value, or that follows from one of a derived quantity and the other parameters."""
+    return _solved(law, parameter, fixed_value(parameter.prior), sampled, centre)
+
+
+def _solved(law: Law, parameter: Parameter, value: Any, sampled: dict[str, Any], centre: Values) -> Any:
+    """A parameter that follows from the value of what its prior is on, as a deterministic."""
     import pymc as pm
 
-    value = fixed_value(parameter.prior)
     if parameter.on:
         value = solved_for(law, parameter.name, parameter.on, value, sampled, centre)
     pm.Deterministic(parameter.name, value)
@@ -141,7 +163,7 @@ def _carrying(law: Law, parameter: Parameter, sampled: dict[str, Any], centre: V
     import pymc as pm
 
     arguments = parameter.prior.arguments
-    read = dependencies(law, parameter.on) & sampled.keys() if parameter.on else set()
+    read = dependencies(law, parameter.on, sampled) & sampled.keys() if parameter.on else set()
     beside = {name: sampled[name] for name in sorted(read)}
     given = {
         **{f"prior {k}": v for k, v in arguments.items()},

@@ -91,8 +91,14 @@ def reducible(q: Values, others: Any = 0.0) -> Any:
 
 def levels(q: Values, others: Any = 0.0) -> dict[str, Any]:
     """Size of each of the two terms at the centre of the runs."""
-    both = reducible(q, others)
-    return {"level_N": both * q["share_N"], "level_D": both * (1 - q["share_N"])}
+    level_n, level_d = parted(reducible(q, others), q["share_N"])
+    return {"level_N": level_n, "level_D": level_d}
+
+
+def parted(both: Any, share: Any) -> tuple[Any, Any]:
+    """Two terms from their sum and the share of the first, which occurs once in their ratio: it can be solved for."""
+    first = both * share
+    return first, first * (1 / share - 1)
 
 
 TOKENS_PER_PARAMETER = Parameter(
@@ -145,6 +151,7 @@ def slope(slope_over_exponent: Callable[[Values], Any]) -> Parameter:
         meaning="fall of the loss in per cent for each per cent of N and D together, at the centre of the runs",
         reason=f"given the parameters before it, the mean exponent has {EXPONENT.prior}, {EXPONENT.reason}",
         arguments=arguments,
+        amounts_to=("exponent", EXPONENT.prior),
     )
 
 
@@ -179,8 +186,9 @@ def coefficient(xp: ModuleType, level: Any, exponent: Any, centre: Any) -> Any:
 
 
 def exponents(q: Values) -> tuple[Any, Any]:
-    """``alpha`` and ``beta``, from their mean and the allocation exponent."""
-    return 2 * q["exponent"] * (1 - q["a_opt"]), 2 * q["exponent"] * q["a_opt"]
+    """``alpha`` and ``beta``, from their mean and the allocation exponent, which can be solved for from both."""
+    alpha = 2 * q["exponent"] * (1 - q["a_opt"])
+    return alpha, alpha / (1 / q["a_opt"] - 1)
 
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
@@ -222,5 +230,5 @@ def additive_optimum(p: Values, product: Any) -> Any:
     72400000000.0
     """
     alpha, beta = p["alpha_N"], p["beta_D"]
-    log_ratio = np.log(alpha * p["A"]) - np.log(beta * p["B"])
+    log_ratio = np.log(alpha / beta * (p["A"] / p["B"]))
     return np.exp((log_ratio + beta * np.log(product)) / (alpha + beta))

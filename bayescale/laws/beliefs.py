@@ -7,6 +7,7 @@ from typing import Any
 
 from bayescale.laws.evidence import Evidence
 from bayescale.laws.law import Law
+from bayescale.laws.optima import with_optima
 from bayescale.laws.parameters import Prior
 from bayescale.laws.priors import with_own
 
@@ -43,4 +44,4 @@ def _with_beliefs(law: Law, entries: tuple[Any, ...], evidence: tuple[Evidence, 
     """Cached, because compiled code is cached by the identity of the law."""
     priors = {name: Prior(distribution, **dict(arguments)) for name, distribution, *arguments in entries}
     parameters = tuple(with_own(item, priors) for item in law.parameters)
-    return replace(law, priors=priors, parameters=parameters, evidence=evidence)
+    return replace(with_optima(law, priors), priors=priors, parameters=parameters, evidence=evidence)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayescale.basics.errors import LawError, QuantityError
-from bayescale.basics.quantities import number, parse_quantity
+from bayescale.basics.quantities import number, parse_quantity, shortest
 from bayescale.laws.law import Law
+from bayescale.laws.optima import NO_OPTIMUM, has_optimum
 from bayescale.laws.parameters import is_number
 from bayescale.laws.priors import FRACTION, POSITIVE, REAL
 
@@ -59,13 +60,11 @@ class Published:
         _set(self, {"quantity": quantity, "C": read["C"], "sd": read["sd"], "value": read[quantity]})
 
     def __str__(self) -> str:
-        return f"{self.quantity}={_text(self.value)} at C={_text(self.C)}, sd={_text(self.sd)}"
+        return f"{self.quantity}={shortest(self.value)} at C={shortest(self.C)}, sd={shortest(self.sd)}"
 
     def unsuited(self, law: Law) -> str:
         """Why a law cannot take it; empty if it can."""
-        if law.optimum is None or set(law.input_names) != {"N", "D"}:
-            return "has no optimum in closed form"
-        return ""
+        return "" if has_optimum(law) else NO_OPTIMUM
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Measured:
         _set(self, _positive(what, {"sd": self.sd}) | _finite(what, {"value": self.value}))
 
     def __str__(self) -> str:
-        return f"{self.quantity}={_text(self.value)}, sd={_text(self.sd)}"
+        return f"{self.quantity}={shortest(self.value)}, sd={shortest(self.sd)}"
 
     def unsuited(self, law: Law) -> str:
         """Why a law cannot take it; empty if it can."""
@@ -150,8 +149,8 @@ class OtherRun:
         _set(self, {"value": read[outcome], "offset": read["offset"], "sd": read["sd"], **where})
 
     def __str__(self) -> str:
-        place = f"{self.outcome}={_text(self.value)} at {_written(self.inputs)}"
-        return f"{place}, offset={_text(self.offset)}, sd={_text(self.sd)}"
+        place = f"{self.outcome}={shortest(self.value)} at {_written(self.inputs)}"
+        return f"{place}, offset={shortest(self.offset)}, sd={shortest(self.sd)}"
 
     def unsuited(self, law: Law) -> str:
         """Why a law cannot take it; empty if it can."""
@@ -199,7 +198,8 @@ class Bounded:
         _set(self, {**read, "outcome": outcome, "inputs": _inputs("range", inputs)})
 
     def __str__(self) -> str:
-        return f"{self.outcome}={_text(self.low)}..{_text(self.high)} at {_written(self.inputs)}, sd={_text(self.sd)}"
+        ends = f"{shortest(self.low)}..{shortest(self.high)}"
+        return f"{self.outcome}={ends} at {_written(self.inputs)}, sd={shortest(self.sd)}"
 
     def unsuited(self, law: Law) -> str:
         """Why a law cannot take it; empty if it can."""
@@ -278,13 +278,7 @@ def _number(text: str) -> float:
 
 
 def _written(inputs: tuple[tuple[str, float], ...]) -> str:
-    return ", ".join(f"{name}={_text(value)}" for name, value in inputs)
-
-
-def _text(number: float) -> str:
-    """The shortest text that is read as the same number."""
-    short = f"{number:g}"
-    return short if float(short) == number else repr(number)
+    return ", ".join(f"{name}={shortest(value)}" for name, value in inputs)
 
 
 def _inputs(what: str, inputs: Mapping[str, float | str]) -> tuple[tuple[str, float], ...]:

@@ -100,6 +100,10 @@ class Parameter:
     on : str
         Quantity that the prior is on, if it is not the parameter itself: one that :attr:`Law.derive` computes from it.
         Given the parameters before it, the parameter then has the prior of that quantity by change of variables.
+    follows : bool
+        Whether the quantity ``on`` is sampled in place of the parameter, which follows from it.
+    amounts_to : tuple of str and Prior, optional
+        A derived quantity and its prior, if the prior of the parameter is that one by change of variables.
     within : tuple of float
         Range to which a prior that a user states is cut off, since what it is on can have no other values.
     domain : tuple of float
@@ -130,6 +134,8 @@ class Parameter:
     arguments: Callable[[ModuleType, Values], Mapping[str, Any]] | None = None
     scales: bool = False
     on: str = ""
+    follows: bool = False
+    amounts_to: tuple[str, Prior] | None = None
     within: tuple[float, float] = (-math.inf, math.inf)
     domain: tuple[float, float] = (-math.inf, math.inf)
     centred: bool = False

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bayescale.basics.errors import LawError
+from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.wording import listed, nearest
+from bayescale.laws.optima import NO_OPTIMUM, QUANTITIES, is_optimum, parse_optimum
 from bayescale.laws.parameters import FIXED, Parameter, Prior, is_number
 
 type Stated = Mapping[str, Prior | float]
@@ -64,7 +65,15 @@ def stated(priors: Stated) -> dict[str, Prior]:
         raise LawError(
             f"priors is {priors!r}: give a dictionary, such as {{'E': Prior('LogNormal', mu=0.3, sigma=0.1)}}"
         )
-    return {name: _checked(name, prior) for name, prior in priors.items()}
+    return {_named(name): _checked(name, prior) for name, prior in priors.items()}
+
+
+def _named(name: str) -> str:
+    """The name by which a quantity is reported: that of an optimum has one spelling."""
+    try:
+        return str(parse_optimum(name) or name)
+    except QuantityError as error:
+        raise LawError(f"prior on {name}: {error}") from None
 
 
 def _checked(name: str, prior: Prior | float) -> Prior:
@@ -128,7 +137,8 @@ def parse_prior(text: str) -> tuple[str, Prior]:
     Parameters
     ----------
     text : str
-        ``"E ~ LogNormal(mu=0.3, sigma=0.1)"``, or ``"E = 1.6"`` for a fixed value.
+        ``"E ~ LogNormal(mu=0.3, sigma=0.1)"``, or ``"E = 1.6"`` for a fixed value; at the optimum of a budget
+        ``"tokens_per_parameter at C=5.76e23 ~ LogNormal(mu=3, sigma=0.3)"``.
 
     Returns
     -------
@@ -150,11 +160,11 @@ def parse_prior(text: str) -> tuple[str, Prior]:
     ...
     bayescale.basics.errors.LawError: 'E: 1.6' is no prior: write 'E ~ LogNormal(mu=0.3, sigma=0.1)', or 'E = 1.6' ...
     """
-    match = re.fullmatch(r"\s*(\w+)\s*(?:~\s*(\w+)\s*\((.*)\)|=\s*(\S+))\s*", text)
+    match = re.fullmatch(r"\s*(\w+(?:\s+at\s+C\s*=\s*[^\s~=]+)?)\s*(?:~\s*(\w+)\s*\((.*)\)|=\s*(\S+))\s*", text)
     found = None if match is None else _read(match)
     if match is None or found is None:
         raise LawError(f"{text!r} is no prior: write 'E ~ LogNormal(mu=0.3, sigma=0.1)', or 'E = 1.6' to fix a value")
-    return match[1], stated({match[1]: found})[match[1]]
+    return next(iter(stated({match[1]: found}).items()))
 
 
 def _read(match: "re.Match[str]") -> Prior | float | None:
@@ -184,6 +194,7 @@ def with_own(parameter: Parameter, priors: Mapping[str, Prior]) -> Parameter:
         reason="stated by the user",
         within=support(parameter.prior),
         arguments=None,
+        amounts_to=None,
         scales=remains,
         centred=parameter.scales and not remains,
     )
@@ -202,17 +213,15 @@ def check_names(names: Iterable[str], known: Iterable[str], whose: str) -> None:
             continue
         if name in _CONSTANTS:
             raise LawError(f"prior on {name}: {_CONSTANTS[name]}")
+        if is_optimum(name):
+            raise LawError(f"prior on {name}: {whose} {NO_OPTIMUM}")
         near = nearest(name, known)
         hint = f", did you mean {near!r}?" if near else f": it reports {', '.join(known)}"
         raise LawError(f"prior on {name}: {whose} has no such quantity{hint}")
 
 
-_OPTIMUM = (
-    "an optimum depends on the budget, so a belief about it is evidence, such as Published(N_star=..., C=..., sd=...): "
-    "give it by evidence="
-)
 _CONSTANTS = {
     "length": "the length scale of the discrepancy is a constant learnt from published tables, and not sampled: its "
     "amplitudes tau and drift take priors",
-    **dict.fromkeys(("N_star", "D_star", "tokens_per_parameter"), _OPTIMUM),
+    **{name: f"an optimum depends on the budget: name it, such as {name} at C=5.76e23" for name in QUANTITIES},
 }

@@ -112,7 +112,6 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
         derived=(*law.derived, *each),
         mean=mean,
         derive=derive,
-        optimum=None,
         published=(),
     )
 

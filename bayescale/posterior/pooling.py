@@ -26,6 +26,7 @@ from bayescale.inference.discrepancy import Basis, Separate
 from bayescale.inference.engine import Sampled
 from bayescale.inference.options import Options
 from bayescale.laws import catalog
+from bayescale.laws.evidence import Bounded, OtherRun
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import GROUP, Derived, Parameter
 from bayescale.posterior.fit import Fit
@@ -175,8 +176,9 @@ def fit_pooled(
         If there are fewer than two groups, or the runs cannot be used.
     """
     resolved = options.applied(catalog.law_of(law))
-    if resolved.evidence:
-        raise LawError("evidence: pooled groups take none: fit the group that it concerns alone")
+    for each in resolved.evidence:
+        if isinstance(each, OtherRun | Bounded):
+            raise LawError(f"evidence {each}: is a run of one group, and groups differ: fit that group alone")
     names = sampled_names(resolved, pool)
     for name in (item.name for item in resolved.derived if item.name in options.priors):
         if set(sampled_names(resolved, [name])) & set(names):

@@ -132,9 +132,9 @@ def draw_prior(
     'these draws are from the prior: no run informs them'
     """
     if isinstance(law, Fit):
-        record = law.record
-        made = Options(record.noise, record.discrepancy, draws=record.draws, chains=record.chains, seed=record.seed)
-        asked, own, origin = chosen(options or made, choices), law.law, (record.law_origin, record.law_hash)
+        named, made = made_with(law)
+        asked, own = chosen(options or made, choices), catalog.law_of(named)
+        origin = (law.record.law_origin, law.record.law_hash)
         table = law.runs if runs is None else as_runs(runs, own)
     else:
         asked, own, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
@@ -143,6 +143,15 @@ def draw_prior(
     observed = observe(replace(believed_in, evidence=()) if believed_in.evidence else believed_in, table)
     result = _as_fit(origin, observed, infer_prior(observed, asked), asked, ())
     return replace(result, warnings=("these draws are from the prior: no run informs them", *observed.warnings))
+
+
+def made_with(fit: Fit) -> tuple[str | Law, Options]:
+    """The law of a fit, by its name if it is shipped, and its options, with which it can be made again."""
+    record, shipped = fit.record, fit.record.law_origin == "shipped"
+    # A law that was made in Python holds what the user believes.
+    beliefs: Choices = {"priors": record.priors, "evidence": fit.law.evidence} if shipped else {}
+    shape: Choices = {"draws": record.draws, "chains": record.chains, "seed": record.seed}
+    return record.law if shipped else fit.law, Options(record.noise, record.discrepancy, **shape, **beliefs)
 
 
 def _as_fit(
@@ -166,7 +175,7 @@ def _as_fit(
                 "priors": resolved.priors,
                 "evidence": tuple(map(str, resolved.evidence)),
             },
-            carriers={item.on: item.name for item in believed(resolved).parameters if item.on},
+            carriers={item.on: item.name for item in believed(resolved).parameters if item.on in resolved.priors},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
             pool=pool,

@@ -2,7 +2,9 @@
 
 Parameters are drawn from the prior, runs are simulated from them and fitted, and the rank of each parameter among its
 posterior draws is recorded. If prior, likelihood and sampler are consistent, ranks are uniform and every interval has
-its nominal coverage (Talts et al. 2018, arXiv:1804.06788).
+its nominal coverage (Talts et al. 2018, arXiv:1804.06788). Where a table is at hand, the same holds of parameters drawn
+from its posterior and fitted to the table and the simulated one together, which checks the fit where it matters
+(Säilynoja et al. 2025, arXiv:2502.03279).
 """
 
 import time
@@ -21,13 +23,14 @@ from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.data.runs import AnyRuns, Runs
-from bayescale.inference.discrepancy import DRIFT
+from bayescale.inference.discrepancy import DRIFT, Basis
 from bayescale.inference.engine import infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws.catalog import law_of, law_source_hashes
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise
-from bayescale.posterior.single import as_runs
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.single import as_runs, made_with
 from bayescale.validation.ranks import ERROR, MASSES, coverage, ecdf_p_value, rank
 
 Array = NDArray[np.float64]
@@ -71,6 +74,8 @@ class Recovery:
     law : str
     replicates : tuple of Replicate
         One for each simulated table.
+    source : str
+        What the known parameters were drawn from.
 
     Examples
     --------
@@ -83,6 +88,7 @@ class Recovery:
 
     law: str
     replicates: tuple[Replicate, ...]
+    source: str = "the prior"
 
     @property
     def ranks(self) -> pd.DataFrame:
@@ -125,7 +131,7 @@ class Recovery:
 
     @property
     def _head(self) -> str:
-        return f"{self.law}: {len(self.replicates)} tables simulated from the prior and fitted"
+        return f"{self.law}: {len(self.replicates)} tables simulated from {self.source} and fitted"
 
 
 def design_of(law: Law, inputs: pd.DataFrame) -> Runs:
@@ -209,8 +215,8 @@ def simulate(
 
 
 def recover(
-    law: str | Path | Law = "chinchilla",
-    runs: AnyRuns = "chinchilla",
+    law: str | Path | Law | Fit = "chinchilla",
+    runs: AnyRuns | None = None,
     options: Options | None = None,
     *,
     replicates: int = 100,
@@ -219,7 +225,7 @@ def recover(
     progress: bool = False,
     **choices: Unpack[Choices],
 ) -> Recovery:
-    """Check that fits recover known parameters: simulate tables from the prior, fit each, and rank the truth.
+    """Check that fits recover known parameters: simulate tables, fit each, and rank the truth among the draws.
 
     If prior, likelihood and sampler are consistent, the truth is as likely to lie anywhere among the draws. Simulated
     tables that cannot be used are left out. They are few, and since that decision depends on the outcomes alone, the
@@ -227,13 +233,16 @@ def recover(
 
     Parameters
     ----------
-    law : str, path or Law
-        Must be a name or path if ``cache`` is given or the work is sent to other processes.
-    runs : str, path, DataFrame or Runs
+    law : str, path, Law or Fit
+        Of a law, parameters are drawn from the prior. Of a fit, they are drawn from its posterior, and each simulated
+        table is fitted together with the runs of the fit. Must be a name or path, or a fit of a shipped law, if
+        ``cache`` is given or the work is sent to other processes.
+    runs : str, path, DataFrame or Runs, optional
         The design of every simulated table, without standard errors or counts of the outcome, since the precision of an
-        outcome would have to be simulated too. Its outcomes are ignored.
+        outcome would have to be simulated too. Its outcomes are ignored. By default the Chinchilla runs; of a fit
+        always its own.
     options, **choices
-        Of every fit, as for :func:`bayescale.fit`.
+        Of every fit, as for :func:`bayescale.fit`; of a fit only draws, chains, seed and engine.
     replicates : int
         Number of tables; a larger number adds tables and keeps the first ones.
     n_jobs, cache, progress
@@ -246,11 +255,16 @@ def recover(
     Raises
     ------
     LawError
-        If results are to be kept but the law is an object, or evidence from elsewhere is given.
+        If results are to be kept but the law is an object, if evidence from elsewhere is given but no fit, or if a fit
+        is pooled or to be made again in another way.
     RunsError
         If the design has standard errors or counts, or no simulated table can be used.
     QuantityError
         If there are no replicates.
+
+    References
+    ----------
+    Talts et al. 2018, arXiv:1804.06788; for the posterior of a fit Säilynoja et al. 2025, arXiv:2502.03279.
 
     Examples
     --------
@@ -259,46 +273,91 @@ def recover(
     >>> len(found.replicates), bool(found.summary()["cover_0.9"].between(0, 1).all())
     (3, True)
     """
-    asked = chosen(options, choices)
     if replicates < 1:
         raise QuantityError(f"replicates is {replicates}, but must be 1 or more")
-    if asked.evidence:
-        raise LawError("evidence: tables drawn from the prior do not contain it: recover without evidence")
+    fitted = law if isinstance(law, Fit) else None
+    if isinstance(law, Fit):
+        law, asked = _again(law, runs, options, choices)
+    else:
+        asked = chosen(options, choices)
+        if asked.evidence:
+            raise LawError("evidence: tables drawn from the prior do not contain it: recover a fit with it instead")
     loaded = asked.applied(law_of(law))
-    design = as_runs(runs, loaded)
+    design = as_runs("chinchilla" if runs is None else runs, loaded) if fitted is None else fitted.runs
     observed = Observed(loaded, design)
     if observed.standard_error is not None:
         raise RunsError(
             f"{design.source}: has standard errors or counts of {loaded.outcome}: simulate runs without them"
         )
+    drawn = _prior_draws(observed, asked, replicates) if fitted is None else _posterior_draws(fitted, asked, replicates)
     seeds = np.random.SeedSequence(asked.seed).generate_state(2 * replicates).reshape(-1, 2).tolist()
     source = loaded.name if cache is None else law_source_hashes([law])
+    beside = fitted is not None
     tasks = {
-        fingerprint("recover", source, design.data_hash, asdict(asked), truth, missed, pair): (
+        fingerprint("recover", source, design.data_hash, asdict(asked), truth, missed, pair, beside): (
             *(law, design, asked),
-            *(truth, missed, *pair),
+            *(truth, missed, *pair, beside),
         )
-        for (truth, missed), pair in zip(_prior_draws(observed, asked, replicates), seeds, strict=True)
+        for (truth, missed), pair in zip(drawn, seeds, strict=True)
     }
     keep = None if cache is None else Path(cache) / "recoveries.jsonl"
     found = run_tasks(_replicate, tasks, jobs=n_jobs, keep=keep, label="simulated tables", progress=progress)
     usable = tuple(Replicate(**each) for each in found.values() if each is not None)
     if not usable:
         raise RunsError(f"{design.source}: none of {replicates} tables simulated at these runs can be used: add some")
-    return Recovery(loaded.name, usable)
+    return Recovery(loaded.name, usable, "the posterior" if beside else "the prior")
 
 
-def _prior_draws(observed: Observed, options: Options, n: int) -> list[tuple[dict[str, float], list[float] | None]]:
-    """Parameters drawn from the prior, and what the law then misses at each run."""
+def _again(fit: Fit, runs: AnyRuns | None, options: Options | None, choices: Choices) -> tuple[str | Law, Options]:
+    """The law and options with which a fit is made again, given further runs.
+
+    Raises
+    ------
+    LawError
+        If another fit than this one is asked for.
+    """
+    law, made = made_with(fit)
+    asked = chosen(options or made, choices)
+    if runs is not None:
+        raise LawError("runs: a fit is recovered at its own runs: leave them out, or give its law instead of the fit")
+    if fit.record.pool:
+        raise LawError("the fit was learnt together with other groups, which its runs do not contain: give its law")
+    fixed = ("noise", "discrepancy", "priors", "evidence")
+    other = [name for name in fixed if getattr(asked, name) != getattr(made, name)]
+    if other:
+        raise LawError(f"{listed(other)}: differ from those of the fit: leave them out, or fit with them")
+    return law, asked
+
+
+type _Truth = tuple[dict[str, float], list[float] | None]
+"""Known parameters, and what the law then misses at each run."""
+
+
+def _prior_draws(observed: Observed, options: Options, n: int) -> list[_Truth]:
+    """Truths drawn from the prior."""
     drawn = infer_prior(observed, replace(options, draws=n, chains=1))
-    truths = [{name: float(values[0, i]) for name, values in drawn.posterior.items()} for i in range(n)]
-    if drawn.basis is None or drawn.coefficients is None:
-        return [(truth, None) for truth in truths]
-    process = drawn.basis.process
-    tau, drift = (drawn.posterior[name][0][:, None] for name in ("tau", "drift"))
-    amplitudes = np.where(process.kinds == DRIFT, drift, tau)
-    missed = (amplitudes * drawn.coefficients[0][:, : len(process.kinds)]) @ process.at_runs.T
-    return list(zip(truths, missed.tolist(), strict=True))
+    parameters = {name: values[0] for name, values in drawn.posterior.items()}
+    return _truths(parameters, drawn.basis, None if drawn.coefficients is None else drawn.coefficients[0])
+
+
+def _posterior_draws(fit: Fit, options: Options, n: int) -> list[_Truth]:
+    """Truths drawn from the posterior of a fit."""
+    size = len(fit.parameters["sigma"])
+    rows = np.resize(np.random.default_rng(options.seed).permutation(size), n)
+    coefficients = None if fit.basis is None else fit.coefficients[rows]
+    return _truths({name: values[rows] for name, values in fit.parameters.items()}, fit.basis, coefficients)
+
+
+def _truths(parameters: Mapping[str, Array], basis: Basis[Any] | None, coefficients: Array | None) -> list[_Truth]:
+    """Truths from draws of parameters, each (draw,), and of the discrepancy's coefficients, (draw, feature)."""
+    columns = zip(*(values.tolist() for values in parameters.values()), strict=True)
+    known = [dict(zip(parameters, row, strict=True)) for row in columns]
+    if basis is None or coefficients is None:
+        return [(truth, None) for truth in known]
+    process = basis.process
+    amplitudes = np.where(process.kinds == DRIFT, *(parameters[name][:, None] for name in ("drift", "tau")))
+    missed = (amplitudes * coefficients[:, : len(process.kinds)]) @ process.at_runs.T
+    return list(zip(known, missed.tolist(), strict=True))
 
 
 def _replicate(
@@ -309,8 +368,9 @@ def _replicate(
     missed: list[float] | None,
     simulation_seed: int,
     fit_seed: int,
+    beside: bool,
 ) -> dict[str, Any] | None:
-    """One replicate; None if the simulated table cannot be used."""
+    """One replicate, fitted beside the runs or alone; None if the simulated table cannot be used."""
     loaded = options.applied(law_of(law))
     given: dict[str, Any] = {}
     if missed is not None:
@@ -319,6 +379,9 @@ def _replicate(
         simulated = simulate(loaded, runs, options.noise_model, truth, simulation_seed, **given)
     except RunsError:
         return None
+    if beside:
+        outcome = {loaded.outcome: simulated.column(loaded.outcome)}
+        simulated = replace(runs, frame=pd.concat([runs.frame, runs.frame.assign(**outcome)], ignore_index=True))
     start = time.process_time()
     sampled = infer(Observed(loaded, simulated), replace(options, seed=fit_seed), many=True)
     cpu_seconds = time.process_time() - start

@@ -12,6 +12,9 @@ from bayescale.inference.model import build_model
 from bayescale.inference.options import Options
 from bayescale.inference.reported import believed
 from bayescale.inference.scales import amplitude_parameters
+from bayescale.inference.solving import some_centre
+from bayescale.laws import additive
+from bayescale.laws.catalog import law_names
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.single import as_runs
 from bayescale.sampling.logdensity import LogDensity
@@ -49,6 +52,61 @@ def drawn(density, n=600):
 def stated(few_runs):
     density = graph(STATED, few_runs)
     return density, *drawn(density)
+
+
+BUDGET = "tokens_per_parameter at C=5.76e+23"
+TOGETHER = {
+    "E": Prior("Normal", mu=1.7, sigma=0.1),
+    "alpha_N": Prior("LogNormal", mu=-1.1, sigma=0.1),
+    "beta_D": Prior("Gamma", mu=0.36, sigma=0.04),
+    BUDGET: Prior("LogNormal", mu=3.0, sigma=0.3),
+}
+DENSITIES = {
+    "E": stats.norm(1.7, 0.1),
+    "alpha_N": stats.lognorm(0.1, scale=np.exp(-1.1)),
+    "beta_D": stats.gamma(81, scale=0.36 / 81),
+    BUDGET: stats.lognorm(0.3, scale=np.exp(3.0)),
+}
+"""Quantities that need each other: tokens per parameter are computed from both exponents, and beta_D from alpha_N."""
+
+
+@pytest.fixture(scope="module")
+def together(few_runs):
+    density = graph(TOGETHER, few_runs, discrepancy=False)
+    return density, *drawn(density)
+
+
+def test_quantities_that_are_computed_from_each_other_have_their_priors_independently(together):
+    density, draws, parameters = together
+    for name, stated_density in DENSITIES.items():
+        assert stats.kstest(parameters[name], stated_density.cdf).pvalue > 0.001, name
+    among = np.corrcoef([parameters[name] for name in (*TOGETHER, "ratio")])
+    assert np.abs(among[np.triu_indices(len(among), 1)]).max() < 0.15
+    assert {"alpha_N", "beta_D", "share_N"} <= set(density.parameter_names)
+    np.testing.assert_allclose(density.unconstrain(parameters), draws, atol=1e-9)
+
+
+def test_the_jacobian_is_the_determinant_of_what_priors_are_on(together):
+    density, draws, _ = together
+    kept = ["ratio", "sigma", "nu"]
+
+    def on(coordinates):
+        """What the priors are on: the stated quantities, and the parameters that keep their own."""
+        p = density.parameters(coordinates)
+        return np.column_stack([*(p[name] for name in (*TOGETHER, *kept))]), p
+
+    draws, step = draws[:20], 1e-5
+    moves = step * np.eye(draws.shape[1])
+    slopes = np.stack([(on(draws + each)[0] - on(draws - each)[0]) / (2 * step) for each in moves], axis=-1)
+    p = on(draws)[1]
+    middle = 0.5 / 1.3 / np.sqrt(p["share_N"] * (1 - p["share_N"]))
+    expected = sum(each.logpdf(p[name]) for name, each in DENSITIES.items())
+    expected += stats.lognorm(np.hypot(np.sqrt(0.5), 0.35), scale=middle).logpdf(p["ratio"])
+    expected += stats.lognorm(0.5, scale=7).logpdf(p["nu"])
+    (sigma,) = noise_by_name("normal").parameters(load_law("chinchilla"))
+    found = density.log_prior(draws)[0] - expected - np.linalg.slogdet(slopes)[1]
+    noise = stats.lognorm(sigma.prior.arguments["sigma"], scale=np.exp(sigma.prior.arguments["mu"]))
+    np.testing.assert_allclose(found, noise.logpdf(p["sigma"] - 1e-7), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", STATED)
@@ -89,12 +147,25 @@ def test_coordinates_and_parameters_are_two_ways_to_write_the_same_draw(stated):
 
 
 def test_a_fixed_value_is_one_to_the_last_digit(few_runs):
-    density = graph({"E": 1.6, "a_opt": 0.5, "nu": 5, "drift": 0.002}, few_runs)
+    fixed = {"E": 1.6, "a_opt": 0.5, "nu": 5, "drift": 0.002}
+    density = graph(fixed, few_runs)
     _, parameters = drawn(density, 50)
-    for name, value in {"E": 1.6, "a_opt": 0.5, "nu": 5, "drift": 0.002}.items():
+    for name, value in fixed.items():
         assert (parameters[name] == value).all()
     assert np.ptp(parameters["loss_centre"]) > 0
     assert not {"nu", "a_opt", "drift", "loss_centre"} & set(density.parameter_names)
+
+
+def test_fixed_quantities_that_are_computed_from_each_other_determine_a_law(few_runs):
+    fixed = {"alpha_N": 0.34, "beta_D": 0.37, "N_star at C=5.76e+23": 7e10}
+    density = graph(fixed, few_runs, discrepancy=False)
+    _, p = drawn(density, 20)
+    for name, value in fixed.items():
+        assert (p[name] == value).all()
+    np.testing.assert_allclose(p["a_opt"], 0.37 / 0.71)
+    np.testing.assert_allclose(p["slope"] * 2, 0.71 * additive.slope_over_exponent(p))
+    np.testing.assert_allclose(additive.additive_optimum(p, 5.76e23 / 6), 7e10)
+    assert set(density.parameter_names) == {"ratio", "loss_centre", "sigma", "nu"}
 
 
 @pytest.mark.parametrize(
@@ -108,8 +179,42 @@ def test_a_fixed_value_is_one_to_the_last_digit(few_runs):
     ],
 )
 def test_a_parameter_takes_the_prior_of_a_derived_quantity(law, name, carrier):
-    loaded = Options(priors={name: Prior("Beta", alpha=8, beta=12)}, discrepancy=False).applied(load_law(law))
-    assert {item.on: item.name for item in believed(loaded).parameters if item.on} == {name: carrier}
+    assert carriers(law, {name: Prior("Beta", alpha=8, beta=12)}) == {name: carrier}
+
+
+def carriers(law, priors):
+    loaded = Options(priors=priors, discrepancy=False).applied(load_law(law))
+    return {item.on: item.name for item in believed(loaded).parameters if item.on}
+
+
+@pytest.mark.parametrize(
+    ("law", "first", "carrier"),
+    [("skaling", "beta_D", "slope"), ("farseer", "alpha_N", "slope"), ("q_family", "beta_D", "exponent")],
+)
+def test_both_exponents_take_priors_whatever_is_stated_first(law, first, carrier):
+    priors = {name: TOGETHER[name] for name in sorted(("alpha_N", "beta_D"), key=lambda name: name != first)}
+    assert carriers(law, priors) == {"alpha_N": carrier, "beta_D": "a_opt"}
+
+
+@pytest.mark.parametrize(
+    ("law", "carrier"),
+    [("tied", "share_N"), ("q_family", "share_N"), ("overtraining", "M_opt")],
+)
+def test_an_optimum_at_a_budget_takes_a_prior(law, carrier):
+    assert carriers(law, {BUDGET: TOGETHER[BUDGET]})[BUDGET] == carrier
+
+
+@pytest.mark.parametrize("law", [name for name in law_names() if any(p.amounts_to for p in load_law(name).parameters)])
+def test_a_prior_amounts_to_that_on_another_quantity(law):
+    loaded = load_law(law)
+    (item,) = (each for each in loaded.parameters if each.amounts_to)
+    quantity, prior = item.amounts_to
+    rng, centre = np.random.default_rng(0), some_centre(loaded)
+    values = {each.name: rng.uniform(0.2, 0.8) for each in loaded.parameters}
+    found = loaded.derive(np, values, centre)
+    if quantity in found:
+        mu = item.arguments(np, values)["mu"] - np.log(values[item.name] / found[quantity])
+        assert (mu, item.prior.arguments["sigma"]) == pytest.approx((prior.arguments["mu"], prior.arguments["sigma"]))
 
 
 @pytest.mark.parametrize(
@@ -117,9 +222,11 @@ def test_a_parameter_takes_the_prior_of_a_derived_quantity(law, name, carrier):
     [
         ({"E": -1.0}, "is fixed at -1, but in law 'chinchilla' it is above 0"),
         ({"a_opt": Prior("Normal", mu=0.9, sigma=0.2)}, "outside of what it can be"),
-        ({"alpha_N": 0.34, "beta_D": 0.37}, "cannot take it beside those on alpha_N"),
+        ({"a_opt": 0.5, **TOGETHER}, "beta_D: law 'chinchilla' cannot take it beside those on a_opt, E, alpha_N"),
         ({"length": 3.0}, "a constant learnt"),
-        ({"N_star": 7e10}, "evidence"),
+        ({"N_star": 7e10}, "name it, such as N_star at C=5.76e23"),
+        ({"N_star at C=0": 7e10}, "C is 0"),
+        ({"N_star at C=1e23": 7e10, "beta_D": TOGETHER["beta_D"]}, r"Published\(N_star=..., C=1e\+23, sd=...\)"),
         ({"alphaN": 0.3}, "did you mean 'alpha_N'"),
         ({"excess": 0.3}, "no such quantity"),
     ],

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayescale.basics.errors import QuantityError, RunsError
+from bayescale.basics.errors import LawError, QuantityError, RunsError
 from bayescale.data.runs import Runs
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
+from bayescale.laws.parameters import Prior
+from bayescale.posterior.single import fit_law
 from bayescale.validation.ranks import coverage, coverage_band, ecdf_p_value
 from bayescale.validation.recovery import Recovery, recover, simulate
 
@@ -71,6 +73,39 @@ def test_fits_that_may_be_wrong_are_recovered_too(few_runs):
     found = recover("tied", few_runs, replicates=1, draws=100)
     assert {"tau", "drift"} <= set(found.replicates[0].ranks)
     assert {"tau", "drift"} <= set(found.summary().index)
+
+
+@pytest.fixture(scope="module")
+def torn_fit():
+    """A posterior between a prior and runs that contradict it."""
+    x, noise = np.geomspace(1, 1e3, 8), 0.05 * np.random.default_rng(0).standard_normal(8)
+    table = pd.DataFrame({"x": x, "y": x**-0.3 * np.exp(noise)})
+    priors = {"slope": Prior("Normal", mu=0.36, sigma=0.01), "sigma": 0.05}
+    return fit_law("m1", table, discrepancy=False, noise="normal", draws=250, priors=priors)
+
+
+def test_parameters_are_recovered_from_the_posterior_of_a_fit(torn_fit):
+    found = recover(torn_fit, replicates=12)
+    truths = [each.parameters["slope"] for each in found.replicates]
+    assert np.isin(truths, torn_fit.parameters["slope"]).all()
+    # Without the runs of the fit the prior would pull every posterior above its truth, to ranks below 0.1.
+    ranks = found.ranks["slope"]
+    assert abs(ranks.mean() - 0.5) < 2.6 * np.sqrt(1 / 12 / len(ranks))
+    assert "12 tables simulated from the posterior and fitted" in str(found)
+
+
+def test_a_fit_that_may_be_wrong_is_recovered_with_what_it_misses(few_runs):
+    found = recover(fit_law("tied", few_runs, draws=100, certify=False), replicates=1)
+    assert {"tau", "drift"} <= set(found.replicates[0].ranks)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [({"runs": "chinchilla"}, "at its own runs"), ({"noise": "student_t", "priors": {}}, "noise, priors: differ")],
+)
+def test_a_fit_is_recovered_as_it_was_made(torn_fit, asked, said):
+    with pytest.raises(LawError, match=said):
+        recover(torn_fit, replicates=1, **asked)
 
 
 def test_no_replicates_are_refused(few_runs):
