@@ -1,14 +1,16 @@
 """The documentation site: how Sphinx builds it. `make docs` builds it strictly, without the network."""
 
 import hashlib
+import os
 import sys
-import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT)]
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(ROOT)])  # of the processes that run tutorials
+os.environ["JUPYTER_PATH"] = str(HERE / "making")  # where making/kernels/ says how they start
 
 project = "bayescale"
 author = "The bayescale authors"
@@ -26,7 +28,7 @@ extensions = [
     "making.cells",
     "making.mathml",
 ]
-exclude_patterns = ["_build", "making", "laws/_*"]
+exclude_patterns = ["_build", "laws/_*"]
 nitpicky = True
 suppress_warnings = ["myst.header"]  # an answer's page may begin its parts at any level
 
@@ -59,7 +61,7 @@ def source_hash() -> str:
     """Hash of what a tutorial's numbers depend on besides the tutorial, so that another version runs it again."""
     found = hashlib.sha256()
     for path in sorted(
-        [*ROOT.glob("bayescale/**/*.py"), *ROOT.glob("models/*.py"), *ROOT.glob("datasets/*/*"), *HERE.glob("making/*.py")]
+        [*ROOT.glob("bayescale/**/*.py"), *ROOT.glob("models/*.py"), *ROOT.glob("datasets/*/*"), *HERE.glob("making/**/*.*")]
     ):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]

@@ -1,6 +1,10 @@
 """Cells of tutorials: lines that begin with ``!`` are commands, run in the tutorial's process and shown as on a terminal."""
 
+import os
 import shlex
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -24,14 +28,17 @@ def run(line: str) -> None:
     try:
         main(shlex.split(words.removeprefix("uv run "))[1:])
     except SystemExit as left:
-        if left.code != int(expected or 0):
+        if (left.code or 0) != int(expected or 0):
             raise RuntimeError(f"{words}: ended with status {left.code}") from None
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Run commands by :func:`run`, in the width of the pages."""
-    import os
-
+    """Work in a folder of the tutorial's own, with copies of its files, and run commands by :func:`run`."""
+    beside = Path.cwd() / "tutorials" if (Path.cwd() / "tutorials").exists() else Path.cwd()
+    folder = tempfile.mkdtemp()
+    for path in [*beside.glob("*.csv"), *beside.glob("my_law.py")]:
+        shutil.copy(path, folder)
+    os.chdir(folder)
     os.environ["COLUMNS"] = str(WIDTH)
     shell.system = run
 
