@@ -1,6 +1,7 @@
 """The documentation site: how Sphinx builds it. `make docs` builds it strictly, without the network."""
 
 import hashlib
+import logging
 import os
 import sys
 from importlib.metadata import version as installed_version
@@ -27,6 +28,7 @@ extensions = [
     "making.links",
     "making.cells",
     "making.mathml",
+    "making.offline",
 ]
 exclude_patterns = ["_build", "laws/_*"]
 nitpicky = True
@@ -61,12 +63,18 @@ def source_hash() -> str:
     """Hash of what a tutorial's numbers depend on besides the tutorial, so that another version runs it again."""
     found = hashlib.sha256()
     for path in sorted(
-        [*ROOT.glob("bayescale/**/*.py"), *ROOT.glob("models/*.py"), *ROOT.glob("datasets/*/*"), *HERE.glob("making/**/*.*")]
+        [
+            *ROOT.glob("bayescale/**/*.py"),
+            *ROOT.glob("models/*.py"),
+            *ROOT.glob("datasets/*/*"),
+            *HERE.glob("making/**/*.*"),
+        ]
     ):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 
 
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # otherwise each tutorial announces itself
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "executed" / source_hash())
 nb_execution_raise_on_error = True

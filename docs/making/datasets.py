@@ -2,13 +2,15 @@
 
 import tomllib
 from collections.abc import Iterator
-from typing import Any
-
-from making.markdown import by_name, cited, plain, table
+from typing import TYPE_CHECKING, Any
 
 from bayescale.basics.files import root
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.datasets import Card, dataset_groups, dataset_names, load_card, load_dataset
+from making.markdown import by_name, cited, plain, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write() -> Iterator[tuple[str, str]]:
@@ -48,7 +50,7 @@ def page(card: Card) -> str:
         plain(card.description),
         _facts(card),
         "## Known problems\n\n" + "\n".join(f"- {plain(problem)}" for problem in card.known_problems),
-        f"## Columns\n\n{table([_column(card, name) for name in card.columns])}",
+        f"## Columns\n\n{table(list(_columns(card)))}",
         *_published(card),
         *_noise(card),
     ]
@@ -71,23 +73,24 @@ def _facts(card: Card) -> str:
     return "\n".join(f"- **{name}.** {text}" for name, text in facts.items() if text)
 
 
-def _column(card: Card, name: str) -> dict[str, str]:
-    entries = card.columns[name]
-    values = load_dataset(card.name, everything=True).frame.get(name)
-    numbers = values is not None and values.dtype.kind in "fiu" and values.notna().any()
-    spread = (
-        f"{format_quantity(float(values.min()))} to {format_quantity(float(values.max()))}"
-        if numbers and entries.get("unit")
-        else ""
-    )
-    return {
-        "column": f"`{name}`",
-        "meaning": plain(entries.get("meaning", "")),
-        "unit": plain(entries.get("unit", "")),
-        "range": spread,
-        "how it was counted": plain(entries.get("counting", "")),
-        "trap": plain(entries.get("trap", "")),
-    }
+def _columns(card: Card) -> Iterator[dict[str, str]]:
+    frame = load_dataset(card.name, everything=True).frame
+    for name, entries in card.columns.items():
+        yield {
+            "column": f"`{name}`",
+            "meaning": plain(entries.get("meaning", "")),
+            "unit": plain(entries.get("unit", "")),
+            "range": _range(frame[name]) if name in frame and entries.get("unit") else "",
+            "how it was counted": plain(entries.get("counting", "")),
+            "trap": plain(entries.get("trap", "")),
+        }
+
+
+def _range(values: "pd.Series[Any]") -> str:
+    """Smallest and largest value of a quantity."""
+    if values.dtype.kind not in "fiu" or values.isna().all():
+        return ""
+    return " to ".join(format_quantity(float(end)) for end in (values.min(), values.max()))
 
 
 def _entries(card: Card) -> dict[str, Any]:

@@ -4,7 +4,23 @@ import re
 from collections.abc import Iterator
 
 _TOKEN = re.compile(r"\s*([A-Za-z]\w*'?|\d+(?:\.\d+)?|\S)")
-_GREEK = "alpha beta gamma delta epsilon eta theta kappa lambda mu nu rho sigma tau omega".split()
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "eta",
+    "theta",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "rho",
+    "sigma",
+    "tau",
+    "omega",
+]
 _SPOKEN = {"eps": "epsilon"}
 _FUNCTIONS = {"exp", "log", "min", "max"}
 
@@ -36,7 +52,7 @@ def _sequence(tokens: Iterator[str]) -> str:
         called = token == "(" and parts and parts[-1] in _CALLED
         atom = _atom(token, tokens)
         if touching and factor and not called:
-            parts.append(r"\ " if _WORD in parts[-1] + atom else r"\,")
+            parts.append(r"\ " if parts[-1].startswith(_WORD) or atom.startswith(_WORD) else r"\,")
         parts.append(atom)
         parts += [r"\ "] * (token in ",=")
         touching = factor and atom not in _CALLED

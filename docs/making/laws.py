@@ -1,20 +1,19 @@
 """Pages of laws: the table of all laws by question, and a page for each, made from the files in ``models/``."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+from bayescale import Input, Law, Setting, law_names, load_law
+from bayescale.basics.files import root
+from bayescale.cli.listing import _stated
+from bayescale.data.datasets import dataset_groups, dataset_names, load_card
 from making.formulas import latex
 from making.markdown import ORPHAN, by_name, cell, cited, plain, table
 
-from bayescale import Law, law_names, load_law
-from bayescale.basics.files import root
-from bayescale.basics.quantities import with_unit
-from bayescale.data.datasets import dataset_names, load_card
-
 _SIZES = frozenset({"N", "D", "C"})
-_LANGUAGE = ("loss", "perplexity")
 
 _KINDS: dict[str, Callable[[Law, frozenset[str]], bool]] = {
     "Loss from parameters and tokens": lambda law, reads: law.outcome == "loss" and reads == {"N", "D"},
@@ -45,7 +44,7 @@ def _by_question(laws: list[Law]) -> Iterator[str]:
     """Tables of laws, one for each kind, the laws that are fitted by default first."""
     left = sorted(laws, key=lambda law: (not law.in_ensemble, law.name))
     for title, takes in _KINDS.items():
-        found = [law for law in left if takes(law, frozenset(law.input_names) - {"constant"})]
+        found = [law for law in left if takes(law, frozenset(law.input_names))]
         left = [law for law in left if law not in found]
         if found:
             yield f"## {title}\n\n{table([_row(law) for law in found])}\n"
@@ -78,7 +77,7 @@ def page(law: Law) -> str:
         f"{ORPHAN}[All laws](../which_law.md)",
         f"# {plain(law.title)}: `{law.name}`",
         f"```{{math}}\n{latex(law.formula)}\n```",
-        f"It predicts {plain(with_unit(f'`{law.outcome}` ', law.outcome_unit))}. Source: {cited(law.citation)}.",
+        f"It predicts `{law.outcome}`{plain(f' ({law.outcome_unit})') if law.outcome_unit else ''}. Source: {cited(law.citation)}.",
         f"**What it decides.** {plain(law.decision)}",
         f"**Where it fails.** {plain(law.failure)}" if law.failure else "",
         f"**Status.** {_status_in_words(law)}",
@@ -113,37 +112,40 @@ def _use(law: Law) -> Iterator[str]:
             "column": f"`{item.name}`",
             "meaning": plain(item.meaning),
             "unit": plain(item.unit),
-            "": "" if getattr(item, "default", None) is None else f"{item.default:g} if the table has none",  # type: ignore[union-attr]
+            "without it": _default(item),
         }
         for item in (*law.inputs, *law.settings)
     ]
     yield f"## What it reads\n\n{table(read)}"
-    practice = _practice(law.name)
+    practice = _practice().get(law.name)
     if practice:
         names = by_name([name.partition(":")[0] for name in practice], "../datasets/")
         yield f"Published tables to practise on: {names}."
-        yield f"```console\nuv run bayescale fit {practice[0]} --law {law.name}\n```"
+        yield f"```console\nuv run bayescale fit {shlex.quote(practice[0])} --law {law.name}\n```"
 
 
-def _practice(name: str) -> list[str]:
-    """Shipped tables whose cards name the law, as the command line names them."""
-    return [each + _series(each, name) for each in dataset_names() if name in load_card(each).laws]
+def _default(item: Input) -> str:
+    """What is taken if a table lacks the column."""
+    return f"{item.default:g}" if isinstance(item, Setting) and item.default is not None else ""
 
 
-def _series(dataset: str, law: str) -> str:
-    """The series of a data set that a law can be fitted to, as it follows the data set's name."""
-    from bayescale.data.datasets import dataset_groups
-
-    card = load_card(dataset)
-    chosen = card.selection.get(law) or next(iter(dataset_groups(dataset)), "")
-    return f":{chosen}" if chosen else ""
+@cache
+def _practice() -> dict[str, list[str]]:
+    """Shipped tables that a card pairs with each law, with the series that it can be fitted to."""
+    found: dict[str, list[str]] = {}
+    for name in dataset_names():
+        card, series = load_card(name), next(iter(dataset_groups(name)), "")
+        for law in card.laws:
+            chosen = card.selection.get(law) or series
+            found.setdefault(law, []).append(f"{name}:{chosen}" if chosen else name)
+    return found
 
 
 def _parameters(law: Law) -> Iterator[str]:
     sampled = [
         {
             "parameter": f"`{item.name}`",
-            "prior": plain(str(item.prior)),
+            "prior": plain(_stated(item)),
             "meaning": plain(item.meaning),
             "unit": plain(item.unit),
             "why this prior": plain(item.reason),
@@ -161,19 +163,22 @@ def _parameters(law: Law) -> Iterator[str]:
 
 def _published(law: Law) -> Iterator[str]:
     """Published values, beside the posterior on the same runs where they were compared."""
-    if law.published:
+    compared_fits = _comparisons(law.name)
+    if law.published or compared_fits:
         yield "## Published values"
     for fit in law.published:
+        if fit.citation in {each["citation"] for each in compared_fits}:
+            continue
         rows = [
             {
                 "parameter": f"`{name}`",
                 "value": f"{value:.6g}",
                 "standard error": f"{fit.standard_errors[name]:.4g}" if name in fit.standard_errors else "",
             }
-            for name, value in fit.values.items()  # noqa: PD011
+            for name, value in fit.values.items()
         ]
         yield f"{cited(fit.citation)}{f' ({plain(fit.note)})' if fit.note else ''}:\n\n{table(rows)}"
-    for compared in _comparisons(law.name):
+    for compared in compared_fits:
         rows = [
             {
                 "parameter": f"`{row['parameter']}`",

@@ -12,7 +12,9 @@ COPIED = {f"{name}.md": f"project/{name.lower()}" for name in ("ARCHITECTURE", "
 START = "start"
 """The page that does for the site what README.md does for the repository."""
 
-_CODE_OR_LINK = re.compile(r"^```.*?^```|`[^`\n]*`|(?P<open>!?\[(?P<text>[^]]*)\]\()(?P<to>[^)\s]+)\)", re.DOTALL | re.MULTILINE)
+_CODE_OR_LINK = re.compile(
+    r"^```.*?^```|`[^`\n]*`|(?P<open>!?\[(?P<text>[^]]*)\]\()(?P<to>[^)\s]+)\)", re.DOTALL | re.MULTILINE
+)
 
 
 def relinked(text: str, source: Path, page: str) -> str:

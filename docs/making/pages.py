@@ -1,6 +1,6 @@
 """Writes the pages that are made from files, before Sphinx looks for pages."""
 
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,16 @@ FOLDERS = ("api", "commands", "datasets", "laws", "project")
 """Folders of docs/ that hold made pages alone; they are not under version control."""
 
 
-def made() -> Iterator[tuple[str, str]]:
-    """Names of all pages that are made, without their ending, and their text."""
-    for module in (laws, datasets, commands, reference, copies):
-        yield from module.write()
+@cache
+def made() -> dict[str, str]:
+    """Text of all pages that are made, by their names without ending."""
+    return dict(page for module in (laws, datasets, commands, reference, copies) for page in module.write())
 
 
 def write_pages(app: Any, config: Any) -> None:
     """Write pages that are new or differ, and remove those that are made no longer."""
     written = set()
-    for name, text in made():
+    for name, text in made().items():
         path = DOCS / f"{name}.md"
         path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -3,23 +3,24 @@
 import inspect
 from collections.abc import Iterator
 
+import bayescale as bs
 from making.markdown import ORPHAN, table
 
-import bayescale as bs
-
-GROUPS = {
-    "Runs": ["Runs", "load_dataset", "dataset_names", "check", "Check", "best_runs", "mean_runs", "count_flops", "tell_checkpoints"],
-    "Fit": ["fit", "Fit", "Ensemble", "Pooled", "fit_chain", "Chain", "Options", "save", "load"],
-    "Forecast and plan": ["forecast", "Forecast", "plan", "Answer", "versus", "Cost"],
-    "Decide": ["compare_recipes", "floor_effect", "limits", "Limits", "next_dollar", "optimal_by_approach", "ApproachesCompared", "scale_up"],
-    "Choose the next runs": ["next_runs", "Design", "LossAt", "OptimumAt", "WhichLaw"],
-    "Priors and evidence": ["Prior", "elicit", "draw_prior", "prior_predictive", "Bounded", "Measured", "OtherRun", "Published", "pull"],
-    "Check and validate": ["posterior_predictive", "Replicates", "calibration", "Calibration", "backtest", "Backtest", "compare", "Comparison", "recover", "Recovery", "Replicate", "register", "Registered"],
-    "Show": ["plots", "write_report"],
-    "Laws": ["Law", "law_names", "load_law", "Parameter", "Derived", "Input", "Setting", "PublishedFit", "Values", "PARAMETERS", "TOKENS", "LOG", "LOGIT", "IDENTITY", "power"],
-    "Families that laws are made from": ["accuracies", "additive", "breaks", "curves", "growth", "lines", "perplexities"],
-    "Errors": ["BayescaleError"],
-}  # fmt: skip
+_GROUPS = """
+Runs: Runs load_dataset dataset_names check Check best_runs mean_runs count_flops tell_checkpoints
+Fit: fit Fit Ensemble Pooled fit_chain Chain Options save load
+Forecast and plan: forecast Forecast plan Answer versus Cost
+Decide: compare_recipes floor_effect limits Limits next_dollar optimal_by_approach ApproachesCompared scale_up
+Choose the next runs: next_runs Design LossAt OptimumAt WhichLaw
+Priors and evidence: Prior elicit draw_prior prior_predictive Bounded Measured OtherRun Published pull
+Check a fit: posterior_predictive Replicates calibration Calibration recover Recovery Replicate
+Test forecasts: backtest Backtest compare Comparison register Registered
+Show: plots write_report
+Laws: Law law_names load_law Parameter Derived Input Setting PublishedFit Values PARAMETERS TOKENS LOG LOGIT IDENTITY power
+Families that laws are made from: accuracies additive breaks curves growth lines perplexities
+Errors: BayescaleError
+"""
+GROUPS = {title: names.split() for title, _, names in (line.partition(":") for line in _GROUPS.strip().splitlines())}
 """Public names by what they are for; each name of the package is in one group."""
 
 
@@ -33,14 +34,19 @@ def write() -> Iterator[tuple[str, str]]:
     """
     grouped = [name for names in GROUPS.values() for name in names]
     if sorted(grouped) != sorted(bs.__all__):
-        raise ValueError(f"docs/making/reference.py: put each public name into one group: {set(grouped) ^ set(bs.__all__)}")
+        raise ValueError(
+            f"docs/making/reference.py: put each public name into one group: {set(grouped) ^ set(bs.__all__)}"
+        )
     parts = [_HEAD]
     for title, names in GROUPS.items():
         rows = [{"name": f"[`{name}`]({name}.md)", "what it is or does": summary(name)} for name in names]
         parts.append(f"## {title}\n\n{table(rows)}")
     yield "api/index", "\n\n".join(parts) + "\n"
     for name in grouped:
-        yield f"api/{name}", f"{ORPHAN}[All names](index.md)\n\n# `{name}`\n\n```{{eval-rst}}\n{_directive(name)}\n```\n"
+        yield (
+            f"api/{name}",
+            f"{ORPHAN}[All names](index.md)\n\n# `{name}`\n\n```{{eval-rst}}\n{_directive(name)}\n```\n",
+        )
 
 
 _HEAD = """# Python reference
