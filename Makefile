@@ -1,4 +1,4 @@
-.PHONY: bench check ci cov docs figure format page quick release test
+.PHONY: bench check ci cov docs figure format links page quick release test
 
 check: ; uv run ruff check && uv run ruff format --check && uv run mypy
 test: ; uv run pytest -n 2
@@ -8,6 +8,7 @@ format: ; uv run ruff check --fix && uv run ruff format
 bench: ; uv run python benchmarks/speed.py
 figure: ; uv run bayescale plan --plot docs/plan.png
 page: ; uv run bayescale report -o report.html
-docs: ; uv run pytest -n 2 tests/docs tests/test_architecture.py
+docs: ; .ci/site && uv run pytest -n 2 tests/docs tests/test_architecture.py
+links: ; .ci/site linkcheck
 ci: ; .ci/run
 release: ; .ci/release

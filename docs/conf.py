@@ -62,14 +62,8 @@ copybutton_exclude = ".linenos, .gp, .go"
 def source_hash() -> str:
     """Hash of what a tutorial's numbers depend on besides the tutorial, so that another version runs it again."""
     found = hashlib.sha256()
-    for path in sorted(
-        [
-            *ROOT.glob("bayescale/**/*.py"),
-            *ROOT.glob("models/*.py"),
-            *ROOT.glob("datasets/*/*"),
-            *HERE.glob("making/**/*.*"),
-        ]
-    ):
+    used = ("bayescale/**/*.py", "models/*.py", "datasets/*/*", "docs/making/**/*.*", "docs/tutorials/my_*")
+    for path in sorted(path for pattern in used for path in ROOT.glob(pattern) if path.suffix != ".pyc"):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Cells of tutorials: lines that begin with ``!`` are commands, run in the tutorial's process and shown as on a terminal."""
+"""Cells of tutorials: lines that begin with ``!`` are commands, shown as on a terminal, and run in the same process."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ def run(line: str) -> None:
     Raises
     ------
     RuntimeError
-        If the command does not end well, but for the errors that the line says it ends with: ``bayescale ... # exit 2``.
+        If the command does not end as the line says, ``bayescale ... # exit 2``, and well if it says nothing.
     """
     from bayescale.cli import main
 

@@ -34,9 +34,9 @@ def write() -> Iterator[tuple[str, str]]:
 
 _HEAD = """# Data sets
 
-Published tables of runs that ship with bayescale. Each keeps its own terms, which its page states with its source, whom to
-cite, and every problem that is known. `bayescale datasets NAME` prints the same, and `bs.load_dataset("NAME")` loads the runs.
-A name stands wherever a command takes a table:
+Published tables of runs that ship with bayescale. Each keeps its own terms, which its page states with its source, whom
+to cite, and every problem that is known. `bayescale datasets NAME` prints the same, and `bs.load_dataset("NAME")` loads
+the runs. Wherever a command takes a table, a name will do:
 
 ```console
 uv run bayescale fit gadre:c4 --law chinchilla

@@ -4,23 +4,7 @@ import re
 from collections.abc import Iterator
 
 _TOKEN = re.compile(r"\s*([A-Za-z]\w*'?|\d+(?:\.\d+)?|\S)")
-_GREEK = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "eta",
-    "theta",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "rho",
-    "sigma",
-    "tau",
-    "omega",
-]
+_GREEK = re.compile("alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|rho|sigma|tau|omega")
 _SPOKEN = {"eps": "epsilon"}
 _FUNCTIONS = {"exp", "log", "min", "max"}
 
@@ -85,7 +69,7 @@ def _symbol(name: str) -> str:
     below = "_".join(part for part in (digits, below) if part)
     if letters in _FUNCTIONS and below and not below.isdigit():
         return rf"\{letters} {_symbol(below)}"
-    if letters in _FUNCTIONS or letters in _GREEK:
+    if letters in _FUNCTIONS or _GREEK.fullmatch(letters):
         shown = rf"\{letters} "
     else:
         shown = letters if len(letters) == 1 else rf"\mathrm{{{letters}}}"

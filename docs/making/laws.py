@@ -73,11 +73,12 @@ def status(law: Law) -> str:
 
 def page(law: Law) -> str:
     """The page of one law."""
+    unit = f" ({plain(law.outcome_unit)})" if law.outcome_unit else ""
     parts = [
         f"{ORPHAN}[All laws](../which_law.md)",
         f"# {plain(law.title)}: `{law.name}`",
         f"```{{math}}\n{latex(law.formula)}\n```",
-        f"It predicts `{law.outcome}`{plain(f' ({law.outcome_unit})') if law.outcome_unit else ''}. Source: {cited(law.citation)}.",
+        f"It predicts `{law.outcome}`{unit}. Source: {cited(law.citation)}.",
         f"**What it decides.** {plain(law.decision)}",
         f"**Where it fails.** {plain(law.failure)}" if law.failure else "",
         f"**Status.** {_status_in_words(law)}",
@@ -95,14 +96,14 @@ def _status_in_words(law: Law) -> str:
     """What a reader should know of how far the law is trusted."""
     if not law.in_ensemble:
         return (
-            f"Fitted if you name it: `--law {law.name}`. [Which laws are fitted when none is named](../defaults.md) says "
-            "what was measured to choose them."
+            f"Fitted if you name it: `--law {law.name}`. [Which laws are fitted when none is named](../defaults.md) "
+            "says what was measured to choose them."
         )
     asked = "where the runs show what only such a law describes, " if law.asked_for is not None else ""
     fewest = f"from {law.fewest_runs} runs on, " if law.fewest_runs else ""
     return (
-        f"One of the laws that are [fitted when none is named](../defaults.md), {asked}{fewest}for a table with its columns. "
-        f"`--law {law.name}` fits it alone."
+        f"One of the laws that are [fitted when none is named](../defaults.md), {asked}{fewest}for a table with its "
+        f"columns. `--law {law.name}` fits it alone."
     )
 
 
@@ -152,7 +153,8 @@ def _parameters(law: Law) -> Iterator[str]:
         }
         for item in law.parameters
     ]
-    yield f"## Parameters and priors\n\nThese are sampled; a prior of your own [replaces one](../priors.md).\n\n{table(sampled)}"
+    yield "## Parameters and priors\n\nThese are sampled; a prior of your own [replaces one](../priors.md)."
+    yield table(sampled)
     if law.derived:
         derived = [
             {"parameter": f"`{item.name}`", "meaning": plain(item.meaning), "unit": plain(item.unit)}
@@ -190,8 +192,8 @@ def _published(law: Law) -> Iterator[str]:
             for row in compared["rows"]
         ]
         yield (
-            f"Our posterior on `{compared['dataset']}` ({compared['runs']} runs, the law taken as true), as mean ± standard "
-            f"deviation, beside {'values computed as in' if compared['computed'] else 'the values of'} "
+            f"Our posterior on `{compared['dataset']}` ({compared['runs']} runs, the law taken as true), as mean ± "
+            f"standard deviation, beside {'values computed as in' if compared['computed'] else 'the values of'} "
             f"{cited(compared['citation'])}:\n\n{table(rows)}"
         )
 
@@ -204,9 +206,10 @@ def _posterior_test(law: Law) -> Iterator[str]:
     covered = [parameter["cover_0.9"] for parameter in row["parameters"]]
     yield (
         f"## Is its posterior right?\n\nOf {row['usable']} tables that were simulated from the prior at the inputs of "
-        f"{_design(row['design'])}, 90 % intervals of each parameter hold the truth in {min(covered):.0%} to "
-        f"{max(covered):.0%}; {row['uncertified']} fits were not certified. A fit took {row['cpu_median']:.1f} CPU seconds "
-        "(median). [Is the posterior right?](../posterior.md) says how this was tested, and how large a fault would show."
+        f"{_design(row['design'])}, 90 % intervals of each parameter contain the truth in {min(covered):.0%} to "
+        f"{max(covered):.0%}; {row['uncertified']} fits were not certified. A fit took {row['cpu_median']:.1f} CPU "
+        "seconds (median). [Is the posterior right?](../posterior.md) says how this was tested, and how large a fault "
+        "would show."
     )
 
 

@@ -43,7 +43,7 @@ def relinked(text: str, source: Path, page: str) -> str:
 
 
 def _target(path: Path, anchor: str, page: Path) -> str:
-    """A file as a page links to it; what README.md says is arranged differently on the site, so its headings are dropped."""
+    """A file as a page links to it; the site has no page with the headings of README.md."""
     name = path.relative_to(ROOT).as_posix()
     if name == "README.md":
         path, anchor = DOCS / f"{START}.md", ""

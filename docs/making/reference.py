@@ -16,7 +16,8 @@ Priors and evidence: Prior elicit draw_prior prior_predictive Bounded Measured O
 Check a fit: posterior_predictive Replicates calibration Calibration recover Recovery Replicate
 Test forecasts: backtest Backtest compare Comparison register Registered
 Show: plots write_report
-Laws: Law law_names load_law Parameter Derived Input Setting PublishedFit Values PARAMETERS TOKENS LOG LOGIT IDENTITY power
+Laws: Law law_names load_law Parameter Derived Input Setting PublishedFit Values PARAMETERS TOKENS power
+Links: LOG LOGIT IDENTITY
 Families that laws are made from: accuracies additive breaks curves growth lines perplexities
 Errors: BayescaleError
 """
