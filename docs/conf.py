@@ -35,6 +35,7 @@ nitpicky = True
 suppress_warnings = ["myst.header"]  # an answer's page may begin its parts at any level
 
 html_theme = "furo"
+pygments_dark_style = "monokai"
 html_title = "bayescale"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -62,7 +63,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 def source_hash() -> str:
     """Hash of what a tutorial's numbers depend on besides the tutorial, so that another version runs it again."""
     found = hashlib.sha256()
-    used = ("bayescale/**/*.py", "models/*.py", "datasets/*/*", "docs/making/**/*.*", "docs/tutorials/my_*")
+    used = ("bayescale/**/*.py", "models/*.py", "datasets/*/*", "docs/making/cells.py", "docs/tutorials/*.csv")
     for path in sorted(path for pattern in used for path in ROOT.glob(pattern) if path.suffix != ".pyc"):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]

@@ -1,6 +1,7 @@
 """The reference: a page for each public name, in groups."""
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import bayescale as bs
@@ -64,7 +65,8 @@ def summary(name: str) -> str:
     value = getattr(bs, name)
     if name in _DATA:
         return _DATA[name]
-    return (inspect.getdoc(value) or "").partition("\n")[0].replace("``", "`")
+    line = (inspect.getdoc(value) or "").partition("\n")[0]
+    return re.sub(r":\w+:(?=`)", "", line).replace("``", "`")
 
 
 _DATA = {
