@@ -21,7 +21,7 @@ def write() -> Iterator[tuple[str, str]]:
 
 _HEAD = """# Commands
 
-What each command prints with `--help`. Pages of [questions](../questions/index.md) show commands at work, with their output.
+What each command prints with `--help`. [Questions](../questions/index.md) show commands at work, with their output.
 
 | exit status | meaning |
 | --- | --- |
