@@ -15,7 +15,7 @@ def written(formula: str, *, block: bool) -> str:
     Exception
         If the formula is not LaTeX, with its place.
     """
-    return _CONVERTER.convert_with_local_state(formula, displaystyle=block)
+    return str(_CONVERTER.convert_with_local_state(formula, displaystyle=block))
 
 
 def _inline(writer: Any, node: Any) -> None:
