@@ -1,5 +1,7 @@
 """Pages of the site that are made from files, and how links, formulas and commands of pages become the site's."""
 
+import re
+
 import pytest
 from making import laws
 from making.formulas import latex
@@ -75,3 +77,11 @@ def test_coverage_on_the_first_page_is_that_of_the_page_on_calibration():
     )
     assert claim in first
     assert claim.replace("contain", "contains") in measured
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/tutorials").glob("*.[cp]*")), ids=lambda path: path.name)
+def test_files_of_tutorials_are_those_that_other_pages_show(path):
+    block = re.compile(rf"<!-- file: {path.name} -->\n```\w+\n(.*?)```", flags=re.DOTALL)
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/questions").glob("*.md")]
+    for shown in (text for page in pages for text in block.findall(page.read_text(encoding="utf-8"))):
+        assert shown == path.read_text(encoding="utf-8")
