@@ -71,7 +71,8 @@ def source_hash() -> str:
 
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # otherwise each tutorial announces itself
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE / "_build" / "executed" / source_hash())
+executed_with = source_hash()
+nb_execution_cache_path = str(HERE / "_build" / "executed" / executed_with)
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 300
@@ -81,3 +82,8 @@ nb_mime_priority_overrides = [("html", "image/png", 5)]
 linkcheck_timeout = 20
 linkcheck_retries = 2
 linkcheck_workers = 4
+
+
+def setup(app):
+    """Read every page again if the code has changed: Sphinx alone would take tutorials for up to date."""
+    app.add_config_value("executed_with", "", "env", [str])
