@@ -63,7 +63,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 def source_hash() -> str:
     """Hash of what a tutorial's numbers depend on besides the tutorial, so that another version runs it again."""
     found = hashlib.sha256()
-    used = ("bayescale/**/*.py", "models/*.py", "datasets/*/*", "docs/making/cells.py", "docs/tutorials/*.csv")
+    used = ("bayescale/**/*.py", "models/*.py", "datasets/*/*", "docs/making/cells.py", "docs/tutorials/*.[cp]*")
     for path in sorted(path for pattern in used for path in ROOT.glob(pattern) if path.suffix != ".pyc"):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
