@@ -1,4 +1,4 @@
-.PHONY: bench check ci cov docs figure format gallery page quick release test
+.PHONY: bench check ci cov docs figure format gallery links page quick release test
 
 check: ; uv run ruff check && uv run ruff format --check && uv run mypy
 test: ; uv run pytest -n 2
@@ -9,6 +9,7 @@ bench: ; uv run python benchmarks/speed.py
 figure: ; uv run bayescale plan --plot docs/plan.png
 gallery: ; uv run python docs/make_gallery.py
 page: ; uv run bayescale report -o report.html
-docs: ; uv run pytest -n 2 tests/docs tests/test_architecture.py
+docs: ; .ci/site && uv run pytest -n 2 tests/docs tests/test_architecture.py
+links: ; .ci/site linkcheck
 ci: ; .ci/run
 release: ; .ci/release

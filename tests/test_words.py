@@ -3,21 +3,26 @@
 import re
 
 import pytest
+from making.pages import FOLDERS
 
 from bayescale.basics.files import root
 
 ROOT = root("models").parent
+MADE = {ROOT / "docs" / folder for folder in FOLDERS}
+"""Folders of pages that are made when the site is built."""
 FILES = sorted(
     path
     for pattern in (
         "*.md",
         "docs/**/*.md",
+        "docs/**/*.py",
         "bayescale/**/*.py",
         "bayescale/report/*.[jh]*",
         "models/*.py",
         "benchmarks/*.py",
     )
     for path in ROOT.glob(pattern)
+    if path.parent not in MADE
 )
 BANNED = {
     "all the same": "nevertheless",

@@ -87,9 +87,9 @@ class Law:
         ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
         consists of the laws that are asked for, and without such runs of those that ask nothing.
     priors : mapping of Prior
-        Priors that a user states, by what they are on; :func:`bayescale.laws.beliefs.with_beliefs` sets them.
+        Priors that a user states, by what they are on; ``with_beliefs`` of ``bayescale.laws.beliefs`` sets them.
     evidence : tuple of Evidence
-        Evidence from elsewhere (:mod:`bayescale.laws.evidence`), set likewise.
+        Evidence from elsewhere (``bayescale.laws.evidence``), set likewise.
 
     Raises
     ------

@@ -98,7 +98,7 @@ class Parameter:
     scales : bool
         Whether the law's mean is proportional to it, other things being equal; its prior is LogNormal.
     on : str
-        Quantity that the prior is on, if it is not the parameter itself: one that :attr:`Law.derive` computes from it.
+        Quantity that the prior is on, if it is not the parameter itself: one that ``Law.derive`` computes from it.
         Given the parameters before it, the parameter then has the prior of that quantity by change of variables.
     follows : bool
         Whether the quantity ``on`` is sampled in place of the parameter, which follows from it.
@@ -154,7 +154,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A parameter that people report, computed from the sampled ones by :attr:`Law.derive`."""
+    """A parameter that people report, computed from the sampled ones by ``Law.derive``."""
 
     name: str
     meaning: str

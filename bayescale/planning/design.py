@@ -133,7 +133,7 @@ def next_runs(
         Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
         ``N``, ``D`` and, where training does not take what the fit counts, ``C`` (FLOP); by default an even grid over
-        the runs that were fitted (:func:`bayescale.planning.candidates.candidate_grid`). Each can be run once; list
+        the runs that were fitted (``candidate_grid`` of ``bayescale.planning.candidates``). Each can be run once; list
         one twice if it may be repeated, which counts for nothing if ``wary``.
     target : LossAt, OptimumAt or WhichLaw
     budget : float

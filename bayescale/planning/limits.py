@@ -127,7 +127,7 @@ def limits(years: ArrayLike = 2030.0, outlook: Outlook | None = None, *, draws: 
     years : array_like, shape (year,) or scalar
         Decimal years, each shown once, in ascending order.
     outlook : Outlook, optional
-        By default what the shipped file says; :func:`read_outlook` reads one's own.
+        By default what the shipped file says; ``read_outlook`` of ``bayescale.planning.outlook`` reads your own.
     draws : int
     seed : int
 

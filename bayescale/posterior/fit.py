@@ -87,7 +87,8 @@ class Fit(Fitted):
     warnings, notes : tuple of str
         What makes the result doubtful, and further remarks.
     risk : RecipeRisk or None
-        Risk that the recipe breaks beyond the runs. Runs cannot teach it: :func:`bayescale.with_risk` sets it.
+        Risk that the recipe breaks beyond the runs. Runs cannot teach it: ``with_risk`` of
+        ``bayescale.posterior.ensembles`` sets it.
 
     Examples
     --------
@@ -112,7 +113,7 @@ class Fit(Fitted):
         """The posterior for ArviZ, as in ``az.loo(fit.tree)``.
 
         For tables of up to a thousand runs it holds the pointwise ``log_likelihood``. For larger tables, functions such
-        as :func:`with_log_likelihood` add it, and likewise ``posterior_predictive`` and ``prior_predictive``.
+        as ``with_log_likelihood`` add it, and likewise ``posterior_predictive`` and ``prior_predictive``.
         """
         small = self.record.n_runs <= _POINTWISE_RUNS and "log_likelihood" not in self.groups
         found = with_log_likelihood(self).groups if small else self.groups

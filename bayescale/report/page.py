@@ -78,7 +78,7 @@ def write_report(
     cost : Cost, optional
         Prices for the planner; by default an H100 at public prices.
     given : mapping of str, optional
-        What the user discloses about the runs, by the names of :data:`bayescale.report.methods.ITEMS`.
+        What the user discloses about the runs, by the names in ``bayescale.report.methods.ITEMS``.
     backtested : Backtest, optional
         Result of :func:`bayescale.backtest` to include.
     compared : Comparison, optional

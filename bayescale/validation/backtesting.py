@@ -111,7 +111,8 @@ def backtest(
         As for :func:`bayescale.fit`, except that importance sampling takes as many draws as a score needs.
     horizons : sequence of float
     n_jobs : int, optional
-        Number of processes, one by default; :func:`bayescale.backend` around the call sends the work to a cluster.
+        Number of processes, one by default; ``bayescale.basics.parallel.backend`` around the call sends the work to a
+        cluster.
     cache : path, optional
         Folder in which finished splits are kept, so that a stopped back-test resumes; laws are then names or paths.
     baselines : bool
