@@ -42,15 +42,13 @@ def doubts(
     mass : float
         Of the intervals.
     """
-    return tuple(
-        [
-            *_distance(reach),
-            _hidden(fit, backtested),
-            *_agreement(by_law, mass),
-            _fitted_runs(checked, mass, isinstance(fit, Ensemble)),
-            _right_law(fit),
-            _sampled(fit),
-        ]
+    return (
+        *_distance(reach),
+        _hidden(fit, backtested),
+        *_agreement(by_law, mass),
+        _fitted_runs(checked, mass, isinstance(fit, Ensemble)),
+        _right_law(fit),
+        _sampled(fit),
     )
 
 

@@ -116,8 +116,8 @@ def bands(panels: Sequence[Panel], name: str, edge: float, *, falls: bool = Fals
     ]  # fmt: skip
     layout["annotations"] = [
         {
-            "text": "beyond the runs", "xref": "x", "x": float(np.log10(edge)) if logarithmic else edge, "yref": "paper",
-            "y": 1, "xanchor": "right" if falls else "left", "yanchor": "top", "showarrow": False,
+            "text": "beyond the runs", "xref": "x", "x": float(np.log10(edge)) if logarithmic else edge,
+            "yref": "paper", "y": 1, "xanchor": "right" if falls else "left", "yanchor": "top", "showarrow": False,
             "font": {"color": "var(--muted)", "size": 12},
         }
     ]  # fmt: skip
@@ -357,7 +357,7 @@ def _density(values: Array, low: float, high: float) -> tuple[Array, Array]:
     inside = values[(values >= low) & (values <= high)]
     if len(np.unique(inside)) < 3:
         return np.array([low, high]), np.zeros(2)
-    x, y, _ = array_stats.kde(inside, grid_len=_POINTS, bound_correction=True, bw="silverman")
+    x, y, _ = array_stats.kde(inside, grid_len=_POINTS, bound_correction=True, bw="silverman", bw_fct=1.3)
     return x, y * len(inside) / len(values)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import tail_probabilities
 from bayescale.basics.quantities import format_quantity
+from bayescale.laws import accuracies
 from bayescale.laws.law import Law
 from bayescale.laws.links import LOG
 from bayescale.laws.parameters import Input
@@ -137,7 +138,8 @@ def _forecast_ahead(fit: Posterior, budgets: Sequence[float], mass: float, seed:
     at, draws = ahead.draws["predictive"], curve.draws["predictive"]
     rest = "".join(f", {each.name} = {value_of(each, held[each.name])}" for each in others)
     reach = reach_of(first, {item.name: asked, **{name: np.full(len(asked), value) for name, value in held.items()}})
-    named = [f"{item.name} = {value_of(item, float(x))} {item.unit}".rstrip() for x in asked]
+    unit = "" if item.unit == f"{item.name}s" else item.unit
+    named = [f"{item.name} = {value_of(item, float(x))} {unit}".rstrip() for x in asked]
     found = tuple(
         _finding(
             f"At {named[i]}{rest}",
@@ -149,7 +151,9 @@ def _forecast_ahead(fit: Posterior, budgets: Sequence[float], mass: float, seed:
     )
     shown = spread(first.observed.size, RUNS_DRAWN)
     runs = values[shown], fit.runs.column(outcome)[shown]
-    panel = Panel(outcome_axis(fit), along, _two_bands(draws, mass), (asked, _ends(at, mass)), 4, runs, first.law.link is LOG)
+    panel = Panel(
+        outcome_axis(fit), along, _two_bands(draws, mass), (asked, _ends(at, mass)), 4, runs, first.law.link is LOG
+    )
     rows = [
         (value_of(item, float(along[i])), interval_of(draws.isel(point=i), mass, 4)) for i in range(0, _POINTS, _EVERY)
     ]
@@ -167,7 +171,7 @@ def _an(outcome: str) -> str:
 
 def _unit(law: Law) -> str:
     """The outcome's unit after a number; that of a fraction says what it is, not in what it is counted."""
-    return f"({law.outcome_unit})" if law.outcome_unit == FRACTION else law.outcome_unit
+    return f"({law.outcome_unit})" if law.outcome_unit == accuracies.UNIT else law.outcome_unit
 
 
 def _parameters(fit: Posterior, mass: float) -> tuple[Finding, ...]:
@@ -197,7 +201,9 @@ def _finding(title: str, text: str, reach: float, ends: str = "") -> Finding:
 def _further(item: Input, values: Array, ratio: float) -> float:
     """The value of an input of a run that is so many times the largest."""
     largest = float(item.coordinate(values).max())
-    return float(_from_coordinate(item, largest + np.log(ratio) / (1 if item.linear is None else 2)))
+    if item.linear is None:
+        return float(_from_coordinate(item, largest + np.log(ratio)))
+    return float(f"{_from_coordinate(item, largest + np.log(ratio) / 2):.4g}")
 
 
 def _between(item: Input, values: Array) -> Array:

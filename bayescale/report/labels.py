@@ -88,4 +88,3 @@ def sizes_of(fit: Posterior) -> tuple[str, Array]:
 def thinned(done: str, shown: int, there_are: int) -> str:
     """What is said where not all runs are shown; nothing if all are."""
     return "" if shown >= there_are else f"{shown:,} of {there_are:,} runs are {done}, evenly spread over their size."
-

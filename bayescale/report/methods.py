@@ -108,7 +108,6 @@ def methods_tables(
         *(("Training", *item(name)) for name in ("architecture", "tokenizer", "training_data", "epochs")),
         *(("Training", *item(name)) for name in ("flop_rule", "parameter_rule", "hyperparameters", "schedule")),
         *(("Data", *item(name)) for name in ("checkpoints", "smoothing", "outliers", "evaluation")),
-        *_known_problems(fit),
         *_fitting(fit),
         *_uncertainty(fit, mass),
         *_validation(fit, checked, backtested, mass),
@@ -133,7 +132,7 @@ def _from_fit(fit: Posterior) -> dict[str, str]:
         if first.cluster is None
         else f"{n:,} rows of {len(np.unique(first.cluster)):,} training runs; rows of one run share a random effect",
         "outliers": "; ".join(left_out) or f"none: all {n:,} rows of the table were fitted",
-        "evaluation": f"{with_unit(law.outcome, law.outcome_unit)}, as the table gives it; on which data is {NOT_GIVEN}",
+        "evaluation": f"{with_unit(law.outcome, law.outcome_unit)} as in the table; on which data is {NOT_GIVEN}",
         "data_release": f"table {Path(fit.dataset).name}, SHA-256 of its numbers {first.record.data_hash}",
     }
     if "U" in frame:
@@ -161,13 +160,6 @@ def _from_card(fit: Posterior) -> dict[str, str]:
         "flop_rule": _of_column(card.columns.get("C", {}), "counting", "trap"),
     }
     return {key: f"{text} (from the data set's card)" for key, text in told.items() if text}
-
-
-def _known_problems(fit: Posterior) -> Iterator[_Item]:
-    """What is known to be wrong with a shipped table."""
-    name = fit.dataset.partition(":")[0]
-    if name in datasets.dataset_names():
-        yield "Data", "known problems of the table", " ".join(datasets.load_card(name).known_problems)
 
 
 def _of_column(column: Mapping[str, str], *keys: str) -> str:
@@ -256,11 +248,13 @@ def _uncertainty(fit: Posterior, mass: float) -> Iterator[_Item]:
         yield "Uncertainty", f"exponents and floor of {name}, {mass:.0%} intervals", text
 
 
-def _validation(
-    fit: Posterior, checked: Replicated, backtested: "Backtest | None", mass: float
-) -> Iterator[_Item]:
+def _validation(fit: Posterior, checked: Replicated, backtested: "Backtest | None", mass: float) -> Iterator[_Item]:
     n = len(checked.rows)
-    yield "Validation", "fitted runs", f"{checked.inside:.0%} of {n:,} lie in the {mass:.0%} band of a new run like them"
+    yield (
+        "Validation",
+        "fitted runs",
+        f"{checked.inside:.0%} of {n:,} lie in the {mass:.0%} band of a new run like them",
+    )
     if backtested is not None:
         own = backtested.summary()
         own = own[own["method"] == backtested.law]

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +27,7 @@ from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
 from bayescale.report.checks import checks_section, replicated
 from bayescale.report.comparisons import backtest_section, comparison_section
-from bayescale.report.content import BAD, GOOD, OPEN, Content, Finding, Section
+from bayescale.report.content import BAD, GOOD, OPEN, Content, Section
 from bayescale.report.doubts import doubts, grouped
 from bayescale.report.headline import headline
 from bayescale.report.methods import check_given, methods_tables
@@ -155,7 +156,8 @@ def report_content(
         title=f"Scaling of {fit.outcome} on {name}",
         subtitle=_subtitle(fit),
         answer=first.findings,
-        reading=f"Numbers are medians; the brackets are {ci_prob:.0%} intervals, which include the noise of a run.",
+        reading=f"The first number is the median, and the brackets hold {ci_prob:.0%} of the probability: "
+        "of parameters, of what the laws may miss, and for an outcome also of a run's noise.",
         figure=first.figure,
         certified=fit.certified,
         doubts=doubts(fit, first.reach, by_law, checked, backtested, ci_prob),
@@ -178,9 +180,9 @@ def report_content(
 
 def _subtitle(fit: Posterior) -> str:
     titles = " and ".join(member.law.title for member in members(fit).values())
-    day = first_fit(fit).record.created_at.partition("T")[0]
+    day = datetime.fromisoformat(first_fit(fit).record.created_at)
     mixed = "A mixture of " if isinstance(fit, Ensemble) else ""
-    return f"{mixed}{titles}, fitted to {len(fit.runs):,} runs of {Path(fit.dataset).name} on {day}"
+    return f"{mixed}{titles}, fitted to {len(fit.runs):,} runs of {Path(fit.dataset).name} on {day.day} {day:%B %Y}"
 
 
 def _by_law(fit: Posterior, best: Answer | None, budgets: Sequence[float], seed: int) -> dict[str, Answer]:

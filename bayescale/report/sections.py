@@ -1,12 +1,12 @@
 """The sections of a report on a posterior: the numbers, each with its unit and interval."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.data import datasets
 from bayescale.data.suspicions import UNITS
 from bayescale.laws.parameters import Parameter
 from bayescale.planning.allocation import units_of
@@ -92,7 +92,16 @@ def data_section(fit: Posterior) -> Section:
     heads = tuple(with_unit(name, unit) for name, (unit, *_) in ranges.items())
     table = Table("The runs", heads, rows, thinned("listed", len(listed), len(fit.runs)))
     figure = Figure("runs", title, plot, table, thinned("drawn", len(drawn), len(fit.runs)))
-    return Section("data", "Data", figures=(figure,), tables=(spans,))
+    return Section("data", "Data", figures=(figure,), tables=(spans, *_known_problems(fit)))
+
+
+def _known_problems(fit: Posterior) -> tuple[Table, ...]:
+    """What is known to be wrong with a shipped table."""
+    name = fit.dataset.partition(":")[0]
+    if name not in datasets.dataset_names():
+        return ()
+    problems = datasets.load_card(name).known_problems
+    return (Table("Known problems of the table", ("problem",), tuple((each,) for each in problems)),)
 
 
 def ranges_of(fit: Posterior) -> dict[str, tuple[str, str, str, str]]:
