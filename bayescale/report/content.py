@@ -103,7 +103,7 @@ class Content:
     ----------
     title, subtitle : str
     answer : tuple of Finding
-        What was asked for, one finding a budget.
+        The findings that answer the question, one for each budget.
     reading : str
         How to read its numbers.
     figure : Figure or None

@@ -125,7 +125,7 @@ def bands(panels: Sequence[Panel], name: str, edge: float, *, falls: bool = Fals
 
 
 def _panel(panel: Panel, y: str, *, labelled: bool) -> list[Plot]:
-    """Traces of one panel; the names stand in the legend once."""
+    """Traces of one panel; one panel of a figure names them in the legend."""
     own: Plot = {"type": "scatter", "yaxis": y}
     data: list[Plot] = []
     for each, ends in panel.ends.items():

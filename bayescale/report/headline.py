@@ -138,7 +138,7 @@ def _forecast_ahead(fit: Posterior, budgets: Sequence[float], mass: float, seed:
     at, draws = ahead.draws["predictive"], curve.draws["predictive"]
     rest = "".join(f", {each.name} = {value_of(each, held[each.name])}" for each in others)
     reach = reach_of(first, {item.name: asked, **{name: np.full(len(asked), value) for name, value in held.items()}})
-    unit = "" if item.unit == f"{item.name}s" else item.unit
+    unit = "" if item.unit in (item.name, f"{item.name}s") else item.unit
     named = [f"{item.name} = {value_of(item, float(x))} {unit}".rstrip() for x in asked]
     found = tuple(
         _finding(
@@ -199,7 +199,7 @@ def _finding(title: str, text: str, reach: float, ends: str = "") -> Finding:
 
 
 def _further(item: Input, values: Array, ratio: float) -> float:
-    """The value of an input of a run that is so many times the largest."""
+    """The value of an input that is a given ratio times that of the largest run."""
     largest = float(item.coordinate(values).max())
     if item.linear is None:
         return float(_from_coordinate(item, largest + np.log(ratio)))

@@ -156,8 +156,8 @@ def report_content(
         title=f"Scaling of {fit.outcome} on {name}",
         subtitle=_subtitle(fit),
         answer=first.findings,
-        reading=f"The first number is the median, and the brackets hold {ci_prob:.0%} of the probability: "
-        "of parameters, of what the laws may miss, and for an outcome also of a run's noise.",
+        reading=f"The first number is the median. The brackets are {ci_prob:.0%} intervals: they include what the runs "
+        "leave open, what the law may miss if it is not taken as true, and the noise of a run.",
         figure=first.figure,
         certified=fit.certified,
         doubts=doubts(fit, first.reach, by_law, checked, backtested, ci_prob),

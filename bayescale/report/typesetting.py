@@ -26,7 +26,7 @@ _APPLY = "<mo>\u2061</mo>"
 _TIMES = '<mo>\u2062</mo><mspace width="0.17em"/>'
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_POWER_OF_TEN = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e\+?(-?)0?(\d+)(?![\w.])")
+_POWER_OF_TEN = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e(?:\+|(-))0?(\d+)(?![\w.])")
 _INTERVAL = re.compile(r"(?<![\w.])-?[\d.]+(?:e[+-]?\d+)?[kMBT]? \[[^\[\]]{1,40}, [^\[\]]{1,40}\]")
 
 
@@ -74,7 +74,11 @@ def spelt(text: str) -> str:
     >>> spelt("1e+24 FLOP")
     '1×10²⁴ FLOP'
     """
-    return _POWER_OF_TEN.sub(lambda found: f"{found[1]}×10{(found[2] + found[3]).translate(_SUPERSCRIPTS)}", text)
+
+    def unicode(found: re.Match[str]) -> str:
+        return f"{found[1]}×10{((found[2] or '') + found[3]).translate(_SUPERSCRIPTS)}"
+
+    return _POWER_OF_TEN.sub(unicode, text)
 
 
 def symbol(name: str) -> str:

@@ -21,8 +21,8 @@ def test_a_saved_fit_becomes_a_page_that_says_how_to_repeat_it(run_cli, saved_fi
     assert status == 0
     assert json.loads(out) == {"report": str(path), "bytes": path.stat().st_size, "certified": True}
     page = path.read_text(encoding="utf-8")
-    assert "With 1e+24 FLOP the compute-optimal run has" in page
-    assert "(medians and 80% intervals)" in page
+    assert "The brackets are 80% intervals" in page
+    assert "×10²⁴ FLOP" in page
     assert "BPE, 32k" in page
     said = [html.unescape(text) for text in re.findall(r"<code>(.*?)</code>", page)]
     repeated = (
