@@ -90,8 +90,9 @@ def report(
     if (with_backtest or with_comparison) and (asked.pool or asked.saved):
         raise click.UsageError("--backtest and --compare take a table of runs, and no pooling")
     fitted = source_from(asked).posterior()
-    measured = _backtested(asked) if with_backtest else None
-    compared = _compared(asked) if with_comparison else None
+    studies = with_backtest + with_comparison
+    measured = _backtested(asked, f"study 1 of {studies}") if with_backtest else None
+    compared = _compared(asked, f"study {studies} of {studies}") if with_comparison else None
     with progress(f"writing {output}"):
         write_report(
             _with_options(fitted),
@@ -135,18 +136,23 @@ def _described(given: tuple[str, ...]) -> dict[str, str]:
     return {name.strip(): text.strip() for name, _, text in pairs}
 
 
-def _backtested(asked: Asked) -> "Backtest":
+def _backtested(asked: Asked, which: str) -> "Backtest":
     from bayescale.validation.backtesting import backtest
 
+    # Lines, since a spinner would overwrite the bars, which say what remains.
+    click.echo(f"{which}: hiding the larger runs and predicting them, a fit for each split of the table", err=True)
     return backtest(asked.law, _table(asked, asked.laws), progress=True, **asked.sampling)
 
 
-def _compared(asked: Asked) -> "Comparison":
+def _compared(asked: Asked, which: str) -> "Comparison":
     from bayescale.validation.comparison import compare
 
     laws = tuple(law for law in asked.laws if law != DEFAULT_LAW)
     sampling = {name: value for name, value in asked.sampling.items() if name != "engine"}
     laws = laws if len(laws) > 1 else tuple(dict.fromkeys((*laws, *_COMPARED)))
+    click.echo(
+        f"{which}: comparing {', '.join(laws)}, each fitted whole and then for each split of the table", err=True
+    )
     return compare(laws, _table(asked, laws), progress=True, **sampling)
 
 

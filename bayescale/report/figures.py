@@ -94,7 +94,7 @@ def bands(panels: Sequence[Panel], name: str, edge: float, *, falls: bool = Fals
     low, high = (float(np.log10(each)) if logarithmic else float(each) for each in (everything.min(), everything.max()))
     room = 0.06 * (high - low)
     span = [low - room / 2, high + room]
-    layout: Plot = {"xaxis": {**shared, "range": span[::-1] if falls else span}, "shapes": [], "annotations": []}
+    layout: Plot = {"xaxis": {**shared, "range": span[::-1] if falls else span}, "shapes": []}
     layout["height"] = 460 if len(panels) == 1 else 270 * len(panels)
     heights = np.linspace(1, 0, len(panels) + 1)
     for i, panel in enumerate(panels):
@@ -114,13 +114,11 @@ def bands(panels: Sequence[Panel], name: str, edge: float, *, falls: bool = Fals
             "fillcolor": "var(--ahead)", "line": {"width": 0},
         }
     ]  # fmt: skip
-    layout["annotations"] = [
-        {
-            "text": "beyond the runs", "xref": "x", "x": float(np.log10(edge)) if logarithmic else edge,
-            "yref": "paper", "y": 1, "xanchor": "right" if falls else "left", "yanchor": "top", "showarrow": False,
-            "font": {"color": "var(--muted)", "size": 12},
-        }
-    ]  # fmt: skip
+    # Named in the legend: a label there may not fit between the runs and the answer.
+    marker = {"symbol": "square", "size": 13, "color": "var(--ahead-mark)"}
+    data.append(
+        {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": "beyond the runs", "marker": marker}
+    )
     return {"data": data, "layout": layout}
 
 

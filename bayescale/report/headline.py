@@ -193,7 +193,7 @@ def _finding(title: str, text: str, reach: float, ends: str = "") -> Finding:
     elif ends:
         note = f"Beyond the runs: {ends}."
     else:
-        note = f"{times(reach)} times the largest run"
+        note = f"{times(reach)} times the {'compute of the ' if 'FLOP' in title else ''}largest run"
         note += ": farther than hidden runs can test, so it rests on the law being right." if far else "."
     return Finding(title, text, note, BAD if far else GOOD)
 

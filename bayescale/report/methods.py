@@ -152,12 +152,12 @@ def _from_card(fit: Posterior) -> dict[str, str]:
         return {}
     card = datasets.load_card(name)
     told = {
-        **card.methods,
         "training_data": card.description,
         "data_release": f"{'; '.join(card.source)}; licence {card.licence}; cite {'; '.join(card.citation)}",
         "evaluation": _of_column(card.columns.get(card.outcome, {}), "meaning", "trap"),
         "parameter_rule": _of_column(card.columns.get("N", {}), "counting", "trap"),
         "flop_rule": _of_column(card.columns.get("C", {}), "counting", "trap"),
+        **card.methods,
     }
     return {key: f"{text} (from the data set's card)" for key, text in told.items() if text}
 

@@ -3,6 +3,7 @@
 const GRAPHICS = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "resetScale2d"]] };
 const NARROW = 520; // pixels
 const PRINTED = 640; // pixels, which fit a printed page
+const SHORTER = 0.85; // of its height on a screen, so that two figures fit a page
 
 const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -61,7 +62,7 @@ function drawPlot(id, plot) {
     hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--rule)", font: { color: "var(--ink)" } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "var(--muted)", activecolor: "var(--ink)" },
   };
-  if (print) Object.assign(layout, { width: PRINTED, height: Math.min(layout.height || base.height, 480) });
+  if (print) Object.assign(layout, { width: PRINTED, height: Math.min((layout.height || base.height) * SHORTER, 480) });
   place.style.height = `${layout.height || base.height}px`; // or else a resize fits the figure to what is there
   window.Plotly.react(place, coloured(plot.data), coloured({ ...base, ...layout }), { ...GRAPHICS, displayModeBar: narrow ? false : "hover" });
 }

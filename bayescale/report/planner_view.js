@@ -97,7 +97,7 @@ function startPlanner(given, draw) {
     rows.push(row("ratio", "D*/N*", at("ratio"), 3, "tokens/parameter"), row("loss", `${given.outcome} of such a run`, at("loss"), 4, given.unit));
     if (state.currency === "flop") rows.push(row("dollars", `cost (${given.accelerator.toUpperCase()})`, at("dollars"), 3, "dollars"));
     if (state.served) rows.push(row("serving", "share that serving takes", at("serving"), 2, "of the FLOP"));
-    if (near !== null) rows.push(row("regret", `${size} parameters instead: ${given.outcome} lost`, at("regret"), 2, given.unit));
+    if (near !== null) rows.push(row("regret", `excess ${given.outcome} with ${size} parameters`, at("regret"), 2, given.unit));
     find("results-rows").replaceChildren(...rows);
     find("own").textContent = own ? `${size} parameters cannot be trained with this budget${own.share < 1 ? ` at ${Math.round(100 * own.share)}% of the prices drawn` : ""}: ${own.reason}.` : "";
     const notes = [], times = interval(columns.C, 0.9)[1] / given.largest;

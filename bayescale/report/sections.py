@@ -200,7 +200,7 @@ def _parameters(member: Fit, mass: float) -> Table:
             with_unit(row["meaning"], row["unit"]),
             interval_of(before[name], mass, 3),
             interval_of(after[name], mass, 4),
-            f"{row['sensitivity_prior']:.2f}, {row['sensitivity_runs']:.2f}",
+            f"{row['sensitivity_prior']:.2f},\u00a0{row['sensitivity_runs']:.2f}",
         )
         for name, row in member.summary(mass).to_dict("index").items()
     )

@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayescale.basics.errors import LawError, OutputError
 from bayescale.basics.quantities import format_interval
+from bayescale.data.datasets import dataset_names, load_card
 from bayescale.posterior.single import fit_law
 from bayescale.report import headline
 from bayescale.report import page as page_module
@@ -247,6 +248,7 @@ def test_a_shipped_data_sets_card_fills_in_what_it_knows(chinchilla_fit):
     assert "whether embeddings are counted (from the data set's card)" in rows[ITEMS["parameter_rule"]]
     assert "licence MIT" in rows[ITEMS["data_release"]]
     assert rows[ITEMS["outliers"]] == "said by me"
+    assert rows[ITEMS["architecture"]] == "dense Transformers (from the data set's card)"
     assert rows["model discrepancy"].startswith("none: the law is assumed exact")
     assert rows["hidden runs"] == "no back-test was requested"
 
@@ -330,6 +332,11 @@ def test_a_hundred_thousand_runs_are_thinned_and_the_page_says_so(many, tmp_path
     for shown, done in ((RUNS_DRAWN, "drawn"), (RUNS_LISTED, "listed"), (RUNS_CHECKED, "checked")):
         assert f"{shown:,} of 100,000 runs are {done}, evenly spread over their size." in text
     assert text.count("<tr ") < 3000
+
+
+def test_cards_tell_only_items_that_there_are():
+    for name in dataset_names():
+        check_given(load_card(name).methods)
 
 
 def test_unknown_items_are_refused():
