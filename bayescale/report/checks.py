@@ -57,8 +57,8 @@ def replicated(fit: Posterior, mass: float, seed: int) -> Replicated:
     forecast, outcomes = predicted_runs(fit, fit.runs.take(rows), seed=seed)
     draws, observed = forecast.draws(np.random.default_rng(seed)), forecast.link.forward(np, outcomes)
     low, high = tail_probabilities(mass)
-    ends = np.quantile(draws, [low, 0.5, high], axis=0)
-    return Replicated(rows, *ends, observed, (draws < observed).mean(axis=0))
+    below, middle, above = np.quantile(draws, [low, 0.5, high], axis=0)
+    return Replicated(rows, below, middle, above, observed, (draws < observed).mean(axis=0))
 
 
 def checks_section(fit: Posterior, found: Replicated, mass: float) -> Section:

@@ -54,7 +54,7 @@ class Panel:
         Name of its axis, with the unit.
     x : array, shape (point,)
     ends : mapping of array, shape (3, point)
-        Lower end, median and upper end, by the mass of the interval; the widest first.
+        Lower end, median and upper end, by the mass of the interval: a wide one and a narrow one.
     asked : pair of array, shapes (case,) and (3, case)
         Where the answer is read off, with its interval.
     digits : int
@@ -126,13 +126,13 @@ def _panel(panel: Panel, y: str, *, labelled: bool) -> list[Plot]:
     """Traces of one panel; one panel of a figure names them in the legend."""
     own: Plot = {"type": "scatter", "yaxis": y}
     data: list[Plot] = []
-    for each, ends in panel.ends.items():
+    for (each, ends), fill in zip(panel.ends.items(), ("var(--band)", "var(--band-half)"), strict=True):
         edges = {"mode": "lines", "x": _list(panel.x), "line": {"width": 0, "shape": "spline"}, "hoverinfo": "skip"}
         data += [
             {**own, **edges, "y": _list(ends[0]), "showlegend": False},
             {
                 **own, **edges, "y": _list(ends[2]), "fill": "tonexty", "name": f"{each:.0%} band",
-                "fillcolor": "var(--band)", "showlegend": labelled,
+                "fillcolor": fill, "showlegend": labelled,
             },
         ]  # fmt: skip
     middle = next(iter(panel.ends.values()))[1]
@@ -294,7 +294,7 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
                 "type": "scatter",
                 "mode": "markers",
                 "x": _list(middle),
-                "y": _list(rank + (i - (len(groups) - 1) / 2) * 0.5 / len(groups)),
+                "y": _list(np.asarray(rank + (i - (len(groups) - 1) / 2) * 0.5 / len(groups), dtype=np.float64)),
                 "name": _plain(group),
                 "customdata": [_plain(label) for label in rows],
                 "error_x": {
@@ -350,12 +350,12 @@ def _coloured(draws: Mapping[str, Array]) -> dict[str, tuple[Array, str]]:
 
 def _density(values: Array, low: float, high: float) -> tuple[Array, Array]:
     """Smooth density of draws within a range, by ArviZ; its area there is the share of the draws."""
-    from arviz_stats.base import array_stats
+    import arviz as az
 
     inside = values[(values >= low) & (values <= high)]
     if len(np.unique(inside)) < 3:
         return np.array([low, high]), np.zeros(2)
-    x, y, _ = array_stats.kde(inside, grid_len=_POINTS, bound_correction=True, bw="silverman", bw_fct=1.3)
+    x, y, _ = az.kde(inside, grid_len=_POINTS, bound_correction=True, bw="silverman", bw_fct=1.3)
     return x, y * len(inside) / len(values)
 
 
