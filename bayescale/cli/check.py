@@ -7,7 +7,7 @@ import click
 
 from bayescale.basics.quantities import format_quantity
 from bayescale.cli.options import JSON, TABLE_HELP, figure, table_options
-from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table
+from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table, print_written
 from bayescale.cli.sections import FIT, Command, option
 from bayescale.cli.sources import runs_from
 
@@ -50,6 +50,7 @@ def check(
         from bayescale.cli.documents import finite
 
         print_json(finite(found.to_dict()))
+        print_written(plot, as_json)
         return
     rows = [
         {
@@ -70,3 +71,4 @@ def check(
     print_lines(f"fitted when no law is named: {fitted}", f"laws that suit: {', '.join(found.suited) or 'none'}")
     print_lines(*(f"cannot be told: {text}" for text in found.untold))
     print_remarks(found.warnings, found.runs.notes)
+    print_written(plot, as_json)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_quantity
-from bayescale.cli.options import SOURCE_HELP, fit_options, runs_option
-from bayescale.cli.printing import leave, print_head, print_json, print_lines, print_remarks, print_table
+from bayescale.cli.options import PARAMETERS, SOURCE_HELP, fit_options, runs_option
+from bayescale.cli.printing import leave, print_basis, print_json, print_lines, print_table
 from bayescale.cli.sections import Command, Section, option
 from bayescale.cli.sources import Asked, Source, points_from, source_from
 from bayescale.cli.values import Quantity
@@ -48,6 +48,7 @@ CHOICE = Section("Runs to choose from")
     help="Largest number of runs.",
 )
 @fit_options
+@PARAMETERS
 def design(
     runs: str,
     budget: float,
@@ -77,9 +78,8 @@ def design(
 
         print_json(design_document(fitted, plan))
     else:
-        print_head(fitted)
         _print_batch(plan)
-        print_remarks(plan.warnings, fitted.notes)
+        print_basis(plan.warnings, fitted.notes, interval, fitted)
     leave(fitted)
 
 

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.cli.options import SOURCE_HELP, fit_options, forecast_options, runs_option
+from bayescale.cli.options import SOURCE_HELP, answer_options, fit_options, runs_option
 from bayescale.cli.printing import (
     interval_of,
     leave,
     masses,
-    print_head,
+    print_basis,
     print_json,
     print_lines,
-    print_member_head,
     print_parameters,
-    print_remarks,
     print_table,
 )
 from bayescale.cli.sections import OUTPUT, Command, Section, option
@@ -63,10 +61,12 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
 
         print_json(fit_document(fitted))
     else:
-        print_head(fitted)
-        print_parameters(fitted, interval)
+        from bayescale.posterior.ensembles import members
+
+        for member in members(fitted).values():
+            print_parameters(member, interval)
         saved = () if output is None else (f"saved to {output}",)
-        print_remarks(fitted.warnings, (*fitted.notes, *saved))
+        print_basis(fitted.warnings, (*fitted.notes, *saved), interval, fitted)
     leave(fitted)
 
 
@@ -76,7 +76,6 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
 
         print_json(pooled_document(pooled))
     else:
-        print_member_head(next(iter(pooled.groups.values())))
         summary = pooled.summary(interval)
         for group, block in summary.groupby(level="group", sort=False):
             rows = [
@@ -89,7 +88,7 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
                 for name, row in block.droplevel("group").to_dict("index").items()
             ]
             print_table(rows, f"{group}, {masses(interval)}")
-        print_remarks(pooled.warnings, ())
+        print_basis(pooled.warnings, (), interval, next(iter(pooled.groups.values())))
     leave(pooled)
 
 
@@ -110,7 +109,7 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
     metavar="FILE",
     help="Write the forecast to a new file (.json), dated and hashed, which bayescale score can score later.",
 )
-@forecast_options
+@answer_options
 def predict(
     runs: str,
     then: str | None,
@@ -153,9 +152,6 @@ def predict(
 
         print_json(predict_document(bands))
     else:
-        print_head(fitted)
-        if then is not None:
-            print_head(chain.second)
         rows = [
             {
                 **{name: format_quantity(value) for name, value in point.items() if name in bands.points},
@@ -164,7 +160,7 @@ def predict(
             for point in bands.summary(interval).to_dict("records")
         ]
         print_table(rows, f"Posterior predictive, {masses(interval)}")
-        print_remarks(bands.warnings, notes)
+        print_basis(bands.warnings, notes, interval, fitted, *(() if then is None else (chain.second,)))
         if register is not None:
             print_lines(f"registered in {register}, SHA-256 {sealed.hash}")
     leave(certified)

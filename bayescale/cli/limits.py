@@ -1,21 +1,20 @@
 """The command on limits to training: how large a run can get by a year, what stops it, and what it could attain."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.cli.options import SOURCE_HELP, figure, forecast_options
+from bayescale.cli.options import SOURCE_HELP, answer_options, figure, was_given
 from bayescale.cli.printing import (
     interval_of,
     leave,
     masses,
-    print_head,
+    print_basis,
     print_json,
     print_lines,
-    print_remarks,
     print_table,
+    print_written,
     rows_at,
 )
 from bayescale.cli.sections import Command, Section, option
@@ -71,7 +70,7 @@ WITH_RUNS = Section("With RUNS")
     help="A law of what follows from loss, such as downstream_error.",
 )
 @figure("the limits")
-@forecast_options
+@answer_options
 def limits(
     runs: str | None,
     years: tuple[float, ...],
@@ -92,7 +91,7 @@ def limits(
     if write is not None:
         _write(SHIPPED, write)
         return
-    _check(runs, plot, {"since": since, "then": then, **options})
+    _check(runs, plot, {"since": since, "then": then, "parameters": was_given("parameters") or None, **options})
     found = limits_by(years, read_outlook(file or SHIPPED), seed=seed)
     if since is not None:
         found.effective(since)  # refuses a year that makes no sense, before anything is fitted
@@ -118,8 +117,11 @@ def limits(
     else:
         _show(found, interval)
         if reached is not None:
-            _show_attained(steps, reached, interval)
-        print_remarks(found.warnings, tuple(dict.fromkeys((*found.notes, *(note for s in steps for note in s.notes)))))
+            _show_attained(reached, interval)
+        doubts = (*(reached.warnings if reached else ()), *found.warnings)
+        notes = (*found.notes, *(note for step in steps for note in step.notes))
+        print_basis(doubts, tuple(dict.fromkeys(notes)), interval, *steps)
+    print_written(plot, as_json)
     leave(all(step.certified for step in steps))
 
 
@@ -180,12 +182,9 @@ def _show(found: "Limits", interval: float) -> None:
         for name, words in named.items()
         for row in summary_table(found.growth[name], interval).to_dict("records")
     }
-    print_lines(f"Factors a year: {', '.join(f'{words} {factor}' for words, factor in growth.items())}")
+    print_lines(f"Factors a year: {', '.join(f'{words} {factor}' for words, factor in growth.items())}", "")
 
 
-def _show_attained(steps: Sequence["Posterior"], reached: "Answer", interval: float) -> None:
-    for step in steps:
-        print_head(step)
+def _show_attained(reached: "Answer", interval: float) -> None:
     rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)
     print_table(rows, f"A compute-optimal run that large, if the law holds so far: {masses(interval)}")
-    print_remarks(reached.warnings, ())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.cli.layout import width
 from bayescale.cli.printing import print_lines, print_remarks, print_table
 from bayescale.cli.sections import Command
 
@@ -30,7 +31,7 @@ def laws(name: str | None) -> None:
         return
     law = load_law(name)
     print_lines(with_unit(f"{law.title}: {law.outcome} = {law.formula} ", law.outcome_unit), law.citation)
-    print_lines(*(line for line in (law.decision, law.failure) if line))
+    print_lines(*(line for line in (law.decision, law.failure) if line), "")
     read = [{"input": i.name, "meaning": i.meaning, "unit": i.unit} for i in (*law.inputs, *law.settings)]
     print_table(read, "Inputs")
     print_table(
@@ -100,7 +101,7 @@ def datasets(name: str | None) -> None:
     card = load_card(name)
     print_lines(f"{card.name}: {card.title}", card.description)
     print_lines(*(f"source: {each}" for each in card.source), f"licence: {card.licence}. {card.licence_notes}")
-    print_lines(*(f"cite: {each}" for each in card.citation))
+    print_lines(*(f"cite: {each}" for each in card.citation), "")
     rows = [{"column": key, **{k: str(v) for k, v in column.items()}} for key, column in card.columns.items()]
     print_table(rows, "Columns")
     print_lines(*(f"known problem: {each}" for each in card.known_problems))
@@ -120,7 +121,7 @@ def _print_sketch(runs: "Runs") -> None:
     x, y = _sketched_columns(runs)
     plotext.clear_figure()
     plotext.theme("clear")
-    plotext.plot_size(76, 18)
+    plotext.plot_size(min(76, width()), 18)
     plotext.scatter(runs.frame[x].tolist(), runs.frame[y].tolist(), marker="dot")
     for column, set_scale, set_ticks in ((x, plotext.xscale, plotext.xticks), (y, plotext.yscale, plotext.yticks)):
         ticks, logarithmic = _ticks(runs.frame[column])

@@ -160,6 +160,20 @@ def fit_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options(command, *_FIT_OPTIONS, SEED, INTERVAL, JSON)
 
 
+PARAMETERS = option(
+    "--parameters",
+    section=OUTPUT,
+    is_flag=True,
+    expose_value=False,
+    help="Also print the parameters of each law.",
+)
+
+
+def answer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a forecast, and of what is printed after its answer."""
+    return with_options(command, forecast_options, PARAMETERS)
+
+
 def forecast_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a fit and of what is forecast from it."""
     risk = option(

@@ -12,10 +12,10 @@ from bayescale.cli.approaches import show_approaches
 from bayescale.cli.options import (
     COST_NAMES,
     SOURCE_HELP,
+    answer_options,
     budgets_option,
     cost_options,
     figure,
-    forecast_options,
     once,
     token_price_option,
     was_given,
@@ -25,12 +25,11 @@ from bayescale.cli.printing import (
     masses,
     outcome_labels,
     print_answer,
-    print_head,
+    print_basis,
     print_json,
     print_lines,
-    print_parameters,
-    print_remarks,
     print_table,
+    print_written,
     rows_at,
 )
 from bayescale.cli.sections import Command, Section, option
@@ -106,7 +105,7 @@ _NORMAL_95 = 1.6448536
 )
 @figure("the plan for compute")
 @cost_options
-@forecast_options
+@answer_options
 def plan(
     runs: str,
     approaches: tuple[str, ...],
@@ -142,14 +141,12 @@ def plan(
     if as_json:
         print_json(_document(mode, fitted, answer, question.get("loss")))
     else:
-        print_head(fitted)
         if mode is ROBUST:
             _print_robust(answer, interval)
         else:
             print_answer(answer, interval, outcome_labels(fitted))
-        if mode is COMPUTE:
-            print_parameters(fitted, interval)
-        print_remarks(answer.warnings, answer.notes)
+        print_basis(answer.warnings, answer.notes, interval, fitted)
+    print_written(plot, as_json)
     leave(fitted)
 
 

@@ -8,10 +8,16 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from bayescale.basics.quantities import format_interval, format_quantity, of_draws, with_unit
+from bayescale.cli.layout import table_lines, width, wrapped
+from bayescale.cli.options import was_given
 from bayescale.cli.spelling import as_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from bayescale.planning.answers import Answer
@@ -38,36 +44,36 @@ _HEADINGS = {
 INTERRUPTED = Event()
 
 
-def print_head(fitted: "Posterior") -> None:
-    """What was fitted, and how well it was sampled."""
+def print_basis(warnings: Sequence[str], notes: Sequence[str], interval: float, *fitted: "Posterior") -> None:
+    """What an answer rests on: warnings, a line on each law's fit, notes, and parameters if they are asked for."""
     from bayescale.posterior.ensembles import members
 
-    for member in members(fitted).values():
-        print_member_head(member)
+    fits = [fit for each in fitted for fit in members(each).values()]
+    print_remarks(warnings, ())
+    print_lines(*map(_fit_line, fits))
+    print_remarks((), notes)
+    if was_given("parameters"):
+        print_lines("")
+        for fit in fits:
+            print_parameters(fit, interval)
 
 
-def print_member_head(fitted: "Fit") -> None:
+def _fit_line(fitted: "Fit") -> str:
     """What was fitted, and how well it was sampled, of one law."""
     record, diagnostics = fitted.record, fitted.diagnostics
     figures = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
     shown = [f"{name} {value:.2f}" for name, value in figures.items() if value is not None]
     state = "certified" if diagnostics.certified else "NOT CERTIFIED"
-    print_lines(
-        f"{fitted.law.title}, {fitted.law.formula}, {'' if record.discrepancy else 'taken as true, '}"
-        f"on {record.dataset}: {record.n_runs} runs, {record.noise} noise",
-        f"{record.engine}: {state}, {', '.join([*shown, f'effective draws {diagnostics.ess_min:.0f}'])}",
+    return (
+        f"fit: {fitted.law.title}, {fitted.law.formula}, {'' if record.discrepancy else 'taken as true, '}"
+        f"on {record.dataset}: {record.n_runs} runs, {record.noise} noise; "
+        f"{record.engine}: {state}, {', '.join([*shown, f'effective draws {diagnostics.ess_min:.0f}'])}"
     )
 
 
-def print_parameters(fitted: "Posterior", interval: float) -> None:
-    """A table of each law's parameters."""
-    from bayescale.posterior.ensembles import members
+def print_parameters(fitted: "Fit", interval: float) -> None:
+    """A table of a law's parameters."""
 
-    for member in members(fitted).values():
-        _print_member_parameters(member, interval)
-
-
-def _print_member_parameters(fitted: "Fit", interval: float) -> None:
     def stated(name: str) -> str:
         prior = fitted.law.priors.get(name)
         return "" if prior is None else f"fixed at {prior}" if prior.fixed else str(prior)
@@ -87,7 +93,7 @@ def _print_member_parameters(fitted: "Fit", interval: float) -> None:
 
 
 def print_remarks(warnings: Sequence[str], notes: Sequence[str]) -> None:
-    """Warnings and notes, a line each."""
+    """Warnings and notes, a paragraph each."""
     print_lines(*(f"warning: {text}" for text in warnings), *(f"note: {text}" for text in notes))
 
 
@@ -95,25 +101,21 @@ def print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
     """Rows as a table, with a title above; nothing of none."""
     if not rows:
         return
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    for name in names:
-        table.add_column(escape(printable(name)), overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(printable(row.get(name, ""))) for name in names))
-    # Not as the table's own title, which a narrow table would fold.
-    _console().print(printable(title), style="bold", markup=False, highlight=False)
-    _console().print(table)
+    console = _console()
+    shown = [{printable(name): printable(cell) for name, cell in row.items()} for row in rows]
+    rule = "-" if console.options.ascii_only else "─"
+    for line in wrapped(printable(title), width()):
+        console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
+    for line in ("", *table_lines(shown, width(), rule), ""):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_lines(*lines: str) -> None:
-    """Text as it is, without markup."""
-    for line in lines:
-        _console().print(printable(line), markup=False, highlight=False)
+    """Text without markup, each of its lines folded to the width of the terminal."""
+    console = _console()
+    for text in lines:
+        for line in wrapped(printable(text), width()):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:
@@ -186,9 +188,7 @@ def interval_of(row: Any, digits: int) -> str:
 def _console() -> Any:
     from rich.console import Console
 
-    console = Console()
-    # Piped output keeps whole rows, for grep, instead of folding at the 80 columns that a pipe is taken to have.
-    return console if console.is_terminal else Console(width=400)
+    return Console()
 
 
 def show_answer(fitted: "Posterior", answer: "Answer", interval: float, as_json: bool) -> None:
@@ -198,9 +198,8 @@ def show_answer(fitted: "Posterior", answer: "Answer", interval: float, as_json:
 
         print_json(answer_document(fitted, answer))
     else:
-        print_head(fitted)
         print_answer(answer, interval)
-        print_remarks(answer.warnings, answer.notes)
+        print_basis(answer.warnings, answer.notes, interval, fitted)
     leave(fitted)
 
 
@@ -218,6 +217,12 @@ def print_answer(answer: "Answer", interval: float, labels: Mapping[str, str] = 
         rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by), labels=shown)
     print_table(rows, title)
     print_lines(*(f"P({name}) = {value:.2f}" for name, value in answer.probabilities.items()))
+
+
+def print_written(figure: "Path | None", as_json: bool) -> None:
+    """Say where a figure was written, if one was; beside JSON on standard error."""
+    if figure is not None:
+        click.echo(printable(f"figure written to {figure}"), err=as_json)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.wording import listed
-from bayescale.cli.options import SOURCE_HELP, budgets_option, forecast_options, once, runs_option
-from bayescale.cli.printing import leave, print_answer, print_head, print_json, print_remarks
+from bayescale.cli.options import SOURCE_HELP, answer_options, budgets_option, once, runs_option
+from bayescale.cli.printing import leave, print_answer, print_basis, print_json
 from bayescale.cli.sections import Command, Section, option
 from bayescale.cli.sources import Asked, Source, points_from, runs_from, source_from
 from bayescale.cli.values import Quantity, Share
@@ -33,7 +33,7 @@ RECIPES_HELP = f"{SOURCE_HELP.replace('RUNS', 'Each of FIRST and SECOND')} Table
 @runs_option(QUESTION, "Without SECOND, a run of it with its outcome: N=7B,D=140B,loss=2.1; repeat it.")
 @option("--threshold", section=QUESTION, type=Quantity(), metavar="TIMES", help="Times less compute, to be exceeded.")
 @option("--precision", section=QUESTION, type=Share("for 5 % give 0.05"), default=0.05, help="To which to know that.")
-@forecast_options
+@answer_options
 def recipes(
     first: str,
     second: str | None,
@@ -65,13 +65,10 @@ def recipes(
 
         print_json(recipes_document(fitted, against, *answers))
     else:
-        print_head(fitted)
-        if isinstance(other, Source):
-            print_head(other.posterior())
         for answer in answers:
             print_answer(answer, interval, {"multiplier": "less compute of the second"})
         warnings = tuple(dict.fromkeys(text for answer in answers for text in answer.warnings))
-        print_remarks(warnings, answers[0].notes)
+        print_basis(warnings, answers[0].notes, interval, fitted, *([against] if isinstance(other, Source) else []))
     leave(fitted.certified and (not isinstance(other, Source) or other.posterior().certified))
 
 

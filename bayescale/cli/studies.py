@@ -19,6 +19,7 @@ from bayescale.cli.printing import (
     print_lines,
     print_remarks,
     print_table,
+    print_written,
     progress,
 )
 from bayescale.cli.sections import FIT, STUDY, Command, option
@@ -101,6 +102,7 @@ def backtest(
     else:
         print_table(_score_rows(measured.summary()), "Scores of hidden runs, on the scale of the noise")
         print_lines("A 90 % band should hold 90 % of hidden runs; +- is one standard error, clustered by split.")
+    print_written(plot, as_json)
 
 
 @click.command(cls=Command, epilog=TABLE_HELP)
@@ -177,6 +179,7 @@ def compare(
         from bayescale.cli.documents import compare_document
 
         print_json(compare_document(compared))
+        print_written(plot, as_json)
         return
     rows = [_comparison_row(row) for row in compared.table.to_dict("records")]
     print_table(rows, "Laws, the best forecaster first (log densities of outcomes in nats; larger is better)")
@@ -184,6 +187,7 @@ def compare(
     print_lines(f"{compared.verdict}{hidden if compared.hidden_runs else ''}.", "+- is one standard error.")
     left_out = [f"not compared: {name}, which {reason}" for name, reason in compared.left_out.items()]
     print_remarks(compared.warnings, left_out)
+    print_written(plot, as_json)
 
 
 def _compare_counts(

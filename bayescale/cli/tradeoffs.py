@@ -8,7 +8,7 @@ from bayescale.cli.options import (
     PRICE_NAMES,
     SOURCE_HELP,
     Decorator,
-    forecast_options,
+    answer_options,
     once,
     price_options,
     runs_option,
@@ -48,7 +48,7 @@ def _budget(help: str, default: str | None = "5.76e23") -> Decorator:
     help="How many times that.",
 )
 @price_options
-@forecast_options
+@answer_options
 def compute(runs: str, budget: float, times: float, seed: int, interval: float, as_json: bool, **options: Any) -> None:
     """Ten times the compute: what it does to N, D and loss, and what it costs."""
     cost = cost_of(seed, **{name: options.pop(name) for name in PRICE_NAMES})
@@ -81,7 +81,7 @@ def compute(runs: str, budget: float, times: float, seed: int, interval: float, 
 )
 @_budget("Training compute to look from. Default: that of the largest run.", None)
 @price_options
-@forecast_options
+@answer_options
 def returns(
     runs: str,
     gain: float,
@@ -118,7 +118,7 @@ def returns(
     show_default=True,
     help="Size over the optimal one; repeat it.",
 )
-@forecast_options
+@answer_options
 def size(
     runs: str,
     budget: float,
@@ -153,7 +153,7 @@ def size(
 )
 @token_price_option(QUESTION, "Per fresh training token, such as 1e-6.")
 @price_options
-@forecast_options
+@answer_options
 def money(
     runs: str,
     at: tuple[dict[str, str], ...],
@@ -185,7 +185,7 @@ def money(
 @click.argument("runs", default="chinchilla")
 @_budget("Training compute of the optimal run.")
 @option("--floor", section=QUESTION, type=Quantity(), metavar="NUMBER", help="A floor of yours, in the loss's unit.")
-@forecast_options
+@answer_options
 def floor(
     runs: str, budget: float, floor: float | None, seed: int, interval: float, as_json: bool, **options: Any
 ) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from bayescale.basics.quantities import with_unit
-from bayescale.cli.options import SOURCE_HELP, forecast_options, runs_option
-from bayescale.cli.printing import interval_of, leave, masses, print_head, print_json, print_lines, print_remarks
+from bayescale.cli.options import SOURCE_HELP, answer_options, runs_option
+from bayescale.cli.printing import interval_of, leave, masses, print_basis, print_json, print_lines
 from bayescale.cli.printing import print_table as print_table
 from bayescale.cli.sections import Command, Section
 from bayescale.cli.sources import Asked, runs_at, source_from
@@ -17,7 +17,7 @@ RUNS = Section("Runs")
 @click.command(cls=Command, epilog=SOURCE_HELP)
 @click.argument("runs", default="chinchilla")
 @runs_option(RUNS, "A run, such as N=70B,D=1.4T; twice, for the two to compare.", required=True)
-@forecast_options
+@answer_options
 def versus(
     runs: str, at: tuple[dict[str, str], ...], seed: int, interval: float, as_json: bool, **options: Any
 ) -> None:
@@ -38,7 +38,6 @@ def versus(
 
         print_json(versus_document(compared))
     else:
-        print_head(fitted)
         heading = with_unit(fitted.outcome, first_fit(fitted).law.outcome_unit)
         labels = [named(first), named(second), "first minus second", "first minus second, one run of each"]
         summary = zip(labels, compared.summary(interval).to_dict("records"), strict=True)
@@ -51,5 +50,5 @@ def versus(
             f"P({fitted.outcome} of {labels[0]} is lower) = {probability:.2f}; "
             f"of one run of each, noise included, {of_runs:.2f}"
         )
-        print_remarks(compared.warnings, compared.notes)
+        print_basis(compared.warnings, compared.notes, interval, fitted)
     leave(fitted)
