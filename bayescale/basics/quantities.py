@@ -14,6 +14,10 @@ _PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([
 _ALL_DRAWS = 0.995
 _SMALLEST, _LARGEST = 1e-30, 1e40
 _LONGEST_UNIT = 40
+_FIRST_DATE = 1000.0
+"""Number of years from which on they are a date."""
+ROUNDING = 1e-12
+"""Share of a quantity below which a difference is one of rounding."""
 _PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 
 
@@ -169,16 +173,20 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text} ({unit})" if unit else text
 
 
-def format_quantity(value: float, digits: int = 3) -> str:
-    """Write a count in the same notation, to three significant digits.
+def format_quantity(value: float, digits: int = 3, unit: str = "") -> str:
+    """Write a count in the same notation, to three significant digits, and a date in years as one.
 
     Examples
     --------
     >>> format_quantity(7.24e10), format_quantity(1.3e12), format_quantity(18.4), format_quantity(5.76e23)
     ('72.4B', '1.3T', '18.4', '5.76e+23')
+    >>> [format_quantity(years, unit="years") for years in (2030, 2019.25, 0.512)]
+    ['2030', '2019.25', '0.512']
     """
     if not math.isfinite(value):
         return str(value)
+    if unit == "years" and value >= _FIRST_DATE:
+        return f"{value:.6g}"
     magnitude = float(f"{abs(value):.{digits - 1}e}")
     if magnitude >= 1e15:
         return f"{value:.{digits}g}"
@@ -199,18 +207,43 @@ def of_draws(exists: float) -> str:
     return "" if exists > _ALL_DRAWS else f" in {exists:.0%} of draws"
 
 
-def format_interval(ends: Iterable[float], digits: int = 3) -> str:
+def format_column(name: str, value: float) -> str:
+    """Write a value of a column: a date in column ``year``, otherwise a quantity.
+
+    Examples
+    --------
+    >>> format_column("year", 2030), format_column("N", 2030)
+    ('2030', '2.03k')
+    """
+    return format_quantity(value, unit="years" if name == "year" else "")
+
+
+def format_interval(ends: Iterable[float], digits: int = 3, unit: str = "") -> str:
     """Write the lower end, median and upper end of an interval; ``none`` where there is no value.
 
     Examples
     --------
-    >>> format_interval([2.24e10, 4.47e10, 8.07e10])
-    '44.7B [22.4B, 80.7B]'
+    >>> format_interval([2.24e10, 4.47e10, 8.07e10]), format_interval([-4e-16, 0.2, 0.5])
+    ('44.7B [22.4B, 80.7B]', '0.2 [0, 0.5]')
     """
-    low, middle, high = ends
-    if math.isnan(middle):
+    found = tuple(ends)
+    if math.isnan(found[1]):
         return "none"
-    return f"{format_quantity(middle, digits)} [{format_quantity(low, digits)}, {format_quantity(high, digits)}]"
+    negligible = ROUNDING * max((abs(end) for end in found if math.isfinite(end)), default=0.0)
+    low, middle, high = (format_quantity(0.0 if abs(end) < negligible else end, digits, unit) for end in found)
+    return f"{middle} [{low}, {high}]"
+
+
+def excess(value: NDArray[np.float64], base: ArrayLike) -> NDArray[np.float64]:
+    """By which share values lie above others; zero where rounding errors alone tell them apart.
+
+    Examples
+    --------
+    >>> excess(np.array([1.5, 1 + 4.44e-16]), 1.0).tolist()
+    [0.5, 0.0]
+    """
+    found = value / np.asarray(base) - 1
+    return np.where(np.abs(found) < ROUNDING, 0.0, found)
 
 
 def _digits(value: float, digits: int) -> str:

@@ -59,6 +59,13 @@ def columns_are(**theirs: str) -> str:
 
 
 def listed(items: Iterable[Any]) -> str:
-    """The first ten items as text, separated by commas."""
+    """The first ten items as text, separated by commas, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(range(12)), listed([])
+    ('0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more', 'none')
+    """
     texts = [str(item) for item in items]
-    return ", ".join(texts[:_SHOWN] + ["..."] * (len(texts) > _SHOWN)) or "none"
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return f"{', '.join(texts[:_SHOWN])}{more}" or "none"

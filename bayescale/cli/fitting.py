@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.quantities import format_column, with_unit
 from bayescale.cli.options import SOURCE_HELP, answer_options, fit_options, runs_option
 from bayescale.cli.printing import (
     interval_of,
@@ -154,7 +154,7 @@ def predict(
     else:
         rows = [
             {
-                **{name: format_quantity(value) for name, value in point.items() if name in bands.points},
+                **{name: format_column(name, value) for name, value in point.items() if name in bands.points},
                 with_unit(bands.outcome, bands.unit): interval_of(point, 4),
             }
             for point in bands.summary(interval).to_dict("records")

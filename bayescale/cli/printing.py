@@ -181,7 +181,9 @@ def rows_at(
 
 def interval_of(row: Any, digits: int) -> str:
     """Median and interval of a row of a summary, whose three quantiles are in order."""
-    shown = format_interval((row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit()), digits)
+    shown = format_interval(
+        (row[key] for key in row if str(key)[0] == "q" and str(key)[1].isdigit()), digits, row.get("unit", "")
+    )
     return shown if shown == "none" else shown + of_draws(row.get("exists", 1.0))
 
 

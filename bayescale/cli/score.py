@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bayescale.basics.quantities import format_interval, format_quantity, with_unit
+from bayescale.basics.quantities import format_column, format_interval, format_quantity, with_unit
 from bayescale.cli.options import COLUMNS, JSON, UNIT
 from bayescale.cli.printing import masses, print_json, print_lines, print_table
 from bayescale.cli.sections import Command, Section, option
@@ -33,7 +33,7 @@ def score(registered: Path, observed: str, columns: dict[str, str] | None, unit:
         return
     rows = [
         {
-            **{name: format_quantity(row[name]) for name in found.points[0]},
+            **{name: format_column(name, row[name]) for name in found.points[0]},
             "observed": format_quantity(row["observed"], 4),
             masses(0.9): format_interval((row["q05"], row["q50"], row["q95"]), 4),
             "error": f"{row['error']:+.2%}" if found.domain == "positive" else f"{row['error']:+.3f}",

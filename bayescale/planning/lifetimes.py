@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import check_positive, format_quantity, numbers
+from bayescale.basics.quantities import check_positive, excess, format_quantity, numbers
 from bayescale.data.compute import Count, six_nd
 from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
@@ -297,7 +297,7 @@ def _draws(fit: Fit, loss: float, served: Array, serving_price: float, seed: int
         log_tokens_to_reach(fit, at, target[:, None]) for at in (log_best, log_n_alone[:, None])
     )
     n, d = (np.where(reached[:, None], np.exp(values), np.nan) for values in (log_best, tokens_best))
-    saved = 1 - _flop(fit, n, d, priced) / _flop(fit, alone[:, None], np.exp(tokens_alone), priced)
+    saved = 0.0 - excess(_flop(fit, n, d, priced), _flop(fit, alone[:, None], np.exp(tokens_alone), priced))
     values = {
         "N": n,
         "D": d,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import check_positive, format_quantity, number
+from bayescale.basics.quantities import check_positive, excess, format_quantity, number
 from bayescale.data.observed import Observed
 from bayescale.planning.allocation import checked_budgets, law_optimum, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer, share_of
@@ -296,7 +296,7 @@ def _overheads(fit: Fit, budget: Array, multiples: Array) -> xr.Dataset:
     tokens = np.exp(log_tokens_to_reach(fit, np.log(sizes), target))
     tokens = np.where(np.isfinite(tokens), tokens, np.nan)
     values = {
-        "overhead": (fit.count(sizes, tokens) / budget - 1, f"share of {format_quantity(budget[0])} FLOP"),
+        "overhead": (excess(fit.count(sizes, tokens), budget), f"share of {format_quantity(budget[0])} FLOP"),
         "N": (sizes, "parameters"),
         "D": (tokens, "tokens"),
         "tokens_per_parameter": (tokens / sizes, "tokens/parameter"),
