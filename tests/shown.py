@@ -56,3 +56,26 @@ def _agree(expected, given, allowed, width, log_width):
 
 def _value(number, suffix):
     return float(number.rstrip(".")) * _SUFFIXES[suffix or ""]
+
+
+_HANGING = "    "
+"""What a line that continues a text starts with."""
+
+
+def unfolded(text):
+    """A text whose paragraphs, folded to the width of a terminal, have one line each; tables are left as they are."""
+    lines, folds = [], False
+    for line in text.splitlines():
+        folds = (
+            bool(lines) and line.startswith(_HANGING) and line[4:5] != " " and (folds or lines[-1][:1].strip() != "")
+        )
+        if folds:
+            lines[-1] += line[3:]
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n" * text.endswith("\n")
+
+
+def lines_of(text):
+    """What a page shows or a command prints, without the rules of tables, whose length depends on the draws."""
+    return [line for line in unfolded(text).splitlines() if line.strip(" ─")]

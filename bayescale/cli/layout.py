@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import batched
 from typing import Any
 
 from rich.cells import cell_len
@@ -131,9 +132,17 @@ def _folded(grid: Grid, columns: int, rule: str, deepest: float = math.inf) -> l
 
 
 def _turned(grid: Grid, columns: int, rule: str) -> list[str]:
-    """A table of few rows with a column for each; no lines if that does not fit."""
-    turned = list(zip(*grid, strict=True))
-    return _folded(turned, columns, rule, deepest=_SHALLOW) if len(grid) <= 1 + _TURNED and len(turned) > 2 else []
+    """A table of few rows with a column for each, in one block or several; no lines if that does not fit."""
+    names, *rows = grid
+    if len(rows) > _TURNED or len(names) < 3:
+        return []
+    for n_blocks in range(1, max(2, len(rows))):
+        size = math.ceil(len(rows) / n_blocks)
+        blocks = [list(zip(names, *block, strict=True)) for block in batched(rows, size)]
+        found = [_folded(block, columns, rule, deepest=_SHALLOW) for block in blocks]
+        if all(found):
+            return [line for lines in found for line in ("", *lines)][1:]
+    return []
 
 
 def _texts_below(grid: Grid, columns: int, rule: str) -> list[str]:
