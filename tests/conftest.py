@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from promises import sketches
+from shown import unfolded
 
 from bayescale import OtherRun, Prior, Published
 from bayescale.cli import main
@@ -123,13 +124,13 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run_cli(capsys, monkeypatch):
-    """Run the command line in this process; returns exit status, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "200")
+    """Run the command line in this process; returns exit status, output with each paragraph on a line, and errors."""
+    monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments):
         with pytest.raises(SystemExit) as left:
             main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
-        return left.value.code or 0, out, err
+        return left.value.code or 0, unfolded(out), err
 
     return run

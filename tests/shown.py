@@ -78,4 +78,4 @@ def unfolded(text):
 
 def lines_of(text):
     """What a page shows or a command prints, without the rules of tables, whose length depends on the draws."""
-    return [line for line in unfolded(text).splitlines() if line.strip(" ─")]
+    return [line.strip() for line in unfolded(text).splitlines() if line.strip(" ─")]

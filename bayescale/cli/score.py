@@ -42,10 +42,10 @@ def score(registered: Path, observed: str, columns: dict[str, str] | None, unit:
         }
         for row in scores.to_dict("records")
     ]
+    print_table(rows, f"{with_unit(found.outcome, found.unit)} as it came out and as it was forecast")
+    inside = scores["inside_90"]
+    print_lines(f"inside their 90% interval: {inside.sum()} of {len(inside)}")
     print_lines(
         f"{', '.join(fit['law'] for fit in found.fits)} on {found.dataset}: {found.n_runs} runs; "
         f"registered {found.registered_at}, SHA-256 {found.hash}"
     )
-    print_table(rows, f"{with_unit(found.outcome, found.unit)} as it came out and as it was forecast")
-    inside = scores["inside_90"]
-    print_lines(f"inside their 90% interval: {inside.sum()} of {len(inside)}")

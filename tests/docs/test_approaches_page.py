@@ -5,7 +5,7 @@ import re
 import shlex
 
 import pytest
-from shown import is_shown
+from shown import is_shown, lines_of
 
 from bayescale.basics.files import root
 
@@ -16,12 +16,11 @@ PAGE = (root("models").parent / "docs/approaches.md").read_text(encoding="utf-8"
 TEXT = " ".join(PAGE.replace("\\*", "*").split())
 
 
-def test_the_command_prints_what_the_page_shows(run_cli, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "320")
+def test_the_command_prints_what_the_page_shows(run_cli):
     status, out, _ = run_cli(*shlex.split(COMMAND))
     assert status == 0
-    printed = out.splitlines()
-    for line in SHOWN.splitlines():
+    printed = lines_of(out)
+    for line in lines_of(SHOWN):
         assert is_shown(line, printed, slack=0.02), line
 
 

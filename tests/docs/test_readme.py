@@ -7,7 +7,7 @@ import shlex
 
 import numpy as np
 import pytest
-from shown import is_shown
+from shown import is_shown, lines_of
 
 from bayescale.basics.files import root
 from bayescale.data.datasets import dataset_names, load_card
@@ -40,7 +40,7 @@ def outputs(tmp_path_factory, sampled_once):
         (folder / name).write_text(body)
     printed = {}
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "200")
+        patch.setenv("COLUMNS", "100")
         patch.setattr(single, "sampled_runs", sampled_once)
         for command in COMMANDS:
             program, *arguments = shlex.split(command)
@@ -60,8 +60,8 @@ def test_there_are_two_commands_to_set_up():
 
 @pytest.mark.parametrize(("command", "shown"), SHOWN)
 def test_output_is_what_the_command_prints(outputs, command, shown):
-    printed = outputs[command].splitlines()
-    for row in filter(str.strip, shown.splitlines()):
+    printed = lines_of(outputs[command])
+    for row in lines_of(shown):
         assert is_shown(row, printed, slack=0.0 if "[" in row else np.inf), row
 
 

@@ -5,7 +5,7 @@ import shlex
 import shutil
 
 import pytest
-from shown import is_shown
+from shown import is_shown, lines_of
 
 from bayescale.basics.files import root
 
@@ -31,5 +31,5 @@ def test_forecasts_are_scored_as_the_page_shows(table, points, shown, run_cli, e
     assert status == 0, err
     status, out, _ = run_cli("score", "registered.json", "--observed", "observed.csv")
     assert status == 0
-    for line in shown.splitlines():
-        assert is_shown(line, out.splitlines(), slack=ERROR_OF_MEDIAN if "%" in line and "+" in line else 0.0), line
+    for line in lines_of(shown):
+        assert is_shown(line, lines_of(out), slack=ERROR_OF_MEDIAN if "%" in line and "+" in line else 0.0), line

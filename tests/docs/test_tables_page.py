@@ -5,7 +5,7 @@ import re
 import shlex
 
 import pytest
-from shown import is_shown
+from shown import is_shown, lines_of
 
 from bayescale.basics.files import root
 from bayescale.cli import main
@@ -20,15 +20,15 @@ SHOWN = re.findall(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)``
 
 @pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])
 def test_commands_print_what_the_page_shows(command, shown, capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("COLUMNS", "320")
+    monkeypatch.setenv("COLUMNS", "100")
     for name, content in FILES.items():
         (tmp_path / name).write_text(content)
     with contextlib.chdir(tmp_path), pytest.raises(SystemExit) as left:
         main(shlex.split(command))
     assert left.value.code == (2 if shown.startswith("bayescale: ") else None)
     out, err = capsys.readouterr()
-    for line in shown.splitlines():
-        assert is_shown(line, [*out.splitlines(), *err.splitlines()]), line
+    for line in lines_of(shown):
+        assert is_shown(line, lines_of(out + err)), line
 
 
 def test_a_page_shows_a_refusal_and_a_plan():
