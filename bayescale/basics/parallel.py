@@ -16,6 +16,7 @@ from typing import Any
 
 from bayescale.basics.errors import BackendError, OutputError
 from bayescale.basics.files import root
+from bayescale.basics.progress import bar
 
 RETRIES = 3
 """How often in a row lost worker processes are replaced, without any finished task in between, before a study fails."""
@@ -39,6 +40,7 @@ def run_tasks(
     jobs: int | None = None,
     keep: str | Path | None = None,
     label: str = "fits",
+    doing: str = "",
     progress: bool = False,
 ) -> dict[str, Any]:
     """Call a function once for every task, and return the results.
@@ -60,6 +62,8 @@ def run_tasks(
         again, so a stopped study resumes where it stopped.
     label : str
         What the progress bar counts.
+    doing : str
+        What the tasks are for, shown before that.
     progress : bool
         Whether to show a bar on standard error.
 
@@ -87,7 +91,7 @@ def run_tasks(
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    with _bar(label, len(tasks), progress) as show:
+    with bar(f"{doing}{label}", len(tasks)) if progress else nullcontext(_silent) as show:
         show(len(found))
         losses = 0
         while losses <= RETRIES:
@@ -105,6 +109,10 @@ def run_tasks(
         f"worker processes were killed {losses} times in a row, with {len(tasks) - len(found)} of {len(tasks)} {label} "
         "left: they may have run out of memory, so use fewer jobs"
     )
+
+
+def _silent(done: int) -> None:
+    """Show nothing."""
 
 
 def cores() -> int | None:
@@ -259,24 +267,6 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{path}: results cannot be stored there ({error.strerror or error})") from error
-
-
-@contextmanager
-def _bar(label: str, total: int, progress: bool) -> Iterator[Callable[[int], None]]:
-    """A function that shows how many tasks are done."""
-    if not progress:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    if console.is_jupyter:
-        # As text: otherwise it needs ipywidgets, and warns instead of showing anything where they are missing.
-        console = Console(stderr=True, force_jupyter=False, force_terminal=True)
-    with Progress(console=console) as shown:
-        task = shown.add_task(label, total=total)
-        yield lambda done: shown.update(task, completed=done)
 
 
 _KEEP_MEMORY = {

@@ -228,16 +228,18 @@ def print_written(figure: "Path | None", as_json: bool) -> None:
 
 
 @contextmanager
-def progress(message: str) -> Iterator[None]:
-    """Say on standard error what is being done, and turn a swallowed interrupt into one."""
+def progress(message: str, fits: int | None = None) -> Iterator[None]:
+    """Say on standard error what is being done, and how far it is; turn a swallowed interrupt into one."""
     from rich.console import Console
+
+    from bayescale.basics.progress import steps
 
     console = Console(stderr=True)
     if not console.is_terminal:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
         yield
     else:
-        with console.status(message):
+        with steps(message, fits if fits != 1 else None):
             yield
     # A library that was being imported or called back may have swallowed an interrupt.
     if INTERRUPTED.is_set():

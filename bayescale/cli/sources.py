@@ -164,7 +164,7 @@ def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     if asked.saved:
         return _saved(asked)
     from bayescale.data.checks import observe
-    from bayescale.posterior.fitting import chosen_laws, fit
+    from bayescale.posterior.fitting import chosen_laws, fit, n_fits
 
     read = runs_from(asked.runs, asked.laws, unit=asked.unit, **asked.reading) if given is None else given
     laws, table = chosen_laws(asked.law, read)
@@ -174,7 +174,7 @@ def _source(asked: Asked, given: "Runs | None" = None) -> Source:
     named = tuple(law.name for law in laws) if asked.law == DEFAULT_LAW else asked.law
 
     def posterior() -> "Posterior":
-        with progress(f"fitting {naming} to {len(table)} runs{compiling}"):
+        with progress(f"fitting {naming} to {len(table)} runs{compiling}", n_fits(named, table)):
             return fit(named, table, **asked.sampling)
 
     return Source(tuple(observe(law, table) for law in laws), posterior)

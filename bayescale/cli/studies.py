@@ -195,6 +195,7 @@ def _compare_counts(
 ) -> None:
     """What exponents and the best size become by several counts of the parameters."""
     from bayescale.planning.counting import compare_counts
+    from bayescale.posterior.fitting import n_fits
 
     names = [name.strip() for name in counts.split(",")]
     columns = dict(reading["columns"] or {})
@@ -204,7 +205,8 @@ def _compare_counts(
     if columns.get("N") in names:
         table = replace(table, frame=table.frame.assign(**{columns["N"]: table.frame["N"]}))
     law: Any = DEFAULT_LAW if not laws else laws[0] if len(laws) == 1 else laws
-    with progress(f"fitting {len(names)} counts of the parameters of {len(table)} runs"):
+    fits = len(names) * n_fits(law, table)
+    with progress(f"fitting {len(names)} counts of the parameters of {len(table)} runs", fits):
         found = compare_counts(table, names, law=law, **choices)
     if as_json:
         from bayescale.cli.documents import counts_document

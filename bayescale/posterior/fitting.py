@@ -14,7 +14,7 @@ from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.pooling import Pooled, fit_pooled
 from bayescale.posterior.single import as_runs, fit_law
-from bayescale.posterior.stacking import horizon_weights, sketched
+from bayescale.posterior.stacking import horizon_weights, n_teaching, sketched
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs  # in typing since Python 3.13
@@ -132,6 +132,14 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
         return members[0]
     weights = horizon_weights(laws, table, options)
     return Ensemble(members={member.law.name: member for member in members}, weights=weights)
+
+
+def n_fits(law: AnyLaw | Sequence[AnyLaw], runs: Runs) -> int:
+    """How many fits a choice of laws takes, with those from which the weights of an ensemble are learnt."""
+    if not several(law):
+        return 1
+    laws, table = chosen_laws(law, runs)
+    return len(laws) * (1 + n_teaching(laws, table))
 
 
 def several(law: AnyLaw | Sequence[AnyLaw]) -> "TypeIs[Sequence[AnyLaw]]":

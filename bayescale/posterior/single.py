@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import SamplingError
 from bayescale.basics.intervals import SAMPLE_DIMS, numbered
+from bayescale.basics.progress import step
 from bayescale.data import datasets
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed
@@ -62,7 +63,9 @@ def fit_law(
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
     observed = observe(asked.applied(resolved), table)
-    return assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
+    fitted = assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
+    step()
+    return fitted
 
 
 def assembled(

@@ -64,6 +64,14 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.Dat
     return weights_from(taught, names)
 
 
+def n_teaching(laws: Sequence[Law], runs: Runs) -> int:
+    """Number of splits from which the weights of an ensemble are learnt."""
+    try:
+        return len(teaching_splits(splits(runs, size=Observed(laws[0], runs).size), runs))
+    except RunsError:
+        return 0
+
+
 def weights_from(taught: Mapping[float, Array], names: Sequence[str]) -> xr.DataArray:
     """Weights of laws, dims horizon and law, from log densities of shape (run, law) of hidden runs at each horizon."""
     if not taught:

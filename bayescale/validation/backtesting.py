@@ -150,7 +150,8 @@ def backtest(
         for key, split in zip(keys, found, strict=True)
     }
     keep = None if cache is None else Path(cache) / "backtests.jsonl"
-    finished = run_tasks(_score_split, tasks, jobs=n_jobs, keep=keep, label="splits", progress=progress)
+    doing = f"back-testing {_name(law)}: "
+    finished = run_tasks(_score_split, tasks, jobs=n_jobs, keep=keep, label="splits", doing=doing, progress=progress)
     blocks = [
         pd.DataFrame(columns).assign(
             horizon=split.horizon,

@@ -149,7 +149,9 @@ def compare(
         for i, law in enumerate(resolved)
     }
     keep = None if cache is None else Path(cache) / "comparisons.jsonl"
-    each = run_tasks(_inside, tasks, jobs=n_jobs, keep=keep, label="laws", progress=progress)
+    each = run_tasks(
+        _inside, tasks, jobs=n_jobs, keep=keep, label="laws", doing="fitting all runs: ", progress=progress
+    )
     inside = dict(zip(names, each.values(), strict=True))
     left_out |= {name: f"failed: {found['failed']}" for name, found in inside.items() if "failed" in found}
     inside = {name: found for name, found in inside.items() if name not in left_out}
