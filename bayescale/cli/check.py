@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from bayescale.basics.quantities import format_quantity
 from bayescale.cli.options import JSON, TABLE_HELP, figure, table_options
-from bayescale.cli.printing import print_json, print_lines, print_remarks, print_table, print_written
+from bayescale.cli.printing import print_json, print_lines, print_ranges, print_remarks, print_table, print_written
 from bayescale.cli.sections import FIT, Command, option
 from bayescale.cli.sources import runs_from
 
@@ -52,17 +51,7 @@ def check(
         print_json(finite(found.to_dict()))
         print_written(plot, as_json)
         return
-    rows = [
-        {
-            "column": str(row["column"]),
-            "unit": str(row["unit"]),
-            "from": format_quantity(row["min"]),
-            "to": format_quantity(row["max"]),
-            "decades": f"{row['decades']:.2f}" if row["decades"] == row["decades"] else "",
-        }
-        for row in found.columns.to_dict("records")
-    ]
-    print_table(rows, f"Columns of {found.runs.source}")
+    print_ranges(found.runs)
     facts = dict(found.facts)
     if others := facts.get(OTHER_COUNTS):
         facts[OTHER_COUNTS] = f"{others} (compare --count N,{others.replace(', ', ',')})"

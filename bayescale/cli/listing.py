@@ -6,7 +6,7 @@ import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.layout import width
-from bayescale.cli.printing import print_lines, print_remarks, print_table
+from bayescale.cli.printing import print_lines, print_ranges, print_remarks, print_table
 from bayescale.cli.sections import Command
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def datasets(name: str | None) -> None:
     print_table(rows, "Columns")
     print_lines(*(f"known problem: {each}" for each in card.known_problems))
     runs = load_dataset(name)
-    print_lines(str(runs))
+    print_lines(runs.described, "")
+    print_ranges(runs)
+    print_remarks(runs.warnings, runs.notes)
     _print_sketch(runs)
 
 

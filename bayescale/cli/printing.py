@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.basics.quantities import format_interval, format_quantity, of_draws, with_unit
+from bayescale.basics.quantities import format_column, format_interval, format_quantity, of_draws, with_unit
 from bayescale.cli.layout import table_lines, width, wrapped
 from bayescale.cli.options import was_given
 from bayescale.cli.spelling import as_options
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from bayescale.data.runs import Runs
     from bayescale.planning.answers import Answer
     from bayescale.posterior.ensembles import Posterior
     from bayescale.posterior.fit import Fit
@@ -108,6 +109,21 @@ def print_table(rows: Sequence[Mapping[Any, str]], title: str) -> None:
         console.print(line, style="bold", markup=False, highlight=False, soft_wrap=True)
     for line in ("", *table_lines(shown, width(), rule), ""):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_ranges(runs: "Runs") -> None:
+    """A table of the range of every column of runs."""
+    rows = [
+        {
+            "column": str(row["column"]),
+            "unit": str(row["unit"]),
+            "from": format_column(row["column"], row["min"]),
+            "to": format_column(row["column"], row["max"]),
+            "decades": f"{row['decades']:.2f}" if row["decades"] == row["decades"] else "",
+        }
+        for row in runs.summary().to_dict("records")
+    ]
+    print_table(rows, f"Columns of {runs.source}")
 
 
 def print_lines(*lines: str) -> None:

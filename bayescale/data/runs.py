@@ -252,13 +252,14 @@ class Runs:
             formatters={"min": format_quantity, "max": format_quantity, "decades": "{:.2f}".format},
             na_rep="",
         )
-        return "\n".join([self._head, table, *self.notes, *self.warnings])
+        return "\n".join([self.described, table, *self.notes, *self.warnings])
 
     def _repr_html_(self) -> str:
-        return html_of(self._head, self.summary(), self.warnings, self.notes)
+        return html_of(self.described, self.summary(), self.warnings, self.notes)
 
     @property
-    def _head(self) -> str:
+    def described(self) -> str:
+        """Where the runs come from, how many there are, and how they are spread, in a line."""
         facts = [f"runs: {len(self)}"]
         if "C" in self.frame:
             facts.append(f"decades of compute: {self.compute_decades:.2f}")

@@ -253,7 +253,10 @@ def _sample(
     several_modes: bool,
 ) -> Sampled:
     if options.engine == "nuts":
-        return nuts()
+        found = nuts()
+        if found.diagnostics.certified:
+            return found
+        return replace(found, warnings=(f"NOT CERTIFIED: NUTS ({_shortfall(found.diagnostics)}): take more draws",))
     first = _sample_importance(density, target, prior_coordinates, options, several_modes)
     if first.diagnostics.certified:
         return first
