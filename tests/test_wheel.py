@@ -21,10 +21,12 @@ pytestmark = [pytest.mark.wheel, pytest.mark.skipif(UV is None, reason="needs uv
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Folder of the wheel, and of the list of its locked dependencies."""
+    """Folder of the wheel, and of the lists of its locked dependencies, without extras and with all."""
     folder = tmp_path_factory.mktemp("wheel")
     uv("build", "--wheel", "--python", sys.executable, "--out-dir", folder, ROOT)
-    uv("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "-o", folder / "locked")
+    export = ("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes")
+    uv(*export, "-o", folder / "locked")
+    uv(*export, "--all-extras", "-o", folder / "all")
     return folder
 
 
@@ -106,3 +108,26 @@ def test_the_wheel_holds_the_licence_the_types_and_nothing_else(installed):
     assert "Apache License" in licence.read_text()
     assert (site / "bayescale" / "py.typed").exists()
     assert not any((site / name).exists() for name in ("tests", "benchmarks", "models", "datasets"))
+
+
+def test_the_core_is_light_and_an_extra_that_is_missing_is_named(built, installed):
+    (site,) = (installed.parent / "lib").glob("python*/site-packages")
+    assert not any((site / name).exists() for name in ("plotly", "jinja2", "distributed", "ray", "python_calamine"))
+    command = [installed / "bayescale", "report", "-o", "page.html"]
+    refused = subprocess.run(command, cwd=built, env=clean(), capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr == "bayescale: page.html needs jinja2 and plotly: pip install 'bayescale[report]'\n"
+
+
+def test_every_extra_is_declared_and_that_of_the_report_is_enough_for_one(built, installed):
+    (site,) = (installed.parent / "lib").glob("python*/site-packages")
+    (metadata,) = site.glob("bayescale-*.dist-info/METADATA")
+    extras = [
+        line.partition(": ")[2] for line in metadata.read_text().splitlines() if line.startswith("Provides-Extra")
+    ]
+    assert sorted(extras) == ["dask", "excel", "ray", "report"]
+    (wheel,) = built.glob("*.whl")
+    uv("pip", "install", "--python", installed.parent, "-c", built / "all", f"{wheel}[report]")
+    code = "from bayescale.basics.extras import check_extra; check_extra('report', 'page.html'); import jinja2; "
+    code += "from plotly.offline import get_plotlyjs; print(len(get_plotlyjs()))"
+    assert int(run(installed / "python", "-c", code)) > 1e6

@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Iterable
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING
 
 from bayescale.basics.errors import QuantityError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 _PATTERN = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKMBGT]?)\s*")
@@ -63,7 +65,7 @@ def parse_quantity(text: str) -> float:
     return value
 
 
-def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+def numbers(name: str, values: "ArrayLike") -> "NDArray[np.float64]":
     """Numbers, or texts of them, as an array of the same shape.
 
     Parameters
@@ -87,6 +89,8 @@ def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
     ...
     bayescale.basics.errors.QuantityError: N: 'seven' is not a number: write it as 70B, 1.4T, 350M or 5.76e23
     """
+    import numpy as np  # here, so that help needs no arrays
+
     given = np.asarray(values)
     if given.dtype.kind in "fiu":
         return np.asarray(given, dtype=np.float64)
@@ -234,14 +238,16 @@ def format_interval(ends: Iterable[float], digits: int = 3, unit: str = "") -> s
     return f"{middle} [{low}, {high}]"
 
 
-def excess(value: NDArray[np.float64], base: ArrayLike) -> NDArray[np.float64]:
+def excess(value: "NDArray[np.float64]", base: "ArrayLike") -> "NDArray[np.float64]":
     """By which share values lie above others; zero where rounding errors alone tell them apart.
 
     Examples
     --------
-    >>> excess(np.array([1.5, 1 + 4.44e-16]), 1.0).tolist()
+    >>> excess(numbers("", [1.5, 1 + 4.44e-16]), 1.0).tolist()
     [0.5, 0.0]
     """
+    import numpy as np
+
     found = value / np.asarray(base) - 1
     return np.where(np.abs(found) < ROUNDING, 0.0, found)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from bayescale.basics.errors import LawError
+from bayescale.basics.extras import check_extra
 from bayescale.basics.files import check_output, replacing
 from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.planning.allocation import checked_budgets, optimum
@@ -108,6 +109,7 @@ def write_report(
     """
     path = Path(path)
     check_output(path, ENDINGS)
+    check_extra("report", str(path))
     content = report_content(
         fit,
         budgets=budgets,
