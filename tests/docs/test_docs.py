@@ -159,9 +159,9 @@ def test_studies_of_the_questions_are_the_committed_results(page, result):
 
 
 def test_pages_of_questions_are_linked_and_open_with_a_question():
-    index = (ROOT / "README.md").read_text()
+    index = (ROOT / "docs/guide.md").read_text()
     for page in QUESTIONS:
-        assert f"docs/questions/{page.name}" in index
+        assert f"](questions/{page.name})" in index
         assert page.read_text().splitlines()[0].endswith("?")
 
 

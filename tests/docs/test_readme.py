@@ -1,7 +1,8 @@
-"""The README: its commands and its Python run, and its numbers are those that the code gives."""
+"""The README and the guide: their commands and their Python run, and their numbers are those that the code gives."""
 
 import contextlib
 import io
+import json
 import re
 import shlex
 
@@ -15,8 +16,10 @@ from bayescale.posterior import single
 
 pytestmark = pytest.mark.docs
 
-TEXT = (root("models").parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"(?:<!-- (.*?) -->\n)?```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
+ROOT = root("models").parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"(?:<!-- (.*?) -->\n)?```(\w+)\n(.*?)```", TEXT + GUIDE, flags=re.DOTALL)
 
 
 def blocks(language):
@@ -25,14 +28,18 @@ def blocks(language):
 
 FILES = {mark.removeprefix("file: "): body for mark, _, body in BLOCKS if mark.startswith("file: ")}
 COMMANDS = [line.removeprefix("uv run ") for body in blocks("console") for line in body.splitlines()]
-SHOWN = list(
-    zip([command for command in COMMANDS if command.startswith("bayescale plan")], blocks("text"), strict=True)
-)
+SHOWN = [
+    (COMMANDS[0], blocks("text")[0]),
+    *(
+        (command.splitlines()[-1].removeprefix("uv run "), shown)
+        for command, shown in re.findall(r"```console\n(.*?)\n```\n\n```text\n(.*?)```", GUIDE, flags=re.DOTALL)
+    ),
+]
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory, sampled_once):
-    """What each command prints, run in order in one folder that holds the README's files."""
+    """What each command prints, run in order in one folder that holds the files of both pages."""
     from bayescale.cli import main
 
     folder = tmp_path_factory.mktemp("readme")
@@ -81,6 +88,22 @@ def test_python_runs(tmp_path, monkeypatch, capsys):
     assert "a_opt" in out
     assert re.search(r"P\(more than 20 tokens per parameter\) = 0\.[1-9]", out)
     assert (tmp_path / "chinchilla.nc").exists()
+
+
+def test_a_screen_or_two_are_enough():
+    assert len(TEXT.splitlines()) <= 120
+    assert len(SHOWN) == len(blocks("text"))
+
+
+def test_the_measured_coverage_is_the_committed_result():
+    results = json.loads((ROOT / "benchmarks/results/calibration_auto_student_t_development.json").read_text())
+    found = {(row["method"], row["horizon"]): f"{100 * row['cover_0.9']:.0f}" for row in results["overall"]}
+    ahead, exact = ([found[method, h] for h in (1, 3, 10)] for method in ("auto", "plain"))
+    words = (
+        f"contain {min(ahead)} to {max(ahead)} % of them up to ten times beyond the runs fitted, and "
+        f"{found['auto', 30]} % at thirty times; with the law assumed exact, {min(exact)} to {max(exact)} %"
+    )
+    assert words in " ".join(TEXT.split())
 
 
 def test_the_default_budgets_lie_as_far_ahead_as_the_readme_says(outputs):
