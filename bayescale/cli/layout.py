@@ -94,7 +94,7 @@ def wrapped(text: str, columns: int, hanging: str = _HANGING) -> list[str]:
 
 
 def table_lines(rows: Sequence[Row], columns: int, rule: str = "─") -> list[str]:
-    r"""Lines of a table that fits into so many columns: folded, turned, with its texts below, or as ``name  value``.
+    r"""Lines of a table within some columns: folded, turned, with its texts below, or as ``name  value``.
 
     Examples
     --------

@@ -259,7 +259,7 @@ class Runs:
 
     @property
     def described(self) -> str:
-        """Where the runs come from, how many there are, and how they are spread, in a line."""
+        """Where the runs come from, how many there are, and how they are spread, on one line."""
         facts = [f"runs: {len(self)}"]
         if "C" in self.frame:
             facts.append(f"decades of compute: {self.compute_decades:.2f}")
