@@ -154,7 +154,7 @@ def predict(
     else:
         rows = [
             {
-                **{name: format_column(name, value) for name, value in point.items() if name in bands.points},
+                **{name: format_column(str(name), value) for name, value in point.items() if name in bands.points},
                 with_unit(bands.outcome, bands.unit): interval_of(point, 4),
             }
             for point in bands.summary(interval).to_dict("records")

@@ -51,13 +51,15 @@ def recipes(
     """Compare recipes: which wins, with how many times less compute, where they cross."""
     asked = Asked(runs=first, seed=seed, **options)
     source, other = recipes_from(asked, second, recipe, baseline, at)
+    from bayescale.data.runs import Runs
     from bayescale.planning.allocation import checked_budgets
     from bayescale.planning.recipes import check_comparable, compare_recipes, crossing
 
     check_comparable(source.bound, other.bound if isinstance(other, Source) else other)
     checked_budgets(budgets)
     fitted = source.posterior()
-    against = other.posterior() if isinstance(other, Source) else other
+    fits = (fitted, other.posterior()) if isinstance(other, Source) else (fitted,)
+    against = other if isinstance(other, Runs) else fits[-1]
     wanted: dict[str, Any] = {"threshold": threshold, "precision": precision, "seed": seed}
     answers = compare_recipes(fitted, against, once(budgets), **wanted), crossing(fitted, against, seed=seed)
     if as_json:
@@ -68,8 +70,8 @@ def recipes(
         for answer in answers:
             print_answer(answer, interval, {"multiplier": "less compute of the second"})
         warnings = tuple(dict.fromkeys(text for answer in answers for text in answer.warnings))
-        print_basis(warnings, answers[0].notes, interval, fitted, *([against] if isinstance(other, Source) else []))
-    leave(fitted.certified and (not isinstance(other, Source) or other.posterior().certified))
+        print_basis(warnings, answers[0].notes, interval, *fits)
+    leave(all(each.certified for each in fits))
 
 
 def recipes_from(

@@ -525,5 +525,5 @@ def test_repeated_rows_are_all_told(cells):
     table = pd.DataFrame(cells, columns=["N", "loss"]).astype(float)
     expected = (np.flatnonzero(table.duplicated()) + 1).tolist()
     said = [text for text in Runs.from_frame(table, as_is=True).warnings if text.startswith("repeated rows")]
-    shown = ", ".join(map(str, expected[:10])) + ", ..." * (len(expected) > 10)
+    shown = ", ".join(map(str, expected[:10])) + f" and {len(expected) - 10} more" * (len(expected) > 10)
     assert [text.split(" (")[0] for text in said] == [f"repeated rows: {shown}"] * bool(expected)
