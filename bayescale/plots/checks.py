@@ -1,13 +1,14 @@
 """A figure of a table that was checked: where its runs lie, and how the outcome goes with compute."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.wording import listed
 from bayescale.data.checking import Check
 from bayescale.plots.fits import plot_runs
-from bayescale.plots.style import COLOURS, GREY, finish, new_figure, plain
+from bayescale.plots.labels import AXES, compact, footnote, heading, labelled, log_axis, plain, words
+from bayescale.plots.style import current, new_figure, themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
     from bayescale.data.runs import Runs
 
+_NAMES = {"C": "compute", "D": "tokens", "N": "parameters", "x": "x", "year": "year"}
+_LABELS = AXES | {"x": "x", "year": "Date (year)"}
 
+
+@themed
 def plot_check(found: Check) -> "Figure":
     """The runs in parameters and tokens, where the table has both, beside their outcome against compute.
 
@@ -29,36 +34,44 @@ def plot_check(found: Check) -> "Figure":
     """
     runs = found.runs
     both = {"N", "D"} <= set(runs.frame.columns)
-    figure = new_figure(11 if both else 6, 4.6)
+    figure = new_figure(12 if both else 6.4, 4.8)
     panels = figure.subplots(1, 1 + both, squeeze=False)[0]
     if both:
         plot_runs(runs, ax=panels[0])
     _plot_outcome(runs, panels[-1])
+    if found.laws:
+        said = f"Laws that these runs can inform, fitted if none is named: {listed(found.laws)}."
+        footnote(figure, plain(said))
     return figure
 
 
 def _plot_outcome(runs: "Runs", ax: "Axes") -> None:
     """The outcome against compute, or whatever else the table gives."""
     frame, outcome = runs.frame, runs.column(runs.outcome)
-    name = next((name for name in ("C", "D", "N", "x", "year") if name in frame), None)
+    name = next((name for name in _NAMES if name in frame), None)
     x = np.arange(1, len(runs) + 1) if name is None else frame[name].to_numpy(dtype=np.float64)
+    dots: dict[str, Any] = {
+        "marker": "o", "linestyle": "", "markersize": 4, "markeredgecolor": current().paper, "markeredgewidth": 0.3,
+    }  # fmt: skip
     sweep = runs.structure.sweep
-    if sweep is not None:
-        ax.plot(x, outcome, "o", color=GREY, markersize=3, alpha=0.5, label="rows of one N and D")
-        alone = sweep.sizes[sweep.cells] == 1
-        if alone.any():
-            ax.plot(x[alone], outcome[alone], "o", color=COLOURS[0], markersize=3, label="single rows")
-        ax.legend(fontsize=8)
-    else:
-        ax.plot(x, outcome, "o", color=COLOURS[0], markersize=3)
+    shared = np.zeros(len(x), dtype=bool) if sweep is None else sweep.sizes[sweep.cells] > 1
+    ax.plot(x[~shared], outcome[~shared], color=current().colour(0), label=f"{(~shared).sum()} single rows", **dots)
+    if shared.any():
+        ax.plot(
+            x[shared],
+            outcome[shared],
+            color=current().colour(1),
+            label=f"{shared.sum()} rows that share N and D",
+            **dots,
+        )
+    ax.set(xlabel="Row" if name is None else _LABELS[name], ylabel=labelled(runs.outcome, runs.outcome_unit))
     if runs.domain == "positive":
-        ax.set_yscale("log")
-        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
-            axis(lambda value, _: format_quantity(value))
-    labels = {"C": "Training compute C (FLOP)", "N": "Parameters N", "D": "Training tokens D", None: "Row"}
-    outcome_label = plain(with_unit(runs.outcome.capitalize(), runs.outcome_unit))
-    against = "compute" if name == "C" else name or "row"
-    finish(ax, labels.get(name, str(name)), outcome_label, f"{runs.outcome.capitalize()} against {against}")
-    if name in {None, "year"}:
-        ax.set_xscale("linear")
-        ax.xaxis.set_major_formatter("{x:g}")
+        log_axis(ax.yaxis)
+    if name not in {None, "year"}:
+        log_axis(ax.xaxis)
+    first, last = (compact(float(outcome[place])) for place in (x.argmin(), x.argmax()))
+    ends = f"from {first} to {last} {plain(runs.outcome_unit)}".strip()
+    along = "the rows" if name is None else f"the {_NAMES[name]} of the runs"
+    if name is not None and name != "year" and x.min() > 0:
+        along = f"{compact(float(np.log10(x.max() / x.min())), 2)} decades of {_NAMES[name]}"
+    heading(ax, f"{words(runs.outcome)} {ends} over {along}", legend=bool(shared.any()))

@@ -1,25 +1,45 @@
-"""Figures of a fit: the runs, parameters compared with published ones, residuals, and checks of the posterior."""
+"""Figures of a fit: the runs, parameters beside published ones, residuals, pairs, and prior beside posterior."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
-from bayescale.basics.intervals import DEFAULT_MASS, quantiles, tail_probabilities
-from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.errors import LawError
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, tail_probabilities
+from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
-from bayescale.plots.style import COLOURS, GREY, axes_of, by_arviz, finish, plain
+from bayescale.laws.links import LOG
+from bayescale.laws.parameters import PublishedFit
+from bayescale.plots.labels import (
+    AXES,
+    band_words,
+    colour_bar,
+    compact,
+    heading,
+    input_label,
+    labelled,
+    log_axis,
+    plain,
+    ranged,
+    symbol,
+)
+from bayescale.plots.style import FINE, axes_of, compute_colours, current, draw_bands, draw_bars, tails, themed
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.replicates import with_posterior_predictive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_BUDGETS = 4
-"""Approximate number of isoFLOP lines through the runs."""
-_FEW_DRAWS = 100
+_MOST, _WIDE = 0.995, 8.0
+"""Mass of the draws of a positive parameter that differ by this ratio if they are shown as logarithms."""
+_BUDGETS = 5
+"""Approximate number of lines of constant compute through the runs."""
 
 
+@themed
 def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """The runs in parameters and tokens, coloured by outcome, with lines of constant compute, as the runs count it.
 
@@ -29,72 +49,174 @@ def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
         With columns ``N`` and ``D``.
     ax : matplotlib axes, optional
     """
-    ax = axes_of(ax)
-    N, D = runs.column("N"), runs.column("D")
-    points = ax.scatter(N, D, c=runs.column(runs.outcome), cmap="cividis", s=22, edgecolor="black", linewidth=0.3)
-    ax.figure.colorbar(points, ax=ax, label=plain(with_unit(runs.outcome.capitalize(), runs.outcome_unit)))
-    sizes = np.array([N.min() / 1.5, N.max() * 1.5])
-    count = runs.count
-    low, high = np.log10(count(N, D)).min(), np.log10(count(N, D)).max()
-    step = max(1, round((high - low) / _BUDGETS))
-    for exponent in range(int(np.ceil(low)), int(high) + 1, step):
-        line = np.geomspace(*sizes)
-        ax.plot(line, count.tokens(10.0**exponent, line), color="0.7", linewidth=0.8, zorder=0)
-        start = max(sizes[0], float(count.parameters(10.0**exponent, D.max())))
-        place = (start, float(count.tokens(10.0**exponent, start)))
-        ax.annotate(f"1e{exponent} FLOP", place, fontsize=7, color=GREY, va="bottom")
-    ax.set(yscale="log", ylim=(D.min() / 1.6, D.max() * 1.6), xlim=tuple(sizes))
-    ax.yaxis.set_major_formatter(lambda value, _: format_quantity(value))
-    finish(ax, "Parameters N", "Training tokens D", f"{len(runs)} runs of {runs.source}")
+    ax = axes_of(ax, width=7)
+    N, D, outcome = runs.column("N"), runs.column("D"), runs.column(runs.outcome)
+    positive = runs.domain == "positive"
+    colours, norm = compute_colours(outcome if positive else [1.0, 10.0])
+    points = ax.scatter(
+        N, D, c=outcome, cmap=colours, norm=norm if positive else None, s=26, edgecolor=current().ink, linewidth=0.4
+    )
+    colour_bar(ax, points, labelled(runs.outcome, runs.outcome_unit), log=positive)
+    ax.set(xlim=(N.min() / 1.5, N.max() * 1.5), ylim=(D.min() / 1.6, D.max() * 2.5), xlabel=AXES["N"], ylabel=AXES["D"])
+    log_axis(ax.xaxis)
+    log_axis(ax.yaxis)
+    sizes = f"{_span(N)} parameters, {_span(D)} tokens"
+    name = plain(Path(runs.source).name)
+    heading(ax, f"{len(runs)} runs of {name}: {sizes}", f"Lines: constant compute, {plain(runs.count.words)}.")
+    _draw_compute(ax, runs)
     return ax
 
 
+def _span(values: NDArray[np.float64]) -> str:
+    low, high = compact(float(values.min())), compact(float(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _draw_compute(ax: "Axes", runs: Runs) -> None:
+    """Lines of constant compute, each with its label along it where it is farthest from the runs."""
+    count, figure = runs.count, ax.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # the layout has to be known before texts can be placed
+    N, D = runs.column("N"), runs.column("D")
+    dots = ax.transData.transform(np.column_stack([N, D]))
+    compute = np.log10(count(N, D))
+    low, high = compute.min(), compute.max()
+    step, em = max(1, round((high - low) / _BUDGETS)), 7 * figure.dpi / 72
+    for exponent in range(int(np.ceil(low)), int(high) + 1, step):
+        line = np.geomspace(*ax.get_xlim(), FINE)
+        tokens = count.tokens(10.0**exponent, line)
+        ax.plot(line, tokens, color=current().muted, linewidth=0.7, alpha=0.6, zorder=0)
+        at = ax.transData.transform(np.column_stack([line, tokens]))
+        box = ax.get_window_extent().padded(-4.5 * em)
+        free = [(float(_distance(dots, at[i], 2.5 * em)), i) for i in range(FINE) if box.contains(*at[i])]
+        if not free:
+            continue
+        i = max(free)[1]
+        angle = float(np.degrees(np.arctan2(*(at[min(i + 1, FINE - 1)] - at[i - 1])[::-1])))
+        ax.annotate(
+            f"{compact(10.0**exponent)} FLOP", (line[i], tokens[i]), (0, 0), textcoords="offset points", fontsize=7,
+            color=current().muted, rotation=angle, rotation_mode="anchor", va="bottom", ha="center",
+        )  # fmt: skip
+
+
+def _distance(dots: NDArray[np.float64], place: NDArray[np.float64], reach: float) -> np.float64:
+    """Distance (pixels) from the nearest dot to what extends from a place to either side."""
+    apart = np.abs(dots - place)
+    return np.hypot(np.maximum(apart[:, 0] - reach, 0), apart[:, 1]).min()
+
+
+@themed
 def plot_parameters(
     fit: Fit, names: tuple[str, ...] = (), *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS
 ) -> "Axes":
-    """Posterior intervals of parameters and published values, each divided by the posterior median.
+    """Posterior intervals of parameters and published values, as distances from the posterior median.
+
+    Distances are in posterior standard deviations, so that parameters of all sizes share an axis.
 
     Parameters
     ----------
     fit : Fit
     names : tuple of str
-        By default those with published values, or if there are none, all sampled parameters.
+        By default those with published values, or if there are none, those that the law reports.
     ax : matplotlib axes, optional
     ci_prob : float
+        Mass of the thin bars; the thick ones have half of the probability.
     """
-    from scipy.special import ndtri
+    from matplotlib.ticker import MaxNLocator
 
     published = fit.law.published
-    known = [name for name in fit.parameters if any(name in each.values for each in published)]
-    chosen = names or tuple(known) or tuple(parameter.name for parameter in fit.law.parameters)
-    ax = axes_of(ax, height=1.2 + 0.5 * len(chosen))
+    chosen = chosen_parameters(fit, names)
+    ax = axes_of(ax, width=7.6, height=1.5 + 0.5 * len(chosen))
     posterior = fit.groups["posterior"].to_dataset()
-    low, high = tail_probabilities(ci_prob)
     for row, name in enumerate(chosen):
-        left, middle, right = (float(q) for q in quantiles(posterior[name], [low, 0.5, high]).values())
-        ax.plot([left / middle, right / middle], [-row, -row], color=COLOURS[0], linewidth=3, solid_capstyle="butt")
-        ax.plot(1, -row, "o", color=COLOURS[0], markeredgecolor="black")
-        for k, each in enumerate(item for item in published if name in item.values):
-            error = ndtri(high) * each.standard_errors.get(name, 0.0)
-            ax.errorbar(
-                each.values[name] / middle, -row - 0.18 * (k + 1), xerr=error / abs(middle),
-                fmt="s", color=COLOURS[(k + 1) % len(COLOURS)], markersize=4,
-            )  # fmt: skip
-        ax.annotate(
-            f"{middle:.3g} [{left:.3g}, {right:.3g}]", (1.01, -row), xycoords=("axes fraction", "data"), fontsize=8
-        )
-    ax.set_yticks(-np.arange(len(chosen)), [plain(with_unit(name, fit.law.units[name] or "1")) for name in chosen])
+        scaled = _scale(posterior[name])
+        draw_bars(ax, scaled(posterior[name]), -row, ci_prob, current().colour(0))
+        for k, each in enumerate(published):
+            if name in each.values:
+                ends = [float(scaled(value)) for value in _published(each, name, posterior[name], ci_prob)]
+                place, colour = -row - 0.2 * (k + 1), current().colour(k + 1)
+                ax.plot([ends[0], ends[2]], [place, place], color=colour, linewidth=1.2, zorder=3)
+                ax.plot(ends[1], place, "s", color=colour, markersize=4, zorder=4)
+        said = f"{ranged(posterior[name], ci_prob)} {plain(fit.law.units.get(name, ''))}"
+        ax.annotate(said.strip(), (1.02, -row), xycoords=("axes fraction", "data"), va="center")
+    ax.set_yticks(-np.arange(len(chosen)), [symbol(name) for name in chosen], fontsize=11)
+    ax.set_ylim(0.4 - len(chosen) - 0.1 * len(published), 0.5)
+    ax.plot([], [], "o-", color=current().colour(0), linewidth=2, markerfacecolor=current().paper, label="posterior")
     for k, each in enumerate(published):
-        ax.plot([], [], "s", color=COLOURS[(k + 1) % len(COLOURS)], label=each.citation.split(",")[0])
-    ax.plot([], [], "o-", color=COLOURS[0], label=f"posterior, {ci_prob:.0%}")
-    ax.legend(fontsize=7, loc="best")
-    ax.grid(axis="x", color="0.9", linewidth=0.6)
-    ax.set(xscale="log", xlabel="Value over the posterior median", title=f"Parameters of {fit.law.title}")
+        ax.plot([], [], "s-", color=current().colour(k + 1), markersize=4, label=plain(_authors(each)))
+    ax.grid(visible=False, axis="y")
+    ax.axvline(0, color=current().muted, linewidth=0.8, zorder=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.margins(x=0.04)
+    ax.set_xlabel("Distance from the posterior median (posterior standard deviations)")
+    agreed = [_agreement(posterior, each, chosen, ci_prob) for each in published if set(chosen) & each.values.keys()]
+    finding = f"Published values inside the {100 * ci_prob:g} % interval: {', '.join(agreed)}"
+    title = f"Parameters of {fit.law.title}, fitted to {fit.record.n_runs} runs of {Path(fit.dataset).name}"
+    logs = [symbol(name) for name in chosen if logarithmic(posterior[name].to_numpy())]
+    of_logs = f" Distances of {listed(logs)}: of the logarithm." if logs else ""
+    detail = f"Thick and thin bars: {band_words(ci_prob)}. Right: median [{100 * ci_prob:g} % interval].{of_logs}"
+    heading(ax, plain(finding if agreed else title), detail, legend=True)
     return ax
 
 
+def _scale(draws: xr.DataArray) -> Callable[[Any], Any]:
+    """The distance from the median in standard deviations; that of logarithms for positive draws that differ much."""
+    scaled = np.log if logarithmic(draws.to_numpy()) else np.asarray
+    middle, sd = scaled(float(draws.median())), float(np.std(scaled(draws.to_numpy()))) or 1.0
+    return lambda values: (
+        draws.copy(data=(scaled(values) - middle) / sd) if np.ndim(values) else (scaled(values) - middle) / sd
+    )
+
+
+def logarithmic(values: NDArray[np.float64]) -> bool:
+    """Whether draws of a parameter are positive and differ so much that their logarithms are shown."""
+    low, high = np.quantile(values, tail_probabilities(_MOST))
+    return bool(low > 0 and high > _WIDE * low)
+
+
+def chosen_parameters(fit: Fit, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The parameters asked for, or those with published values, or those that the law reports.
+
+    Raises
+    ------
+    LawError
+        If the fit has no parameter of that name.
+    """
+    unknown = [name for name in names if name not in fit.parameters]
+    if unknown:
+        raise LawError(f"law {fit.law.name!r} has no parameter {unknown[0]!r}: choose from {', '.join(fit.parameters)}")
+    known = [name for name in fit.parameters if any(name in each.values for each in fit.law.published)]
+    return names or tuple(known) or tuple(item.name for item in fit.law.derived or fit.law.parameters)
+
+
+def _published(each: PublishedFit, name: str, draws: xr.DataArray, mass: float) -> tuple[float, float, float]:
+    """A published value between the ends of its interval, which is of the logarithm where that of the draws is."""
+    from scipy.special import ndtri
+
+    value, error = each.values[name], ndtri((1 + mass) / 2) * each.standard_errors.get(name, 0.0)
+    if logarithmic(draws.to_numpy()):
+        factor = float(np.exp(error / value))
+        return value / factor, value, value * factor
+    return value - error, value, value + error
+
+
+def _authors(each: PublishedFit) -> str:
+    return each.citation.split(",")[0]
+
+
+def _agreement(posterior: xr.Dataset, each: PublishedFit, chosen: tuple[str, ...], mass: float) -> str:
+    """How many of a publication's values the posterior's intervals contain."""
+    shared = [name for name in chosen if name in each.values]
+    ends = [(tails(posterior[name], mass), each.values[name]) for name in shared]
+    inside = sum(bool(low <= value <= high) for (low, _, high), value in ends)
+    return f"{inside} of {len(shared)} ({_authors(each)})"
+
+
+@themed
 def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS) -> "Axes":
     """Residual of each run against an input of the law, with the model discrepancy if the fit has one.
+
+    The discrepancy is a function of all inputs; its band is that along the middle of the runs.
 
     Parameters
     ----------
@@ -103,48 +225,42 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
         Input of the law.
     ax : matplotlib axes, optional
     ci_prob : float
-        Mass of the interval of the model discrepancy at each run.
+        Mass of the outer band of the model discrepancy; the inner one has half of the probability.
     """
-    ax = axes_of(ax)
-    x, residual = fit.inputs[along], np.median(fit.residuals(), axis=0)
-    ax.plot(x, residual, "o", color=GREY, markersize=3, alpha=0.7, label="runs, about the law's median")
-    if fit.basis is not None:
-        draws, _ = fit.conditional.moments(fit.basis.process.log_inputs)
-        low, middle, high = np.quantile(draws, [*tail_probabilities(ci_prob), 0.5], axis=0)[[0, 2, 1]]
-        ax.errorbar(
-            x, middle, yerr=[middle - low, high - middle], fmt="none", color=COLOURS[1], alpha=0.35,
-            label=f"model discrepancy, {ci_prob:.0%}",
-        )  # fmt: skip
-    ax.axhline(0, color="black", linewidth=0.8)
+    ax = axes_of(ax, width=7)
     item = next(item for item in fit.law.inputs if item.name == along)
-    finish(
-        ax, f"{item.meaning.capitalize()} {along} ({item.unit})", plain(f"Residual ({fit.law.scale_unit})"), "Residuals"
-    )
-    if item.linear is not None:
-        ax.set_xscale("linear")
-    ax.legend(fontsize=8)
+    residuals = fit.residuals()
+    ax.plot(
+        fit.inputs[along], np.median(residuals, axis=0), "o", color=current().muted, markersize=4, alpha=0.8,
+        markeredgecolor=current().paper, markeredgewidth=0.3, label="runs, minus the law",
+    )  # fmt: skip
+    if fit.basis is not None:
+        grid, path = _middle(fit, along)
+        drawn = fit.conditional.draw(fit.law.located(path), np.random.default_rng(fit.record.seed))
+        error = xr.DataArray(fit.in_chains(drawn), dims=(*SAMPLE_DIMS, "point"))
+        draw_bands(ax, grid, error, ci_prob, current().colour(1), f"model discrepancy, {band_words(ci_prob)}")
+    ax.axhline(0, color=current().ink, linewidth=0.8)
+    ax.set(xlabel=input_label(item), ylabel=plain(f"Outcome minus law ({fit.law.scale_unit})"))
+    ax.margins(x=0.03)
+    if item.linear is None:
+        log_axis(ax.xaxis)
+    rms = xr.DataArray(fit.in_chains(np.sqrt(np.square(residuals).mean(axis=1))), dims=SAMPLE_DIMS)
+    percent = fit.law.link is LOG
+    scatter = f"{ranged(100 * rms, ci_prob)} %" if percent else f"{ranged(rms, ci_prob)} {plain(fit.law.scale_unit)}"
+    detail = f"Root mean square, median [{100 * ci_prob:g} % interval].{' A residual of 0.01 is about 1 %.' * percent}"
+    heading(ax, f"The runs lie {scatter} from the law, {plain(fit.law.title)}, itself", detail, legend=True)
     return ax
 
 
-def plot_pairs(fit: Fit, names: tuple[str, ...] = ()) -> "Figure":
-    """Pairs of parameters, drawn by ArviZ; by default the sampled parameters."""
-    import arviz_plots
-
-    chosen = list(names or (parameter.name for parameter in fit.law.parameters))
-    return by_arviz(arviz_plots.plot_pair, fit.groups, var_names=chosen)
-
-
-def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = ()) -> "Figure":
-    """Prior and posterior of parameters, overlaid, drawn by ArviZ."""
-    import arviz_plots
-
-    chosen = list(names or (parameter.name for parameter in fit.law.parameters))
-    return by_arviz(arviz_plots.plot_prior_posterior, fit.groups, var_names=chosen)
-
-
-def plot_predictive_check(fit: Fit, *, seed: int = 0) -> "Figure":
-    """Replicated and observed outcomes, drawn by ArviZ."""
-    import arviz_plots
-
-    tree = with_posterior_predictive(fit, seed).groups
-    return by_arviz(arviz_plots.plot_ppc_dist, tree, num_samples=_FEW_DRAWS)
+def _middle(fit: Fit, along: str) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """An even grid of one input, and the others where the runs have them on average, by regression on it."""
+    coordinates = {item.name: np.log if item.linear is None else np.asarray for item in fit.law.inputs}
+    back = {item.name: np.exp if item.linear is None else np.asarray for item in fit.law.inputs}
+    x = coordinates[along](fit.inputs[along])
+    grid = np.linspace(x.min(), x.max(), FINE)
+    path = {}
+    for name, scaled in coordinates.items():
+        values = scaled(fit.inputs[name])
+        slope, level = np.polyfit(x - x.mean(), values, 1) if np.ptp(x) > 0 else (0.0, values.mean())
+        path[name] = back[name](np.clip(level + slope * (grid - x.mean()), values.min(), values.max()))
+    return path[along], path

@@ -1,27 +1,60 @@
 """Figures of a plan: isoFLOP curves with bands and N*, loss against compute, and N* and D* against the budget."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.intervals import DEFAULT_MASS
-from bayescale.basics.quantities import format_quantity
 from bayescale.data.runs import Runs
 from bayescale.planning.allocation import checked_budgets, optimum
-from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, draw_bands, finish, new_figure, outcome_label, tails
+from bayescale.plots.curves import optima_along
+from bayescale.plots.labels import (
+    AXES,
+    End,
+    band_words,
+    colour_bar,
+    compact,
+    footnote,
+    heading,
+    label_ends,
+    log_axis,
+    outcome_label,
+    plain,
+    ranged,
+    words,
+)
+from bayescale.plots.style import (
+    FINE,
+    axes_of,
+    compute_colours,
+    current,
+    cycle,
+    draw_bands,
+    draw_bars,
+    new_figure,
+    tails,
+    themed,
+)
+from bayescale.posterior.curves import outcomes_along
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import forecast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_GRID = 60
+_AROUND = 4.0
+"""Factor beyond the interval of N* to which an isoFLOP curve is drawn on either side."""
+_LINES = 4
+"""Approximate number of isoFLOP curves through the runs."""
+_DIGITS = 4
+"""Digits of an outcome, which differs little between budgets."""
 
 
+@themed
 def plot_plan(fit: Posterior, C: ArrayLike, *, ci_prob: float = DEFAULT_MASS, seed: int = 0) -> "Figure":
     """IsoFLOP curves beside loss against compute, at the given budgets.
 
@@ -32,45 +65,99 @@ def plot_plan(fit: Posterior, C: ArrayLike, *, ci_prob: float = DEFAULT_MASS, se
     C : array_like, shape (budget,) or scalar
         Budgets, FLOP.
     ci_prob : float
-        Mass of the outer band; the inner band has half of it.
+        Mass of the outer band; the inner band has half of the probability.
     seed : int
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    figure = new_figure(11, 4.6)
+    figure = new_figure(12, 5)
     left, right = figure.subplots(1, 2)
     plot_isoflop(fit, C, ax=left, ci_prob=ci_prob, seed=seed)
     plot_loss_against_compute(fit, C, ax=right, ci_prob=ci_prob, seed=seed)
-    figure.suptitle(f"{fit.title} fitted to {len(fit.runs)} runs of {Path(fit.dataset).name}")
+    source = f"{fit.title}, fitted to {len(fit.runs)} runs of {Path(fit.dataset).name}"
+    footnote(figure, plain(source))
     return figure
 
 
+@themed
 def plot_isoflop(
     fit: Posterior, C: ArrayLike, *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS, seed: int = 0
 ) -> "Axes":
-    """Predicted loss along each curve of constant compute, with the interval of its optimum, N*."""
-    ax, budgets = axes_of(ax), checked_budgets(C)
+    """Predicted loss along each curve of constant compute, with the interval of its optimum, N*, and the fitted runs.
+
+    Runs and curves have the colour of their compute. The lines without bands are the law's median at the compute of
+    the runs.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    C : array_like, shape (budget,) or scalar
+        Budgets, FLOP.
+    ax : matplotlib axes, optional
+    ci_prob : float
+        Mass of the outer band and bar; the inner ones have half of the probability.
+    seed : int
+    """
+    ax, budgets, runs = axes_of(ax, width=7), checked_budgets(C), fit.runs
     best = optimum(fit, budgets, seed=seed).draws
-    for i, (budget, colour) in enumerate(zip(budgets, cycle(len(budgets)), strict=True)):
-        low, middle, high = tails(best["N"].isel(budget=i), ci_prob)
-        sizes = np.geomspace(low / 8, high * 8, _GRID)
-        bands = forecast(fit, seed=seed, N=sizes, D=first_fit(fit).count.tokens(budget, sizes)).draws["predictive"]
-        draw_bands(ax, sizes, bands, ci_prob, colour, f"{format_quantity(budget)} FLOP")
+    colours, norm = compute_colours([*budgets, *runs.column("C")])
+    _draw_runs(ax, fit, colours, norm, seed)
+    ends = []
+    for i, budget in enumerate(budgets):
+        colour = colours(norm(budget))
+        low, _, high = tails(best["N"].isel(budget=i), ci_prob)
+        sizes = np.geomspace(low / _AROUND, high * _AROUND, FINE // 2)
+        along = _isoflop(fit, budget, sizes, seed)["predictive"]
+        draw_bands(ax, sizes, along, ci_prob, colour)
         level = float(best["latent"].isel(budget=i).median())
-        ax.plot([low, high], [level, level], color=colour, linewidth=4, alpha=0.8, solid_capstyle="butt")
-        ax.plot(middle, level, "o", color=colour, markeredgecolor="black", markersize=7)
-        label = f"N* {format_quantity(middle)}\n[{format_quantity(low)}, {format_quantity(high)}]"
-        ax.annotate(
-            label, (middle, level), xytext=(0, -14), textcoords="offset points", ha="center", va="top", fontsize=8
-        )
-    ax.margins(y=0.2)
-    finish(ax, "Parameters N", outcome_label(fit), "Loss along isoFLOP curves, and N*")
-    ax.legend(title=f"{0.5 * ci_prob:.0%} and {ci_prob:.0%} bands", fontsize=8, title_fontsize=8, loc="upper center")
+        draw_bars(ax, best["N"].isel(budget=i), level, ci_prob, colour)
+        said = ranged(best["N"].isel(budget=i), ci_prob).replace(" [", "\n[")
+        last = float(along.isel(point=-1).median())
+        ends.append(End(sizes[-1], last, f"{compact(budget)} FLOP\nN* {said}", colour))
+    ax.set(xlabel=AXES["N"], ylabel=outcome_label(fit))
+    ax.margins(x=0.02, y=0.04)
+    log_axis(ax.xaxis)
+    log_axis(ax.yaxis)
+    said = [f"{ranged(best['N'].isel(budget=i), ci_prob)} at {compact(budgets[i])} FLOP" for i in _extremes(budgets)]
+    detail = f"Points: runs. Bands: {band_words(ci_prob)} of new runs. Bars: {band_words(ci_prob)} of N*."
+    heading(ax, f"Best size N* (parameters): {', '.join(said)}", detail)
+    label_ends(ax, ends)
     return ax
 
 
+def _extremes(budgets: NDArray[np.float64]) -> list[int]:
+    """Places of the smallest and the largest budget, or of the only one."""
+    return sorted({int(budgets.argmin()), int(budgets.argmax())}, key=lambda i: float(budgets[i]))
+
+
+def _draw_runs(ax: "Axes", fit: Posterior, colours: Any, norm: Any, seed: int) -> None:
+    """The fitted runs and the law's median along isoFLOP curves through them, in colours of their compute."""
+    runs = fit.runs
+    N, D, compute = (runs.column(name) for name in "NDC")
+    points = ax.scatter(
+        N, runs.column(fit.outcome), c=compute, cmap=colours, norm=norm, s=14, edgecolor=current().ink, linewidth=0.3,
+        zorder=2.5,
+    )  # fmt: skip
+    colour_bar(ax, points, AXES["C"])
+    low, high = np.log10(compute).min(), np.log10(compute).max()
+    step = max(1, round((high - low) / _LINES))
+    for exponent in range(int(np.ceil(low)), int(high) + 1, step):
+        sizes = np.geomspace(N.min(), N.max(), FINE // 4)
+        tokens = first_fit(fit).count.tokens(10.0**exponent, sizes)
+        sizes = sizes[(tokens > D.min()) & (tokens < D.max())]
+        if len(sizes) > 1:
+            middle = _isoflop(fit, 10.0**exponent, sizes, seed)["latent"].median(("chain", "draw"))
+            ax.plot(sizes, middle, color=colours(norm(10.0**exponent)), linewidth=0.9, zorder=2)
+
+
+def _isoflop(fit: Posterior, budget: float, sizes: NDArray[np.float64], seed: int) -> xr.Dataset:
+    """Draws of the outcome of runs of several sizes on one budget."""
+    return outcomes_along(fit, seed=seed, N=sizes, D=first_fit(fit).count.tokens(budget, sizes))
+
+
+@themed
 def plot_loss_against_compute(
     fit: Posterior,
     C: ArrayLike,
@@ -82,47 +169,82 @@ def plot_loss_against_compute(
 ) -> "Axes":
     """Predicted loss of compute-optimal runs from the smallest run to the largest budget, with the runs.
 
-    Runs that were held out of the fit can be shown as well.
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    C : array_like, shape (budget,) or scalar
+        Budgets, FLOP.
+    held_out : Runs, optional
+        Runs that were held out of the fit, shown as well.
+    ax : matplotlib axes, optional
+    ci_prob : float
+        Mass of the outer band and bar; the inner ones have half of the probability.
+    seed : int
     """
-    ax = axes_of(ax)
-    runs = fit.runs
-    compute = runs.column("C")
-    grid = np.geomspace(compute.min(), max(*checked_budgets(C), compute.max()), _GRID)
-    best = optimum(fit, grid, seed=seed).draws
-    draw_bands(ax, grid, best["loss"].rename(budget="point"), ci_prob, COLOURS[0], "compute-optimal run")
-    ax.plot(compute, runs.column(fit.outcome), "o", color=GREY, markersize=3, alpha=0.7, label="runs")
+    ax, colour, budgets = axes_of(ax), current().colour(0), checked_budgets(C)
+    compute = fit.runs.column("C")
+    last = max(*budgets, compute.max())
+    along = optima_along(fit, min(*budgets, compute.min()), last, seed=seed)
+    draw_bands(ax, along["C"].to_numpy(), along["loss"], ci_prob, colour, "compute-optimal run")
+    _draw_losses(ax, compute, fit.runs.column(fit.outcome), current().muted, "fitted runs")
     if held_out is not None:
-        ax.plot(
-            held_out.column("C"),
-            held_out.column(fit.outcome),
-            "D",
-            color=COLOURS[1],
-            markersize=4,
-            label="runs held out",
-        )
+        losses = held_out.column(fit.outcome)
+        _draw_losses(ax, held_out.column("C"), losses, current().colour(1), "runs held out", marker="D")
+    best = optimum(fit, budgets, seed=seed).draws["loss"]
+    for i, budget in enumerate(budgets):
+        draw_bars(ax, best.isel(budget=i), budget, ci_prob, colour, upright=True)
     if isinstance(fit, Fit) and "E" in fit.parameters:
-        ax.axhline(
-            float(np.median(fit.parameters["E"])), color="black", linestyle=":", linewidth=1, label="irreducible loss E"
-        )
-    ax.axvspan(compute.max(), grid[-1], color="0.92", zorder=0, label="extrapolated")
-    finish(ax, "Training compute C (FLOP)", outcome_label(fit), "Loss against compute")
-    ax.legend(fontsize=8)
+        _draw_floor(ax, fit, ci_prob)
+    ax.set(xlabel=AXES["C"], ylabel=outcome_label(fit))
+    ax.margins(x=0.03, y=0.05)
+    log_axis(ax.xaxis)
+    log_axis(ax.yaxis)
+    if last > compute.max():
+        right = ax.get_xlim()[1]
+        ax.axvspan(compute.max(), right, color=current().shade, zorder=0, linewidth=0, label="beyond the fitted runs")
+        ax.set_xlim(right=right)
+    largest = int(budgets.argmax())
+    said = f"{ranged(best.isel(budget=largest), ci_prob, _DIGITS)} {first_fit(fit).law.outcome_unit}"
+    finding = f"{words(fit.outcome)} of the best run of {compact(budgets[largest])} FLOP: {plain(said)}"
+    heading(ax, finding, f"Bands, and bars at the budgets: {band_words(ci_prob)} of new runs.", legend=True)
     return ax
 
 
+def _draw_losses(ax: "Axes", compute: Any, losses: Any, colour: str, label: str, marker: str = "o") -> None:
+    edge = {"markeredgecolor": current().paper, "markeredgewidth": 0.3}
+    ax.plot(compute, losses, marker, color=colour, markersize=3.5, label=label, **edge)
+
+
+def _draw_floor(ax: "Axes", fit: Fit, mass: float) -> None:
+    """The irreducible loss: its median as a dotted line, its interval in words."""
+    floor = fit.groups["posterior"]["E"]
+    middle = float(np.median(fit.parameters["E"]))
+    label = plain(f"irreducible {fit.outcome}") + f" $E$ {ranged(floor, mass)}"
+    ax.axhline(middle, color=current().ink, linestyle=":", linewidth=1.2, label=label)
+
+
+@themed
 def plot_optimum(
     fit: Posterior, C: ArrayLike, *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS, seed: int = 0
 ) -> "Axes":
     """Compute-optimal parameters and tokens against the budget, from the largest run to the largest budget."""
-    ax = axes_of(ax)
+    ax = axes_of(ax, width=7)
     largest = float(fit.runs.column("C").max())
     budgets = checked_budgets(C)
-    grid = np.geomspace(min(largest, *budgets), max(*budgets, 10 * largest), _GRID // 2)
-    best = optimum(fit, grid, seed=seed).draws
-    for name, label, colour in (("N", "parameters N*", COLOURS[0]), ("D", "tokens D*", COLOURS[1])):
-        draw_bands(ax, grid, best[name].rename(budget="point"), ci_prob, colour, label)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda value, _: format_quantity(value))
-    finish(ax, "Training compute C (FLOP)", "Parameters, tokens", "Compute-optimal size and data")
-    ax.legend(title=f"{0.5 * ci_prob:.0%} and {ci_prob:.0%} bands", fontsize=8, title_fontsize=8)
+    along = optima_along(fit, min(largest, *budgets), max(*budgets, 10 * largest), seed=seed)
+    compute, ends, growth = along["C"].to_numpy(), [], []
+    for name, unit, colour in zip("ND", ("parameters", "tokens"), cycle(2), strict=True):
+        draw_bands(ax, compute, along[name], ci_prob, colour)
+        last = along[name].isel(budget=-1)
+        power = np.log(last / along[name].isel(budget=0)) / np.log(compute[-1] / compute[0])
+        growth.append(f"{name}* by {ranged(power, ci_prob, 2)}")
+        said = f"{name}* {ranged(last, ci_prob)}".replace(" [", "\n[")
+        ends.append(End(compute[-1], float(last.median()), f"{said}\n{unit}", colour))
+    ax.set(xlabel=AXES["C"], ylabel="Size N* (parameters), data D* (tokens)")
+    ax.margins(x=0, y=0.04)
+    log_axis(ax.xaxis)
+    log_axis(ax.yaxis)
+    detail = f"Bands: {band_words(ci_prob)}. Labels at {compact(compute[-1])} FLOP."
+    heading(ax, f"Best runs grow as powers of compute: {growth[0]}, {growth[1]}", detail)
+    label_ends(ax, ends)
     return ax

@@ -3,72 +3,122 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayescale.basics.intervals import DEFAULT_MASS
-from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.planning.answers import Answer
-from bayescale.plots.style import COLOURS, GREY, axes_of, cycle, plain
+from bayescale.plots.labels import AXES, band_words, compact, heading, labelled, log_axis, plain, ranged, words
+from bayescale.plots.style import axes_of, current, cycle, draw_bars, masses, tails, themed
 from bayescale.validation.backtesting import LEVELS, Backtest
 from bayescale.validation.comparison import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_AHEAD = "Compute of the hidden runs over that of the largest training run (ratio):"
+_APART = 0.4
+"""Distance between the points of different horizons at one mass, so that their bars can be told apart."""
+_WIDE = 10.0
+"""Ratio of the ends of positive values from which their axis is logarithmic."""
 
+
+@themed
 def plot_coverage(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
-    """Share of hidden runs inside bands of each mass, by horizon; a calibrated band lies on the diagonal."""
-    ax = axes_of(ax)
+    """Share of hidden runs inside bands of each mass, by horizon; a calibrated band lies on the diagonal.
+
+    Bars are one standard error, clustered by split, at the masses that have one.
+    """
+    from matplotlib.ticker import FuncFormatter
+
+    ax = axes_of(ax, width=7)
     own = measured.summary().query("method == @measured.law")
-    for (_, row), colour in zip(own.iterrows(), cycle(len(own)), strict=True):
-        shares = [row[f"cover_{level:g}"] for level in LEVELS]
-        ax.plot(LEVELS, shares, "o-", color=colour, label=f"{row['horizon']:g} times, {row['n_test']} runs")
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    ax.set(xlim=(0.4, 1.0), ylim=(0, 1.02), xlabel="Mass of the band", ylabel="Share of hidden runs inside")
-    ax.set_title(f"Coverage of {measured.law} on hidden larger runs")
-    ax.legend(title="compute relative to the largest training run", fontsize=8, title_fontsize=8)
-    ax.grid(color="0.9", linewidth=0.6)
+    levels = 100 * np.array(LEVELS)
+    ax.plot([0, 100], [0, 100], color=current().muted, linewidth=1, linestyle="--", label="calibrated")
+    for i, ((_, row), colour) in enumerate(zip(own.iterrows(), cycle(len(own)), strict=True)):
+        shares = np.array([100 * row[f"cover_{level:g}"] for level in LEVELS])
+        errors = np.array([100 * row.get(f"cover_{level:g}_se", np.nan) for level in LEVELS])
+        ax.errorbar(
+            levels + _APART * (i - (len(own) - 1) / 2), shares, errors, fmt="o-", color=colour, linewidth=1.4, elinewidth=1, capsize=2, markersize=5,
+            label=f"× {row['horizon']:g}: {row['n_test']} runs",
+        )  # fmt: skip
+    lowest = min(own[f"cover_{LEVELS[0]:g}"].min() * 100, 50)
+    ax.set(
+        xlim=(47, 98),
+        ylim=(max(lowest - 8, -4), 104),
+        xticks=levels,
+        xlabel="Mass of the band (%)",
+        ylabel="Hidden runs inside (%)",
+    )
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    nearest, farthest = (own.sort_values("horizon").iloc[i] for i in (0, -1))
+    said = [f"{100 * row['cover_0.9']:.0f} % of hidden runs at × {row['horizon']:g}" for row in (nearest, farthest)]
+    finding = f"90 % bands hold {' and '.join(dict.fromkeys(said))}"
+    heading(ax, finding, f"{_AHEAD} × 1 and up. Bars: ± one standard error. Law: {plain(measured.law)}.", legend=True)
     return ax
 
 
+@themed
 def plot_predicted(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     """Predicted against observed outcome of each hidden run, on the scale of the noise, by horizon."""
-    ax = axes_of(ax)
+    ax = axes_of(ax, width=6, height=5)
     own = measured.scores.query("method == @measured.law")
     horizons = sorted(own["horizon"].unique())
     for horizon, colour in zip(horizons, cycle(len(horizons)), strict=True):
         at = own[own["horizon"] == horizon]
         ax.plot(
-            at["observed"], at["observed"] + at["error"], "o", color=colour, markersize=4, label=f"{horizon:g} times"
-        )
+            at["observed"], at["observed"] + at["error"], "o", color=colour, markersize=4, label=f"× {horizon:g}",
+            markeredgecolor=current().paper, markeredgewidth=0.3,
+        )  # fmt: skip
     ends = [own["observed"].min(), own["observed"].max()]
-    ax.plot(ends, ends, color=GREY, linewidth=1, linestyle="--")
-    ax.set(xlabel="Observed (scale of the noise)", ylabel="Predicted", title="Hidden runs, predicted and observed")
-    ax.legend(title="compute relative to the largest training run", fontsize=8, title_fontsize=8)
-    ax.grid(color="0.9", linewidth=0.6)
+    ax.plot(ends, ends, color=current().muted, linewidth=1, linestyle="--", label="predicted = observed")
+    ax.set(xlabel="Observed outcome (scale of the noise, such as log loss)", ylabel="Predicted (same scale)")
+    low, middle, high = (compact(q, 2) for q in own["error"].quantile([0.05, 0.5, 0.95]))
+    finding = f"Predicted minus observed: {middle} [{low}, {high}]"
+    heading(ax, finding, f"Median and 90 % of all hidden runs. {_AHEAD}", legend=True)
     return ax
 
 
-def plot_comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
-    """Score of each law on hidden larger runs relative to the best law, with the standard error of the difference.
+@themed
+def plot_comparison(compared: Comparison, *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS) -> "Axes":
+    """Score of each law on hidden larger runs relative to the best law, with intervals from the standard error.
 
     If no larger runs could be hidden, the score is the leave-one-out density.
+
+    Parameters
+    ----------
+    compared : Comparison
+    ax : matplotlib axes, optional
+    ci_prob : float
+        Mass of the thin bars; the thick ones have half of the probability.
     """
+    from scipy.special import ndtri
+
     table = compared.table
-    ax = axes_of(ax, height=1.4 + 0.45 * len(table))
+    ax = axes_of(ax, width=7.6, height=1.6 + 0.4 * len(table))
     rows = -np.arange(len(table))
     hidden = bool(table["horizon_score"].notna().all())
     difference, error = ("score_diff", "score_diff_se") if hidden else ("elpd_diff", "dse")
     middle, bars = table[difference].to_numpy(float), table[error].to_numpy(float)
-    ax.errorbar(middle, rows, xerr=bars, fmt="o", color=COLOURS[0], capsize=3)
-    ax.axvline(0, color=GREY, linewidth=0.8)
-    labels = [f"{row['law']}, best with probability {row['probability']:.2f}" for row in table.to_dict("records")]
-    ax.set_yticks(rows, labels)
-    what = "Log score of hidden larger runs (nats per run)" if hidden else "Leave-one-out density (nats)"
-    ax.set(xlabel=f"{what}, minus the first law's, +- one standard error", title="Laws, the best first")
-    ax.grid(axis="x", color="0.9", linewidth=0.6)
+    for share, width in zip(masses(ci_prob), (1.6, 5.0), strict=False):
+        half = ndtri((1 + share) / 2) * bars
+        ax.hlines(rows, middle - half, middle + half, color=current().colour(0), linewidth=width)
+    dots = {"markeredgecolor": current().colour(0), "markeredgewidth": 1.6, "markersize": 6.5, "zorder": 4}
+    ax.plot(middle, rows, "o", color=current().paper, **dots)
+    ax.axvline(0, color=current().muted, linewidth=0.8, zorder=0)
+    labels = [f"{row['law']}, P(best) = {row['probability']:.2f}" for row in table.to_dict("records")]
+    ax.set_yticks(rows, [plain(label) for label in labels])
+    ax.set_ylim(0.5 - len(table), 0.5)
+    what, unit = ("Log score of hidden larger runs", "nats/run") if hidden else ("Leave-one-out log density", "nats")
+    ax.set_xlabel(f"{what} minus the first law's ({unit})")
+    ax.grid(visible=False, axis="y")
+    best = table.iloc[0]
+    task = "predicts larger runs" if hidden else "describes the runs"
+    finding = f"{best['law']} {task} best with probability {best['probability']:.2f}"
+    heading(ax, plain(finding), f"Thick and thin bars: {band_words(ci_prob)}, from standard errors. Right is better.")
     return ax
 
 
+@themed
 def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_prob: float = DEFAULT_MASS) -> "Axes":
     """One quantity of an answer, case by case: medians and intervals.
 
@@ -80,16 +130,33 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
         Name of a variable of its draws.
     ax : matplotlib axes, optional
     ci_prob : float
-        Mass of the intervals.
+        Mass of the thin bars; the thick ones have half of the probability.
     """
-    summary = answer.summary(ci_prob).query("quantity == @quantity")
-    low, middle, high = (summary[name].to_numpy() for name in summary if str(name)[0] == "q" and str(name)[1].isdigit())
-    labels = [case if isinstance(case, str) else format_quantity(float(case)) for case in summary[str(answer.by)]]
-    ax = axes_of(ax, height=1.4 + 0.45 * len(labels))
-    rows = -np.arange(len(labels))
-    ax.errorbar(middle, rows, xerr=[middle - low, high - middle], fmt="o", color=COLOURS[0], capsize=3)
-    ax.set_yticks(rows, labels)
-    label = plain(with_unit(quantity, summary["unit"].iloc[0]))
-    ax.set(xlabel=f"{label}, {ci_prob:.0%} intervals", title=plain(answer.question))
-    ax.grid(axis="x", color="0.9", linewidth=0.6)
+    draws = answer.draws[quantity]
+    cases = answer.draws[str(answer.by)]
+    (dim,) = cases.dims
+    each = [draws.isel({dim: i}) for i in range(cases.size)]
+    unit = str(draws.attrs["units"])
+    ax = axes_of(ax, width=7.6, height=1.7 + 0.4 * len(each))
+    for row, values in enumerate(each):
+        draw_bars(ax, values, -row, ci_prob, current().colour(0))
+        ax.annotate(ranged(values, ci_prob), (1.02, -row), xycoords=("axes fraction", "data"), va="center")
+    labels = [case if isinstance(case, str) else compact(float(case)) for case in cases.to_numpy().tolist()]
+    ax.set_yticks(-np.arange(len(each)), [plain(label) for label in labels])
+    ax.set_ylim(0.5 - len(each), 0.5)
+    units = str(cases.attrs.get("units", ""))
+    by = AXES.get(str(answer.by), labelled(str(answer.by), units))
+    ax.set(xlabel=labelled(quantity, unit), ylabel=by if units else "")
+    ax.grid(visible=False, axis="y")
+    if _is_wide([tails(values, ci_prob) for values in each]):
+        log_axis(ax.xaxis)
+    said = [f"{ranged(each[i], ci_prob)} ({f'{labels[i]} {units}'.strip()})" for i in sorted({0, len(each) - 1})]
+    finding = f"{answer.question}: {words(quantity).lower()} {', '.join(said)}"
+    heading(ax, plain(finding), f"Points: medians. Thick and thin bars: {band_words(ci_prob)}.")
     return ax
+
+
+def _is_wide(ends: ArrayLike) -> bool:
+    """Whether values are positive and differ so much that their axis is logarithmic."""
+    low, high = np.nanmin(ends), np.nanmax(ends)
+    return bool(low > 0 and high > _WIDE * low)

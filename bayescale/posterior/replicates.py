@@ -17,9 +17,10 @@ from bayescale.inference.engine import PRIOR
 from bayescale.inference.options import Choices, Options
 from bayescale.laws.law import Law
 from bayescale.laws.links import Link
+from bayescale.posterior.curves import outcomes_along
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit, with_group
-from bayescale.posterior.forecasting import forecast, link_mean
+from bayescale.posterior.forecasting import link_mean
 from bayescale.posterior.single import draw_prior
 
 Array = NDArray[np.float64]
@@ -203,7 +204,7 @@ def posterior_predictive(fit: Posterior, *, seed: int = 0) -> Replicates:
         observed.size, dims="run", name="C" if known else " ".join(law.input_names), attrs={"units": unit}
     )
     path = _along(first)
-    curve = forecast(fit, seed=seed, **{name: values for name, values in path.items() if name != "size"}).draws
+    curve = outcomes_along(fit, seed=seed, **{name: values for name, values in path.items() if name != "size"})
     return Replicates(
         draws=draws.assign(observed=("run", observed.outcome, {"units": law.outcome_unit})),
         curve=curve.assign_coords(size=("point", path["size"])),
