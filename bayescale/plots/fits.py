@@ -19,6 +19,7 @@ from bayescale.plots.labels import (
     band_words,
     colour_bar,
     compact,
+    flop,
     heading,
     input_label,
     labelled,
@@ -32,6 +33,8 @@ from bayescale.posterior.fit import Fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
 
 _MOST, _WIDE = 0.995, 8.0
 """Mass of the draws of a positive parameter that differ by this ratio if they are shown as logarithms."""
@@ -67,7 +70,7 @@ def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _span(values: NDArray[np.float64]) -> str:
+def _span(values: Array) -> str:
     low, high = compact(float(values.min())), compact(float(values.max()))
     return low if low == high else f"{low} to {high}"
 
@@ -87,22 +90,24 @@ def _draw_compute(ax: "Axes", runs: Runs) -> None:
         tokens = count.tokens(10.0**exponent, line)
         ax.plot(line, tokens, color=current().muted, linewidth=0.7, alpha=0.6, zorder=0)
         at = ax.transData.transform(np.column_stack([line, tokens]))
-        box = ax.get_window_extent().padded(-4.5 * em)
-        free = [(float(_distance(dots, at[i], 2.5 * em)), i) for i in range(FINE) if box.contains(*at[i])]
+        box = ax.get_window_extent().padded(-4 * em)
+        free = [(_distance(dots, at, i, em), i) for i in range(1, FINE - 1) if box.contains(*at[i])]
         if not free:
             continue
         i = max(free)[1]
-        angle = float(np.degrees(np.arctan2(*(at[min(i + 1, FINE - 1)] - at[i - 1])[::-1])))
+        angle = float(np.degrees(np.arctan2(*(at[i + 1] - at[i - 1])[::-1])))
         ax.annotate(
-            f"{compact(10.0**exponent)} FLOP", (line[i], tokens[i]), (0, 0), textcoords="offset points", fontsize=7,
+            flop(10.0**exponent), (line[i], tokens[i]), (0, 1), textcoords="offset points", fontsize=7,
             color=current().muted, rotation=angle, rotation_mode="anchor", va="bottom", ha="center",
         )  # fmt: skip
 
 
-def _distance(dots: NDArray[np.float64], place: NDArray[np.float64], reach: float) -> np.float64:
-    """Distance (pixels) from the nearest dot to what extends from a place to either side."""
-    apart = np.abs(dots - place)
-    return np.hypot(np.maximum(apart[:, 0] - reach, 0), apart[:, 1]).min()
+def _distance(dots: Array, line: Array, i: int, em: float) -> float:
+    """Distance (pixels) between the runs and a label above the i-th point of a line."""
+    along = (line[i + 1] - line[i - 1]) / np.hypot(*(line[i + 1] - line[i - 1]))
+    above = np.array([-along[1], along[0]])
+    letters = line[i] + 0.7 * em * above + np.outer(np.linspace(-2.7, 2.7, 7) * em, along)
+    return float(np.linalg.norm(dots[:, None] - letters, axis=-1).min())
 
 
 @themed
@@ -130,7 +135,7 @@ def plot_parameters(
     posterior = fit.groups["posterior"].to_dataset()
     for row, name in enumerate(chosen):
         scaled = _scale(posterior[name])
-        draw_bars(ax, scaled(posterior[name]), -row, ci_prob, current().colour(0))
+        draw_bars(ax, posterior[name].copy(data=scaled(posterior[name].to_numpy())), -row, ci_prob, current().colour(0))
         for k, each in enumerate(published):
             if name in each.values:
                 ends = [float(scaled(value)) for value in _published(each, name, posterior[name], ci_prob)]
@@ -163,12 +168,10 @@ def _scale(draws: xr.DataArray) -> Callable[[Any], Any]:
     """The distance from the median in standard deviations; that of logarithms for positive draws that differ much."""
     scaled = np.log if logarithmic(draws.to_numpy()) else np.asarray
     middle, sd = scaled(float(draws.median())), float(np.std(scaled(draws.to_numpy()))) or 1.0
-    return lambda values: (
-        draws.copy(data=(scaled(values) - middle) / sd) if np.ndim(values) else (scaled(values) - middle) / sd
-    )
+    return lambda values: (scaled(values) - middle) / sd
 
 
-def logarithmic(values: NDArray[np.float64]) -> bool:
+def logarithmic(values: Array) -> bool:
     """Whether draws of a parameter are positive and differ so much that their logarithms are shown."""
     low, high = np.quantile(values, tail_probabilities(_MOST))
     return bool(low > 0 and high > _WIDE * low)
@@ -252,7 +255,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
     return ax
 
 
-def _middle(fit: Fit, along: str) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+def _middle(fit: Fit, along: str) -> tuple[Array, dict[str, Array]]:
     """An even grid of one input, and the others where the runs have them on average, by regression on it."""
     coordinates = {item.name: np.log if item.linear is None else np.asarray for item in fit.law.inputs}
     back = {item.name: np.exp if item.linear is None else np.asarray for item in fit.law.inputs}

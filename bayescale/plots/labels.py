@@ -19,35 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
-_GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "phi",
-        "psi",
-    ]
-)
+_GREEK = frozenset(("alpha beta gamma delta epsilon eta kappa lambda mu nu rho sigma tau").split())  # noqa: SIM905
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _WIDE = 0.9
 """Decades of an axis from which its ticks are at powers of ten and a few multiples of them."""
 _TITLE, _DETAIL, _GAP = 10.5, 8.0, 5.0
 """Sizes of the two parts of a heading, and the gap below them, points."""
-_WIDTHS = {_TITLE: 0.66, _DETAIL: 0.56}
+_WIDTHS = {_TITLE: 0.6, _DETAIL: 0.53}
 """Mean width of a character, bold in titles, over the size."""
 _MARGIN = 0.85
 """Width that the labels of an axis take at the left of it, inches."""
@@ -81,16 +59,27 @@ def compact(value: float, digits: int = 3) -> str:
 
 
 def ranged(draws: Any, mass: float, digits: int = 3) -> str:
-    """Median and interval of draws.
+    r"""Median and interval of draws, which no line break parts.
 
     Examples
     --------
     >>> import xarray as xr
     >>> ranged(xr.DataArray([[1e9, 2e9, 3e9]], dims=("chain", "draw")), 0.9)
-    '2B [1.1B, 2.9B]'
+    '2B\xa0[1.1B,\xa02.9B]'
     """
     low, middle, high = (compact(float(value), digits) for value in tails(draws, mass))
-    return f"{middle} [{low}, {high}]"
+    return f"{middle}\N{NO-BREAK SPACE}[{low},\N{NO-BREAK SPACE}{high}]"
+
+
+def flop(value: float) -> str:
+    r"""Compute with its unit, which no line break parts.
+
+    Examples
+    --------
+    >>> flop(5.76e23)
+    '5.76×10²³\xa0FLOP'
+    """
+    return f"{compact(value)}\N{NO-BREAK SPACE}FLOP"
 
 
 def symbol(name: str) -> str:

@@ -16,7 +16,7 @@ from bayescale.plots.labels import (
     End,
     band_words,
     colour_bar,
-    compact,
+    flop,
     footnote,
     heading,
     label_ends,
@@ -73,7 +73,7 @@ def plot_plan(fit: Posterior, C: ArrayLike, *, ci_prob: float = DEFAULT_MASS, se
     matplotlib.figure.Figure
     """
     figure = new_figure(12, 5)
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.06})
     plot_isoflop(fit, C, ax=left, ci_prob=ci_prob, seed=seed)
     plot_loss_against_compute(fit, C, ax=right, ci_prob=ci_prob, seed=seed)
     source = f"{fit.title}, fitted to {len(fit.runs)} runs of {Path(fit.dataset).name}"
@@ -113,14 +113,14 @@ def plot_isoflop(
         draw_bands(ax, sizes, along, ci_prob, colour)
         level = float(best["latent"].isel(budget=i).median())
         draw_bars(ax, best["N"].isel(budget=i), level, ci_prob, colour)
-        said = ranged(best["N"].isel(budget=i), ci_prob).replace(" [", "\n[")
+        said = ranged(best["N"].isel(budget=i), ci_prob).replace("\N{NO-BREAK SPACE}[", "\n[")
         last = float(along.isel(point=-1).median())
-        ends.append(End(sizes[-1], last, f"{compact(budget)} FLOP\nN* {said}", colour))
+        ends.append(End(sizes[-1], last, f"{flop(budget)}\nN* {said}", colour))
     ax.set(xlabel=AXES["N"], ylabel=outcome_label(fit))
     ax.margins(x=0.02, y=0.04)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
-    said = [f"{ranged(best['N'].isel(budget=i), ci_prob)} at {compact(budgets[i])} FLOP" for i in _extremes(budgets)]
+    said = [f"{ranged(best['N'].isel(budget=i), ci_prob)} at {flop(budgets[i])}" for i in _extremes(budgets)]
     detail = f"Points: runs. Bands: {band_words(ci_prob)} of new runs. Bars: {band_words(ci_prob)} of N*."
     heading(ax, f"Best size N* (parameters): {', '.join(said)}", detail)
     label_ends(ax, ends)
@@ -204,8 +204,8 @@ def plot_loss_against_compute(
         ax.axvspan(compute.max(), right, color=current().shade, zorder=0, linewidth=0, label="beyond the fitted runs")
         ax.set_xlim(right=right)
     largest = int(budgets.argmax())
-    said = f"{ranged(best.isel(budget=largest), ci_prob, _DIGITS)} {first_fit(fit).law.outcome_unit}"
-    finding = f"{words(fit.outcome)} of the best run of {compact(budgets[largest])} FLOP: {plain(said)}"
+    said = f"{ranged(best.isel(budget=largest), ci_prob, _DIGITS)}\N{NO-BREAK SPACE}{first_fit(fit).law.outcome_unit}"
+    finding = f"{words(fit.outcome)} of the best run of {flop(budgets[largest])}: {plain(said)}"
     heading(ax, finding, f"Bands, and bars at the budgets: {band_words(ci_prob)} of new runs.", legend=True)
     return ax
 
@@ -238,13 +238,13 @@ def plot_optimum(
         last = along[name].isel(budget=-1)
         power = np.log(last / along[name].isel(budget=0)) / np.log(compute[-1] / compute[0])
         growth.append(f"{name}* by {ranged(power, ci_prob, 2)}")
-        said = f"{name}* {ranged(last, ci_prob)}".replace(" [", "\n[")
+        said = f"{name}* {ranged(last, ci_prob)}".replace("\N{NO-BREAK SPACE}[", "\n[")
         ends.append(End(compute[-1], float(last.median()), f"{said}\n{unit}", colour))
-    ax.set(xlabel=AXES["C"], ylabel="Size N* (parameters), data D* (tokens)")
+    ax.set(xlabel=AXES["C"], ylabel="N* (parameters), D* (tokens)")
     ax.margins(x=0, y=0.04)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
-    detail = f"Bands: {band_words(ci_prob)}. Labels at {compact(compute[-1])} FLOP."
+    detail = f"Bands: {band_words(ci_prob)}. Labels at {flop(compute[-1])}."
     heading(ax, f"Best runs grow as powers of compute: {growth[0]}, {growth[1]}", detail)
     label_ends(ax, ends)
     return ax

@@ -25,6 +25,8 @@ _SHOWN = 0.995
 _COLUMNS = 3
 _CELLS = 80
 """Cells of a density of two parameters along each of them."""
+_SMOOTH = 3.0
+"""Standard deviation of the kernel that smooths it, cells."""
 
 
 @themed
@@ -112,7 +114,7 @@ def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = (), *, ci_prob: floa
         ax.plot(*_density(before, ends, log), color=current().muted, linewidth=1.4, linestyle=(0, (4, 2)), zorder=3)
         ax.set_xlabel(_named(fit, name))
         ax.set_ylabel("Density" if ax.get_subplotspec().is_first_col() else "")
-        _few_ticks(ax.xaxis, after)
+        _few_ticks(ax.xaxis, after, 5)
         ax.set_title(f"{symbol(name)}: {ranged(posterior[name], ci_prob)}", loc="left", fontsize=8.5, weight="normal")
         ax.grid(visible=False)
     for ax in panels[len(chosen) :]:
@@ -125,8 +127,7 @@ def plot_prior_posterior(fit: Fit, names: tuple[str, ...] = (), *, ci_prob: floa
 
 
 def _named(fit: Fit, name: str) -> str:
-    unit = plain(fit.law.units.get(name, ""))
-    return f"{symbol(name)} ({unit})" if unit else symbol(name)
+    return f"{symbol(name)} ({plain(fit.law.units.get(name) or 'no unit')})"
 
 
 def _window(values: Array, beyond: float = 0.0) -> tuple[float, float]:
@@ -172,10 +173,9 @@ def _draw_regions(ax: "Axes", x: Array, y: Array, mass: float) -> None:
     windows = [np.quantile(values, tail_probabilities(_SHOWN)) for values in scaled]
     wide = [(low - 0.15 * (high - low), high + 0.15 * (high - low)) for low, high in windows]
     counts, *edges = np.histogram2d(*scaled, bins=_CELLS, range=wide)
-    smooth = gaussian_filter(counts, _CELLS / 22)
-    ordered = np.sort(smooth.ravel())[::-1]
-    held = np.cumsum(ordered) / ordered.sum()
-    levels = [float(ordered[np.searchsorted(held, share)]) for share in masses(mass)]
+    smooth = gaussian_filter(counts, _SMOOTH)
+    cells = [np.clip(np.digitize(values, edge) - 1, 0, _CELLS - 1) for values, edge in zip(scaled, edges, strict=True)]
+    levels = [float(np.quantile(smooth[*cells], 1 - share)) for share in masses(mass)]
     back = [np.exp if scale is np.log else np.asarray for scale in scales]
     middles = [undo(edge[1:] / 2 + edge[:-1] / 2) for undo, edge in zip(back, edges, strict=True)]
     colour = current().colour(0)
@@ -187,12 +187,12 @@ def _draw_regions(ax: "Axes", x: Array, y: Array, mass: float) -> None:
         ax.set_yscale("log")
 
 
-def _few_ticks(axis: "Axis", values: Array) -> None:
+def _few_ticks(axis: "Axis", values: Array, most: int = 3) -> None:
     """A few ticks, which fit under a small panel."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     if logarithmic(values):
         log_axis(axis, ticks=3)
         return
-    axis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10], prune="both"))
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10], prune="both"))
     axis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))

@@ -37,8 +37,9 @@ def plot_coverage(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     for i, ((_, row), colour) in enumerate(zip(own.iterrows(), cycle(len(own)), strict=True)):
         shares = np.array([100 * row[f"cover_{level:g}"] for level in LEVELS])
         errors = np.array([100 * row.get(f"cover_{level:g}_se", np.nan) for level in LEVELS])
+        beside = levels + _APART * (i - (len(own) - 1) / 2)
         ax.errorbar(
-            levels + _APART * (i - (len(own) - 1) / 2), shares, errors, fmt="o-", color=colour, linewidth=1.4, elinewidth=1, capsize=2, markersize=5,
+            beside, shares, errors, fmt="o-", color=colour, linewidth=1.4, elinewidth=1, capsize=2, markersize=5,
             label=f"× {row['horizon']:g}: {row['n_test']} runs",
         )  # fmt: skip
     lowest = min(own[f"cover_{LEVELS[0]:g}"].min() * 100, 50)
@@ -73,7 +74,7 @@ def plot_predicted(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     ax.plot(ends, ends, color=current().muted, linewidth=1, linestyle="--", label="predicted = observed")
     ax.set(xlabel="Observed outcome (scale of the noise, such as log loss)", ylabel="Predicted (same scale)")
     low, middle, high = (compact(q, 2) for q in own["error"].quantile([0.05, 0.5, 0.95]))
-    finding = f"Predicted minus observed: {middle} [{low}, {high}]"
+    finding = f"Predicted minus observed: {middle}\N{NO-BREAK SPACE}[{low},\N{NO-BREAK SPACE}{high}]"
     heading(ax, finding, f"Median and 90 % of all hidden runs. {_AHEAD}", legend=True)
     return ax
 
