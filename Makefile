@@ -1,4 +1,4 @@
-.PHONY: bench check ci cov docs figure format page quick release test
+.PHONY: bench check ci cov docs figure format gallery page quick release test
 
 check: ; uv run ruff check && uv run ruff format --check && uv run mypy
 test: ; uv run pytest -n 2
@@ -7,6 +7,7 @@ cov: ; uv run --with pytest-cov pytest -n 2 --cov=bayescale --cov=models --cov-r
 format: ; uv run ruff check --fix && uv run ruff format
 bench: ; uv run python benchmarks/speed.py
 figure: ; uv run bayescale plan --plot docs/plan.png
+gallery: ; uv run python docs/make_gallery.py
 page: ; uv run bayescale report -o report.html
 docs: ; uv run pytest -n 2 tests/docs tests/test_architecture.py
 ci: ; .ci/run

@@ -110,7 +110,7 @@ def limits(
     if plot is not None:
         from bayescale.plots import plot_limits, save_figure
 
-        save_figure(plot_limits(found), plot)
+        save_figure(plot_limits(found, ci_prob=interval), plot)
     if as_json:
         from bayescale.cli.documents import limits_document
 
