@@ -212,7 +212,7 @@ def _agreement(posterior: xr.Dataset, each: PublishedFit, chosen: tuple[str, ...
     shared = [name for name in chosen if name in each.values]
     ends = [(tails(posterior[name], mass), each.values[name]) for name in shared]
     inside = sum(bool(low <= value <= high) for (low, _, high), value in ends)
-    return f"{inside} of {len(shared)} ({_authors(each)})"
+    return f"{inside}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{len(shared)} ({_authors(each)})"
 
 
 @themed

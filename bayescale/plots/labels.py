@@ -160,8 +160,9 @@ def heading(ax: "Axes", finding: str, detail: str = "", *, legend: bool = False)
 
 
 def _wrapped(text: str, width: float, size: float) -> str:
-    """Text in lines that fit in a width (inches), by the mean width of a character."""
-    return textwrap.fill(text, max(20, int(width * 72 / (_WIDTHS[size] * size))))
+    """Text in lines that fit in a width (inches), by the mean width of a character; numbers keep their signs."""
+    together = text.replace(" %", "\N{NO-BREAK SPACE}%").replace("× ", "×\N{NO-BREAK SPACE}")
+    return textwrap.fill(together, max(20, int(width * 72 / (_WIDTHS[size] * size))))
 
 
 def _width(ax: "Axes") -> float:

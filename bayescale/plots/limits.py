@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_RARE = 0.01
+
+
 @themed
 def plot_limits(found: Limits, *, ci_prob: float = DEFAULT_MASS) -> "Figure":
     """Median and intervals of each limit, of their minimum and of the trend; a panel per year.
@@ -44,6 +47,10 @@ def plot_limits(found: Limits, *, ci_prob: float = DEFAULT_MASS) -> "Figure":
     return figure
 
 
+def _chance(probability: float) -> str:
+    return f"= {probability:.2f}" if probability >= _RARE else f"< {_RARE:g}"
+
+
 def _draw_limits(ax: "Axes", found: Limits, year: float, mass: float) -> None:
     """The quantities in one year, the first on top, with their intervals and the probability that each limit binds."""
     quantities, titles = found.quantities.sel(year=year), found.titles
@@ -51,7 +58,10 @@ def _draw_limits(ax: "Axes", found: Limits, year: float, mass: float) -> None:
     colours = {LARGEST: current().colour(1), TREND: current().muted}
     for row, name in enumerate(titles):
         draw_bars(ax, quantities[name], -row, mass, colours.get(name, current().colour(0)))
-        said = ranged(quantities[name], mass, 2) + (f", binds with P = {binding[name]:.2f}" if name in binding else "")
+        said = ranged(quantities[name], mass, 2) + (
+            f", binds with P {_chance(binding[name])}" if name in binding else ""
+        )
+        said = ranged(quantities[name], mass, 2) + binds
         ax.annotate(said, (1.01, -row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     ax.axhline(0.5 - len(binding), color=current().muted, linewidth=0.8)
     ax.set_yticks(-np.arange(len(titles)), [plain(title) for title in titles.values()])

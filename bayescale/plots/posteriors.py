@@ -27,6 +27,8 @@ _CELLS = 80
 """Cells of a density of two parameters along each of them."""
 _SMOOTH = 3.0
 """Standard deviation of the kernel that smooths it, cells."""
+_REACH = 5.0
+"""Standard deviations that it covers on either side."""
 
 
 @themed
@@ -78,7 +80,7 @@ def _strongest(draws: Mapping[str, Array]) -> str:
     ranks = {name: values.argsort().argsort() for name, values in draws.items()}
     found = {pair: float(np.corrcoef(*(ranks[name] for name in pair))[0, 1]) for pair in combinations(draws, 2)}
     first, second = max(found, key=lambda pair: abs(found[pair]))
-    value = f"{found[first, second]:.2f}".replace("-", "−")
+    value = compact(found[first, second])
     return f"{symbol(first)} and {symbol(second)} depend on each other most: rank correlation {value}"
 
 
@@ -165,26 +167,26 @@ def _draw_density(ax: "Axes", values: Array, ends: tuple[float, float], mass: fl
 
 
 def _draw_regions(ax: "Axes", x: Array, y: Array, mass: float) -> None:
-    """The smallest regions that hold the masses, of a smoothed histogram."""
+    """The smallest regions that hold the masses, of a histogram smoothed along the axes of the draws' covariance."""
     from scipy.ndimage import gaussian_filter
 
-    scales = [np.log if logarithmic(values) else np.asarray for values in (x, y)]
-    scaled = [scale(values) for scale, values in zip(scales, (x, y), strict=True)]
-    windows = [np.quantile(values, tail_probabilities(_SHOWN)) for values in scaled]
-    wide = [(low - 0.15 * (high - low), high + 0.15 * (high - low)) for low, high in windows]
-    counts, *edges = np.histogram2d(*scaled, bins=_CELLS, range=wide)
-    smooth = gaussian_filter(counts, _SMOOTH)
-    cells = [np.clip(np.digitize(values, edge) - 1, 0, _CELLS - 1) for values, edge in zip(scaled, edges, strict=True)]
-    levels = [float(np.quantile(smooth[*cells], 1 - share)) for share in masses(mass)]
-    back = [np.exp if scale is np.log else np.asarray for scale in scales]
-    middles = [undo(edge[1:] / 2 + edge[:-1] / 2) for undo, edge in zip(back, edges, strict=True)]
+    logs = [logarithmic(values) for values in (x, y)]
+    draws = np.stack([np.log(values) if log else values for values, log in zip((x, y), logs, strict=True)])
+    root = np.linalg.cholesky(np.cov(draws) + 1e-12 * np.diag(np.var(draws, axis=1)))
+    centre = draws.mean(axis=1)
+    round_draws = np.linalg.solve(root, draws - centre[:, None])
+    edges = np.linspace(-_REACH, _REACH, _CELLS + 1)
+    smooth = gaussian_filter(np.histogram2d(*round_draws, bins=[edges, edges])[0], _SMOOTH)
+    places = np.clip(np.digitize(round_draws, edges) - 1, 0, _CELLS - 1)
+    levels = [float(np.quantile(smooth[*places], 1 - share)) for share in masses(mass)]
+    middles = np.stack(np.meshgrid(edges[1:] + edges[:-1], edges[1:] + edges[:-1], indexing="ij")) / 2
+    mesh = np.tensordot(root, middles, 1) + centre[:, None, None]
+    mesh = [np.exp(values) if log else values for values, log in zip(mesh, logs, strict=True)]
     colour = current().colour(0)
     for level, depth in zip(levels, (0.2, 0.35), strict=False):
-        ax.contourf(*middles, smooth.T, [level, np.inf], colors=[colour], alpha=depth)
-        ax.contour(*middles, smooth.T, [level], colors=[colour], linewidths=0.8)
-    ax.set(xlim=_window(x), ylim=_window(y))
-    if scales[1] is np.log:
-        ax.set_yscale("log")
+        ax.contourf(*mesh, smooth, [level, np.inf], colors=[colour], alpha=depth)
+        ax.contour(*mesh, smooth, [level], colors=[colour], linewidths=0.8)
+    ax.set(xlim=_window(x), ylim=_window(y), yscale="log" if logs[1] else "linear")
 
 
 def _few_ticks(axis: "Axis", values: Array, most: int = 3) -> None:

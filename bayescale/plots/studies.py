@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.basics.wording import listed
 from bayescale.planning.answers import Answer
 from bayescale.plots.labels import AXES, band_words, compact, heading, labelled, log_axis, plain, ranged, words
 from bayescale.plots.style import axes_of, current, cycle, draw_bars, masses, tails, themed
@@ -52,8 +53,8 @@ def plot_coverage(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     )
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     nearest, farthest = (own.sort_values("horizon").iloc[i] for i in (0, -1))
-    said = [f"{100 * row['cover_0.9']:.0f} % of hidden runs at × {row['horizon']:g}" for row in (nearest, farthest)]
-    finding = f"90 % bands hold {' and '.join(dict.fromkeys(said))}"
+    held = [f"{100 * row['cover_0.9']:.0f} % at × {row['horizon']:g}" for row in (nearest, farthest)]
+    finding = f"90 % bands hold, of the hidden runs, {listed(dict.fromkeys(held))}"
     heading(ax, finding, f"{_AHEAD} × 1 and up. Bars: ± one standard error. Law: {plain(measured.law)}.", legend=True)
     return ax
 

@@ -4,7 +4,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.text import Text
 from test_plots import made_up_backtest, made_up_comparison
 
 import bayescale as bs
@@ -66,6 +65,8 @@ def words_of(figure):
 
 def box_of(text):
     """The box of a text without the arrow of an annotation."""
+    from matplotlib.text import Text
+
     return Text.get_window_extent(text)
 
 

@@ -359,7 +359,7 @@ def test_coverage_is_drawn_by_horizon_beside_the_diagonal():
     assert len(horizons) == 2
     np.testing.assert_allclose(horizons[0].get_ydata(), [50, 100, 100, 100])
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
-    assert title(ax) == "90 % bands hold 100 % of hidden runs at × 1 and 100 % of hidden runs at × 3"
+    assert title(ax) == "90 % bands hold, of the hidden runs, 100 % at × 1 and 100 % at × 3"
 
 
 def test_hidden_runs_are_drawn_predicted_against_observed():
