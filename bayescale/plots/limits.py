@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _RARE = 0.01
+"""Probability below which no digits are shown."""
 
 
 @themed
@@ -58,9 +59,7 @@ def _draw_limits(ax: "Axes", found: Limits, year: float, mass: float) -> None:
     colours = {LARGEST: current().colour(1), TREND: current().muted}
     for row, name in enumerate(titles):
         draw_bars(ax, quantities[name], -row, mass, colours.get(name, current().colour(0)))
-        said = ranged(quantities[name], mass, 2) + (
-            f", binds with P {_chance(binding[name])}" if name in binding else ""
-        )
+        binds = f", binds with P {_chance(binding[name])}" if name in binding else ""
         said = ranged(quantities[name], mass, 2) + binds
         ax.annotate(said, (1.01, -row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     ax.axhline(0.5 - len(binding), color=current().muted, linewidth=0.8)
