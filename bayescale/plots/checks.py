@@ -1,6 +1,6 @@
 """A figure of a table that was checked: where its runs lie, and how the outcome goes with compute."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from bayescale.basics.wording import listed
 from bayescale.data.checking import Check
 from bayescale.plots.fits import plot_runs
 from bayescale.plots.labels import AXES, compact, footnote, heading, labelled, log_axis, plain, words
-from bayescale.plots.style import current, new_figure, themed
+from bayescale.plots.style import current, dots, new_figure, themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,20 +50,12 @@ def _plot_outcome(runs: "Runs", ax: "Axes") -> None:
     frame, outcome = runs.frame, runs.column(runs.outcome)
     name = next((name for name in _NAMES if name in frame), None)
     x = np.arange(1, len(runs) + 1) if name is None else frame[name].to_numpy(dtype=np.float64)
-    dots: dict[str, Any] = {
-        "marker": "o", "linestyle": "", "markersize": 4, "markeredgecolor": current().paper, "markeredgewidth": 0.3,
-    }  # fmt: skip
     sweep = runs.structure.sweep
     shared = np.zeros(len(x), dtype=bool) if sweep is None else sweep.sizes[sweep.cells] > 1
-    ax.plot(x[~shared], outcome[~shared], color=current().colour(0), label=f"{(~shared).sum()} single rows", **dots)
+    ax.plot(x[~shared], outcome[~shared], color=current().colour(0), label=f"{(~shared).sum()} single rows", **dots(4))
     if shared.any():
-        ax.plot(
-            x[shared],
-            outcome[shared],
-            color=current().colour(1),
-            label=f"{shared.sum()} rows that share N and D",
-            **dots,
-        )
+        label = f"{shared.sum()} rows that share N and D"
+        ax.plot(x[shared], outcome[shared], color=current().colour(1), label=label, **dots(4))
     ax.set(xlabel="Row" if name is None else _LABELS[name], ylabel=labelled(runs.outcome, runs.outcome_unit))
     if runs.domain == "positive":
         log_axis(ax.yaxis)

@@ -28,7 +28,7 @@ from bayescale.plots.labels import (
     ranged,
     symbol,
 )
-from bayescale.plots.style import FINE, axes_of, compute_colours, current, draw_bands, draw_bars, tails, themed
+from bayescale.plots.style import FINE, axes_of, compute_colours, current, dots, draw_bands, draw_bars, tails, themed
 from bayescale.posterior.fit import Fit
 
 if TYPE_CHECKING:
@@ -233,10 +233,8 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
     ax = axes_of(ax, width=7)
     item = next(item for item in fit.law.inputs if item.name == along)
     residuals = fit.residuals()
-    ax.plot(
-        fit.inputs[along], np.median(residuals, axis=0), "o", color=current().muted, markersize=4, alpha=0.8,
-        markeredgecolor=current().paper, markeredgewidth=0.3, label="runs, minus the law",
-    )  # fmt: skip
+    middle = np.median(residuals, axis=0)
+    ax.plot(fit.inputs[along], middle, color=current().muted, label="runs, minus the law", **dots(4))
     if fit.basis is not None:
         grid, path = _middle(fit, along)
         drawn = fit.conditional.draw(fit.law.located(path), np.random.default_rng(fit.record.seed))

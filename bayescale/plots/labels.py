@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -194,7 +194,7 @@ def _legend(ax: "Axes", width: float) -> float:
 def colour_bar(ax: "Axes", points: Any, label: str, *, log: bool = True) -> None:
     """A colour bar beside axes."""
     bar = ax.figure.colorbar(points, ax=ax, label=label, pad=0.01, aspect=30)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if log:
         log_axis(bar.ax.yaxis)
     bar.ax.minorticks_off()
@@ -264,42 +264,25 @@ def _widen(ax: "Axes", strip: float) -> None:
     ax.xaxis.label.set_x((1 - strip) / 2)
 
 
-def spread(wanted: Iterable[float], heights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centres of boxes of given heights as near to the wanted ones as possible, in their order, without overlaps.
+def spread(wanted: NDArray[np.float64], heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centres of boxes of given heights near the wanted ones, in their order, without overlaps.
 
     They lie between 0 and 1 if all fit there.
 
     Examples
     --------
-    >>> spread([0.5, 0.52, 0.9], np.array([0.1, 0.1, 0.1])).round(2).tolist()
-    [0.46, 0.56, 0.9]
+    >>> spread(np.array([0.5, 0.52, 0.99]), np.array([0.1, 0.1, 0.1])).round(2).tolist()
+    [0.5, 0.6, 0.95]
     """
-    wanted = np.asarray(list(wanted))
-    order = np.argsort(wanted, kind="stable")
-    groups: list[list[int]] = []
+    centres, order, edge = wanted.copy(), np.argsort(wanted, kind="stable").tolist(), 0.0
     for i in order:
-        groups.append([int(i)])
-        while len(groups) > 1 and _top(groups[-2], wanted, heights) > _bottom(groups[-1], wanted, heights):
-            last = groups.pop()
-            groups[-1] += last
-    centres = np.empty(len(wanted))
-    for group in groups:
-        edge = _bottom(group, wanted, heights)
-        for i in group:
-            centres[i] = edge + heights[i] / 2
-            edge += heights[i]
+        centres[i] = max(centres[i], edge + heights[i] / 2)
+        edge = centres[i] + heights[i] / 2
+    edge = 1.0
+    for i in reversed(order):
+        centres[i] = min(centres[i], edge - heights[i] / 2)
+        edge = centres[i] - heights[i] / 2
     return centres
-
-
-def _bottom(group: list[int], wanted: NDArray[np.float64], heights: NDArray[np.float64]) -> float:
-    """Lower end of boxes that are stacked around the mean of where they should be."""
-    total = float(heights[group].sum())
-    middle = float(wanted[group].mean())
-    return float(np.clip(middle - total / 2, 0.0, max(1 - total, 0.0)))
-
-
-def _top(group: list[int], wanted: NDArray[np.float64], heights: NDArray[np.float64]) -> float:
-    return _bottom(group, wanted, heights) + float(heights[group].sum())
 
 
 def figure_heading(figure: "Figure", finding: str, detail: str) -> None:

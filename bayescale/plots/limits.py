@@ -42,7 +42,7 @@ def plot_limits(found: Limits, *, ci_prob: float = DEFAULT_MASS) -> "Figure":
     log_axis(panels[-1].xaxis, ticks=9)
     largest = found.quantities[LARGEST].sel(year=years[-1])
     binding = found.binding.sel(year=years[-1]).to_series()
-    first = f"{titles[binding.idxmax()].split(',')[0].lower()} binds with probability {binding.max():.2f}"
+    first = f"{titles[str(binding.idxmax())].split(',')[0].lower()} binds with probability {binding.max():.2f}"
     finding = f"Largest feasible run in {years[-1]:g}: {ranged(largest, ci_prob)} FLOP; {first}"
     figure_heading(figure, plain(finding), f"Points: medians. Thick and thin bars: {band_words(ci_prob)}.")
     return figure

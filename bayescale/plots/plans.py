@@ -32,6 +32,7 @@ from bayescale.plots.style import (
     compute_colours,
     current,
     cycle,
+    dots,
     draw_bands,
     draw_bars,
     new_figure,
@@ -120,9 +121,9 @@ def plot_isoflop(
     ax.margins(x=0.02, y=0.04)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
-    said = [f"{ranged(best['N'].isel(budget=i), ci_prob)} at {flop(budgets[i])}" for i in _extremes(budgets)]
+    stated = [f"{ranged(best['N'].isel(budget=i), ci_prob)} at {flop(budgets[i])}" for i in _extremes(budgets)]
     detail = f"Points: runs. Bands: {band_words(ci_prob)} of new runs. Bars: {band_words(ci_prob)} of N*."
-    heading(ax, f"Best size N* (parameters): {', '.join(said)}", detail)
+    heading(ax, f"Best size N* (parameters): {', '.join(stated)}", detail)
     label_ends(ax, ends)
     return ax
 
@@ -186,10 +187,10 @@ def plot_loss_against_compute(
     last = max(*budgets, compute.max())
     along = optima_along(fit, min(*budgets, compute.min()), last, seed=seed)
     draw_bands(ax, along["C"].to_numpy(), along["loss"], ci_prob, colour, "compute-optimal run")
-    _draw_losses(ax, compute, fit.runs.column(fit.outcome), current().muted, "fitted runs")
+    ax.plot(compute, fit.runs.column(fit.outcome), color=current().muted, label="fitted runs", **dots())
     if held_out is not None:
-        losses = held_out.column(fit.outcome)
-        _draw_losses(ax, held_out.column("C"), losses, current().colour(1), "runs held out", marker="D")
+        losses, shape = held_out.column(fit.outcome), {**dots(), "marker": "D"}
+        ax.plot(held_out.column("C"), losses, color=current().colour(1), label="runs held out", **shape)
     best = optimum(fit, budgets, seed=seed).draws["loss"]
     for i, budget in enumerate(budgets):
         draw_bars(ax, best.isel(budget=i), budget, ci_prob, colour, upright=True)
@@ -208,11 +209,6 @@ def plot_loss_against_compute(
     finding = f"{words(fit.outcome)} of the best run of {flop(budgets[largest])}: {plain(said)}"
     heading(ax, finding, f"Bands, and bars at the budgets: {band_words(ci_prob)} of new runs.", legend=True)
     return ax
-
-
-def _draw_losses(ax: "Axes", compute: Any, losses: Any, colour: str, label: str, marker: str = "o") -> None:
-    edge = {"markeredgecolor": current().paper, "markeredgewidth": 0.3}
-    ax.plot(compute, losses, marker, color=colour, markersize=3.5, label=label, **edge)
 
 
 def _draw_floor(ax: "Axes", fit: Fit, mass: float) -> None:

@@ -78,7 +78,7 @@ def _strongest(draws: Mapping[str, Array]) -> str:
     if len(draws) < 2:
         return f"Posterior of {symbol(next(iter(draws)))}"
     ranks = {name: values.argsort().argsort() for name, values in draws.items()}
-    found = {pair: float(np.corrcoef(*(ranks[name] for name in pair))[0, 1]) for pair in combinations(draws, 2)}
+    found = {(a, b): float(np.corrcoef(ranks[a], ranks[b])[0, 1]) for a, b in combinations(draws, 2)}
     first, second = max(found, key=lambda pair: abs(found[pair]))
     value = compact(found[first, second])
     return f"{symbol(first)} and {symbol(second)} depend on each other most: rank correlation {value}"
@@ -176,12 +176,13 @@ def _draw_regions(ax: "Axes", x: Array, y: Array, mass: float) -> None:
     centre = draws.mean(axis=1)
     round_draws = np.linalg.solve(root, draws - centre[:, None])
     edges = np.linspace(-_REACH, _REACH, _CELLS + 1)
-    smooth = gaussian_filter(np.histogram2d(*round_draws, bins=[edges, edges])[0], _SMOOTH)
+    counts, _, _ = np.histogram2d(round_draws[0], round_draws[1], bins=edges)
+    smooth = gaussian_filter(counts, _SMOOTH)
     places = np.clip(np.digitize(round_draws, edges) - 1, 0, _CELLS - 1)
     levels = [float(np.quantile(smooth[*places], 1 - share)) for share in masses(mass)]
     middles = np.stack(np.meshgrid(edges[1:] + edges[:-1], edges[1:] + edges[:-1], indexing="ij")) / 2
-    mesh = np.tensordot(root, middles, 1) + centre[:, None, None]
-    mesh = [np.exp(values) if log else values for values, log in zip(mesh, logs, strict=True)]
+    back = np.tensordot(root, middles, 1) + centre[:, None, None]
+    mesh = [np.exp(values) if log else values for values, log in zip(back, logs, strict=True)]
     colour = current().colour(0)
     for level, depth in zip(levels, (0.2, 0.35), strict=False):
         ax.contourf(*mesh, smooth, [level, np.inf], colors=[colour], alpha=depth)

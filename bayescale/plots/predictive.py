@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS
 from bayescale.basics.quantities import with_unit
 from bayescale.plots.labels import AXES, band_words, heading, labelled, log_axis, plain
-from bayescale.plots.style import FINE, axes_of, bandwidth, current, density, draw_bands, masses, tails, themed
+from bayescale.plots.style import FINE, axes_of, bandwidth, current, density, dots, draw_bands, masses, tails, themed
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.replicates import Replicates, posterior_predictive
 from bayescale.validation.calibration import Calibration
@@ -44,8 +44,7 @@ def plot_predictive(drawn: Replicates, *, ax: "Axes | None" = None, ci_prob: flo
     ax.plot(size, chosen.T, color=current().colour(4), linewidth=0.5, alpha=0.5, zorder=1)
     draw_bands(ax, size, curve["predictive"], ci_prob, current().colour(0), f"a new run: median, {band_words(ci_prob)}")
     ax.plot([], [], color=current().colour(4), linewidth=1, label=f"{len(chosen)} drawn curves")
-    dots = {"markersize": 3.5, "markeredgecolor": current().paper, "markeredgewidth": 0.3}
-    ax.plot(drawn.size, drawn.draws["observed"], "o", color=current().ink, label="observed runs", **dots)
+    ax.plot(drawn.size, drawn.draws["observed"], color=current().ink, label="observed runs", **dots())
     name = str(drawn.size.name)
     ax.set(
         xlabel=AXES.get(name, plain(with_unit(f"Size {name}", drawn.size.attrs["units"]))),
@@ -149,7 +148,12 @@ def plot_calibration(found: Calibration, *, ax: "Axes | None" = None, ci_prob: f
         ylabel="Share of runs below, minus LOO-PIT (probability)",
     )
     row = found.summary().set_index("mass").loc[0.9]
-    share, low, high = (f"{100 * row[name]:.0f}" for name in ("share", "low", "high"))
-    finding = f"{share} % of the runs lie in their 90 % band ({low} to {high} % if calibrated); p = {found.p_value:.2g}"
-    heading(ax, finding, f"{plain(found.title)}. p: of places as uneven as these if calibrated.", legend=True)
+    held, least, most = (f"{100 * row[name]:.0f}" for name in ("share", "low", "high"))
+    inside = f"{held} % of the runs lie in their 90 % band ({least} to {most} % if calibrated)"
+    heading(
+        ax,
+        f"{inside}; p = {found.p_value:.2g}",
+        f"{plain(found.title)}. p: of places as uneven as these if calibrated.",
+        legend=True,
+    )
     return ax

@@ -1,15 +1,15 @@
 """Figures of studies: coverage of hidden runs, errors of predictions, and scores of laws."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.basics.wording import listed
 from bayescale.planning.answers import Answer
 from bayescale.plots.labels import AXES, band_words, compact, heading, labelled, log_axis, plain, ranged, words
-from bayescale.plots.style import axes_of, current, cycle, draw_bars, masses, tails, themed
+from bayescale.plots.style import axes_of, current, cycle, dots, draw_bars, draw_points, masses, tails, themed
 from bayescale.validation.backtesting import LEVELS, Backtest
 from bayescale.validation.comparison import Comparison
 
@@ -67,10 +67,7 @@ def plot_predicted(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     horizons = sorted(own["horizon"].unique())
     for horizon, colour in zip(horizons, cycle(len(horizons)), strict=True):
         at = own[own["horizon"] == horizon]
-        ax.plot(
-            at["observed"], at["observed"] + at["error"], "o", color=colour, markersize=4, label=f"× {horizon:g}",
-            markeredgecolor=current().paper, markeredgewidth=0.3,
-        )  # fmt: skip
+        ax.plot(at["observed"], at["observed"] + at["error"], color=colour, label=f"× {horizon:g}", **dots(4))
     ends = [own["observed"].min(), own["observed"].max()]
     ax.plot(ends, ends, color=current().muted, linewidth=1, linestyle="--", label="predicted = observed")
     ax.set(xlabel="Observed outcome (scale of the noise, such as log loss)", ylabel="Predicted (same scale)")
@@ -104,8 +101,7 @@ def plot_comparison(compared: Comparison, *, ax: "Axes | None" = None, ci_prob: 
     for share, width in zip(masses(ci_prob), (1.6, 5.0), strict=False):
         half = ndtri((1 + share) / 2) * bars
         ax.hlines(rows, middle - half, middle + half, color=current().colour(0), linewidth=width)
-    dots = {"markeredgecolor": current().colour(0), "markeredgewidth": 1.6, "markersize": 6.5, "zorder": 4}
-    ax.plot(middle, rows, "o", color=current().paper, **dots)
+    draw_points(ax, middle, rows, current().colour(0))
     ax.axvline(0, color=current().muted, linewidth=0.8, zorder=0)
     labels = [f"{row['law']}, P(best) = {row['probability']:.2f}" for row in table.to_dict("records")]
     ax.set_yticks(rows, [plain(label) for label in labels])
@@ -158,7 +154,7 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     return ax
 
 
-def _is_wide(ends: ArrayLike) -> bool:
+def _is_wide(ends: Sequence[Any]) -> bool:
     """Whether values are positive and differ so much that their axis is logarithmic."""
-    low, high = np.nanmin(ends), np.nanmax(ends)
+    low, high = np.nanmin(np.array(ends)), np.nanmax(np.array(ends))
     return bool(low > 0 and high > _WIDE * low)

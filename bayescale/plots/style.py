@@ -240,13 +240,17 @@ def masses(mass: float) -> tuple[float, ...]:
     return (mass, INNER) if mass > INNER else (mass,)
 
 
-def draw_bands(
-    ax: "Axes", x: NDArray[np.float64], draws: Any, mass: float, colour: Any, label: str = "", opacity: float = 1.0
-) -> None:
+def dots(size: float = 3.5) -> dict[str, Any]:
+    """Options of markers of runs, which thin edges keep apart."""
+    edge = {"markeredgecolor": current().paper, "markeredgewidth": 0.3}
+    return {"marker": "o", "linestyle": "", "markersize": size, **edge}
+
+
+def draw_bands(ax: "Axes", x: NDArray[np.float64], draws: Any, mass: float, colour: Any, label: str = "") -> None:
     """Median of draws along x, with the bands of :func:`masses`."""
     for share, depth in zip(masses(mass), (0.16, 0.26), strict=False):
         low, middle, high = tails(draws, share)
-        ax.fill_between(x, low, high, color=colour, alpha=depth * opacity, linewidth=0)
+        ax.fill_between(x, low, high, color=colour, alpha=depth, linewidth=0)
     ax.plot(x, middle, color=colour, linewidth=1.6, label=label)
 
 
@@ -256,8 +260,12 @@ def draw_bars(ax: "Axes", draws: Any, row: float, mass: float, colour: Any, *, u
         low, middle, high = (float(value) for value in tails(draws, share))
         ends, place = [low, high], [row, row]
         ax.plot(*((place, ends) if upright else (ends, place)), color=colour, linewidth=width, zorder=3)
-    at = (row, middle) if upright else (middle, row)
-    ax.plot(*at, "o", color=current().paper, markeredgecolor=colour, markeredgewidth=1.6, markersize=6.5, zorder=4)
+    draw_points(ax, *((row, middle) if upright else (middle, row)), colour)
+
+
+def draw_points(ax: "Axes", x: ArrayLike, y: ArrayLike, colour: Any) -> None:
+    """Medians on their bars."""
+    ax.plot(x, y, "o", color=current().paper, markeredgecolor=colour, markeredgewidth=1.6, markersize=6.5, zorder=4)
 
 
 def density(values: NDArray[np.float64], grid: NDArray[np.float64], width: float | None = None) -> NDArray[np.float64]:
@@ -277,7 +285,7 @@ def density(values: NDArray[np.float64], grid: NDArray[np.float64], width: float
 def bandwidth(values: NDArray[np.float64]) -> float:
     """Width of the kernels of a density of draws."""
     spread = min(float(values.std()), float(np.ptp(np.quantile(values, [0.25, 0.75]))) / 1.34) or 1.0
-    return 0.9 * spread * len(values) ** -0.2
+    return float(0.9 * spread * len(values) ** -0.2)
 
 
 def tails(draws: Any, mass: float) -> tuple[Any, Any, Any]:
@@ -292,7 +300,8 @@ def compute_colours(compute: ArrayLike) -> "tuple[Colormap, LogNorm]":
     from matplotlib.colors import ListedColormap, LogNorm
 
     scale = colormaps[current().scale](np.linspace(*current().part, 256))
-    low, high = np.min(compute), np.max(compute)
+    values = np.asarray(compute, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
     return ListedColormap(scale), LogNorm(low, high if high > low else 2 * low)
 
 
