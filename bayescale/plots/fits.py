@@ -1,4 +1,4 @@
-"""Figures of a fit: the runs, parameters beside published ones, residuals, pairs, and prior beside posterior."""
+"""Figures of a fit: the runs, parameters beside published ones, and residuals."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +81,7 @@ def _draw_compute(ax: "Axes", runs: Runs) -> None:
     assert figure is not None
     figure.draw_without_rendering()  # the layout has to be known before texts can be placed
     N, D = runs.column("N"), runs.column("D")
-    dots = ax.transData.transform(np.column_stack([N, D]))
+    trained = ax.transData.transform(np.column_stack([N, D]))
     compute = np.log10(count(N, D))
     low, high = compute.min(), compute.max()
     step, em = max(1, round((high - low) / _BUDGETS)), 7 * figure.dpi / 72
@@ -91,7 +91,7 @@ def _draw_compute(ax: "Axes", runs: Runs) -> None:
         ax.plot(line, tokens, color=current().muted, linewidth=0.7, alpha=0.6, zorder=0)
         at = ax.transData.transform(np.column_stack([line, tokens]))
         box = ax.get_window_extent().padded(-4 * em)
-        free = [(_distance(dots, at, i, em), i) for i in range(1, FINE - 1) if box.contains(*at[i])]
+        free = [(_distance(trained, at, i, em), i) for i in range(1, FINE - 1) if box.contains(*at[i])]
         if not free:
             continue
         i = max(free)[1]
@@ -102,12 +102,12 @@ def _draw_compute(ax: "Axes", runs: Runs) -> None:
         )  # fmt: skip
 
 
-def _distance(dots: Array, line: Array, i: int, em: float) -> float:
+def _distance(trained: Array, line: Array, i: int, em: float) -> float:
     """Distance (pixels) between the runs and a label above the i-th point of a line."""
     along = (line[i + 1] - line[i - 1]) / np.hypot(*(line[i + 1] - line[i - 1]))
     above = np.array([-along[1], along[0]])
     letters = line[i] + 0.7 * em * above + np.outer(np.linspace(-2.7, 2.7, 7) * em, along)
-    return float(np.linalg.norm(dots[:, None] - letters, axis=-1).min())
+    return float(np.linalg.norm(trained[:, None] - letters, axis=-1).min())
 
 
 @themed
@@ -249,7 +249,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
     percent = fit.law.link is LOG
     scatter = f"{ranged(100 * rms, ci_prob)} %" if percent else f"{ranged(rms, ci_prob)} {plain(fit.law.scale_unit)}"
     detail = f"Root mean square, median [{100 * ci_prob:g} % interval].{' A residual of 0.01 is about 1 %.' * percent}"
-    heading(ax, f"The runs lie {scatter} from the law, {plain(fit.law.title)}, itself", detail, legend=True)
+    heading(ax, f"The runs lie {scatter} from the law ({plain(fit.law.title)}) itself", detail, legend=True)
     return ax
 
 

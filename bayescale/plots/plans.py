@@ -233,7 +233,7 @@ def plot_optimum(
         draw_bands(ax, compute, along[name], ci_prob, colour)
         last = along[name].isel(budget=-1)
         power = np.log(last / along[name].isel(budget=0)) / np.log(compute[-1] / compute[0])
-        growth.append(f"{name}* by {ranged(power, ci_prob, 2)}")
+        growth.append(ranged(power, ci_prob, 2))
         said = f"{name}* {ranged(last, ci_prob)}".replace("\N{NO-BREAK SPACE}[", "\n[")
         ends.append(End(compute[-1], float(last.median()), f"{said}\n{unit}", colour))
     ax.set(xlabel=AXES["C"], ylabel="N* (parameters), D* (tokens)")
@@ -241,6 +241,6 @@ def plot_optimum(
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
     detail = f"Bands: {band_words(ci_prob)}. Labels at {flop(compute[-1])}."
-    heading(ax, f"Best runs grow as powers of compute: {growth[0]}, {growth[1]}", detail)
+    heading(ax, f"N* grows as compute to the power of {growth[0]}, D* of {growth[1]}", detail)
     label_ends(ax, ends)
     return ax

@@ -150,10 +150,6 @@ def plot_calibration(found: Calibration, *, ax: "Axes | None" = None, ci_prob: f
     row = found.summary().set_index("mass").loc[0.9]
     held, least, most = (f"{100 * row[name]:.0f}" for name in ("share", "low", "high"))
     inside = f"{held} % of the runs lie in their 90 % band ({least} to {most} % if calibrated)"
-    heading(
-        ax,
-        f"{inside}; p = {found.p_value:.2g}",
-        f"{plain(found.title)}. p: of places as uneven as these if calibrated.",
-        legend=True,
-    )
+    detail = f"{plain(found.title)}. p: probability of places as uneven as these in a calibrated fit."
+    heading(ax, f"{inside}; p = {found.p_value:.2g}", detail, legend=True)
     return ax

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _AHEAD = "Compute of the hidden runs over that of the largest training run (ratio):"
 _APART = 0.4
-"""Distance between the points of different horizons at one mass, so that their bars can be told apart."""
+"""Distance between the points of different horizons at one mass, so that their bars do not hide each other."""
 _WIDE = 10.0
 """Ratio of the ends of positive values from which their axis is logarithmic."""
 
@@ -54,7 +54,7 @@ def plot_coverage(measured: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     nearest, farthest = (own.sort_values("horizon").iloc[i] for i in (0, -1))
     held = [f"{100 * row['cover_0.9']:.0f} % at × {row['horizon']:g}" for row in (nearest, farthest)]
-    finding = f"90 % bands hold, of the hidden runs, {listed(dict.fromkeys(held))}"
+    finding = f"Hidden runs inside 90 % bands: {listed(dict.fromkeys(held))}"
     heading(ax, finding, f"{_AHEAD} × 1 and up. Bars: ± one standard error. Law: {plain(measured.law)}.", legend=True)
     return ax
 

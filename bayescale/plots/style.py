@@ -174,8 +174,13 @@ def themed[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def axes_of(ax: "Axes | None", *, width: float = 6.4, height: float = 4.4) -> "Axes":
-    """The axes given, or those of a new figure."""
-    return new_figure(width, height).subplots(subplot_kw={"axes_class": _shown()[1]}) if ax is None else ax
+    """The axes given, or those of a new figure; their figure makes room for what is written around them."""
+    if ax is None:
+        return new_figure(width, height).subplots(subplot_kw={"axes_class": _shown()[1]})
+    figure = ax.get_figure(root=True)
+    if figure is not None and figure.get_layout_engine() is None:
+        figure.set_layout_engine("constrained")
+    return ax
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -230,7 +235,7 @@ def save_figure(drawn: "Figure | Axes", path: Path) -> None:
 
 
 def masses(mass: float) -> tuple[float, ...]:
-    """Masses of the bands that are drawn, the widest first: the one that was asked for, and half of the probability.
+    """Masses of the bands that are drawn, the widest first: the requested one, and half of the probability.
 
     Examples
     --------
@@ -274,8 +279,8 @@ def density(values: NDArray[np.float64], grid: NDArray[np.float64], width: float
     Examples
     --------
     >>> drawn = np.random.default_rng(0).normal(size=4000)
-    >>> density(drawn, np.array([0.0])).round(2).tolist()
-    [0.39]
+    >>> density(drawn, np.array([0.0])).round(1).tolist()
+    [0.4]
     """
     scale = bandwidth(values) if width is None else width
     apart = (grid[:, None] - values) / scale

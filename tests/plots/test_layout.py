@@ -23,6 +23,7 @@ def figures(chinchilla_fit, chinchilla_runs, few_fit, few_runs):
         "check": plots.plot_check(bs.check(chinchilla_runs)),
         "plan": plots.plot_plan(chinchilla_fit, [5.76e23, 1e26]),
         "near budgets": plots.plot_isoflop(chinchilla_fit, [1e22, 1.3e22, 1.6e22, 2e22]),
+        "axes of a user": users_figure(chinchilla_fit),
         "optimum": plots.plot_optimum(chinchilla_fit, [1e26]),
         "answer": plots.plot_answer(plan, "tokens_per_parameter"),
         "parameters": plots.plot_parameters(chinchilla_fit),
@@ -44,10 +45,20 @@ def figures(chinchilla_fit, chinchilla_runs, few_fit, few_runs):
 
 
 NAMES = (
-    "runs", "check", "plan", "near budgets", "optimum", "answer", "parameters", "pairs", "prior and posterior",
-    "residuals", "predictive", "predictive check", "calibration", "coverage", "predicted", "comparison", "limits",
+    "runs", "check", "plan", "near budgets", "axes of a user", "optimum", "answer", "parameters", "pairs",
+    "prior and posterior", "residuals", "predictive", "predictive check", "calibration", "coverage", "predicted",
+    "comparison", "limits",
 )  # fmt: skip
 of_every_figure = pytest.mark.parametrize("name", NAMES)
+
+
+def users_figure(fit):
+    """Two panels on axes that a user made."""
+    from matplotlib.figure import Figure
+
+    left, right = Figure(figsize=(11, 5)).subplots(1, 2)
+    bs.plots.plot_optimum(fit, [1e24], ax=left)
+    return bs.plots.plot_loss_against_compute(fit, [1e24], ax=right)
 
 
 def words_of(figure):

@@ -240,7 +240,7 @@ def test_the_optimum_is_drawn_against_the_budget(chinchilla_fit):
     expected = np.median(optimum(chinchilla_fit, compute[-1:]).draws["N"])
     assert float(sizes.get_ydata()[-1]) == pytest.approx(float(expected))
     assert compute[-1] >= 1e24
-    assert f"N* by {np.median(chinchilla_fit.parameters['a_opt']):.2g} [" in title(ax)
+    assert f"N* grows as compute to the power of {np.median(chinchilla_fit.parameters['a_opt']):.2g} [" in title(ax)
 
 
 def test_runs_held_out_are_told_from_the_others(chinchilla_fit, chinchilla_runs):
@@ -359,7 +359,7 @@ def test_coverage_is_drawn_by_horizon_beside_the_diagonal():
     assert len(horizons) == 2
     np.testing.assert_allclose(horizons[0].get_ydata(), [50, 100, 100, 100])
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
-    assert title(ax) == "90 % bands hold, of the hidden runs, 100 % at × 1 and 100 % at × 3"
+    assert title(ax) == "Hidden runs inside 90 % bands: 100 % at × 1, 100 % at × 3"
 
 
 def test_hidden_runs_are_drawn_predicted_against_observed():
