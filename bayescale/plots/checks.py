@@ -48,7 +48,7 @@ def plot_check(found: Check) -> "Figure":
 def _plot_outcome(runs: "Runs", ax: "Axes") -> None:
     """The outcome against compute, or whatever else the table gives."""
     frame, outcome = runs.frame, runs.column(runs.outcome)
-    name = next((name for name in _NAMES if name in frame), None)
+    name = next((name for name in _NAMES if name in frame and name != runs.outcome), None)
     x = np.arange(1, len(runs) + 1) if name is None else frame[name].to_numpy(dtype=np.float64)
     sweep = runs.structure.sweep
     shared = np.zeros(len(x), dtype=bool) if sweep is None else sweep.sizes[sweep.cells] > 1
@@ -64,6 +64,8 @@ def _plot_outcome(runs: "Runs", ax: "Axes") -> None:
     first, last = (compact(float(outcome[place])) for place in (x.argmin(), x.argmax()))
     ends = f"from {first} to {last} {plain(runs.outcome_unit)}".strip()
     along = "the rows" if name is None else f"the {_NAMES[name]} of the runs"
-    if name is not None and name != "year" and x.min() > 0:
+    if name == "year":
+        along = f"the years {x.min():.0f} to {x.max():.0f}"
+    elif name is not None and x.min() > 0:
         along = f"{compact(float(np.log10(x.max() / x.min())), 2)} decades of {_NAMES[name]}"
     heading(ax, f"{words(runs.outcome)} {ends} over {along}", legend=bool(shared.any()))

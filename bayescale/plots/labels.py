@@ -129,7 +129,8 @@ def labelled(quantity: str, unit: str) -> str:
 def input_label(item: Input) -> str:
     """Label of the axis of a law's input."""
     meaning = item.meaning[:1].upper() + item.meaning[1:]
-    return AXES.get(item.name, plain(with_unit(f"{meaning} {item.name}", item.unit)))
+    said = meaning if item.name in item.meaning else f"{meaning} {item.name}"
+    return AXES.get(item.name, plain(with_unit(said, item.unit)))
 
 
 def band_words(mass: float) -> str:
@@ -161,7 +162,7 @@ def heading(ax: "Axes", finding: str, detail: str = "", *, legend: bool = False)
 
 def _wrapped(text: str, width: float, size: float) -> str:
     """Text in lines that fit in a width (inches), by the mean width of a character; numbers keep their signs."""
-    together = text.replace(" %", "\N{NO-BREAK SPACE}%").replace("× ", "×\N{NO-BREAK SPACE}")
+    together = re.sub(r" (?=[%=<])|(?<=[×=<]) ", "\N{NO-BREAK SPACE}", text)
     return textwrap.fill(together, max(20, int(width * 72 / (_WIDTHS[size] * size))))
 
 
