@@ -58,6 +58,8 @@ class Card:
         if empty.
     unit : str or None
         Unit of the outcome.
+    methods : mapping
+        How the runs were made, by the names of :data:`bayescale.report.methods.ITEMS`, as far as the source says.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Card:
     exclude_reason: str = ""
     sha256: str = ""
     unit: str | None = None
+    methods: Mapping[str, str] = field(default_factory=dict)
 
 
 def dataset_names() -> tuple[str, ...]:
