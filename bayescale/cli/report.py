@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bayescale.validation.comparison import Comparison
 
 _COMPARED = ("chinchilla", "tied", "skaling")
-"""Laws that are compared unless the report is of others."""
+"""Laws of loss by N and D that are compared unless others are named."""
 
 
 PAGE = Section("Page")
@@ -90,8 +90,9 @@ def report(
     if (with_backtest or with_comparison) and (asked.pool or asked.saved):
         raise click.UsageError("--backtest and --compare take a table of runs, and no pooling")
     fitted = source_from(asked).posterior()
-    measured = _backtested(asked) if with_backtest else None
-    compared = _compared(asked) if with_comparison else None
+    studies = with_backtest + with_comparison
+    measured = _backtested(asked, f"study 1 of {studies}") if with_backtest else None
+    compared = _compared(asked, fitted, f"study {studies} of {studies}") if with_comparison else None
     with progress(f"writing {output}"):
         write_report(
             _with_options(fitted),
@@ -135,19 +136,36 @@ def _described(given: tuple[str, ...]) -> dict[str, str]:
     return {name.strip(): text.strip() for name, _, text in pairs}
 
 
-def _backtested(asked: Asked) -> "Backtest":
+def _backtested(asked: Asked, which: str) -> "Backtest":
     from bayescale.validation.backtesting import backtest
 
+    # Lines, since a spinner would overwrite the bars, which say what remains.
+    click.echo(f"{which}: hiding the larger runs and predicting them, a fit for each split of the table", err=True)
     return backtest(asked.law, _table(asked, asked.laws), progress=True, **asked.sampling)
 
 
-def _compared(asked: Asked) -> "Comparison":
-    from bayescale.validation.comparison import compare
+def _compared(asked: Asked, fitted: "Posterior", which: str) -> "Comparison":
+    from bayescale.validation.comparison import compare, laws_to_compare
 
-    laws = tuple(law for law in asked.laws if law != DEFAULT_LAW)
+    laws = _laws(asked, fitted)
+    table = _table(asked, laws)
+    names, fits = laws_to_compare(laws, table)
+    click.echo(f"{which}: comparing {', '.join(names)}: {fits} fits at least, of about a second each", err=True)
     sampling = {name: value for name, value in asked.sampling.items() if name != "engine"}
-    laws = laws if len(laws) > 1 else tuple(dict.fromkeys((*laws, *_COMPARED)))
-    return compare(laws, _table(asked, laws), progress=True, **sampling)
+    return compare(laws, table, progress=True, **sampling)
+
+
+def _laws(asked: Asked, fitted: "Posterior") -> tuple[str, ...]:
+    """Laws to compare: those that are named; beside a single one those of the same outcome that suit the runs."""
+    from bayescale.posterior.ensembles import first_fit
+    from bayescale.validation.comparison import laws_to_compare
+
+    named, law = tuple(law for law in asked.laws if law != DEFAULT_LAW), first_fit(fitted).law
+    if len(named) > 1:
+        return named
+    usual = {"N", "D"} <= set(law.input_names) and law.outcome == "loss"
+    others = _COMPARED if usual else laws_to_compare(None, _table(asked, named))[0]
+    return tuple(dict.fromkeys((*named, *others)))
 
 
 def _table(asked: Asked, laws: tuple[str, ...]) -> "Runs":

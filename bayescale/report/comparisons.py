@@ -1,20 +1,18 @@
 """The sections on the comparison of laws and on coverage of hidden runs, as far as they were requested."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from bayescale.basics.intervals import quantiles, tail_probabilities
 from bayescale.basics.quantities import format_quantity, with_unit
-from bayescale.planning.allocation import optimum
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Ensemble, Posterior
 from bayescale.report.content import Figure, Section, Table
+from bayescale.report.doubts import held
 from bayescale.report.figures import intervals, shares_by
-from bayescale.report.sections import interval_of
+from bayescale.report.labels import ends_of, interval_of
 
 if TYPE_CHECKING:
     from bayescale.validation.backtesting import Backtest
@@ -22,20 +20,15 @@ if TYPE_CHECKING:
 
 
 def comparison_section(
-    fit: Posterior,
-    budgets: Sequence[float],
-    best: Answer | None,
-    compared: "Comparison | None",
-    mass: float,
-    seed: int,
+    fit: Posterior, by_law: Mapping[str, Answer], compared: "Comparison | None", mass: float
 ) -> Section:
     """The answer of each law, the weights of the laws, and their comparison if it was requested."""
     found: list[Figure] = []
     paragraphs = []
     if isinstance(fit, Ensemble):
         found.append(_weights(fit))
-        if best is not None:
-            found.append(_optima_by_law(fit, budgets, mass, seed))
+        if by_law:
+            found.append(_optima_by_law(fit, by_law, mass))
     else:
         paragraphs.append("The answer rests on one law.")
     tables: tuple[Table, ...] = ()
@@ -46,7 +39,7 @@ def comparison_section(
     else:
         tables = (_compared(compared),)
         paragraphs += [compared.verdict, *compared.warnings]
-    return Section("comparison", "Comparison of laws", tuple(paragraphs), tuple(found), tables)
+    return Section("comparison", "Comparison of laws", tuple(paragraphs), figures=tuple(found), tables=tables)
 
 
 def backtest_section(measured: "Backtest | None") -> Section:
@@ -63,8 +56,6 @@ def backtest_section(measured: "Backtest | None") -> Section:
         str(method): block.set_index("horizon")["cover_0.9"].reindex(summary["horizon"].unique()).to_list()
         for method, block in summary.groupby("method", sort=False)
     }
-    own = summary[summary["method"] == measured.law]
-    held = float(np.average(own["cover_0.9"], weights=own["n_test"]))
     table = Table(
         "Scores of hidden runs, on the scale of the noise",
         (
@@ -83,13 +74,13 @@ def backtest_section(measured: "Backtest | None") -> Section:
     )
     figure = Figure(
         "backtest-coverage",
-        f"90% intervals contain {held:.0%} of the hidden larger runs",
+        f"90% intervals contain {held(measured)[0]:.0%} of the hidden larger runs",
         shares_by(
             horizons, shares, ("horizon: hidden runs, up to this multiple of the training compute", "share inside"), 0.9
         ),
         table,
     )
-    return Section("backtest", "Back-test", (), (figure,))
+    return Section("backtest", "Back-test", figures=(figure,))
 
 
 def _weights(fit: Ensemble) -> Figure:
@@ -110,14 +101,13 @@ def _weights(fit: Ensemble) -> Figure:
     )
 
 
-def _optima_by_law(fit: Ensemble, budgets: Sequence[float], mass: float, seed: int) -> Figure:
-    low, high = tail_probabilities(mass)
+def _optima_by_law(fit: Ensemble, by_law: Mapping[str, Answer], mass: float) -> Figure:
     found: dict[str, list[tuple[float, float, float]]] = {}
     rows = []
-    for name, member in fit.members.items():
-        draws = optimum(member, budgets, seed=seed).draws
-        each = [quantiles(draws["N"].isel(budget=i), [low, 0.5, high]) for i in range(len(budgets))]
-        found[name] = [tuple(float(value) for value in values.values()) for values in each]  # type: ignore[misc]
+    budgets = next(iter(by_law.values())).draws["C"].to_numpy().tolist()
+    for name, answer in by_law.items():
+        draws = answer.draws
+        found[name] = [ends_of(draws["N"].isel(budget=i), mass) for i in range(len(budgets))]
         for i, budget in enumerate(budgets):
             cells = [
                 interval_of(draws[key].isel(budget=i), mass, 4 if key == "loss" else 3) for key in ("N", "D", "loss")

@@ -2,16 +2,21 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescale.basics.quantities import format_quantity
+from bayescale.report.typesetting import raised, symbol
+
 Array = NDArray[np.float64]
 Plot = dict[str, Any]
 
 _COLOURS = ("var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)")
-_BINS = 40
+_POINTS = 200
+"""Points of a density."""
 _LONGEST = 60
 """Largest length of a name in a figure, so that it leaves room for the plot."""
 
@@ -39,6 +44,129 @@ def scatter_of_runs(x: Array, y: Array, colour: Array | None, names: Sequence[st
     return {"data": [trace], "layout": {"xaxis": _axis(names[0], x), "yaxis": _axis(names[1], y)}}
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A quantity along the common axis of a figure.
+
+    Attributes
+    ----------
+    name : str
+        Name of its axis, with the unit.
+    x : array, shape (point,)
+    ends : mapping of array, shape (3, point)
+        Lower end, median and upper end, by the mass of the interval: a wide one and a narrow one.
+    asked : pair of array, shapes (case,) and (3, case)
+        Where the answer is read off, with its interval.
+    digits : int
+        Significant digits of the numbers at these places.
+    runs : pair of array, shapes (run,), optional
+        Fitted runs.
+    ratios : bool
+        Whether ratios of the quantity matter, so that its axis may be logarithmic.
+    """
+
+    name: str
+    x: Array
+    ends: Mapping[float, Array]
+    asked: tuple[Array, Array]
+    digits: int
+    runs: tuple[Array, Array] | None = None
+    ratios: bool = True
+
+
+def bands(panels: Sequence[Panel], name: str, edge: float, *, falls: bool = False) -> Plot:
+    """Panels above each other with medians and bands, the runs, and the part beyond the runs shaded.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    name : str
+        Name of the common axis, with its unit.
+    edge : float
+        Where the runs end.
+    falls : bool
+        Whether larger runs lie to the left; the axis is then turned around.
+    """
+    data: list[Plot] = []
+    everything = np.concatenate([panels[0].x, panels[0].asked[0]])
+    shared = {**_axis(name, everything), "anchor": f"y{len(panels)}" if len(panels) > 1 else "y"}
+    logarithmic = shared["type"] == "log"
+    low, high = (float(np.log10(each)) if logarithmic else float(each) for each in (everything.min(), everything.max()))
+    room = 0.06 * (high - low)
+    span = [low - room / 2, high + room]
+    layout: Plot = {"xaxis": {**shared, "range": span[::-1] if falls else span}, "shapes": []}
+    layout["height"] = 460 if len(panels) == 1 else 270 * len(panels)
+    heights = np.linspace(1, 0, len(panels) + 1)
+    for i, panel in enumerate(panels):
+        y = "y" if i == 0 else f"y{i + 1}"
+        data += _panel(panel, y, labelled=i == len(panels) - 1)
+        bottom, top = float(heights[i + 1]), float(heights[i])
+        values = np.concatenate([each.ravel() for each in (*panel.ends.values(), panel.asked[1])])
+        layout[f"yaxis{y[1:]}"] = {
+            **_axis(panel.name, values, panel.ratios),
+            "domain": [bottom + 0.04 * (i < len(panels) - 1), top],
+        }
+    far = span[0] if falls else span[1]
+    end = 10**far if logarithmic else far
+    layout["shapes"] = [
+        {
+            "type": "rect", "xref": "x", "yref": "paper", "x0": edge, "x1": end, "y0": 0, "y1": 1, "layer": "below",
+            "fillcolor": "var(--ahead)", "line": {"width": 0},
+        }
+    ]  # fmt: skip
+    # Named in the legend: a label there may not fit between the runs and the answer.
+    marker = {"symbol": "square", "size": 13, "color": "var(--ahead-mark)"}
+    data.append(
+        {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": "beyond the runs", "marker": marker}
+    )
+    return {"data": data, "layout": layout}
+
+
+def _panel(panel: Panel, y: str, *, labelled: bool) -> list[Plot]:
+    """Traces of one panel; one panel of a figure names them in the legend."""
+    own: Plot = {"type": "scatter", "yaxis": y}
+    data: list[Plot] = []
+    for (each, ends), fill in zip(panel.ends.items(), ("var(--band)", "var(--band-half)"), strict=True):
+        edges = {"mode": "lines", "x": _list(panel.x), "line": {"width": 0, "shape": "spline"}, "hoverinfo": "skip"}
+        data += [
+            {**own, **edges, "y": _list(ends[0]), "showlegend": False},
+            {
+                **own, **edges, "y": _list(ends[2]), "fill": "tonexty", "name": f"{each:.0%} band",
+                "fillcolor": fill, "showlegend": labelled,
+            },
+        ]  # fmt: skip
+    middle = next(iter(panel.ends.values()))[1]
+    line = {"color": _COLOURS[0], "width": 2.5, "shape": "spline"}
+    hover = f"%{{x}}: %{{y:.{panel.digits}s}}<extra>median</extra>"
+    data.append(
+        {
+            **own, "mode": "lines", "x": _list(panel.x), "y": _list(middle), "name": "median", "line": line,
+            "hovertemplate": hover, "showlegend": labelled,
+        }
+    )  # fmt: skip
+    if panel.runs is not None:
+        marker = {"color": "var(--muted)", "size": 5, "opacity": 0.6}
+        data.append(
+            {
+                **own, "mode": "markers", "x": _list(panel.runs[0]), "y": _list(panel.runs[1]), "name": "fitted runs",
+                "marker": marker, "hovertemplate": "%{x}: %{y}<extra>fitted run</extra>", "showlegend": labelled,
+            }
+        )  # fmt: skip
+    x, (low, at, high) = panel.asked
+    data.append(
+        {
+            **own, "mode": "markers+text", "x": _list(x), "y": _list(at), "name": "answer",
+            "error_y": {"array": _list(high - at), "arrayminus": _list(at - low), "thickness": 2, "width": 5},
+            "marker": {"color": _COLOURS[1], "size": 10, "line": {"color": "var(--paper)", "width": 1.5}},
+            "text": [f"<b>{format_quantity(float(each), panel.digits)}</b>" for each in at],
+            "textposition": "top left", "cliponaxis": False, "showlegend": labelled,
+            "textfont": {"color": "var(--ink)"},
+            "hovertemplate": "%{text} at %{x}<extra></extra>",
+        }
+    )  # fmt: skip
+    return data
+
+
 def densities(
     prior: Mapping[str, Array], posteriors: Mapping[str, Mapping[str, Array]], units: Mapping[str, str]
 ) -> Plot:
@@ -52,17 +180,17 @@ def densities(
         By law and parameter.
     units : mapping of str
     """
-    columns = 2 if len(prior) > 1 else 1
-    data: list[Plot] = []
     layout: Plot = {
-        "grid": {"rows": -(-len(prior) // columns), "columns": columns, "pattern": "independent", "ygap": 0.35},
-        "height": 250 * -(-len(prior) // columns) + 60,
+        "grid": {"rows": 1, "columns": len(prior), "pattern": "independent", "xgap": 0.08},
+        "height": 300,
     }
+    data: list[Plot] = []
     for i, (name, draws) in enumerate(prior.items()):
         axis = "" if i == 0 else str(i + 1)
         own = [found[name] for found in posteriors.values() if name in found]
         low, high = np.quantile(np.concatenate(own), [0.001, 0.999])
-        ends = (low - (high - low), high + (high - low))
+        # A density starts no lower than its draws: the prior of a positive number has none below zero.
+        ends = (max(low - (high - low), draws.min()), min(high + (high - low), max(draws.max(), high)))
         drawn = {
             "prior": (draws, "var(--muted)"),
             **_coloured({k: v[name] for k, v in posteriors.items() if name in v}),
@@ -83,11 +211,13 @@ def densities(
                     "fill": "tozeroy",
                     "line": {"color": colour, "width": 2, "dash": "dot" if label == "prior" else "solid"},
                     "fillcolor": "rgba(128,128,128,0.12)",
+                    "hovertemplate": f"%{{x:.4g}}<extra>{_plain(label)}</extra>",
                 }
             )
-        unit = f" ({units[name]})" if units[name] else ""
-        layout[f"xaxis{axis}"] = {"title": {"text": _plain(name + unit)}, "range": [float(ends[0]), float(ends[1])]}
-        layout[f"yaxis{axis}"] = {"showticklabels": False, "rangemode": "tozero"}
+        unit = f" ({_plain(units[name])})" if units[name] else ""
+        layout[f"xaxis{axis}"] = {"title": {"text": symbol(name) + unit}, "range": [float(ends[0]), float(ends[1])]}
+        layout[f"yaxis{axis}"] = {"showticklabels": False, "rangemode": "tozero", "fixedrange": True}
+    layout["yaxis"]["title"] = {"text": "density"}
     return {"data": data, "layout": layout}
 
 
@@ -111,8 +241,10 @@ def misses(x: Array, miss: Array, names: Sequence[str]) -> Plot:
     }
     band = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": -1, "y1": 1, "layer": "below"}
     shape = {**band, "fillcolor": "var(--band)", "line": {"width": 0}}
-    y_axis = {"title": {"text": _plain(names[1])}}
-    return {"data": [runs], "layout": {"xaxis": _axis(names[0], x), "yaxis": y_axis, "shapes": [shape]}}
+    reach = max(1.6, 1.1 * float(np.nanmax(np.abs(miss))))
+    y_axis = {"title": {"text": _plain(names[1])}, "range": [-reach, reach]}
+    layout = {"xaxis": _axis(names[0], x), "yaxis": y_axis, "shapes": [shape], "showlegend": False}
+    return {"data": [runs], "layout": layout}
 
 
 def coverage(nominal: Sequence[float], measured: Mapping[str, Sequence[float]], names: Sequence[str]) -> Plot:
@@ -154,6 +286,7 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
         Name of the quantity, with its unit.
     """
     data = []
+    rank = np.arange(len(rows))
     for i, group in enumerate(groups):
         low, middle, high = np.array([found[i] for found in rows.values()]).T
         data.append(
@@ -161,8 +294,9 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
                 "type": "scatter",
                 "mode": "markers",
                 "x": _list(middle),
-                "y": [_plain(label) for label in rows],
+                "y": _list(np.asarray(rank + (i - (len(groups) - 1) / 2) * 0.5 / len(groups), dtype=np.float64)),
                 "name": _plain(group),
+                "customdata": [_plain(label) for label in rows],
                 "error_x": {
                     "array": _list(high - middle),
                     "arrayminus": _list(middle - low),
@@ -170,13 +304,17 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
                     "width": 5,
                 },
                 "marker": {"color": _COLOURS[i % len(_COLOURS)], "size": 10},
-                "hovertemplate": f"%{{y}}: %{{x}}<extra>{_plain(group)}</extra>",
+                "hovertemplate": f"%{{customdata}}: %{{x}}<extra>{_plain(group)}</extra>",
             }
         )
     layout = {
         "xaxis": _axis(name, np.array([row for found in rows.values() for row in found])),
-        "yaxis": {"type": "category", "range": [len(rows) - 0.5, -0.5]},
-        "height": 150 + 50 * len(rows),
+        "yaxis": {
+            "tickvals": rank.tolist(),
+            "ticktext": [_plain(label) for label in rows],
+            "range": [len(rows) - 0.5, -0.5],
+        },
+        "height": 150 + 70 * len(rows),
     }
     return {"data": data, "layout": layout}
 
@@ -211,14 +349,19 @@ def _coloured(draws: Mapping[str, Array]) -> dict[str, tuple[Array, str]]:
 
 
 def _density(values: Array, low: float, high: float) -> tuple[Array, Array]:
-    """Density of draws as the outline of a histogram, normalised over all draws, although only a range is shown."""
-    counts, edges = np.histogram(values, bins=_BINS, range=(low, high))
-    return (edges[1:] + edges[:-1]) / 2, counts / (len(values) * (edges[1] - edges[0]))
+    """Smooth density of draws within a range, by ArviZ; its area there is the share of the draws."""
+    import arviz as az
+
+    inside = values[(values >= low) & (values <= high)]
+    if len(np.unique(inside)) < 3:
+        return np.array([low, high]), np.zeros(2)
+    x, y, _ = az.kde(inside, grid_len=_POINTS, bound_correction=True, bw="silverman", bw_fct=1.3)
+    return x, y * len(inside) / len(values)
 
 
-def _axis(name: str, values: Array) -> Plot:
-    """An axis, logarithmic where positive values span more than a tenfold."""
-    wide = bool(np.min(values) > 0 and np.max(values) > 10 * np.min(values))
+def _axis(name: str, values: Array, ratios: bool = True) -> Plot:
+    """An axis, logarithmic where positive values span more than a tenfold, if ratios matter."""
+    wide = ratios and bool(np.min(values) > 0 and np.max(values) > 10 * np.min(values))
     return {"type": "log" if wide else "linear", "title": {"text": _plain(name)}, "exponentformat": "B"}
 
 
@@ -233,4 +376,4 @@ def _plain(text: str) -> str:
     The tables contain the full names.
     """
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    return html.escape(text, quote=False).replace("%{", "%&#123;")
+    return raised(html.escape(text, quote=False).replace("%{", "%&#123;"))

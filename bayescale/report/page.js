@@ -1,6 +1,9 @@
 // Draws the report's figures with the Plotly in the page, in the reader's colour scheme.
 // The buttons are listed explicitly, because Plotly's default includes one that sends a figure to a server.
 const GRAPHICS = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "resetScale2d"]] };
+const NARROW = 520; // pixels
+const PRINTED = 640; // pixels, which fit a printed page
+const SHORTER = 0.85; // of its height on a screen, so that two figures fit a page
 
 const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -45,7 +48,11 @@ function drawPlot(id, plot) {
   lastDrawn.set(id, plot);
   if (!window.Plotly) return;
   const place = document.getElementById(id);
-  const layout = { ...plot.layout }, narrow = place.clientWidth < 520;
+  const layout = { ...plot.layout }, print = Boolean(document.documentElement.dataset.print), narrow = !print && place.clientWidth < NARROW;
+  if (narrow && layout.grid && layout.grid.columns > 2) {
+    layout.grid = { ...layout.grid, rows: Math.ceil(layout.grid.columns / 2), columns: 2, ygap: 0.35 };
+    layout.height = 250 * layout.grid.rows;
+  }
   for (const key of Object.keys(layout)) if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], plot.data.flatMap((trace) => trace[key[0]] || []).filter(Number.isFinite), narrow);
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 380, hovermode: "closest",
@@ -55,8 +62,9 @@ function drawPlot(id, plot) {
     hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--rule)", font: { color: "var(--ink)" } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "var(--muted)", activecolor: "var(--ink)" },
   };
-  if (document.documentElement.dataset.print) layout.width = 640;
-  window.Plotly.react(place, coloured(plot.data), coloured({ ...base, ...layout }), GRAPHICS);
+  if (print) Object.assign(layout, { width: PRINTED, height: Math.min((layout.height || base.height) * SHORTER, 480) });
+  place.style.height = `${layout.height || base.height}px`; // or else a resize fits the figure to what is there
+  window.Plotly.react(place, coloured(plot.data), coloured({ ...base, ...layout }), { ...GRAPHICS, displayModeBar: narrow ? false : "hover" });
 }
 
 const redrawAll = () => lastDrawn.forEach((plot, id) => drawPlot(id, plot));

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -23,20 +24,22 @@ from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.planning.allocation import checked_budgets, optimum
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
-from bayescale.posterior.ensembles import Posterior, first_fit
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
+from bayescale.report.checks import checks_section, replicated
 from bayescale.report.comparisons import backtest_section, comparison_section
-from bayescale.report.content import Content, Section
+from bayescale.report.content import BAD, GOOD, OPEN, Content, Section
+from bayescale.report.doubts import doubts, grouped
+from bayescale.report.headline import headline
 from bayescale.report.methods import check_given, methods_tables
 from bayescale.report.planner import planner_document
 from bayescale.report.sections import (
-    answer,
-    checks_section,
     data_section,
     law_section,
     plan_section,
     posterior_section,
     source_section,
 )
+from bayescale.report.typesetting import Math, spelt, typeset
 
 if TYPE_CHECKING:
     from bayescale.validation.backtesting import Backtest
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 BUDGETS = (5.76e23, 1e26)
 """FLOP of Chinchilla, and of about the largest training runs of 2026."""
 ENDINGS = (".html", ".htm")
+MARKS = {GOOD: ("✓", "Supported:"), OPEN: ("?", "Not examined:"), BAD: ("!", "Doubtful:")}
+"""Sign of a finding's state, and what a screen reader says for it."""
 SCRIPTS = ("planner.js", "planner_view.js", "page.js")
 
 
@@ -103,7 +108,7 @@ def write_report(
     >>> posterior = fit("chinchilla", "chinchilla", discrepancy=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page = write_report(posterior, Path(folder) / "report.html", budgets=[1e24]).read_text(encoding="utf-8")
-    >>> "With 1e+24 FLOP the compute-optimal run has" in page
+    >>> "With 1×10<span" in page
     True
     """
     path = Path(path)
@@ -141,29 +146,50 @@ def report_content(
     check_given(given or {})
     asked = checked_budgets(budgets).tolist()
     best, planner, refusal = _planned(fit, asked, cost or Cost(), ci_prob, seed)
-    comparison = comparison_section(fit, asked, best, compared, ci_prob, seed)
+    by_law = _by_law(fit, best, asked, seed)
+    first = headline(fit, best, asked, ci_prob, seed)
+    checked = replicated(fit, ci_prob, seed)
+    comparison = comparison_section(fit, by_law, compared, ci_prob)
     backtest = backtest_section(backtested)
     name = Path(fit.dataset).name
     return Content(
         title=f"Scaling of {fit.outcome} on {name}",
-        subtitle=f"{fit.title}, fitted to {len(fit.runs):,} runs of {name}",
-        answer=answer(fit, best, ci_prob),
+        subtitle=_subtitle(fit),
+        answer=first.findings,
+        reading=f"The first number is the median. The brackets are {ci_prob:.0%} intervals: they include what the runs "
+        "leave open, what the law may miss if it is not taken as true, and the noise of a run.",
+        figure=first.figure,
         certified=fit.certified,
-        warnings=fit.warnings if best is None else best.warnings,
+        doubts=doubts(fit, first.reach, by_law, checked, backtested, ci_prob),
+        warnings=first.warnings,
         notes=fit.notes,
         sections=(
             plan_section(fit, best, refusal, ci_prob),
+            checks_section(fit, checked, ci_prob),
+            _with_command(comparison, compared is None, command, "compare"),
+            _with_command(backtest, backtested is None, command, "backtest"),
             data_section(fit),
             law_section(fit),
             posterior_section(fit, ci_prob),
-            checks_section(fit, ci_prob, seed),
-            _with_command(comparison, compared is None, command, "compare"),
-            _with_command(backtest, backtested is None, command, "backtest"),
-            Section("methods", "Methods", tables=methods_tables(fit, given or {}, backtested)),
+            Section("methods", "Methods", tables=methods_tables(fit, checked, given or {}, backtested, ci_prob)),
             source_section(fit, command),
         ),
         planner=planner,
     )
+
+
+def _subtitle(fit: Posterior) -> str:
+    titles = " and ".join(member.law.title for member in members(fit).values())
+    day = datetime.fromisoformat(first_fit(fit).record.created_at)
+    mixed = "A mixture of " if isinstance(fit, Ensemble) else ""
+    return f"{mixed}{titles}, fitted to {len(fit.runs):,} runs of {Path(fit.dataset).name} on {day.day} {day:%B %Y}"
+
+
+def _by_law(fit: Posterior, best: Answer | None, budgets: Sequence[float], seed: int) -> dict[str, Answer]:
+    """The plan of each law of an ensemble, if there is a plan."""
+    if best is None or not isinstance(fit, Ensemble):
+        return {}
+    return {name: optimum(member, budgets, seed=seed) for name, member in fit.members.items()}
 
 
 def render(content: Content) -> str:
@@ -171,7 +197,8 @@ def render(content: Content) -> str:
 
     Examples
     --------
-    >>> page = render(Content("<b>", "", ("1 < 2",), True, (), (), ()))
+    >>> from bayescale.report.content import Finding
+    >>> page = render(Content("<b>", "", (Finding("", "1 < 2"),), "", None, True, (), (), (), ()))
     >>> "<h1>&lt;b&gt;</h1>" in page, "1 &lt; 2" in page
     (True, True)
     """
@@ -184,15 +211,20 @@ def render(content: Content) -> str:
     plotly = get_plotlyjs()
     script = "\n".join(['"use strict";', *((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"typeset": typeset, "spelt": spelt}
+    environment.tests["formula"] = lambda text: isinstance(text, Math)
     # Markup comes only from this package, and JSON has its angle brackets and ampersands escaped.
     return environment.from_string(read["template.html"]).render(
         content=content,
+        warnings=grouped(content.warnings),
+        marks=MARKS,
+        reading=content.reading,
         version=version("bayescale"),
         policy=_policy(script, plotly),
         style=Markup(read["style.css"]),
         script=Markup(script),
         plotly=Markup(base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode("ascii")),
-        figures=Markup(_json({figure.name: figure.plot for part in content.sections for figure in part.figures})),
+        figures=Markup(_json({figure.name: figure.plot for figure in content.figures})),
         planner=Markup(_json(content.planner)),
         thinning=_thinning(content.planner),
     )

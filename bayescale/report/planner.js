@@ -1,7 +1,7 @@
 // Finds the best run in every draw, as bayescale.planning.allocation does, under limits and for serving or money.
 
 const SERVING = 2; // FLOP per parameter and token
-const CLOSER = 4; // times as many sizes are tried if serving has to be paid
+const CLOSER = 4; // times as many sizes are tried if serving has to be paid, and drawn
 const NEAR = 0.005; // share of the best outcome within which a size counts as good as the best
 
 function unpacked(text, Kind) {
@@ -60,7 +60,7 @@ class Surfaces {
       if (Math.abs(weight) > 1e-12) { cells.push((i + p) * this.sizes + j + q); weights.push(weight); }
     }
     const row = Math.round(Math.min(Math.max(x, 0), this.rows - 1)), size = Math.round(Math.min(Math.max(y, 0), this.sizes - 1));
-    return { logN, logC, cells, weights, row, scale: this.noiseScale[row * this.sizes + size] };
+    return { logN, logC, cells, weights, scale: this.noiseScale[row * this.sizes + size] };
   }
 
   // The law's mean with its discrepancy in a draw, on the link's scale.
@@ -74,7 +74,7 @@ class Surfaces {
     return sum;
   }
 
-  withNoise(draw, place, height) { return this.inverse(height + this.noise[draw * this.rows + place.row] * place.scale); }
+  withNoise(draw, place, height) { return this.inverse(height + this.noise[draw] * place.scale); }
 
   // A run of a given size that a budget trains and serves; null if the grid does not contain it.
   run(logBudget, logN, served) {
@@ -83,8 +83,8 @@ class Surfaces {
   }
 
   // Sizes on the grid for a budget, smallest first; denser if serving limits them.
-  candidates(logBudget, served) {
-    const found = [], step = served > 0 ? this.step / CLOSER : this.step;
+  candidates(logBudget, served, closer = served > 0) {
+    const found = [], step = closer ? this.step / CLOSER : this.step;
     for (let logN = this.start + this.slope * logBudget; ; logN += step) {
       const run = this.run(logBudget, logN, served);
       if (!run) return found;
@@ -143,7 +143,8 @@ class Planner {
     const columns = { C: new Float64Array(n), N: new Float64Array(n), D: new Float64Array(n), ratio: new Float64Array(n), loss: new Float64Array(n), dollars: new Float64Array(n), serving: new Float64Array(n), regret: new Float64Array(n) };
     if (bought && state.budget <= this.given.study) return { fault: "This amount does not cover the cost of the study: give more dollars." };
     const shared = bought ? null : this.options(state, Math.log(state.budget));
-    let near = 0, judged = state.size !== null;
+    const judged = state.size !== null;
+    let near = 0, unusable = 0, reason = "";
     for (let draw = 0; draw < n; draw++) {
       const logBudget = Math.log(bought ? bought[draw] : state.budget);
       const options = shared || this.options(state, logBudget);
@@ -158,14 +159,24 @@ class Planner {
       columns.dollars[draw] = columns.C[draw] * this.price[draw] + this.given.study;
       columns.serving[draw] = (SERVING * options.limits.served * size) / columns.C[draw];
       if (!judged) continue;
+      const why = this.unusable(state, logBudget, options.limits);
+      if (why) { unusable += 1; reason = why; continue; }
       const own = this.surfaces.run(logBudget, Math.log(state.size), options.limits.served);
-      if (!own) return { fault: `A model of ${quantity(state.size)} parameters is too far from the best size for this page: choose one nearer to it.` };
-      if (own.logN < options.limits.leastLogN - 1e-9) return { fault: `A model of ${quantity(state.size)} parameters needs more tokens than are available to use this budget: choose a larger one.` };
       const best_outcome = this.surfaces.inverse(best.height);
       columns.regret[draw] = Math.max(this.surfaces.sign * (this.surfaces.inverse(this.surfaces.height(draw, own)) - best_outcome), 0);
       if (columns.regret[draw] <= NEAR * Math.abs(best_outcome)) near += 1;
     }
-    return { columns, near: judged ? near / n : null };
+    return { columns, near: judged && !unusable ? near / n : null, own: unusable ? { reason, share: unusable / n } : null };
+  }
+
+  // Why a budget cannot train the user's own size; empty if it can.
+  unusable(state, logBudget, limits) {
+    const size = state.size, left = Math.exp(logBudget) - SERVING * limits.served * size;
+    if (!(left > 0)) return `serving ${quantity(limits.served)} tokens with it takes more than the whole budget`;
+    const tokens = quantity(left / (this.given.training * size));
+    if (Math.log(size) < limits.leastLogN - 1e-9) return `it would need ${tokens} training tokens to use the budget, more than are available`;
+    if (!this.surfaces.place(Math.log(left), Math.log(size))) return `the budget would train it on ${tokens} tokens, too far from the best run for this page to judge`;
+    return "";
   }
 
   // Intervals of the best run's size and outcome at every budget of the grid.
@@ -189,7 +200,7 @@ class Planner {
   profile(state, logBudget) {
     const options = this.options(state, logBudget);
     if (options.fault) return [];
-    return options.candidates.filter((run) => run.logN >= options.limits.leastLogN).map((run) => ({
+    return this.surfaces.candidates(logBudget, options.limits.served, true).filter((run) => run.logN >= options.limits.leastLogN).map((run) => ({
       N: Math.exp(run.logN), D: Math.exp(run.logC - run.logN) / this.given.training,
       outcome: Float64Array.from({ length: this.surfaces.draws }, (_, draw) => this.surfaces.inverse(this.surfaces.height(draw, run))),
     }));

@@ -52,8 +52,8 @@ class Surfaces:
         Size number j at a budget C has log N = start + slope log C + step j.
     latent : array, shape (draw, row, size)
         The law's mean with its discrepancy.
-    noise : array, shape (draw, row)
-        Noise of a new run, relative to ``noise_scale``.
+    noise : array, shape (draw,)
+        Noise of a new run, relative to ``noise_scale``; a draw has one for all budgets, so that curves are smooth.
     noise_scale : array, shape (row, size)
     """
 
@@ -123,10 +123,10 @@ def surfaces(fit: Posterior, budgets: Sequence[float], *, draws: int = DRAWS, se
         raise LawError(
             f"law {first.law.name!r} is not finite at every size from the smallest run to ten times the budgets"
         )
-    rows = np.arange(len(log_compute))
-    centre = np.abs(log_n - middle[:, None]).argmin(axis=1)
     scale = np.ones_like(sizes) if first.basis is None else noise_scale({"N": sizes, "D": tokens})
-    noise = (predictive - latent)[:, rows, centre] / scale[rows, centre]
+    row = len(log_compute) // 2
+    centre = np.abs(log_n[row] - middle[row]).argmin()
+    noise = (predictive - latent)[:, row, centre] / scale[row, centre]
     return Surfaces(log_compute, float(start), slope, step, latent, noise, scale)
 
 

@@ -54,47 +54,55 @@ function startPlanner(given, draw) {
 
   const quantityText = (value) => (value >= 1e15 ? Number(value.toPrecision(4)).toExponential() : quantity(value, 4));
 
-  function row(name, shown, ends, digits, unit) {
-    const line = document.createElement("tr");
-    line.id = `row-${name}`;
-    Object.assign(line.dataset, { low: ends[0], median: ends[1], high: ends[2] });
-    const cells = [shown, quantity(ends[1], digits), `${quantity(ends[0], digits)} to ${quantity(ends[2], digits)}`, unit];
+  // A row of a table, each cell with the name of its column for narrow screens.
+  function line(cells, labels) {
+    const made = document.createElement("tr");
+    made.setAttribute("role", "row");
     cells.forEach((text, i) => {
       const cell = document.createElement(i ? "td" : "th");
+      cell.setAttribute("role", i ? "cell" : "rowheader");
       if (!i) cell.scope = "row";
-      cell.textContent = text;
-      line.append(cell);
+      cell.dataset.label = labels[i];
+      cell.append(typeset(text));
+      made.append(cell);
     });
-    return line;
+    return made;
   }
 
-  function tableRows(id, rows) {
-    find(id).replaceChildren(...rows.map((cells) => {
-      const line = document.createElement("tr");
-      cells.forEach((text, i) => {
-        const cell = document.createElement(i ? "td" : "th");
-        if (!i) cell.scope = "row";
-        cell.textContent = text;
-        line.append(cell);
-      });
-      return line;
-    }));
+  const labelsOf = (id) => [...find(id).closest("table").querySelectorAll("thead th")].map((head) => head.textContent);
+  const tableRows = (id, rows) => find(id).replaceChildren(...rows.map((cells) => line(cells, labelsOf(id))));
+
+  function row(name, shown, ends, digits, unit) {
+    const made = line([shown, quantity(ends[1], digits), `${quantity(ends[0], digits)} to ${quantity(ends[2], digits)}`, unit], labelsOf("results-rows"));
+    made.id = `row-${name}`;
+    Object.assign(made.dataset, { low: ends[0], median: ends[1], high: ends[2] });
+    return made;
+  }
+
+  // What the results are for, in words.
+  function asked(state) {
+    const parts = [state.currency === "flop" ? `${quantity(state.budget, 4)} FLOP` : `${quantity(state.budget, 4)} dollars`];
+    if (state.tokens !== null) parts.push(`at most ${quantity(state.tokens)} training tokens`);
+    if (state.served !== null) parts.push(`${quantity(state.served)} tokens to serve`);
+    return `Best run with ${parts.join(", ")}`;
   }
 
   function showResults(state) {
-    const { columns, near } = solved, at = (name) => interval(columns[name], state.mass);
-    const rows = [];
-    if (state.currency === "dollars") rows.push(row("C", "compute", at("C"), 3, "FLOP"));
+    const { columns, near, own } = solved, at = (name) => interval(columns[name], state.mass);
+    const rows = [], size = quantity(state.size ?? 0);
+    find("results-title").replaceChildren(typeset(asked(state)));
+    find("interval-heading").textContent = `${Math.round(state.mass * 100)}% interval`;
+    if (state.currency === "dollars") rows.push(row("C", state.served ? "compute paid" : "compute", at("C"), 3, "FLOP"));
     rows.push(row("N", "parameters N*", at("N"), 3, "parameters"), row("D", "training tokens D*", at("D"), 3, "tokens"));
     rows.push(row("ratio", "D*/N*", at("ratio"), 3, "tokens/parameter"), row("loss", `${given.outcome} of such a run`, at("loss"), 4, given.unit));
-    if (state.currency === "flop") rows.push(row("dollars", `cost (${given.accelerator})`, at("dollars"), 3, "dollars"));
+    if (state.currency === "flop") rows.push(row("dollars", `cost (${given.accelerator.toUpperCase()})`, at("dollars"), 3, "dollars"));
     if (state.served) rows.push(row("serving", "share that serving takes", at("serving"), 2, "of the FLOP"));
-    if (state.size !== null) rows.push(row("regret", `regret of ${quantity(state.size)}`, at("regret"), 2, given.unit));
+    if (near !== null) rows.push(row("regret", `excess ${given.outcome} with ${size} parameters`, at("regret"), 2, given.unit));
     find("results-rows").replaceChildren(...rows);
-    find("interval-heading").textContent = `${Math.round(state.mass * 100)}% interval`;
+    find("own").textContent = own ? `${size} parameters cannot be trained with this budget${own.share < 1 ? ` at ${Math.round(100 * own.share)}% of the prices drawn` : ""}: ${own.reason}.` : "";
     const notes = [], times = interval(columns.C, 0.9)[1] / given.largest;
-    if (times > given.measured) notes.push(`This budget is ${quantity(times)} times the largest run: coverage can be measured up to about ${given.measured} times, and beyond that rests on the law being right.`);
-    if (near !== null) notes.push(`Expected regret of ${quantity(state.size)}: ${mean(Array.from(columns.regret)).toPrecision(2)} ${given.unit}; with probability ${near.toFixed(2)} it is within ${(100 * NEAR).toFixed(1)} % of the best run.`);
+    if (times > given.measured) notes.push(`This budget is ${Math.round(times).toLocaleString("en")} times the largest run: coverage can be measured up to about ${given.measured} times, and beyond that rests on the law being right.`);
+    if (near !== null) notes.push(`Expected regret of ${size}: ${mean(Array.from(columns.regret)).toPrecision(2)} ${given.unit}; with probability ${near.toFixed(2)} it is within ${(100 * NEAR).toFixed(1)} % of the best run.`);
     find("results-note").textContent = notes.join(" ");
   }
 
@@ -102,15 +110,17 @@ function startPlanner(given, draw) {
     const key = JSON.stringify([state.tokens, state.served]);
     if (key !== curveKey) { curve = planner.curve(state); curveKey = key; }
     const ends = curve.map((each) => ({ C: each.C, N: interval(each.N, state.mass), outcome: interval(each.outcome, state.mass) }));
+    const paid = state.served ? "compute paid for training and serving" : "training compute";
+    for (const place of document.querySelectorAll(".paid")) place.textContent = paid;
     tableRows("curve-rows", ends.map((each) => [quantity(each.C), withEnds(each.N, 3), withEnds(each.outcome, 4)]));
     const x = ends.map((each) => each.C), here = interval(solved.columns.C, state.mass), loss = interval(solved.columns.loss, state.mass);
     draw("figure-curve", {
       data: [
         ...band(x, ends.map((each) => each.outcome), "best run", "--c1", "--band", "%{x} FLOP: %{y:.4f}"),
-        { type: "scatter", mode: "markers", x: given.runs.C, y: given.runs.y, name: "fitted runs", marker: { color: "var(--muted)", size: 4, opacity: 0.6 }, hovertemplate: "%{x} FLOP: %{y:.4f}<extra>fitted run</extra>" },
+        { type: "scatter", mode: "markers", x: given.runs.C, y: given.runs.y, name: state.served ? "fitted runs, training only" : "fitted runs", marker: { color: "var(--muted)", size: 4, opacity: 0.6 }, hovertemplate: "%{x} FLOP: %{y:.4f}<extra>fitted run</extra>" },
         { type: "scatter", mode: "markers", x: [here[1]], y: [loss[1]], name: "this budget", marker: { color: "var(--c2)", size: 11, line: { color: "var(--ink)", width: 1 } }, error_y: { array: [loss[2] - loss[1]], arrayminus: [loss[1] - loss[0]], color: "var(--c2)", thickness: 2 }, error_x: { array: [here[2] - here[1]], arrayminus: [here[1] - here[0]], color: "var(--c2)", thickness: 2 }, hovertemplate: "%{x} FLOP: %{y:.4f}<extra>this budget</extra>" },
       ],
-      layout: { xaxis: { type: "log", title: { text: "training compute C (FLOP)" } }, yaxis: { title: { text: escaped(label) } } },
+      layout: { xaxis: { type: "log", title: { text: `${paid}${state.served ? "" : " C"} (FLOP)` } }, yaxis: { title: { text: escaped(label) } } },
     });
   }
 
@@ -138,7 +148,7 @@ function startPlanner(given, draw) {
     const found = wrong ? { fault: wrong } : planner.solve(state);
     fault.textContent = found.fault || "";
     find("results").classList.toggle("stale", Boolean(found.fault));
-    if (found.fault) { find("results-rows").replaceChildren(); find("results-note").textContent = ""; solved = null; return; }
+    if (found.fault) { find("results-rows").replaceChildren(); for (const id of ["results-title", "own", "results-note"]) find(id).textContent = ""; solved = null; return; }
     solved = found;
     if (remember) keep(state);
     showResults(state);
@@ -199,6 +209,22 @@ function startPlanner(given, draw) {
       { type: "scatter", mode: "lines", x, y: edge(1), name, line: { color: `var(${colour})`, width: 2.5, shape: "spline" }, hovertemplate: `${hover}<extra>median</extra>` },
     ];
   }
+}
+
+// Text with raised powers of ten: 1e+24 as 1×10 to the 24, whose caret is read and copied, but not seen.
+function typeset(text) {
+  const made = document.createDocumentFragment();
+  let end = 0;
+  for (const found of text.matchAll(/(\d(?:\.\d+)?)e\+(\d+)/g)) {
+    const caret = document.createElement("span"), power = document.createElement("sup");
+    caret.className = "unseen";
+    caret.textContent = "^";
+    power.textContent = found[2];
+    made.append(text.slice(end, found.index), `${found[1]}×10`, caret, power);
+    end = found.index + found[0].length;
+  }
+  made.append(text.slice(end));
+  return made;
 }
 
 const withEnds = (ends, digits) => `${quantity(ends[1], digits)} [${quantity(ends[0], digits)}, ${quantity(ends[2], digits)}]`;

@@ -3,9 +3,14 @@
 import html
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from bayescale.cli.options import DEFAULT_LAW
+from bayescale.cli.report import _laws
+from bayescale.cli.sources import Asked
+from bayescale.laws.catalog import load_law
 from bayescale.posterior import single as fitting
 
 
@@ -21,8 +26,8 @@ def test_a_saved_fit_becomes_a_page_that_says_how_to_repeat_it(run_cli, saved_fi
     assert status == 0
     assert json.loads(out) == {"report": str(path), "bytes": path.stat().st_size, "certified": True}
     page = path.read_text(encoding="utf-8")
-    assert "With 1e+24 FLOP the compute-optimal run has" in page
-    assert "(medians and 80% intervals)" in page
+    assert "The brackets are 80% intervals" in page
+    assert "×10²⁴ FLOP" in page
     assert "BPE, 32k" in page
     said = [html.unescape(text) for text in re.findall(r"<code>(.*?)</code>", page)]
     repeated = (
@@ -55,6 +60,23 @@ def test_what_cannot_be_is_refused_before_any_work(
     assert (status, out) == (2, "")
     assert said in err
     assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
+def test_laws_are_compared_with_those_of_the_same_outcome(few_fit, tmp_path):
+    path = tmp_path / "accuracy.csv"
+    path.write_text("C,accuracy,chance\n" + "".join(f"1e{18 + i},{0.3 + 0.04 * i},0.25\n" for i in range(12)))
+    nothing = dict.fromkeys(("columns", "unit", "noise", "discrepancy", "engine", "by", "group"))
+
+    def compared(law, *named):
+        asked = Asked(runs=str(path), seed=0, laws=named, pool=(), **nothing)
+        return _laws(asked, replace(few_fit, law=load_law(law)))
+
+    found = compared("sigmoid_accuracy", "sigmoid_accuracy")
+    assert found[0] == "sigmoid_accuracy"
+    assert len(found) > 1
+    assert {load_law(name).outcome for name in found} == {"accuracy"}
+    assert compared("chinchilla", DEFAULT_LAW) == ("chinchilla", "tied", "skaling")
+    assert compared("tied", "tied", "chinchilla") == ("tied", "chinchilla")
 
 
 def test_a_saved_fit_has_no_runs_to_hide(run_cli, saved_fit):

@@ -78,7 +78,7 @@ class Embedded:
         self.shape = planner["shape"]
         low, span = (self.array(planner[name], "<f4", self.shape[1:]) for name in ("low", "span"))
         self.latent = low + span * self.array(planner["latent"], "<u2", self.shape)
-        self.noise = self.array(planner["noise"], "<f4", self.shape[:2])
+        self.noise = self.array(planner["noise"], "<f4", self.shape[:1])
         self.noise_scale = self.array(planner["noise_scale"], "<f4", self.shape[1:])
         first, step = planner["log_compute"]
         self.log_compute = first + step * np.arange(self.shape[1])
@@ -94,7 +94,7 @@ class Embedded:
         heights = CubicSpline(self.log_n[row], self.latent[:, row].T)
         height = np.array([heights(at)[i] for i, at in enumerate(log_n)])
         near = np.abs(self.log_n[row] - log_n[:, None]).argmin(axis=1)
-        loss = np.exp(height + self.noise[:, row] * self.noise_scale[row, near])
+        loss = np.exp(height + self.noise * self.noise_scale[row, near])
         return {"N": np.exp(log_n), "D": np.exp(self.log_compute[row] - log_n) / 6, "loss": loss, "latent": height}
 
 
@@ -281,7 +281,6 @@ def test_a_link_cannot_break_out(planner_page):
         ({"tokens": "0"}, "is not a number above zero"),
         ({"tokens": "1M"}, "With so few tokens, all sizes are far above the best"),
         ({"served": "1e30"}, "Serving this many tokens uses the whole budget"),
-        ({"size": "1"}, "is too far from the best size"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(planner_page, given, said):
@@ -290,6 +289,37 @@ def test_what_cannot_be_is_refused_in_words(planner_page, given, said):
     assert shown(planner_page) == {}
     start_again(planner_page)
     assert len(shown(planner_page)) >= 5
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"size": "1"}, "too far from the best run for this page to judge."),
+        ({"size": "1T", "served": "1T"}, "1T parameters cannot be trained with this budget: serving 1T tokens with it"),
+        ({"size": "1M", "tokens": "200B"}, "training tokens to use the budget, more than are available."),
+    ],
+)
+def test_an_own_size_that_cannot_be_had_is_said_to_be_so_and_the_rest_stays(planner_page, given, said):
+    others = {name: text for name, text in given.items() if name != "size"}
+    enter(planner_page, **others)
+    before = shown(planner_page)
+    enter(planner_page, size=given["size"])
+    assert said in planner_page.execute_script("return document.getElementById('own').textContent")
+    assert planner_page.execute_script("return document.getElementById('fault').textContent") == ""
+    assert shown(planner_page) == before
+    start_again(planner_page)
+    assert planner_page.execute_script("return document.getElementById('own').textContent") == ""
+
+
+def test_with_serving_the_axis_is_what_is_paid(planner_page):
+    axis = "return document.getElementById('figure-curve').layout.xaxis.title.text"
+    head = "return document.querySelector('#title-curve').textContent"
+    wait_until(lambda: planner_page.execute_script(axis) == "training compute C (FLOP)")
+    enter(planner_page, served="1T")
+    wait_until(lambda: planner_page.execute_script(axis) == "compute paid for training and serving (FLOP)")
+    assert planner_page.execute_script(head).endswith("by compute paid for training and serving")
+    title = planner_page.execute_script("return document.getElementById('results-title').textContent")
+    assert title == "Best run with 1×10^22 FLOP, 1T tokens to serve"
 
 
 def test_numbers_are_written_and_read_as_bayescale_does(opened):
@@ -368,6 +398,53 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(planner_page):
     planner_page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         wide = planner_page.execute_script("return document.documentElement.scrollWidth")
+        # Nor does any table that is open, although a name here is longer than a line.
+        tables = planner_page.execute_script(
+            "return [...document.querySelectorAll('.scroll')].filter((each) => each.offsetParent).map((each) => "
+            "[each.getAttribute('aria-label'), each.scrollWidth - each.clientWidth])"
+        )
+        units = planner_page.execute_script(
+            "return [...document.querySelectorAll('#results-rows tr')].map((row) => "
+            "row.lastChild.getBoundingClientRect().right)"
+        )
     finally:
         planner_page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= 390
+    assert len(tables) >= 10
+    assert [name for name, beyond in tables if beyond > 0] == []
+    assert 0 < max(units) <= 390
+
+
+def test_formulas_are_drawn_as_such(opened):
+    sizes = opened.execute_script(
+        "return [...document.querySelectorAll('#laws math')].map((each) => [each.namespaceURI, "
+        "each.querySelector('msup').getBoundingClientRect().height])"
+    )
+    assert len(sizes) == 2
+    for namespace, height in sizes:
+        assert namespace == "http://www.w3.org/1998/Math/MathML"
+        assert height > 10
+
+
+def test_paper_holds_no_control_and_whole_figures(planner_page):
+    planner_page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    planner_page.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    try:
+        controls = planner_page.execute_script(
+            "return [...document.querySelectorAll('input, button, summary, nav')].filter((each) => "
+            "each.offsetParent).length"
+        )
+        figures = planner_page.execute_script(
+            "return [...document.querySelectorAll('.plot')].map((place) => [place.id, "
+            "place.querySelector('.main-svg').getBoundingClientRect().width, "
+            "place.querySelector('.main-svg').getBoundingClientRect().height - place.getBoundingClientRect().height])"
+        )
+        title = planner_page.execute_script("return document.getElementById('results-title').offsetParent !== null")
+    finally:
+        planner_page.execute_script("window.dispatchEvent(new Event('afterprint'))")
+        planner_page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert controls == 0
+    assert title  # what the numbers below are for
+    for name, width, below in figures:
+        assert width <= 660, name  # of the 178 mm between the margins of an A4 page
+        assert below <= 1, name

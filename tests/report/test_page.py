@@ -4,6 +4,7 @@ import gzip
 import re
 from base64 import b64decode
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -11,18 +12,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from markupsafe import escape
 
 from bayescale.basics.errors import LawError, OutputError
 from bayescale.basics.quantities import format_interval
+from bayescale.data.datasets import dataset_names, load_card
 from bayescale.posterior.single import fit_law
+from bayescale.report import headline
 from bayescale.report import page as page_module
+from bayescale.report.checks import RUNS_CHECKED
+from bayescale.report.content import BAD, GOOD, OPEN
+from bayescale.report.headline import RUNS_DRAWN
+from bayescale.report.labels import RUNS_LISTED, times
 from bayescale.report.methods import ITEMS, NOT_GIVEN, check_given
-from bayescale.report.page import report_content, write_report
-from bayescale.report.sections import RUNS_CHECKED, RUNS_DRAWN, RUNS_LISTED
+from bayescale.report.page import render, report_content, write_report
 from bayescale.validation.backtesting import Backtest
 from bayescale.validation.comparison import Comparison
 
+BUDGETS = (1e22, 1e23)
+"""Those of the report that all tests share."""
 LARGEST = 6e6
 """Maximum size of a page in bytes."""
 
@@ -63,21 +70,73 @@ def test_the_page_is_small_enough_to_send_around(report):
     assert report.stat().st_size < LARGEST
 
 
-def test_the_answer_comes_first_with_its_intervals(page, best, unit):
+def text_of(markup):
+    """What a reader reads, powers of ten with their caret."""
+    return unescape(re.sub(r"<[^>]+>", "", markup))
+
+
+def test_the_answer_comes_first_with_a_sentence_a_budget(page, best, unit):
     answer = page.index('class="answer"')
-    assert answer < min(page.index(f'<section id="{name}"') for name in ("warnings", "plan", "data"))
-    (text,) = re.findall(r'<p class="answer">(.*?)</p>', page)
-    for i, budget in enumerate(("1e+22", "1e+23")):
+    assert answer < min(page.index(f'<section id="{name}"') for name in ("doubts", "plan", "data"))
+    assert page.index('id="figure-answer"') < page.index('<section id="doubts"')
+    said = re.findall(
+        r'<div class="finding[^>]*>(.*?)</div>', page[answer : page.index('<section id="doubts"')], re.DOTALL
+    )
+    assert len(said) == 2
+    for i, power in enumerate(("22", "23")):
         at = best.isel(budget=i)
         sizes, tokens, loss = interval_of(at["N"], 3), interval_of(at["D"], 3), interval_of(at["loss"], 4)
-        said = f"ith {budget} FLOP the compute-optimal run has {sizes} parameters and {tokens} tokens"
-        assert said in text
-        assert f"loss should land at {loss} {escape(unit)}" in text
+        text = text_of(said[i])
+        assert f"With 1×10^{power} FLOP" in text
+        assert f"Train {sizes} parameters on {tokens} tokens, and expect a loss of {loss} {unit}." in text
+
+
+@pytest.fixture(scope="module")
+def content(reported_fit):
+    return report_content(reported_fit, budgets=BUDGETS)
+
+
+def test_the_answers_figure_ends_in_the_answer(content, reported_fit, best):
+    """Its curve passes through what the sentences say, within Monte Carlo error, and its table holds the curve."""
+    figure = content.figure
+    assert len(figure.table.rows) == 24
+    medians = [trace for trace in figure.plot["data"] if trace.get("name") == "median"]
+    asked = [trace for trace in figure.plot["data"] if trace.get("name") == "answer"]
+    for curve, marks, name in zip(medians, asked, ("N", "loss"), strict=True):
+        shown = best[name].median(("chain", "draw")).to_numpy()
+        np.testing.assert_allclose(marks["y"], shown, rtol=1e-6)
+        np.testing.assert_allclose(curve["y"][-1], shown[-1], rtol=0.15 if name == "N" else 0.01)
+    (shape,) = figure.plot["layout"]["shapes"]
+    assert shape["x0"] == pytest.approx(float(reported_fit.runs.column("C").max()))
+
+
+def test_doubts_are_said_as_questions_with_findings(content, reported_fit, chinchilla_fit):
+    found = {each.title: each for each in content.doubts}
+    first = next(iter(found.values()))
+    assert first.title == "How far beyond the runs is it?"
+    near, far = (times(each / reported_fit.runs.column("C").max()) for each in BUDGETS)
+    assert first.text == f"1e+22 FLOP is {near} times, 1e+23 FLOP is {far} times the largest run."
+    assert first.state == (BAD if float(far.replace(",", "")) > 30 else GOOD)
+    assert found["Did such bands hold for hidden larger runs?"].state == OPEN
+    assert "differ by a factor of" in found["Do the laws agree?"].text
+    assert found["What if the law is wrong?"].state == GOOD
+    alone = {each.title: each for each in report_content(chinchilla_fit, budgets=[1e22]).doubts}
+    assert "Do the laws agree?" not in alone
+    assert alone["What if the law is wrong?"].state == BAD  # it is taken as true
+
+
+def test_warnings_with_one_remedy_stand_together(content):
+    asked = ("a moves: add runs", "b moves: add runs", "c is odd")
+    page = render(replace(content, warnings=asked))
+    start = page.index('id="warnings"')
+    text = text_of(page[start : page.index("</section>", start)])
+    assert "Add runs:a movesb moves" in text
+    assert "c is odd" in text
 
 
 def test_every_section_is_there_and_headings_step_down_one_by_one(elements):
     found = [attrs["id"] for attrs in elements.named("section")]
-    after_answer = "warnings plan data laws posterior checks comparison backtest methods source"
+    after_answer = "doubts plan checks comparison backtest data laws posterior methods source"
     assert found == ["answer", *after_answer.split()]
     levels = [int(tag[1]) for tag, _ in elements.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
@@ -87,9 +146,9 @@ def test_every_section_is_there_and_headings_step_down_one_by_one(elements):
 
 def test_every_figure_has_a_title_a_label_and_a_table(page):
     figures = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
-    assert len(figures) >= 7
+    assert len(figures) >= 8
     for figure in figures:
-        assert re.search(r"<figcaption[^>]*>[^<]{10,}", figure)
+        assert re.search(r"<figcaption[^>]*>[^<]{8,}", figure)
         assert re.search(r'role="img" aria-label="[^"]{10,}"', figure)
         assert "<details>" in figure
         assert "<caption" in figure
@@ -150,18 +209,46 @@ def test_methods_hold_every_item_and_say_what_nobody_gave(page, elements):
     assert topics == ["Hypothesis", "Training", "Data", "Fit", "Uncertainty", "Validation", "Release"]
     said = elements.said("th")
     assert all(item in said for item in ITEMS.values())
-    assert methods.count(NOT_GIVEN) == len(ITEMS) - 1
     assert "tokenizer" in methods
 
 
-def test_a_shipped_data_sets_card_fills_in_what_it_knows(chinchilla_fit):
-    content = report_content(chinchilla_fit, budgets=[1e23], given={"outliers": "said by me"})
+def test_what_the_table_and_the_law_tell_is_filled_in(content, reported_fit):
+    rows = methods_of(content)
+    n = len(reported_fit.runs)
+    assert rows[ITEMS["derivation"]] == "; ".join(each.law.citation for each in reported_fit.members.values())
+    assert rows[ITEMS["checkpoints"]] == f"one row a run, as far as the table says: {n} rows"
+    assert rows[ITEMS["outliers"]] == f"none: all {n} rows of the table were fitted"
+    assert rows[ITEMS["flop_rule"]] == reported_fit.first.count.words
+    assert reported_fit.first.record.data_hash in rows[ITEMS["data_release"]]
+    assert rows["fitted runs"].endswith(f"of {n} lie in the 90% band of a new run like them")
+    assert rows[f"form of {next(iter(reported_fit.members))}"] == reported_fit.first.law.formula
+    unknown = {name for name, text in ITEMS.items() if rows[text] == NOT_GIVEN}
+    assert unknown == {
+        "architecture", "tokenizer", "training_data", "epochs", "parameter_rule", "hyperparameters", "schedule",
+        "smoothing", "code", "model_release",
+    }  # fmt: skip
+
+
+def methods_of(content):
+    """Items of the checklist and what is said of each."""
     (methods,) = (part for part in content.sections if part.name == "methods")
-    rows = dict(row for table in methods.tables for row in table.rows)
+    return dict(row for table in methods.tables for row in table.rows)
+
+
+def test_formulas_are_typeset(page, reported_fit):
+    laws = page[page.index('<section id="laws"') : page.index('<section id="posterior"')]
+    assert laws.count("<math") == len(reported_fit.members)
+    assert "<mi>α</mi>" in laws
+    assert "N^-alpha" not in laws
+
+
+def test_a_shipped_data_sets_card_fills_in_what_it_knows(chinchilla_fit):
+    rows = methods_of(report_content(chinchilla_fit, budgets=[1e23], given={"outliers": "said by me"}))
     assert rows["number of runs"] == "240"
     assert "whether embeddings are counted (from the data set's card)" in rows[ITEMS["parameter_rule"]]
     assert "licence MIT" in rows[ITEMS["data_release"]]
     assert rows[ITEMS["outliers"]] == "said by me"
+    assert rows[ITEMS["architecture"]] == "dense Transformers (from the data set's card)"
     assert rows["model discrepancy"].startswith("none: the law is assumed exact")
     assert rows["hidden runs"] == "no back-test was requested"
 
@@ -186,15 +273,27 @@ def test_the_same_fit_gives_the_same_page(chinchilla_fit, tmp_path):
     assert first == second
 
 
-def test_a_law_of_other_inputs_gives_a_report_without_a_plan(own_law, tmp_path):
+def test_a_law_of_other_inputs_tells_what_larger_runs_reach(own_law, monkeypatch):
     steps = np.geomspace(100, 1e5, 12)
     table = pd.DataFrame({"steps": steps, "loss": 2 + 20 * steps**-0.4})
-    content = report_content(fit_law(own_law, table, draws=100, discrepancy=False, certify=False))
+    fitted = fit_law(own_law, table, draws=100, discrepancy=False, certify=False)
+    content = report_content(fitted)
     assert content.planner is None
     (plan,) = (part for part in content.sections if part.name == "plan")
     assert "law 'steps' reads steps, and a plan needs a law of N and D" in plan.paragraphs[0]
-    assert content.answer[0].startswith("floor is ")
-    assert "unit" not in content.answer[0]
+    assert [each.title for each in content.answer] == ["At steps = 300k", "At steps = 1M"]
+    (expected,) = re.findall(r"a loss of ([\d.]+) \[", content.answer[1].text)
+    assert float(expected) == pytest.approx(2 + 20 * 1e6**-0.4, abs=0.006)
+    assert content.figure is not None
+
+    def ends(*arguments, **options):
+        raise LawError("law 'steps' is not finite there")
+
+    monkeypatch.setattr(headline, "forecast", ends)
+    content = report_content(fitted)
+    assert content.answer[0].text.startswith("floor is ")
+    assert content.figure is None
+    assert 'id="figure-answer"' not in render(content)
 
 
 def test_a_law_that_ends_within_the_planners_budgets_keeps_its_plan(chinchilla_fit, monkeypatch):
@@ -212,7 +311,7 @@ def test_a_law_that_ends_within_the_planners_budgets_keeps_its_plan(chinchilla_f
 def test_draws_that_are_not_certified_are_told_first(chinchilla_fit, tmp_path):
     doubtful = replace(chinchilla_fit, diagnostics=replace(chinchilla_fit.diagnostics, certified=False))
     page = write_report(doubtful, tmp_path / "r.html", budgets=[1e23]).read_text(encoding="utf-8")
-    assert page.index("NOT CERTIFIED.") < page.index('<section id="plan"')
+    assert page.index("NOT CERTIFIED.") < page.index('class="answer"')
 
 
 @pytest.fixture(scope="session")
@@ -232,7 +331,12 @@ def test_a_hundred_thousand_runs_are_thinned_and_the_page_says_so(many, tmp_path
     assert path.stat().st_size < LARGEST
     for shown, done in ((RUNS_DRAWN, "drawn"), (RUNS_LISTED, "listed"), (RUNS_CHECKED, "checked")):
         assert f"{shown:,} of 100,000 runs are {done}, evenly spread over their size." in text
-    assert text.count("<tr>") < 3000
+    assert text.count("<tr ") < 3000
+
+
+def test_cards_tell_only_items_that_there_are():
+    for name in dataset_names():
+        check_given(load_card(name).methods)
 
 
 def test_unknown_items_are_refused():
@@ -299,7 +403,9 @@ def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chin
     assert [row[0] for row in table.rows] == ["tied", "chinchilla"]
     assert {"one is ahead", "a doubt"} <= set(part["comparison"].paragraphs)
     assert part["backtest"].command == part["comparison"].command == ""
-    rows = dict(row for table in part["methods"].tables for row in table.rows)
+    rows = methods_of(content)
+    (doubt,) = (each for each in content.doubts if each.title == "Did such bands hold for hidden larger runs?")
+    assert (doubt.text, doubt.state) == ("90% intervals contained 75% of 4 hidden larger runs.", GOOD)
     assert rows["hidden runs up to 3 times the compute trained on"].startswith(
         "4 runs: the 90 % interval contained 75%"
     )
