@@ -199,6 +199,7 @@ def render(content: Content) -> str:
 
     Examples
     --------
+    >>> from bayescale.report.content import Finding
     >>> page = render(Content("<b>", "", (Finding("", "1 < 2"),), "", None, True, (), (), (), ()))
     >>> "<h1>&lt;b&gt;</h1>" in page, "1 &lt; 2" in page
     (True, True)
