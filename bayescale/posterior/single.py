@@ -144,11 +144,11 @@ def draw_prior(
 
 def made_with(fit: Fit) -> tuple[str | Law, Options]:
     """The law of a fit, by its name if it is shipped, and its options, with which it can be made again."""
-    record, shipped = fit.record, fit.record.law_origin == "shipped"
-    # A law that was made in Python holds what the user believes.
-    beliefs: Choices = {"priors": record.priors, "evidence": fit.law.evidence} if shipped else {}
-    shape: Choices = {"draws": record.draws, "chains": record.chains, "seed": record.seed}
-    return record.law if shipped else fit.law, Options(record.noise, record.discrepancy, **shape, **beliefs)
+    record = fit.record
+    made = Options(record.noise, record.discrepancy, draws=record.draws, chains=record.chains, seed=record.seed)
+    if record.law_origin == "shipped":
+        return record.law, replace(made, priors=record.priors, evidence=fit.law.evidence)
+    return fit.law, made  # which holds what the user believes
 
 
 def _as_fit(
