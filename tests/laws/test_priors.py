@@ -16,6 +16,8 @@ from bayescale.laws.priors import DISTRIBUTIONS, parse_prior, stated, support
         (" a_opt~Beta( alpha = 12,beta=12 ) ", "a_opt", "Beta(alpha=12, beta=12)"),
         ("kappa ~ Normal(mu=-1e-2, sigma=.1)", "kappa", "Normal(mu=-0.01, sigma=0.1)"),
         ("E=1.6", "E", "1.6"),
+        ("N_star  at C=576e21 ~ LogNormal(mu=25, sigma=.3)", "N_star at C=5.76e+23", "LogNormal(mu=25, sigma=0.3)"),
+        ("tokens_per_parameter at C = 1e21=20", "tokens_per_parameter at C=1e+21", "20"),
     ],
 )
 def test_a_prior_is_read_as_people_write_it(text, name, prior):
