@@ -148,17 +148,10 @@ def draw_prior(
 def made_with(fit: Fit) -> tuple[str | Law, Options]:
     """The law of a fit, by its name if it is shipped, and its options, with which it can be made again."""
     record = fit.record
-<<<<<<< HEAD
-    options = Options(record.noise, record.discrepancy, draws=record.draws, chains=record.chains, seed=record.seed)
-    if record.law_origin != "shipped":
-        return fit.law, options  # a law that was made in Python holds what the user believes
-    return record.law, replace(options, priors=record.priors, evidence=fit.law.evidence)
-=======
     made = Options(record.noise, record.discrepancy, draws=record.draws, chains=record.chains, seed=record.seed)
     if record.law_origin == "shipped":
         return record.law, replace(made, priors=record.priors, evidence=fit.law.evidence)
-    return fit.law, made  # which holds what the user believes
->>>>>>> priors
+    return fit.law, made  # a law that was made in Python holds what the user believes
 
 
 def _as_fit(
