@@ -234,6 +234,18 @@ def shortest(number: float) -> str:
     return short if float(short) == number else repr(number)
 
 
+def times(ratio: float) -> str:
+    """How many times one number is another.
+
+    Examples
+    --------
+    >>> times(44.46), times(7722.0), times(0.213)
+    ('44', '7,700', '0.21')
+    """
+    rounded = float(f"{ratio:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
+
+
 def format_interval(ends: Iterable[float], digits: int = 3, unit: str = "") -> str:
     """Write the lower end, median and upper end of an interval; ``none`` where there is no value.
 

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, times
 from bayescale.laws.links import LOG
 from bayescale.posterior.ensembles import (
     Posterior,
@@ -56,7 +56,7 @@ def far_warnings(largest: float, compute: Array) -> tuple[str, ...]:
     if reach <= MEASURED_HORIZON:
         return ()
     return (
-        f"{np.max(compute):.3g} FLOP is {format_quantity(reach)} times the largest run ({largest:.3g} FLOP): coverage "
+        f"{np.max(compute):.3g} FLOP is {times(reach)} times the largest run ({largest:.3g} FLOP): coverage "
         f"can be measured up to about {MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
     )
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, times
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit
 from bayescale.posterior.reach import MEASURED_HORIZON
 from bayescale.report.checks import Replicated
 from bayescale.report.content import BAD, GOOD, OPEN, Finding
-from bayescale.report.labels import ends_of, times
+from bayescale.report.labels import ends_of
 
 if TYPE_CHECKING:
     from bayescale.validation.backtesting import Backtest

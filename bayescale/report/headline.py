@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import tail_probabilities
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, times
 from bayescale.laws import accuracies
 from bayescale.laws.law import Law
 from bayescale.laws.links import LOG
@@ -21,7 +21,7 @@ from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.reach import MEASURED_HORIZON
 from bayescale.report.content import BAD, GOOD, Figure, Finding, Table
 from bayescale.report.figures import Panel, bands
-from bayescale.report.labels import axis_of, interval_of, outcome_axis, times, value_of
+from bayescale.report.labels import axis_of, interval_of, outcome_axis, value_of
 from bayescale.report.planner import run_compute, spread
 
 Array = NDArray[np.float64]

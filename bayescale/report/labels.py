@@ -37,18 +37,6 @@ def value_of(item: Input | None, value: float, digits: int = 3) -> str:
     return f"{value:.6g}" if item is not None and item.linear is not None else format_quantity(value, digits)
 
 
-def times(ratio: float) -> str:
-    """How many times one number is another.
-
-    Examples
-    --------
-    >>> times(44.46), times(7722.0), times(0.213)
-    ('44', '7,700', '0.21')
-    """
-    rounded = float(f"{ratio:.2g}")
-    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
-
-
 def columns_of(law: Law) -> dict[str, Input]:
     """Inputs and settings of a law by name."""
     return {item.name: item for item in (*law.inputs, *law.settings)}

@@ -107,7 +107,7 @@ def test_the_measured_coverage_is_the_committed_result():
 
 
 def test_the_default_budgets_lie_as_far_ahead_as_the_readme_says(outputs):
-    assert "1e+26 FLOP is 7.72k times the largest run (1.3e+22 FLOP)" in outputs[COMMANDS[0]]
+    assert "1e+26 FLOP is 7,700 times the largest run (1.3e+22 FLOP)" in outputs[COMMANDS[0]]
     assert f"lie {5.76e23 / 1.3e22:.0f} and 7,700 times beyond the Chinchilla runs" in TEXT
 
 

@@ -130,7 +130,7 @@ def test_a_seed_repeats_the_draws(few_fit):
 def test_compute_beyond_what_was_ever_measured_is_doubted(chinchilla_fit):
     assert optimum(chinchilla_fit, 1e23).warnings == ()
     (text,) = optimum(chinchilla_fit, [1e23, 1e26]).warnings
-    assert "1e+26 FLOP is 7.72k times the largest run (1.3e+22 FLOP)" in text
+    assert "1e+26 FLOP is 7,700 times the largest run (1.3e+22 FLOP)" in text
 
 
 @pytest.mark.parametrize("budget", [0, -1e20, np.nan, np.inf])
