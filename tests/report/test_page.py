@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from bayescale.basics.errors import LawError, OutputError
-from bayescale.basics.quantities import format_interval
+from bayescale.basics.quantities import format_interval, times
 from bayescale.data.datasets import dataset_names, load_card
 from bayescale.posterior.single import fit_law
 from bayescale.report import headline
@@ -22,7 +22,7 @@ from bayescale.report import page as page_module
 from bayescale.report.checks import RUNS_CHECKED
 from bayescale.report.content import BAD, GOOD, OPEN
 from bayescale.report.headline import RUNS_DRAWN
-from bayescale.report.labels import RUNS_LISTED, times
+from bayescale.report.labels import RUNS_LISTED
 from bayescale.report.methods import ITEMS, NOT_GIVEN, check_given
 from bayescale.report.page import render, report_content, write_report
 from bayescale.validation.backtesting import Backtest
