@@ -49,8 +49,7 @@ def print_head(fitted: "Posterior") -> None:
 def print_member_head(fitted: "Fit") -> None:
     """What was fitted, and how well it was sampled, of one law."""
     record, diagnostics = fitted.record, fitted.diagnostics
-    figures = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
-    shown = [f"{name} {value:.2f}" for name, value in figures.items() if value is not None]
+    shown = [f"{name} {value}" for name, value in diagnostics.figures.items()]
     state = "certified" if diagnostics.certified else "NOT CERTIFIED"
     print_lines(
         f"{fitted.law.title}, {fitted.law.formula}, {'' if record.discrepancy else 'taken as true, '}"

@@ -304,8 +304,7 @@ def _parameters(member: Fit, mass: float) -> Table:
 
 def _diagnosed(name: str, member: Fit) -> tuple[str, ...]:
     found = member.diagnostics
-    figures_of = (found.pareto_k, found.r_hat_max)
-    shown = ["not defined" if value is None else f"{value:.2f}" for value in figures_of]
+    shown = [found.figures.get(name, "not defined") for name in ("Pareto k-hat", "R-hat")]
     evidence = "not defined" if found.log_evidence is None else f"{found.log_evidence:.1f}"
     state = "certified" if found.certified else "NOT CERTIFIED"
     return (name, member.record.engine, state, *shown, f"{found.ess_min:.0f}", evidence)
