@@ -137,7 +137,7 @@ def test_groups_that_are_alike_pool_closely():
     rng, x = np.random.default_rng(2), np.tile(np.geomspace(1e2, 1e5, 10), 4)
     y = 3 * x**-0.25 * np.exp(rng.normal(scale=NOISE, size=40))
     frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
-    options = {"discrepancy": False, "engine": "nuts", "draws": 500}
+    options = {"discrepancy": False, "engine": "nuts", "draws": 500, "minutes": 0}
     alike = fit("m1", Runs.from_frame(frame), pool=["y_centre", "slope"], by="family", **options)
     assert np.quantile(alike.between["slope_spread"], 0.8) < 0.06  # .033 with many draws
     alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]), discrepancy=False, draws=250)
