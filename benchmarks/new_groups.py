@@ -7,7 +7,7 @@ held_out
     Each of Gadre et al.'s training sets in turn is left out, and its runs are forecast as those of a new group.
 cost
     CPU time and certification: Gadre et al.'s three training sets, the README's example, with several seeds; and
-    simulated groups of twelve runs, none by default, since forty take half an hour.
+    simulated groups of twelve runs, none by default: forty take more than five minutes to compile alone.
 
 Run it as ``python benchmarks/new_groups.py PART [--tables N] [--seeds N] [--groups N]``.
 """
