@@ -1,5 +1,7 @@
 """Partial pooling: groups borrow strength as far as they are alike, and each is then a normal fit."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +123,19 @@ def test_a_new_group_is_as_uncertain_as_the_distribution_over_groups(pooled, run
     assert pooled.new_group(seed=1).groups["posterior"].equals(new.groups["posterior"])
     again = load(save(new, tmp_path / "new.nc"))
     assert forecast(again, x=1e6).draws.equals(forecast(new, x=1e6).draws)
+
+
+@pytest.mark.usefixtures("sketched")
+def test_the_command_line_forecasts_a_new_group(run_cli, runs, tmp_path):
+    runs.frame.to_csv(tmp_path / "runs.csv", index=False)
+    asked = ("--law", "m1", "--no-discrepancy", "--pool", "slope", "--draws", "100")
+    widths = {}
+    for which in (("--group", "a"), ("--new-group",)):
+        status, out, err = run_cli("predict", tmp_path / "runs.csv", *asked, *which, "--at", "x=1e6", "--json")
+        assert status == 1, err  # sketches are never certified
+        (point,) = json.loads(out)["predictions"]
+        widths[which[0]] = np.log(point["y"]["q95"] / point["y"]["q05"])
+    assert widths["--new-group"] > 2 * widths["--group"]
 
 
 def test_a_new_group_shares_what_is_not_pooled(pooled):
