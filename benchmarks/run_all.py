@@ -72,6 +72,10 @@ BENCHMARKS = {
     "held_out_optimum": Benchmark(("held_out_optimum.py",), ("held_out_optimum",), parallel=False),
     "approaches": Benchmark(("approaches.py",), ("approaches",)),
     "pooling": Benchmark(("pooling.py",), ("pooling",), parallel=False),
+    **{
+        f"pooling_{part}": Benchmark(("new_groups.py", part), (f"pooling_{part}",), parallel=False)
+        for part in ("simulated", "held_out", "cost")
+    },
     "regret": Benchmark(("regret.py",), ("regret",)),
     "speedup": Benchmark(("speedup.py",), ("speedup",)),
     "next_run": Benchmark(("next_run.py",), ("next_run",)),

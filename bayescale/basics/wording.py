@@ -31,6 +31,18 @@ def unknown(name: str, names: tuple[str, ...], kind: str, otherwise: str) -> str
     return f"no {kind} {name!r}{hint} {kind.capitalize()}s: {', '.join(names)}{otherwise and f'; or {otherwise}'}"
 
 
+def told_apart(value: float, limit: float) -> str:
+    """A number with four digits, or as many as tell it from a limit that it misses.
+
+    Examples
+    --------
+    >>> told_apart(1.01124, 1.01), told_apart(1.010004, 1.01), told_apart(787.3, 1000)
+    ('1.011', '1.010004', '787.3')
+    """
+    shown = (f"{value:.{digits}g}" for digits in range(4, 18))
+    return next((text for text in shown if float(text) != limit), f"{value}")
+
+
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """Choice that a misspelt name most likely means, ignoring case.
 

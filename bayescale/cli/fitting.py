@@ -46,7 +46,7 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
     if output is not None:
         check_output(output, (".nc",))
     asked = Asked(runs=runs, seed=seed, **options)
-    if asked.pool and asked.group is None:
+    if asked.pool and asked.group is None and not asked.new_group:
         if output is not None:
             raise click.UsageError("--output: a file holds the fit of one group: name it by --group")
         _show_pooled(pooled_from(asked), interval, as_json)

@@ -148,9 +148,30 @@ _FIT_OPTIONS: tuple[Decorator, ...] = (
     option("--by", section=POSTERIOR, metavar="COLUMN", help="With --pool, the column of the groups. Default group."),
     option("--group", section=POSTERIOR, metavar="NAME", help="With --pool, the group to answer for."),
     option(
+        "--new-group",
+        section=POSTERIOR,
+        is_flag=True,
+        default=None,
+        help="With --pool, answer for a group that was not seen.",
+    ),
+    option(
         "--draws", section=POSTERIOR, type=click.IntRange(100, 100_000), metavar="N", help="Per chain. Default 1000."
     ),
     option("--chains", section=POSTERIOR, type=click.IntRange(1, 100), metavar="N", help="Default 4."),
+    option(
+        "--tune",
+        section=POSTERIOR,
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="Draws for NUTS to adapt. Default as --draws, or 1000.",
+    ),
+    option(
+        "--minutes",
+        section=POSTERIOR,
+        type=click.FloatRange(0),
+        metavar="M",
+        help="For NUTS to go on until certified. Default 2.",
+    ),
     *_READING,
 )
 

@@ -62,8 +62,7 @@ def print_basis(warnings: Sequence[str], notes: Sequence[str], interval: float, 
 def _fit_line(fitted: "Fit") -> str:
     """What was fitted, and how well it was sampled, of one law."""
     record, diagnostics = fitted.record, fitted.diagnostics
-    figures = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
-    shown = [f"{name} {value:.2f}" for name, value in figures.items() if value is not None]
+    shown = [f"{name} {value}" for name, value in diagnostics.figures.items()]
     state = "certified" if diagnostics.certified else "NOT CERTIFIED"
     return (
         f"fit: {fitted.law.title}, {fitted.law.formula}, {'' if record.discrepancy else 'taken as true, '}"

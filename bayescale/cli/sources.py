@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from bayescale.posterior.pooling import Pooled
 
 
+_LENGTHS = ("draws", "chains", "tune", "minutes")
+"""Options that say how long to sample."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """Runs, and the options of :func:`bayescale.cli.options.forecast_options` that say how to fit them."""
@@ -40,6 +44,7 @@ class Asked:
     pool: tuple[str, ...]
     by: str | None
     group: str | None
+    new_group: bool | None = None
     glob: str | None = None
     drop_bad: bool | None = None
     as_is: bool | None = None
@@ -50,6 +55,8 @@ class Asked:
     evidence: tuple[str, ...] = ()
     draws: int | None = None
     chains: int | None = None
+    tune: int | None = None
+    minutes: float | None = None
     risk: dict[str, str] | None = None
 
     @property
@@ -71,7 +78,7 @@ class Asked:
     @property
     def sampling(self) -> dict[str, Any]:
         """How to sample, by default where nothing is given."""
-        shape = {"draws": self.draws, "chains": self.chains}
+        shape = {name: getattr(self, name) for name in _LENGTHS}
         return {
             "noise": self.noise or DEFAULT_NOISE,
             "discrepancy": DEFAULT_DISCREPANCY if self.discrepancy is None else self.discrepancy,
@@ -182,8 +189,8 @@ def _source(asked: Asked, given: "Runs | None" = None) -> Source:
 
 def check_pooling(asked: Asked) -> None:
     """Refuse options of pooled groups without any."""
-    if not asked.pool and (asked.by is not None or asked.group is not None):
-        raise click.UsageError("--by and --group go with --pool")
+    if not asked.pool and (asked.by is not None or asked.group is not None or asked.new_group):
+        raise click.UsageError("--by, --group and --new-group go with --pool")
 
 
 def _saved(asked: Asked) -> Source:
@@ -201,8 +208,7 @@ def _saved(asked: Asked) -> Source:
         "checkpoints": asked.checkpoints,
         "prior": asked.priors or None,
         "evidence": asked.evidence or None,
-        "draws": asked.draws,
-        "chains": asked.chains,
+        **{name: getattr(asked, name) for name in _LENGTHS},
     }
     for option in (name for name, value in given.items() if value is not None):
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
@@ -220,14 +226,20 @@ def _saved(asked: Asked) -> Source:
 
 def _group(asked: Asked) -> Source:
     """One of several groups that are fitted together."""
-    if asked.group is None:
-        raise click.UsageError("--pool fits several groups: name the one to answer for by --group")
+    if (asked.group is None) != bool(asked.new_group):
+        raise click.UsageError(
+            "--pool fits several groups: name the one to answer for by --group, or give --new-group for one that was "
+            "not seen"
+        )
     import numpy as np
 
     from bayescale.data.observed import Observed
     from bayescale.laws.catalog import load_law
 
     table, codes, groups = _groups(asked)
+    if asked.group is None:
+        own = Observed.of(load_law(asked.laws[0]), table)
+        return Source((own,), lambda: pooled_from(asked).new_group(seed=asked.seed))
     rows = np.flatnonzero(codes == groups.index(asked.group))
     return Source((Observed.of(load_law(asked.laws[0]), table.take(rows)),), lambda: pooled_from(asked).of(asked.group))
 

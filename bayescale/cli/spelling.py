@@ -5,7 +5,23 @@ import re
 import shlex
 from typing import Any
 
-_SAME = ("as_is", "by", "columns", "discrepancy", "drop_bad", "evidence", "glob", "group", "law", "pool", "unit")
+_SAME = (
+    "as_is",
+    "by",
+    "chains",
+    "columns",
+    "discrepancy",
+    "draws",
+    "drop_bad",
+    "evidence",
+    "glob",
+    "group",
+    "law",
+    "minutes",
+    "pool",
+    "tune",
+    "unit",
+)
 _OPTIONS = {**{name: f"--{name.replace('_', '-')}" for name in _SAME}, "priors": "--prior"}
 """The option of each argument."""
 

@@ -38,6 +38,10 @@ PRIOR = "prior"
 """What takes the place of a sampler's name where draws are from the prior."""
 PRIOR_DRAWS = 1000
 _LAWS_KEPT = 16
+_MOST_COORDINATES = 16
+"""Coordinates above which importance sampling is not tried, since its proposals do not fit."""
+_LONG = 2
+"""Draws of NUTS for each that is kept above as many coordinates, where a thousand in a chain are rarely certified."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,12 @@ class Diagnostics:
     def ess_min(self) -> float:
         """Effective sample size for the worst parameter."""
         return min(self.ess.values())
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """Pareto k-hat or R-hat, whichever is defined, with digits that tell it from its limit, 0.7 or 1.01."""
+        defined = {"Pareto k-hat": (self.pareto_k, 2), "R-hat": (self.r_hat_max, 4)}
+        return {name: f"{value:.{digits}f}" for name, (value, digits) in defined.items() if value is not None}
 
 
 class Compiled:
@@ -242,6 +252,8 @@ class Sampled:
     basis: Basis[Any] | None = None
     coefficients: Array | None = None
     """Coefficients of the discrepancy's features and of the law's level, shape (chain, draw, feature)."""
+    shortfalls: tuple[str, ...] = ()
+    """Limits of a certified fit that the draws miss; none if they are certified."""
 
 
 def _sample(
@@ -252,23 +264,27 @@ def _sample(
     nuts: Callable[[], Sampled],
     several_modes: bool,
 ) -> Sampled:
-    if options.engine == "nuts":
-        found = nuts()
-        if found.diagnostics.certified:
-            return found
-        return replace(found, warnings=(f"NOT CERTIFIED: NUTS ({_shortfall(found.diagnostics)}): take more draws",))
+    if options.engine == "nuts" or len(density.names) > _MOST_COORDINATES:
+        alone = nuts()
+        return replace(alone, warnings=() if alone.diagnostics.certified else (_uncertified("NUTS", alone),))
     first = _sample_importance(density, target, prior_coordinates, options, several_modes)
     if first.diagnostics.certified:
         return first
-    why = f"importance sampling was not certified ({_shortfall(first.diagnostics)})"
+    why = f"importance sampling was not certified ({'; '.join(first.shortfalls)})"
     if several_modes:  # NUTS does not move between modes, takes a minute, and was not certified either
         return replace(first, warnings=(f"NOT CERTIFIED: {why}",))
     second = nuts()
     if second.diagnostics.certified:
         return replace(second, warnings=(f"{why}: these draws are from NUTS",))
     better = max(first, second, key=lambda s: s.diagnostics.ess_min)
-    why = f"NOT CERTIFIED: {why}, nor was NUTS ({_shortfall(second.diagnostics)}); these draws are from {better.engine}"
-    return replace(better, warnings=(why,))
+    also = _uncertified("NUTS", second).removeprefix("NOT CERTIFIED: ")
+    return replace(better, warnings=(f"NOT CERTIFIED: {why}; {also}; these draws are from {better.engine}",))
+
+
+def _uncertified(sampler: str, sampled: Sampled) -> str:
+    """Which limits chains miss, and what may cure it."""
+    missed = "; ".join(sampled.shortfalls)
+    return f"NOT CERTIFIED: {sampler} was not certified ({missed}): longer chains may be, by more draws= or minutes="
 
 
 def _sample_importance(
@@ -305,6 +321,7 @@ def _sampled(density: "LogDensity", result: "ImportanceResult", shape: tuple[int
             log_evidence_se=result.log_evidence_se,
         ),
         warnings=() if result.exact or not result.certified else (_APPROXIMATE,),
+        shortfalls=result.shortfalls,
         coefficients=result.latent.reshape(*shape, -1) if result.latent.shape[1] else None,
     )
 
@@ -320,8 +337,16 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
     from bayescale.sampling.bridge import log_evidence
     from bayescale.sampling.nuts import sample_nuts
 
-    asked = {"draws": options.draws, "chains": options.chains, "seed": options.seed}
-    result = sample_nuts(compiled.posterior.model, **asked, compiled=compiled.nuts())
+    result = sample_nuts(
+        compiled.posterior.model,
+        draws=options.draws,
+        chains=options.chains,
+        seed=options.seed,
+        tune=options.tune,
+        minutes=options.minutes,
+        length=_LONG if len(density.names) > _MOST_COORDINATES else 1,
+        compiled=compiled.nuts(),
+    )
     sampled = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
     coefficients = sampled.pop(COEFFICIENTS, None)
     shape = next(iter(sampled.values())).shape
@@ -346,6 +371,7 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
             log_evidence_se=bridged[1],
         ),
         coefficients=coefficients,
+        shortfalls=result.shortfalls,
     )
 
 
@@ -355,12 +381,6 @@ def _log_densities(density: "LogDensity", coordinates: Array, total: Array, shap
     values = {"lp": total, "log_prior": own_scale, "total_log_likelihood": total - unconstrained}
     values |= density.potentials(coordinates)
     return xr.Dataset({name: (SAMPLE_DIMS, value.reshape(shape)) for name, value in values.items()})
-
-
-def _shortfall(diagnostics: Diagnostics) -> str:
-    named = {"Pareto k-hat": diagnostics.pareto_k, "R-hat": diagnostics.r_hat_max}
-    figures = [f"{name} {value:.2f}" for name, value in named.items() if value is not None]
-    return ", ".join([*figures, f"effective sample size {diagnostics.ess_min:.0f}"])
 
 
 def discrepancy_basis(observed: Observed) -> Basis[Any]:

@@ -24,6 +24,8 @@ class Choices(TypedDict, total=False):
     engine: Engine
     draws: int
     chains: int
+    tune: int | None
+    minutes: float
     seed: int
     priors: Stated
     evidence: Sequence[Evidence]
@@ -46,8 +48,14 @@ class Options:
     draws, chains : int
         Shape of the posterior; draws by importance sampling are independent, so their division into chains is only a
         matter of shape.
+    tune : int, optional
+        Draws per chain for the adaptation of NUTS before; by default as many as ``draws``, and at least 1,000.
+    minutes : float
+        Time for chains of NUTS that are not certified to go on, each time twice as long, until they are; 0 samples
+        them once.
     seed : int
-        The same seed gives the same draws.
+        The same seed gives the same draws, unless ``minutes`` end before draws are certified: then the machine
+        decides how long chains become.
     priors : mapping of Prior or float
         Your priors, by the names of what a fit reports, such as ``E``, ``alpha_N``, ``a_opt``, ``sigma`` or ``tau``, in
         place of the law's; a number fixes a quantity. Of a mixture, each law takes those on what it reports.
@@ -65,7 +73,8 @@ class Options:
     Examples
     --------
     >>> Options(engine="nuts", draws=500)
-    Options(noise='student_t', discrepancy=True, engine='nuts', draws=500, chains=4, seed=0, priors={}, evidence=())
+    Options(noise='student_t', discrepancy=True, engine='nuts', draws=500, chains=4, tune=None, minutes=2.0, seed=0, \
+priors={}, evidence=())
     """
 
     noise: str = "student_t"
@@ -73,6 +82,8 @@ class Options:
     engine: Engine = "importance"
     draws: int = 1000
     chains: int = 4
+    tune: int | None = None
+    minutes: float = 2.0
     seed: int = 0
     priors: Stated = field(default_factory=dict, hash=False)
     evidence: Sequence[Evidence] = ()
@@ -82,6 +93,10 @@ class Options:
         object.__setattr__(self, "evidence", checked_evidence(self.evidence))
         if self.engine not in get_args(Engine):
             raise SamplingError(f"unknown engine {self.engine!r}: choose one of {', '.join(get_args(Engine))}")
+        if not self.minutes >= 0:
+            raise SamplingError(f"minutes={self.minutes!r}: give the time to go on, 0 or more")
+        if self.tune is not None and self.tune < 1:
+            raise SamplingError(f"tune={self.tune!r}: give the draws for adaptation, 1 or more")
         if self.noise_model.name == "one_sided" and self.discrepancy:
             raise LawError(f"noise {self.noise!r} is for a law taken as true: give discrepancy=False with it")
 

@@ -45,7 +45,7 @@ class Record:
     parameter that takes the prior of each derived quantity among them; ``evidence`` is what was measured elsewhere, as
     text. ``pool`` names the parameters that were learnt together with other groups of runs. ``unit`` is the unit of the
     outcome, if the runs state one. ``flops`` and ``flops_factor`` are how training compute is counted
-    (:class:`bayescale.data.compute.Count`).
+    (:class:`bayescale.data.compute.Count`). ``tune`` and ``minutes`` are how long NUTS could adapt and go on.
     """
 
     law: str
@@ -69,6 +69,8 @@ class Record:
     unit: str | None = None
     flops: str = SIX_ND
     flops_factor: tuple[float, ...] = ()
+    tune: int | None = None
+    minutes: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

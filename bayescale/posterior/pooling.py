@@ -23,7 +23,7 @@ from bayescale.data.observed import Observed
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate
-from bayescale.inference.engine import Sampled
+from bayescale.inference.engine import Sampled, discrepancy_basis
 from bayescale.inference.options import Options
 from bayescale.laws import catalog
 from bayescale.laws.evidence import Bounded, OtherRun
@@ -32,8 +32,8 @@ from bayescale.laws.parameters import GROUP, Derived, Parameter
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.forecasting import Forecast
-from bayescale.posterior.pooled_law import SPREAD, pooled_law, sampled_names, slugs_of
-from bayescale.posterior.single import as_runs, assembled, sampled_runs
+from bayescale.posterior.pooled_law import SPREAD, drawn_group, pooled_law, sampled_names, slugs_of
+from bayescale.posterior.single import as_runs, assembled, groups_of, sampled_runs
 
 if TYPE_CHECKING:
     import bayescale
@@ -131,6 +131,70 @@ class Pooled(Fitted):
             If there is no such group, or as for :func:`bayescale.plan`.
         """
         return self.of(group).plan(**asked)
+
+    def new_group(self, *, seed: int = 0) -> Fit:
+        """A posterior for one more group that was not seen, to forecast and plan from.
+
+        Its pooled parameters are drawn from the distribution over groups, draw by draw, so that it is as uncertain as
+        these few groups leave that distribution; its discrepancy is drawn from the prior with the amplitudes of all
+        groups, for runs like those of all groups together.
+
+        Parameters
+        ----------
+        seed : int
+
+        Examples
+        --------
+        >>> from bayescale import fit
+        >>> x, y = np.tile([0.01, 0.1, 10, 100], 2), [7.5, 4.8, 1.9, 1.2, 12, 6, 1.5, 0.75]
+        >>> runs = pd.DataFrame({"group": ["a"] * 4 + ["b"] * 4, "x": x, "y": y})
+        >>> pooled = fit("m1", runs, pool=["slope"], discrepancy=False)
+        >>> new, seen = pooled.new_group().parameters["slope"], pooled.groups["a"].parameters["slope"]
+        >>> bool(new.std() > 5 * seen.std())
+        True
+        """
+        one, rng = next(iter(self.groups.values())), np.random.default_rng(seed)
+        names = [item.name for item in one.law.parameters]
+        drawn = {str(name): values.to_numpy() for name, values in one.groups["posterior"].data_vars.items()}
+        typical = {name: self.between[name].to_numpy() if name in self.pool else drawn[name] for name in names}
+        spreads = {name: self.between[f"{name}_{SPREAD}"].to_numpy() for name in self.pool}
+        own = drawn_group(one.law, typical, spreads, rng)
+        observed = Observed(one.law, self._all_runs)
+        basis = discrepancy_basis(observed) if one.record.discrepancy else None
+        features = (*own[names[0]].shape, 0 if basis is None else len(basis.process.kinds))
+        sampled = Sampled(
+            posterior={**drawn, **own, **one.law.derive(np, own, observed.centre)},
+            sample_stats=one.groups["sample_stats"].to_dataset(),
+            engine=one.record.engine,
+            diagnostics=one.diagnostics,
+            prior={str(name): values.to_numpy() for name, values in one.groups["prior"].data_vars.items()},
+            basis=basis,
+            coefficients=None if basis is None else rng.standard_normal(features),
+        )
+        runs = observed.runs
+        return replace(
+            one,
+            groups=groups_of(observed, one.described, sampled),
+            record=replace(one.record, dataset=runs.source, data_hash=runs.data_hash, n_runs=len(runs)),
+            warnings=tuple(text for text in self.warnings if text.startswith("NOT CERTIFIED")),
+            notes=(
+                *one.notes,
+                f"a group that was not seen, drawn from the distribution over {len(self.groups)} groups",
+            ),
+        )
+
+    @property
+    def _all_runs(self) -> Runs:
+        """The runs of all groups, in which training runs of different groups are different."""
+        parts = {label: each.runs for label, each in self.groups.items()}
+        frames = [part.frame for part in parts.values()]
+        if any("run" in frame for frame in frames):
+            frames = [
+                frame.assign(run=[f"{label} {name}" for name in frame.get("run", frame.index)])
+                for label, frame in zip(parts, frames, strict=True)
+            ]
+        whole = pd.concat(frames, ignore_index=True)
+        return replace(next(iter(parts.values())), frame=whole, source=f"{self.dataset}:a new group")
 
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter by group, and of what groups have in common."""

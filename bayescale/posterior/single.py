@@ -160,7 +160,7 @@ def _as_fit(
     """The draws with their law, runs and options, before any doubt is raised."""
     resolved, runs = observed.law, observed.runs
     return Fit(
-        groups=_groups(observed, all_parameters(resolved, options.noise_model, options.discrepancy), sampled),
+        groups=groups_of(observed, all_parameters(resolved, options.noise_model, options.discrepancy), sampled),
         law=resolved,
         record=Record(
             law=resolved.name,
@@ -228,7 +228,8 @@ def _origin_of(law: str | Path | Law) -> tuple[str, str | None]:
     return "shipped" if str(law) in catalog.law_names() else Path(law).name, catalog.law_source_hash(law)
 
 
-def _groups(observed: Observed, parameters: tuple[Parameter | Derived, ...], sampled: Sampled) -> xr.DataTree:
+def groups_of(observed: Observed, parameters: tuple[Parameter | Derived, ...], sampled: Sampled) -> xr.DataTree:
+    """The draws, and the runs that a law is bound to, in ArviZ's groups."""
     law, described = observed.law, described_by(parameters)
 
     def dataset(values: dict[str, Array]) -> xr.Dataset:

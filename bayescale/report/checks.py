@@ -117,7 +117,7 @@ def _coverage(found: Replicated) -> Figure:
 
 def _diagnosed(name: str, member: Fit) -> tuple[str, ...]:
     found = member.diagnostics
-    shown = ["not defined" if value is None else f"{value:.2f}" for value in (found.pareto_k, found.r_hat_max)]
+    shown = [found.figures.get(key, "not defined") for key in ("Pareto k-hat", "R-hat")]
     evidence = "not defined" if found.log_evidence is None else f"{found.log_evidence:.1f}"
     state = "certified" if found.certified else "NOT CERTIFIED"
     return (name, member.record.engine, state, *shown, f"{found.ess_min:,.0f}", evidence)

@@ -228,8 +228,7 @@ def _sampler(engine: str) -> str:
 
 def _diagnosed(member: Fit) -> str:
     found = member.diagnostics
-    figures = {"Pareto k-hat": found.pareto_k, "R-hat": found.r_hat_max}
-    shown = [f"{name} {value:.2f}" for name, value in figures.items() if value is not None]
+    shown = [f"{name} {value}" for name, value in found.figures.items()]
     state = "certified" if found.certified else "NOT CERTIFIED"
     return ", ".join([state, *shown, f"effective draws {found.ess_min:.0f} for the worst parameter"])
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import SamplingError
+from bayescale.basics.wording import told_apart
 from bayescale.sampling.adaptation import (
     DF,
     PATIENT,
@@ -109,11 +110,22 @@ class ImportanceResult:
     even_share: float = 1.0
 
     @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """The limits of a certified fit that the draws miss, for people to read."""
+        found = []
+        if not self.pareto_k < K_HAT_LIMIT:
+            found.append(f"Pareto k-hat {told_apart(self.pareto_k, K_HAT_LIMIT)}, not below {K_HAT_LIMIT:g}")
+        if not self.ess.min() >= ESS_LIMIT:
+            found.append(f"{told_apart(self.ess.min(), ESS_LIMIT)} effective draws, below {ESS_LIMIT:,}")
+        if not self.disagreement < DISAGREEMENT_LIMIT:
+            apart = told_apart(self.disagreement, DISAGREEMENT_LIMIT)
+            found.append(f"proposals {apart} standard errors apart, not below {DISAGREEMENT_LIMIT:g}")
+        return tuple(found)
+
+    @property
     def certified(self) -> bool:
         """Whether the draws represent the posterior."""
-        return (
-            self.pareto_k < K_HAT_LIMIT and bool(self.ess.min() >= ESS_LIMIT) and self.disagreement < DISAGREEMENT_LIMIT
-        )
+        return not self.shortfalls
 
 
 def sample_importance(

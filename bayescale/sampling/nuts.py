@@ -1,12 +1,15 @@
 """The No-U-Turn sampler on the same graph: the reference, and the fallback of importance sampling."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayescale.basics.parallel import cores
+from bayescale.basics.wording import told_apart
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -51,11 +54,22 @@ class NutsResult:
         return min(self.ess.values())
 
     @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """The limits of a certified fit that the chains miss, for people to read."""
+        found = []
+        if not self.r_hat_max < R_HAT_LIMIT:
+            found.append(f"R-hat {told_apart(self.r_hat_max, R_HAT_LIMIT)}, not below {R_HAT_LIMIT:g}")
+        if not self.ess_min >= ESS_LIMIT:
+            found.append(f"{told_apart(self.ess_min, ESS_LIMIT)} effective draws, below {ESS_LIMIT:,}")
+        share, most = 100 * self.divergent_share, 100 * DIVERGENT_SHARE_LIMIT
+        if not share <= most:
+            found.append(f"{told_apart(share, most)} % of draws divergent, above {most:g} %")
+        return tuple(found)
+
+    @property
     def certified(self) -> bool:
         """Whether the draws represent the posterior."""
-        return (
-            self.r_hat_max < R_HAT_LIMIT and self.ess_min >= ESS_LIMIT and self.divergent_share <= DIVERGENT_SHARE_LIMIT
-        )
+        return not self.shortfalls
 
 
 class CompiledNuts:
@@ -79,28 +93,58 @@ class CompiledNuts:
 
 
 def sample_nuts(
-    model: "pm.Model", *, draws: int, chains: int, seed: int, compiled: CompiledNuts | None = None
+    model: "pm.Model",
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    tune: int | None = None,
+    minutes: float = 0.0,
+    length: int = 1,
+    compiled: CompiledNuts | None = None,
 ) -> NutsResult:
     """Sample a posterior with nutpie; compiling takes about ten seconds.
+
+    Unless the draws are certified, chains of twice the length follow, with other random numbers, as long as these can
+    be expected to end in time. Whether they can depends on the machine; what they hold does not.
 
     Parameters
     ----------
     model : pymc.Model
     draws : int
-        Draws kept per chain; as many, and at least 1,000, are used for adaptation before.
+        Draws kept per chain.
     chains : int
     seed : int
+    tune : int, optional
+        Draws per chain for adaptation before; by default as many as are kept, and at least 1,000.
+    minutes : float
+        Time to go on until the chains are certified; without it they are sampled once.
+    length : int
+        Draws per draw that is kept: more for posteriors whose draws are known to be more alike than most.
     compiled : CompiledNuts, optional
         The compiled model, for a loop over tables.
     """
+    ready = _compiled(model, freeze=True) if compiled is None else compiled.with_data_of_model()
+    names = [rv.name for rv in model.free_RVs]
+    tune, start = tune or max(1000, draws), monotonic()
+    while True:
+        before = monotonic()
+        result = _chains(ready, names, draws=draws * length, tune=tune, chains=chains, seed=seed)
+        now = monotonic()
+        if result.certified or now - start + 2 * (now - before) > 60 * minutes:
+            kept = {"draw": slice(length - 1, None, length)}
+            return replace(result, posterior=result.posterior.isel(kept), sample_stats=result.sample_stats.isel(kept))
+        length, tune, seed = 2 * length, 2 * tune, seed + 1
+
+
+def _chains(ready: Any, names: list[str], *, draws: int, tune: int, chains: int, seed: int) -> NutsResult:
     import arviz as az
     import nutpie
 
-    ready = _compiled(model, freeze=True) if compiled is None else compiled.with_data_of_model()
     tree = nutpie.sample(
         ready,
         draws=draws,
-        tune=max(1000, draws),
+        tune=tune,
         chains=chains,
         cores=cores(),
         seed=seed,
@@ -108,7 +152,7 @@ def sample_nuts(
         progress_bar=False,
         target_accept=_TARGET_ACCEPT,
     )
-    posterior = tree["posterior"].to_dataset()[[rv.name for rv in model.free_RVs]]
+    posterior = tree["posterior"].to_dataset()[names]
     stats = tree["sample_stats"].to_dataset().rename(logp="lp")
     bulk, tail = (az.ess(posterior, method=method) for method in ("bulk", "tail"))
     return NutsResult(
@@ -129,5 +173,8 @@ def _compiled(model: "pm.Model", *, freeze: bool) -> Any:
     import nutpie
     import pytensor
 
-    with pytensor.config.change_flags(numba__fastmath=False):
-        return nutpie.compile_pymc_model(model, freeze_model=freeze)
+    with pytensor.config.change_flags(numba__fastmath=False), warnings.catch_warnings():
+        # A sum of more terms than one kernel can have, as of many groups, is only a little slower.
+        warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
+        # Derived parameters take time to compile, and are computed from the draws later.
+        return nutpie.compile_pymc_model(model, freeze_model=freeze, var_names=[rv.name for rv in model.free_RVs])

@@ -312,7 +312,13 @@ BAD_INPUT = {
         ["plan", "gadre", "--law", "tied", "--pool", "E", "--group", "c5"],
         "no group 'c5' in column group: it holds c4, redpajama, refinedweb",
     ),
-    "a group of no pool": (["plan", "gadre:c4", "--group", "c4"], "--by and --group go with --pool"),
+    "a group of no pool": (["plan", "gadre:c4", "--group", "c4"], "--by, --group and --new-group go with --pool"),
+    "a new group of no pool": (["plan", "gadre:c4", "--new-group"], "--by, --group and --new-group go with --pool"),
+    "two answers": (
+        ["plan", "gadre", "--law", "tied", "--pool", "E", "--group", "c4", "--new-group"],
+        "name the one to answer for by --group, or give --new-group",
+    ),
+    "time to go on with a saved fit": (["fit", "a.nc", "--minutes", "3"], "--minutes has no effect on a saved fit"),
     "an unnamed group": (["plan", "gadre", "--law", "tied", "--pool", "E"], "name the one to answer for by --group"),
     "a file for all groups": (
         ["fit", "gadre", "--law", "tied", "--pool", "E", "-o", "a.nc"],

@@ -1,5 +1,7 @@
 """Partial pooling: groups borrow strength as far as they are alike, and each is then a normal fit."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,15 +108,76 @@ def test_pooling_repeats_exactly(runs):
     assert vouched_for(first)
 
 
+def test_a_new_group_is_as_uncertain_as_the_distribution_over_groups(pooled, runs, tmp_path):
+    new = pooled.new_group(seed=1)
+    typical, spread = (np.log(pooled.between["slope"]), pooled.between["slope_spread"])
+    drawn = np.log(new.parameters["slope"])
+    assert abs(drawn.mean() - float(typical.mean())) < 4 * drawn.std() / np.sqrt(len(drawn))
+    expected = np.sqrt(float(typical.var() + np.square(spread).mean()))
+    assert drawn.std() == pytest.approx(expected, rel=0.15)
+    assert new.record.n_runs == len(runs)
+    assert new.dataset == "DataFrame:a new group"
+    assert "a group that was not seen, drawn from the distribution over 5 groups" in new.notes
+    seen, unseen = (each.forecast(x=1e6).summary(0.9) for each in (pooled.groups["a"], new))
+    assert np.log(unseen["q95"] / unseen["q05"])[0] > 2 * np.log(seen["q95"] / seen["q05"])[0]
+    assert pooled.new_group(seed=1).groups["posterior"].equals(new.groups["posterior"])
+    again = load(save(new, tmp_path / "new.nc"))
+    assert forecast(again, x=1e6).draws.equals(forecast(new, x=1e6).draws)
+
+
+@pytest.mark.usefixtures("sketched")
+def test_the_command_line_forecasts_a_new_group(run_cli, runs, tmp_path):
+    runs.frame.to_csv(tmp_path / "runs.csv", index=False)
+    asked = ("--law", "m1", "--no-discrepancy", "--pool", "slope", "--draws", "100")
+    widths = {}
+    for which in (("--group", "a"), ("--new-group",)):
+        status, out, err = run_cli("predict", tmp_path / "runs.csv", *asked, *which, "--at", "x=1e6", "--json")
+        assert status == 1, err  # sketches are never certified
+        (point,) = json.loads(out)["predictions"]
+        widths[which[0]] = np.log(point["y"]["q95"] / point["y"]["q05"])
+    assert widths["--new-group"] > 2 * widths["--group"]
+
+
+def test_a_new_group_shares_what_is_not_pooled(pooled):
+    new, one = pooled.new_group(), pooled.groups["a"]
+    for name in ("sigma", "nu", "tau", "drift"):
+        np.testing.assert_array_equal(new.parameters[name], one.parameters[name])
+    np.testing.assert_allclose(
+        new.parameters["log_b"],
+        np.log(new.parameters["y_centre"]) + new.parameters["slope"] * np.log(new.centre["x"]),
+    )
+
+
 def test_groups_that_are_alike_pool_closely():
     rng, x = np.random.default_rng(2), np.tile(np.geomspace(1e2, 1e5, 10), 4)
     y = 3 * x**-0.25 * np.exp(rng.normal(scale=NOISE, size=40))
     frame = pd.DataFrame({"family": np.repeat(list("abcd"), 10), "x": x, "y": y})
-    options = {"discrepancy": False, "engine": "nuts", "draws": 500}
+    options = {"discrepancy": False, "engine": "nuts", "draws": 500, "minutes": 0}
     alike = fit("m1", Runs.from_frame(frame), pool=["y_centre", "slope"], by="family", **options)
     assert np.quantile(alike.between["slope_spread"], 0.8) < 0.06  # .033 with many draws
     alone = fit_law("m1", Runs.from_frame(frame[frame["family"] == "a"]), discrepancy=False, draws=250)
     assert alike.groups["a"].parameters["slope"].std() < 0.8 * alone.parameters["slope"].std()
+
+
+def test_both_samplers_agree_on_groups():
+    """Quantiles of chains lie where independent draws by importance sampling say, within Monte Carlo errors."""
+    x, noise = np.tile(np.geomspace(0.01, 100, 6), 3), np.tile([1.01, 0.99, 0.99, 1.01, 1.0, 1.0], 3)
+    y = 3 * x ** -np.repeat([0.2, 0.24, 0.3], 6) * noise
+    three = Runs.from_frame(pd.DataFrame({"group": np.repeat(list("abc"), 6), "x": x, "y": y}))
+    chains, reference = (
+        fit("m1", three, pool=["slope"], discrepancy=False, engine=engine) for engine in ("nuts", "importance")
+    )
+    assert [each.groups["a"].record.engine for each in (chains, reference)] == ["nuts", "importance"]
+    assert chains.certified
+    assert reference.certified
+    ours, theirs = (each.groups["a"].groups["posterior"] for each in (chains, reference))
+    pairs = [(chains.between[name], reference.between[name]) for name in reference.between]
+    pairs += [(ours[name], theirs[name]) for name in ("log_b", "slope", "sigma", "nu")]
+    least = min(each.groups["a"].diagnostics.ess_min for each in (chains, reference))
+    for draws, exact in pairs:
+        for p in (0.05, 0.25, 0.5, 0.75, 0.95):
+            below = float((draws < float(exact.quantile(p))).mean())
+            assert abs(below - p) < 4 * np.sqrt(2 * p * (1 - p) / least), (draws.name, p)
 
 
 @pytest.mark.parametrize("pool", [["ratio"], ["E"], ["slope", "a_opt"], ["E", "alpha_N"]])
