@@ -23,7 +23,7 @@ MOST = 10
 """Runs in a batch unless more are asked for: a hundred tiny ones would teach little more."""
 
 _PARTS = 2.0 ** np.arange(5)
-"""Parts of the budget that a default candidate takes: a batch holds some ten runs, so each takes a sixteenth or more."""
+"""The budget over what a default candidate takes: batches of about ten runs need none below a sixteenth."""
 _RATIOS = 24
 """Tokens per parameter of the default candidates, evenly spaced in the logarithm."""
 

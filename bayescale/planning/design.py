@@ -147,8 +147,8 @@ def next_runs(
     most : int or None
         Largest number of runs in the batch; as many as the budget pays for if None.
     wary : bool
-        Whether to doubt what the fit expects of runs much smaller than the target. For a loss the batch is then the
-        largest runs that the budget pays for, and of equally large ones those that tell most. For other targets it is
+        Whether to doubt what the fit expects of runs much smaller than the target. For a loss by N and D the batch is
+        then the largest runs that the budget pays for, and of equally large ones those that tell most. Otherwise it is
         chosen as if the scatter of the runs were rough misfit of the law, which neighbours share and whose variance is
         c times as large for a run of c times less compute than the target; a repeated run counts for nothing. What the
         batch is expected to leave is what the fit expects, either way.
@@ -185,8 +185,8 @@ def next_runs(
     points, cost = affordable(first, candidates, budget, most, asked.points)
     believed, noise, misfit = _belief(fit, points, asked, seed)
     expected = _observed(believed, noise)
-    if wary and isinstance(asked.target, LossAt):
-        chosen = largest_first(expected, cost, budget, most, asked.compute(first))
+    if wary and isinstance(asked.target, LossAt) and (compute := compute_of(first, asked.points)) is not None:
+        chosen = largest_first(expected, cost, budget, most, enough=float(compute.max()))
     else:
         chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
     alone = 1 - np.sqrt(np.maximum(1 - gains(expected, len(cost)) / _variance(expected, len(cost)), 0.0))

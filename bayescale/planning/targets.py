@@ -10,8 +10,7 @@ from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity, number
 from bayescale.basics.wording import listed
 from bayescale.planning.allocation import two_inputs
-from bayescale.posterior.ensembles import Ensemble, Posterior, compute_of, first_fit, reach_of
-from bayescale.posterior.fit import Fit
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.forecasting import checked_points
 
 Array = NDArray[np.float64]
@@ -79,11 +78,6 @@ class Asked:
     unit: str
     reach: float
     points: Mapping[str, Array]
-
-    def compute(self, fit: Fit) -> float:
-        """Training compute of the target (FLOP), of several the most; infinite where its inputs do not tell."""
-        compute = compute_of(fit, self.points)
-        return np.inf if compute is None else float(compute.max())
 
 
 def checked_target(fit: Posterior, target: Target) -> Asked:
