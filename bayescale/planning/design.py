@@ -185,8 +185,9 @@ def next_runs(
     points, cost = affordable(first, candidates, budget, most, asked.points)
     believed, noise, misfit = _belief(fit, points, asked, seed)
     expected = _observed(believed, noise)
-    if wary and isinstance(asked.target, LossAt) and (compute := compute_of(first, asked.points)) is not None:
-        chosen = largest_first(expected, cost, budget, most, enough=float(compute.max()))
+    if wary and isinstance(asked.target, LossAt) and set(first.law.input_names) == {"N", "D"}:
+        enough = float(first.count(asked.points["N"], asked.points["D"]).max())
+        chosen = largest_first(expected, cost, budget, most, enough)
     else:
         chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
     alone = 1 - np.sqrt(np.maximum(1 - gains(expected, len(cost)) / _variance(expected, len(cost)), 0.0))
