@@ -12,7 +12,7 @@ from bayescale.basics.quantities import number
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.data.tables import Frame, as_frame, missing_column, positive, refuse
-from bayescale.posterior.ensembles import Posterior, compute_of, first_fit
+from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import checked_points
 
@@ -67,13 +67,14 @@ def candidate_grid(
         names = listed(first.law.input_names)
         raise LawError(f"law {first.law.name!r} reads {names}: give a table of runs to choose from, and C, their cost")
     count, inputs = first.runs.count, first.inputs
-    aim = compute_of(first, target) if target else None
-    smallest = count(inputs["N"], inputs["D"]).min()
-    parts = (budget if aim is None else min(budget, aim.max())) / _PARTS
-    compute = np.unique(np.maximum(parts, smallest))[:, None]
+    aim = target.get("C", np.array([np.inf]))
     ratios = inputs["D"] / inputs["N"]
     if {"N", "D"} <= target.keys():
+        aim = count(target["N"], target["D"])
         ratios = np.append(ratios, target["D"] / target["N"])
+    smallest = count(inputs["N"], inputs["D"]).min()
+    parts = min(budget, aim.max()) / _PARTS
+    compute = np.unique(np.maximum(parts, smallest))[:, None]
     sizes = _rounded(np.sqrt(compute / (6 * np.geomspace(ratios.min(), ratios.max(), _RATIOS))), 2, np.round)
     tokens = _rounded(count.tokens(compute, sizes), 3, np.floor)
     return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()}).drop_duplicates(ignore_index=True)
