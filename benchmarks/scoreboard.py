@@ -16,15 +16,20 @@ from public.scoring import Task, board, by_group, forecast_rows
 from reporting import add_study_options, keep, machine, study
 
 NAMES = ("nai", "scalebench", "cert", "nsl_language", "lcdb")
+DESIGN = "scalebench_design"
+"""The benchmark of which runs to buy, whose questions and answers are its own."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="FOLDER/NAME/... as in the modules of public/")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; by default all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, DESIGN))}; by default all")
     add_study_options(parser)
     options = parser.parse_args()
-    for name in options.names or NAMES:
+    for name in options.names or (*NAMES, DESIGN):
+        if name == DESIGN:
+            _design(options)
+            continue
         tasks: list[Task] = import_module(f"public.{name}").tasks(options.folder / name)
         settings = [(part, law) for task in tasks for law in task.laws for part in by_group(task)]
         rows: dict[tuple[str, str], list[dict[str, object]]] = defaultdict(list)
@@ -32,6 +37,13 @@ def main() -> None:
             rows[part.name, law] += found
         document = board(tasks, {setting: pd.DataFrame(found) for setting, found in rows.items()})
         keep(f"scoreboard_{name}_development", f"{machine()}\n\n{_text(document)}", document)
+
+
+def _design(options: argparse.Namespace) -> None:
+    design = import_module(f"public.{DESIGN}")
+    asked = [(question,) for question in design.questions(options.folder)]
+    rows = [row for found in study(options, DESIGN, design.answer, asked) for row in found]
+    keep(f"scoreboard_{DESIGN}_development", f"{machine()}\n\n{design.text(rows)}", rows)
 
 
 def _rows(task: Task, law: str) -> list[dict[str, object]]:

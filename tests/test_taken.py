@@ -46,7 +46,7 @@ NUMBERS = {
     ),
     ("next_runs", "budget"): lambda fit, write: bs.next_runs(fit, target=bs.OptimumAt(1e22), budget=write("1e21")),
     ("OptimumAt", "C"): lambda fit, write: bs.next_runs(fit, target=bs.OptimumAt(write("1e22")), budget=1e21),
-    ("LossAt", "N"): lambda fit, write: bs.next_runs(fit, target=bs.LossAt(write("1B"), 2e10), budget=1e21),
+    ("LossAt", "inputs"): lambda fit, write: bs.next_runs(fit, target=bs.LossAt(**given(RUN, write)), budget=1e21),
     ("Published", "C"): lambda fit, write: posed(bs.Published(N_star=write("70B"), C=write("5.76e23"), sd=0.3)),
     ("OtherRun", "inputs"): lambda fit, write: posed(bs.OtherRun(2.1, sd=0.02, **given(RUN, write))),
     ("Bounded", "inputs"): lambda fit, write: posed(bs.Bounded(1.8, 2.1, **given(RUN, write))),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.basics.quantities import format_quantity
+from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.options import PARAMETERS, SOURCE_HELP, fit_options, runs_option
 from bayescale.cli.printing import leave, print_basis, print_json, print_lines, print_table
 from bayescale.cli.sections import Command, Section, option
@@ -36,7 +36,7 @@ CHOICE = Section("Runs to choose from")
     section=CHOICE,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A table of runs to choose from, with columns N and D.",
+    help="A table of runs to choose from: the law's inputs, and C, the cost of each, where that is not N and D's.",
 )
 @option(
     "--most",
@@ -62,7 +62,7 @@ def design(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Choose the small runs to do next, which teach most about an answer for their compute."""
+    """Choose the runs to do next, and say how much less uncertain they are expected to leave an answer."""
     target = _target(at, optimum_at, which_law)
     table = None if candidates is None else points_from((), candidates)
     source = source_from(Asked(runs=runs, seed=seed, **options))
@@ -85,11 +85,12 @@ def design(
 
 def _check(source: Source, target: "Target") -> None:
     """Refuse what cannot be learnt, before anything is fitted."""
-    from bayescale.planning.targets import LossAt, WhichLaw
+    from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
 
-    source.check_planned(question="the next run")
     if isinstance(target, LossAt):
-        source.check_points({"N": target.N, "D": target.D})
+        source.check_points(target.inputs)
+    if isinstance(target, OptimumAt):
+        source.check_planned(question="N*")
     if isinstance(target, WhichLaw) and len(source.bound) == 1:
         raise click.UsageError(f"--which-law is asked of several laws, not of {source.law.name!r} alone: repeat --law")
 
@@ -106,17 +107,13 @@ def _target(at: tuple[dict[str, str], ...], optimum_at: float | None, which_law:
         return OptimumAt(optimum_at)
     if which_law:
         return WhichLaw()
-    points = points_from(at, None)
-    if points.keys() != {"N", "D"}:
-        raise click.UsageError("--at takes N=70B,D=1.4T")
-    return LossAt(N=points["N"], D=points["D"])
+    return LossAt(**points_from(at, None))
 
 
 def _print_batch(plan: "Design") -> None:
     rows = [
         {
-            "N (parameters)": format_quantity(row["N"]),
-            "D (tokens)": format_quantity(row["D"]),
+            **{with_unit(name, plan.batch[name].attrs["units"]): format_quantity(row[name]) for name in plan.inputs},
             "C (FLOP)": format_quantity(row["C"]),
             "spent (FLOP)": format_quantity(row["spent"]),
             f"standard deviation left ({plan.unit})": f"{row['sd']:.3g}",
@@ -124,5 +121,5 @@ def _print_batch(plan: "Design") -> None:
         }
         for row in plan.summary().to_dict("records")
     ]
-    print_table(rows, f"Runs to do next for {format_quantity(plan.budget)} FLOP, the one that teaches most first")
+    print_table(rows, f"Runs to do next for {format_quantity(plan.budget)} FLOP")
     print_lines(f"{plan.target}: standard deviation now {plan.sd:.3g} {plan.unit}")

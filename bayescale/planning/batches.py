@@ -1,5 +1,7 @@
 """Batches of runs that leave the least variance, by the covariance of what is believed."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,10 @@ Array = NDArray[np.float64]
 
 _ROUNDING = 1e-15
 """Smallest share of the target's variance that counts as taken away, above rounding."""
+_EQUAL = 1e-9
+"""Relative difference up to which two gains count as equal."""
+_AS_LARGE = 0.99
+"""Share of the largest run's cost from which a run counts as equally large, as those of one isoFLOP budget do."""
 
 
 def gains(covariance: Array, n: int) -> Array:
@@ -47,8 +53,37 @@ def best_batch(covariance: Array, cost: Array, budget: float, most: int | None =
     >>> order.tolist(), left_after(covariance, order, 2).round(2).tolist()
     ([0, 1], [0.19, 0.1])
     """
-    each = [_greedy(covariance, cost, budget, most or len(cost), per_cost) for per_cost in (True, False)]
+    worths = (lambda gain: gain / cost, lambda gain: gain)
+    each = [_greedy(covariance, cost, budget, most or len(cost), worth) for worth in worths]
     return np.array(max(each, key=lambda batch: batch[1])[0], dtype=np.intp)
+
+
+def largest_first(
+    covariance: Array, cost: Array, budget: float, most: int | None = None, enough: float = np.inf
+) -> NDArray[np.intp]:
+    """The largest candidates that a budget pays for, one after another; of equally large ones those that tell most.
+
+    Parameters
+    ----------
+    covariance
+        As of :func:`gains`.
+    cost, budget, most
+        As of :func:`best_batch`.
+    enough : float
+        Cost from which candidates count as equally large, such as that of the target itself.
+
+    Examples
+    --------
+    >>> covariance = np.array([[1.0, 0.0, 0.0, 0.1], [0.0, 1.0, 0.0, 0.9], [0.0, 0.0, 1.0, 0.2], [0.1, 0.9, 0.2, 1.0]])
+    >>> largest_first(covariance, cost=np.array([3.0, 1.0, 3.0]), budget=4.0).tolist()
+    [2, 1]
+    """
+    size = np.minimum(cost, enough)
+
+    def worth(gain: Array) -> Array:
+        return np.where(size >= _AS_LARGE * size[gain > 0].max(initial=0.0), gain, 0.0)
+
+    return np.array(_greedy(covariance, cost, budget, most or len(cost), worth)[0], dtype=np.intp)
 
 
 def left_after(covariance: Array, order: NDArray[np.intp], n: int) -> Array:
@@ -68,8 +103,10 @@ def left_after(covariance: Array, order: NDArray[np.intp], n: int) -> Array:
     return np.asarray(np.maximum(1 - taken / _variance(covariance, n), 0.0))
 
 
-def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: bool) -> tuple[list[int], float]:
-    """Candidates one after another, and the variance that they take away together."""
+def _greedy(
+    covariance: Array, cost: Array, budget: float, most: int, worth: Callable[[Array], Array]
+) -> tuple[list[int], float]:
+    """Candidates one after another, each the one whose gain is worth most, and the variance that they take away."""
     n = len(cost)
     total = _variance(covariance, n)
     own, cross = np.diag(covariance)[:n], covariance[n:, :n]
@@ -82,9 +119,12 @@ def _greedy(covariance: Array, cost: Array, budget: float, most: int, per_cost: 
     while len(order) < most:
         free &= (cost <= budget) & (own > least)
         gain = np.divide(np.square(cross).sum(axis=0), own, where=free, out=np.zeros(n))
-        best = int((gain / cost if per_cost else gain).argmax())
-        if gain[best] <= _ROUNDING * total:
+        gain[gain <= _ROUNDING * total] = 0.0
+        if not gain.any():
             break
+        value = worth(gain)
+        # Of equal worth, the cheapest, whatever the order of the candidates.
+        best = int(np.where(value >= (1 - _EQUAL) * value.max(), cost, np.inf).argmin())
         # The next row of a Cholesky factor: how everything moves with what this run adds to those before it.
         seen = sum((factor[best] * factor for factor in factors), np.zeros(len(covariance)))
         factor = (covariance[best] - seen) / np.sqrt(own[best])

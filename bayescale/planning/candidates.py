@@ -1,11 +1,15 @@
 """Runs to choose from: a table or a grid of them, checked, with what each costs."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescale.basics.errors import QuantityError, RunsError
+from bayescale.basics.errors import LawError, QuantityError, RunsError
 from bayescale.basics.quantities import number
+from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.data.tables import Frame, as_frame, missing_column, positive, refuse
 from bayescale.posterior.ensembles import Posterior, first_fit
@@ -18,37 +22,75 @@ type Candidates = Frame
 MOST = 10
 """Runs in a batch unless more are asked for: a hundred tiny ones would teach little more."""
 
-_SIDE = 12
-"""Sizes and token counts of the default candidates, evenly spaced in the logarithm."""
+_PARTS = 2.0 ** np.arange(5)
+"""The budget over what a default candidate takes: batches of about ten runs need none below a sixteenth."""
+_RATIOS = 24
+"""Tokens per parameter of the default candidates, evenly spaced in the logarithm."""
 
 
-def candidate_grid(fit: Posterior | Observed) -> pd.DataFrame:
-    """Candidate runs where runs have been fitted: an even grid over the ranges of their log N and log D.
+def candidate_grid(
+    fit: Posterior | Observed, budget: float, target: Mapping[str, Array] = MappingProxyType({})
+) -> pd.DataFrame:
+    """Candidate runs that a budget pays for, however large the runs that were fitted.
+
+    They take the whole budget, a half of it, and so on down to a sixteenth, but no less than the smallest run, on as
+    many tokens per parameter as some fitted run or the target has. None takes more than the target itself.
 
     Parameters
     ----------
     fit : Fit or Ensemble
         Of laws in N and D.
+    budget : float
+        FLOP.
+    target : mapping of array, shape (point,), optional
+        ``N`` and ``D``, or ``C``, of what is asked for.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``N``, ``D`` to two significant digits.
+        Column ``N`` to two significant digits, and ``D`` rounded down to three.
+
+    Raises
+    ------
+    LawError
+        If the law reads other inputs.
 
     Examples
     --------
     >>> from bayescale import fit
-    >>> candidate_grid(fit("chinchilla", "chinchilla", discrepancy=False)).shape
-    (144, 2)
+    >>> grid = candidate_grid(fit("chinchilla", "chinchilla", discrepancy=False), budget=1e22)
+    >>> grid.shape, f"{(6 * grid['N'] * grid['D']).max():.3g}"
+    ((120, 2), '1e+22')
     """
-    inputs = (fit if isinstance(fit, Observed) else first_fit(fit)).inputs
-    sides = [np.geomspace(inputs[name].min(), inputs[name].max(), _SIDE) for name in ("N", "D")]
-    sizes, tokens = np.meshgrid(*([float(f"{value:.1e}") for value in side] for side in sides), indexing="ij")
-    return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()})
+    first = fit if isinstance(fit, Observed) else first_fit(fit)
+    if set(first.law.input_names) != {"N", "D"}:
+        names = listed(first.law.input_names)
+        raise LawError(f"law {first.law.name!r} reads {names}: give a table of runs to choose from, and C, their cost")
+    count, inputs = first.runs.count, first.inputs
+    aim = target.get("C", np.array([np.inf]))
+    ratios = inputs["D"] / inputs["N"]
+    if {"N", "D"} <= target.keys():
+        aim = count(target["N"], target["D"])
+        ratios = np.append(ratios, target["D"] / target["N"])
+    smallest = count(inputs["N"], inputs["D"]).min()
+    parts = min(budget, aim.max()) / _PARTS
+    compute = np.unique(np.maximum(parts, smallest))[:, None]
+    sizes = _rounded(np.sqrt(compute / (6 * np.geomspace(ratios.min(), ratios.max(), _RATIOS))), 2, np.round)
+    tokens = _rounded(count.tokens(compute, sizes), 3, np.floor)
+    return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()}).drop_duplicates(ignore_index=True)
+
+
+def _rounded(values: Array, digits: int, way: Callable[[Array], Array]) -> Array:
+    unit = 10.0 ** (np.floor(np.log10(values)) - digits + 1)
+    return np.asarray(way(values / unit) * unit)
 
 
 def affordable(
-    fit: Fit | Observed, candidates: Candidates | None, budget: float | str, most: int | None = MOST
+    fit: Fit | Observed,
+    candidates: Candidates | None,
+    budget: float | str,
+    most: int | None = MOST,
+    target: Mapping[str, Array] = MappingProxyType({}),
 ) -> tuple[dict[str, Array], Array]:
     """Candidates and what each costs, of which a budget pays for some.
 
@@ -58,6 +100,8 @@ def affordable(
         What was fitted, or will be.
     candidates, budget, most
         As of :func:`bayescale.next_runs`.
+    target
+        As of :func:`candidate_grid`.
 
     Returns
     -------
@@ -68,13 +112,13 @@ def affordable(
 
     Raises
     ------
-    RunsError, QuantityError
+    LawError, RunsError, QuantityError
         As of :func:`bayescale.next_runs`.
     """
     budget = number("budget", budget)
-    points, cost = _checked_candidates(fit, candidate_grid(fit) if candidates is None else candidates)
     if not (np.isfinite(budget) and budget > 0):
         raise QuantityError(f"budget {budget:g} FLOP: must be a finite number above zero")
+    points, cost = _checked_candidates(fit, candidate_grid(fit, budget, target) if candidates is None else candidates)
     if most is not None and most < 1:
         raise QuantityError(f"a batch of at most {most} runs: give one or more, or None")
     if cost.min() > budget:
@@ -88,13 +132,15 @@ def affordable(
 def _checked_candidates(fit: Fit | Observed, candidates: Candidates) -> tuple[dict[str, Array], Array]:
     """Inputs and settings of candidates, and what each costs (FLOP), of shape (candidate,)."""
     frame = as_frame(candidates, "candidates").reset_index(drop=True)
-    refuse(missing_column(name, frame.columns, "candidates") for name in ("N", "D") if name not in frame)
+    names = fit.law.input_names
+    needed = names if {"N", "D"} <= {*frame.columns} else (*names, "C")
+    refuse(missing_column(name, frame.columns, "candidates") for name in dict.fromkeys(needed) if name not in frame)
     if len(frame) == 0:
-        raise RunsError("there are no candidates: give at least one run's N and D")
-    read = {name: positive(frame[name], "candidates", name) for name in ("N", "D", "C") if name in frame}
+        raise RunsError(f"there are no candidates: give {listed(names)} of at least one run")
+    given = [name for name in dict.fromkeys((*names, "N", "D", "C")) if name in frame]
+    read = {name: positive(frame[name], "candidates", name) for name in given}
     refuse(fault for _, faults in read.values() for fault in faults)
     columns = {name: values for name, (values, _) in read.items()}
-    count = fit.runs.count
-    cost = columns.pop("C", count(columns["N"], columns["D"]))
+    cost = columns["C"] if "C" in columns else fit.runs.count(columns["N"], columns["D"])
     settings = {item.name: frame[item.name].to_numpy() for item in fit.law.settings if item.name in frame}
-    return checked_points([fit], {**columns, **settings}), cost
+    return checked_points([fit], {**{name: columns[name] for name in names}, **settings}), cost

@@ -7,7 +7,8 @@ are, and no posterior is sampled again. It is what a refit is expected to leave 
 otherwise as near to that as linear estimates come (Goldstein and Wooff 2007, Bayes Linear Statistics, section 1.4.5).
 
 Without a model discrepancy a few runs anywhere would be expected to settle the law; with it a run teaches most about
-its own neighbourhood.
+its own neighbourhood. Even so a fit of a few small runs expects too much of small ones: on published tables what it
+expects does not tell better batches for a loss from worse, and the largest runs are as good as any (docs/next_run.md).
 """
 
 from collections.abc import Mapping
@@ -22,11 +23,11 @@ from bayescale.basics.html import html_of
 from bayescale.basics.kernels import matern
 from bayescale.basics.quantities import format_quantity, number
 from bayescale.laws.noise import noise_scale
-from bayescale.planning.allocation import law_optimum, lowest, sizes_around, two_inputs
-from bayescale.planning.batches import _variance, best_batch, gains, left_after
+from bayescale.planning.allocation import law_optimum, lowest, sizes_around
+from bayescale.planning.batches import _variance, best_batch, gains, largest_first, left_after
 from bayescale.planning.candidates import MOST, Candidates, affordable
 from bayescale.planning.targets import Asked, LossAt, OptimumAt, Target, WhichLaw, checked_target
-from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
+from bayescale.posterior.ensembles import Ensemble, Posterior, compute_of, first_fit, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import draw_error, link_mean
 from bayescale.posterior.reach import compute_warnings
@@ -46,13 +47,13 @@ class Design:
     Attributes
     ----------
     candidates : xarray.Dataset
-        Dim candidate, with the coordinates ``N`` and ``D``: ``C`` (FLOP); ``reduction``, the share by which that run
-        alone is expected to lower the target's standard deviation; ``per_flop``, that over ``C``; ``batch``, whether it
-        is in the batch.
+        Dim candidate, with the law's inputs, such as ``N`` and ``D``, as coordinates: ``C`` (FLOP); ``reduction``, the
+        share by which that run alone is expected to lower the target's standard deviation; ``per_flop``, that over
+        ``C``; ``batch``, whether it is in the batch.
     batch : xarray.Dataset
-        Dim run, in the order in which the runs teach most for their compute; ``candidate`` is the place of each among
-        the candidates, ``sd`` the target's expected standard deviation after it and those before it, ``reduction`` the
-        share by which that is below ``sd``, and ``spent`` their compute together (FLOP).
+        Dim run, in the order in which they are chosen; ``candidate`` is the place of each among the candidates, ``sd``
+        the target's expected standard deviation after it and those before it, ``reduction`` the share by which that is
+        below ``sd``, and ``spent`` their compute together (FLOP).
     target : str
         What is asked for.
     sd : float
@@ -82,13 +83,19 @@ class Design:
     warnings: tuple[str, ...] = ()
 
     def summary(self) -> pd.DataFrame:
-        """The batch, a row per run: its N, D and C, and what it and those before it cost and leave."""
-        return self.batch[["N", "D", "C", "spent", "sd", "reduction"]].to_dataframe().reset_index(drop=True)
+        """The batch, a row per run: its inputs and C, and what it and those before it cost and leave."""
+        columns = [*self.inputs, "C", "spent", "sd", "reduction"]
+        return self.batch[columns].to_dataframe()[columns].reset_index(drop=True)
+
+    @property
+    def inputs(self) -> list[str]:
+        """The law's inputs, apart from C."""
+        return [str(name) for name in self.batch.coords]
 
     def ranking(self) -> pd.DataFrame:
         """All candidates, the one that teaches most for its compute first."""
-        table = self.candidates[["N", "D", "C", "reduction", "per_flop"]].to_dataframe()
-        return table.sort_values("per_flop", ascending=False)
+        columns = [*self.inputs, "C", "reduction", "per_flop"]
+        return self.candidates[columns].to_dataframe()[columns].sort_values("per_flop", ascending=False)
 
     def __str__(self) -> str:
         return "\n".join([self._head, self._shown.to_string(index=False), *self.warnings])
@@ -105,8 +112,7 @@ class Design:
         table = self.summary()
         return pd.DataFrame(
             {
-                "N": table["N"].map(format_quantity),
-                "D": table["D"].map(format_quantity),
+                **{name: table[name].map(format_quantity) for name in self.inputs},
                 "C (FLOP)": table["C"].map(format_quantity),
                 "spent (FLOP)": table["spent"].map(format_quantity),
                 f"sd ({self.unit})": table["sd"].map("{:.3g}".format),
@@ -125,25 +131,27 @@ def next_runs(
     wary: bool = True,
     seed: int = 0,
 ) -> Design:
-    """Rank candidate runs, and choose a batch, by how much less uncertain they are expected to leave a target.
+    """Rank candidate runs by how much less uncertain they are expected to leave a target, and choose a batch.
 
     Parameters
     ----------
     fit : Fit or Ensemble
-        Of laws in N and D.
     candidates : DataFrame or mapping of array, shape (candidate,), optional
-        ``N``, ``D`` and, where training does not take what the fit counts, ``C`` (FLOP); by default an even grid over
-        the runs that were fitted (``candidate_grid`` of ``bayescale.planning.candidates``). Each can be run once; list
-        one twice if it may be repeated, which counts for nothing if ``wary``.
+        The law's inputs and ``C``, the cost of each run (FLOP, or the unit of the budget), which may be left out where
+        N and D tell it. By default, for laws of N and D, runs that the budget pays for
+        (``candidate_grid`` of ``bayescale.planning.candidates``). Each can be run once; list one twice if it may be
+        repeated.
     target : LossAt, OptimumAt or WhichLaw
     budget : float
         Compute for the batch, FLOP.
     most : int or None
         Largest number of runs in the batch; as many as the budget pays for if None.
     wary : bool
-        Whether the batch is chosen as if the scatter of the runs were rough misfit of the law, which neighbours share
-        and whose variance is c times as large for a run of c times less compute than the target. Many small runs do
-        not average that out. What the batch is expected to leave is computed with noise, as in the fit, either way.
+        Whether to doubt what the fit expects of runs much smaller than the target. For a loss by N and D the batch is
+        then the largest runs that the budget pays for, and of equally large ones those that tell most. Otherwise it is
+        chosen as if the scatter of the runs were rough misfit of the law, which neighbours share and whose variance is
+        c times as large for a run of c times less compute than the target; a repeated run counts for nothing. What the
+        batch is expected to leave is what the fit expects, either way.
     seed : int
         Of the model discrepancy in draws of N*.
 
@@ -154,10 +162,10 @@ def next_runs(
     Raises
     ------
     LawError
-        If the law does not read N and D, or the target is none of these, is not positive, or asks which of one law is
-        right.
+        If the target is none of these, is not what the law reads, is not positive, or asks which of one law is right,
+        or for N* of a law without N and D; or if there are no candidates for a law of other inputs.
     RunsError
-        If a candidate lacks N or D, or a value is not positive.
+        If a candidate lacks an input or its cost, or a value is not positive.
     QuantityError
         If the budget is not positive, or pays for no candidate.
 
@@ -173,17 +181,20 @@ def next_runs(
     """
     budget = number("budget", budget)
     first = first_fit(fit)
-    two_inputs(first.law, question="the next run")
     asked = checked_target(fit, target)
-    points, cost = affordable(first, candidates, budget, most)
+    points, cost = affordable(first, candidates, budget, most, asked.points)
     believed, noise, misfit = _belief(fit, points, asked, seed)
     expected = _observed(believed, noise)
-    chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
+    if wary and isinstance(asked.target, LossAt) and set(first.law.input_names) == {"N", "D"}:
+        enough = float(first.count(asked.points["N"], asked.points["D"]).max())
+        chosen = largest_first(expected, cost, budget, most, enough)
+    else:
+        chosen = best_batch(_observed(believed, misfit) if wary else expected, cost, budget, most)
     alone = 1 - np.sqrt(np.maximum(1 - gains(expected, len(cost)) / _variance(expected, len(cost)), 0.0))
     left = left_after(expected, chosen, len(cost))
     now = float(np.sqrt(_variance(expected, len(cost)) / (len(expected) - len(cost))))
     after = now * np.sqrt(left)
-    at = {"N": points["N"], "D": points["D"]}
+    at = {item.name: (points[item.name], {"units": item.unit}) for item in first.law.inputs if item.name != "C"}
     in_batch = np.isin(np.arange(len(cost)), chosen)
     return Design(
         candidates=xr.Dataset(
@@ -193,7 +204,7 @@ def next_runs(
                 "per_flop": ("candidate", alone / cost, {"units": "share/FLOP"}),
                 "batch": ("candidate", in_batch),
             },
-            coords={name: ("candidate", values) for name, values in at.items()},
+            coords={name: ("candidate", values, unit) for name, (values, unit) in at.items()},
         ),
         batch=xr.Dataset(
             {
@@ -203,7 +214,7 @@ def next_runs(
                 "sd": ("run", after, {"units": asked.unit}),
                 "reduction": ("run", 1 - after / now, {"units": "share"}),
             },
-            coords={name: ("run", values[chosen]) for name, values in at.items()},
+            coords={name: ("run", values[chosen], unit) for name, (values, unit) in at.items()},
         ),
         target=asked.name,
         sd=now,
@@ -275,20 +286,24 @@ _SCATTERS = (_noise, _misfit)
 
 
 def _noise_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
-    variance = np.full(len(points["N"]), fit.noise.effective_variance(fit.columns).mean())
+    variance = np.full(_count(points), fit.noise.effective_variance(fit.columns).mean())
     return variance if fit.basis is None else variance * np.square(noise_scale(points))
 
 
 def _run_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
     """Variance of a new run's own effect, averaged over the draws, shape (candidate,)."""
     if fit.basis is None:
-        return np.zeros(len(points["N"]))
+        return np.zeros(_count(points))
     return np.asarray(fit.conditional.run_variance(fit.law.located(points)).mean(axis=0))
 
 
 def _observed(believed: Array, scatter: Array) -> Array:
     """Covariance of what candidates will come out as and the targets after them."""
     return believed + np.pad(scatter, (0, len(believed) - len(scatter)))
+
+
+def _count(points: Mapping[str, Array]) -> int:
+    return len(next(iter(points.values())))
 
 
 def _joined(points: Mapping[str, Array], more: Mapping[str, Array]) -> dict[str, Array]:
@@ -300,7 +315,8 @@ def _moments(draws: Array) -> tuple[Array, Array]:
 
 
 def _warnings(fit: Fit, asked: Asked, left: float, budget: float) -> tuple[str, ...]:
-    warnings = list(compute_warnings(fit, asked.reach * fit.groups["constant_data"]["C"].to_numpy().max(keepdims=True)))
+    compute = compute_of(fit, asked.points)
+    warnings = [] if compute is None else list(compute_warnings(fit, compute))
     if fit.basis is None:
         warnings.append(
             "the law is taken as true, so a few runs are expected to settle the answer: fit it with a model "
@@ -308,7 +324,7 @@ def _warnings(fit: Fit, asked: Asked, left: float, budget: float) -> tuple[str, 
         )
     if 1 - np.sqrt(left) < _LITTLE:
         warnings.append(
-            f"{budget:.3g} FLOP of such runs are expected to take only {1 - np.sqrt(left):.1%} off the standard "
-            f"deviation of {asked.name}: larger runs would be needed"
+            f"{budget:.3g} FLOP of these runs are expected to take only {1 - np.sqrt(left):.1%} off the standard "
+            f"deviation of {asked.name}: a larger budget is needed"
         )
     return tuple(warnings)

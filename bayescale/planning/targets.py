@@ -8,29 +8,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity, number
+from bayescale.basics.wording import listed
+from bayescale.planning.allocation import two_inputs
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.forecasting import checked_points
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class LossAt:
-    """The expected loss of one run or of several: what to ask :func:`next_runs` for.
+    """The expected outcome of one run or of several: what to ask :func:`next_runs` for.
 
     Parameters
     ----------
-    N, D : array_like, shape (point,) or scalar
-        Parameters and tokens; they broadcast against each other.
+    **inputs : array_like, shape (point,) or scalar
+        The law's inputs by name, such as ``N`` (parameters) and ``D`` (tokens); they broadcast against each other.
 
     Examples
     --------
-    >>> LossAt(N=70e9, D=1.4e12).N
+    >>> LossAt(N=70e9, D=1.4e12).inputs["N"]
     70000000000.0
     """
 
-    N: ArrayLike
-    D: ArrayLike
+    inputs: Mapping[str, ArrayLike]
+
+    def __init__(self, **inputs: ArrayLike) -> None:
+        object.__setattr__(self, "inputs", inputs)
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,18 @@ def checked_target(fit: Posterior, target: Target) -> Asked:
     """What is asked of new runs, checked against the fit."""
     first = first_fit(fit)
     if isinstance(target, LossAt):
-        points = checked_points(first, {"N": target.N, "D": target.D})
-        if not len(points["N"]):
-            raise LawError("LossAt holds no point: give N and D of one run or more")
-        places = "; ".join(
-            f"N = {format_quantity(n)}, D = {format_quantity(d)}" for n, d in zip(points["N"], points["D"], strict=True)
-        )
         law = first.law
+        points = checked_points(fit, target.inputs)
+        columns = [points[name] for name in law.input_names]
+        if not len(columns[0]):
+            raise LawError(f"LossAt holds no point: give {listed(law.input_names)} of one run or more")
+        places = "; ".join(
+            ", ".join(f"{name} = {format_quantity(value)}" for name, value in zip(law.input_names, point, strict=True))
+            for point in zip(*columns, strict=True)
+        )
         return Asked(target, f"{law.outcome} at {places}", law.scale_unit, float(reach_of(first, points).max()), points)
     if isinstance(target, OptimumAt):
+        two_inputs(first.law, question="N*")
         budget = number("C", target.C)
         if not (np.isfinite(budget) and budget > 0):
             raise LawError(f"target compute {budget:g} FLOP: must be a finite number above zero")
@@ -102,4 +109,4 @@ def checked_target(fit: Posterior, target: Target) -> Asked:
             )
         name = f"which law is right, of {', '.join(fit.members)}"
         return Asked(target, name, "probability", float(fit.weights["horizon"].max()), {})
-    raise LawError(f"unknown target {target!r}: ask for LossAt(N, D), OptimumAt(C) or WhichLaw()")
+    raise LawError(f"unknown target {target!r}: ask for LossAt(N=..., D=...), OptimumAt(C) or WhichLaw()")
