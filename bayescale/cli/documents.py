@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayescale.basics.intervals import SAMPLE_DIMS, quantiles
 from bayescale.data.runs import Runs
+from bayescale.planning.allocation import SHOWN
 from bayescale.planning.answers import Answer
 from bayescale.planning.choices import REGRETS
 from bayescale.planning.design import Design
@@ -94,7 +95,8 @@ def pooled_document(pooled: Pooled) -> dict[str, Any]:
 
 def plan_document(fit: Posterior, best: Answer) -> dict[str, Any]:
     """The fit, and at each budget the compute-optimal run: ``loss`` with noise, the rest without."""
-    budgets = _cases(best, ("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law"))
+    tuned = (name for name in best.shown if name not in (*SHOWN, "N_law"))
+    budgets = _cases(best, (*("N", "D", "tokens_per_parameter", "loss", "N_law", "D_law"), *tuned))
     if isinstance(fit, Ensemble):
         reach = [reach_of(fit.first, {"C": np.array([each["C"]])}).item() for each in budgets]
         budgets = [{**each, "weights": _weights(fit, at)} for each, at in zip(budgets, reach, strict=True)]
@@ -214,7 +216,8 @@ def predict_document(bands: Forecast) -> dict[str, Any]:
     for i, point in enumerate(bands.points.to_dict("records")):
         draws = bands.draws["predictive"].isel(point=i)
         summary = {"mean": float(draws.mean()), "sd": float(draws.std()), **_at(draws, _QUARTILES)}
-        predictions.append({**point, bands.outcome: summary})
+        tuned: dict[Any, Any] = {name: _at(bands.draws[name].isel(point=i), _QUARTILES) for name in bands.tuned}
+        predictions.append({**point, **tuned, bands.outcome: summary})
     return {"predictions": finite(predictions), "warnings": list(bands.warnings)}
 
 

@@ -1,5 +1,6 @@
 """Commands that fit a law and forecast from it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,12 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
         saved = () if output is None else (f"saved to {output}",)
         print_basis(fitted.warnings, (*fitted.notes, *saved), interval, fitted)
     leave(fitted)
+
+
+def _of_setting(name: str, point: Mapping[Any, float]) -> dict[str, float]:
+    """The columns of a forecast's summary that are of one setting, as those of the outcome are called."""
+    start = f"{name}_"
+    return {column.removeprefix(start): value for column, value in point.items() if column.startswith(start)}
 
 
 def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
@@ -155,6 +162,7 @@ def predict(
         rows = [
             {
                 **{name: format_column(str(name), value) for name, value in point.items() if name in bands.points},
+                **{f"best {name}": interval_of(_of_setting(name, point), 3) for name in bands.tuned},
                 with_unit(bands.outcome, bands.unit): interval_of(point, 4),
             }
             for point in bands.summary(interval).to_dict("records")

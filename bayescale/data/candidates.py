@@ -10,6 +10,7 @@ from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
 from bayescale.data.names import bounded
+from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -95,7 +96,7 @@ def _asks(runs: Runs, law: Law) -> bool:
     """Whether runs show what only this law describes."""
     assert law.asked_for is not None
     with law.blamed("asked_for"):
-        return law.asked_for({name: runs.column(name) for name in law.input_names}, runs.column(law.outcome))
+        return law.asked_for(Observed(law, runs).inputs, runs.column(law.outcome))
 
 
 def _rises(runs: Runs, law: Law) -> bool | None:

@@ -79,7 +79,15 @@ def observe(law: Law, runs: Runs) -> Observed:
         *_out_of_order(law, runs),
     )
     counted = runs.counted.warnings if {"N", "D"} <= set(law.input_names) else ()
-    return replace(observed, warnings=(*runs.warnings, *counted, *doubts))
+    return replace(observed, warnings=(*_of_table(law, runs), *counted, *doubts))
+
+
+def _of_table(law: Law, runs: Runs) -> Iterator[str]:
+    """Warnings of the table, but for a sweep of settings that the law reads."""
+    sweep = runs.structure.sweep
+    read = {setting.name for setting in law.settings}
+    known = sweep.warnings if sweep is not None and set(sweep.settings) <= read else ()
+    return (text for text in runs.warnings if text not in known)
 
 
 def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:

@@ -122,6 +122,7 @@ OUTCOMES = {
     "perplexity": "positive",
     "elo": "real",
     "performance": "positive",
+    "normalised_loss": "real",
 }
 """Columns that laws predict, in the order in which a table's outcome is sought, and the values that they can take."""
 

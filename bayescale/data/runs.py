@@ -115,10 +115,10 @@ class Runs:
             such as ``{"loss": "val_loss", "N": "params_m * 1e6"}``. Columns with well-known names need none.
         outcome : str, optional
             Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
-            ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
+            ``accuracy``, ``error``, ``perplexity``, ``elo``, ``performance`` and ``normalised_loss`` that it has.
         domain : {"positive", "fraction", "real"}, optional
-            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
-            positive one otherwise.
+            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score or a
+            normalised loss, and a positive one otherwise.
         unit : str, optional
             Unit of the outcome, such as ``"bits/character"``.
         glob : str, optional
@@ -170,10 +170,10 @@ class Runs:
             The frame's columns by the names used here, as in :meth:`read`.
         outcome : str, optional
             Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
-            ``accuracy``, ``error``, ``perplexity``, ``elo`` and ``performance`` that the table has.
+            ``accuracy``, ``error``, ``perplexity``, ``elo``, ``performance`` and ``normalised_loss`` that it has.
         domain : {"positive", "fraction", "real"}, optional
-            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score, and a
-            positive one otherwise.
+            Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score or a
+            normalised loss, and a positive one otherwise.
         unit : str, optional
             Unit of the outcome, such as ``"bits/character"``.
         drop_bad : bool

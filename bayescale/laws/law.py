@@ -73,6 +73,9 @@ class Law:
         input over the fitted runs, at which the size of a term is sampled.
     optimum : callable, optional
         ``optimum(p, product)``: the N that minimises the mean where N * D = product; closed form.
+    best_settings : callable, optional
+        ``best_settings(x, p)``: the values of tuned settings at which the mean is best, for inputs ``x``, by name; a
+        setting that ``x`` holds is taken as it is.
     published : tuple of PublishedFit
     falls : bool
         Whether lower outcomes are better, as for a loss.
@@ -84,7 +87,7 @@ class Law:
     fewest_runs : int
         Fewest runs with which ``"auto"`` takes it.
     asked_for : callable, optional
-        ``asked_for(inputs, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
+        ``asked_for(x, outcome)``: whether runs show what only such a law describes. The ensemble ``"auto"`` then
         consists of the laws that are asked for, and without such runs of those that ask nothing.
     priors : mapping of Prior
         Priors that a user states, by what they are on; ``with_beliefs`` of ``bayescale.laws.beliefs`` sets them.
@@ -136,6 +139,7 @@ class Law:
     mean: Callable[[ModuleType, Values, Values], Any]
     derive: Callable[[ModuleType, Values, Values], dict[str, Any]] = _nothing_derived
     optimum: Callable[[Values, Any], Any] | None = None
+    best_settings: Callable[[Values, Values], dict[str, Any]] | None = None
     published: tuple[PublishedFit, ...] = ()
     falls: bool = True
     several_modes: bool = False
@@ -186,7 +190,9 @@ class Law:
         for name in ("inputs", "parameters"):
             if not getattr(self, name):
                 raise LawError(f"law {self.name!r}: has no {name}: a law needs at least one")
-        for name, needed in (("mean", True), ("derive", True), ("optimum", False), ("asked_for", False)):
+        tuned = any(item.tuned for item in self.settings)
+        callables = {"mean": True, "derive": True, "optimum": False, "best_settings": tuned, "asked_for": False}
+        for name, needed in callables.items():
             if (needed or getattr(self, name) is not None) and not callable(getattr(self, name)):
                 raise LawError(f"law {self.name!r}: {name} is {getattr(self, name)!r}: give a function")
         if not isinstance(self.link, Link):

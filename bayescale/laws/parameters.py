@@ -208,11 +208,15 @@ class Setting(Input):
         Value for tables without the column; without a default, the column is required.
     of_task : bool
         Whether it belongs to the task, so that a forecast must use the value of the runs.
+    tuned : bool
+        Whether it is chosen for each run, as a learning rate is: a forecast that leaves it out is of its best value,
+        which :attr:`Law.best_settings` gives, and the law's mean must do without it.
     """
 
     domain: str = "positive"
     default: float | None = None
     of_task: bool = False
+    tuned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from bayescale.posterior.forecasting import (
     law_error,
     link_mean,
     shared_settings,
+    tuned_settings,
 )
 from bayescale.posterior.reach import compute_warnings, prior_warnings
 
@@ -83,7 +84,8 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule | None = None, seed
     Answer
         By budget ``C`` (FLOP): ``N`` (parameters), ``D`` (tokens), ``tokens_per_parameter``, ``latent`` (the law's mean
         at the optimum) and ``loss`` (the outcome of a new run there, with noise); ``N_law`` and ``D_law``, the law's
-        own optimum; ``error`` of the law at the optimum, on the link's scale. Dims chain, draw and budget.
+        own optimum; ``error`` of the law at the optimum, on the link's scale; tuned settings, such as a learning rate,
+        at their best there. Dims chain, draw and budget.
 
     Raises
     ------
@@ -107,6 +109,7 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule | None = None, seed
     named = {"latent": f"{law.outcome} {place}", "N": f"N* {place}"}
     doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
     draws = joined(fit, each, reach_of(first_fit(fit), {"C": budgets}), seed)
+    tuned = tuple(setting.name for setting in law.settings if setting.tuned and setting.name in draws)
     of_law = () if draws["N"].equals(draws["N_law"]) else ("N_law",)
     return Answer(
         question="Compute-optimal runs",
@@ -114,7 +117,7 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule | None = None, seed
         warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), budgets)),
         notes=fit.notes,
         by="C",
-        shown=(*SHOWN, *of_law),
+        shown=(*SHOWN, *tuned, *of_law),
     )
 
 
@@ -130,6 +133,7 @@ def units_of(law: Law) -> dict[str, str]:
         "N_law": "parameters",
         "D_law": "tokens",
         "error": law.scale_unit,
+        **{setting.name: setting.unit for setting in law.settings if setting.tuned},
     }
 
 
@@ -155,14 +159,14 @@ def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, q
 
 
 def check_settings(fit: Fit | Observed) -> None:
-    """Check that all runs share the settings that a law reads, which an optimum takes from them.
+    """Check that all runs share the settings that a law reads, which an optimum takes from them, or that are tuned.
 
     Raises
     ------
     LawError
-        If one differs between runs.
+        If another one differs between runs.
     """
-    for name in {setting.name for setting in fit.law.settings} - shared_settings(fit).keys():
+    for name in {setting.name for setting in fit.law.settings if not setting.tuned} - shared_settings(fit).keys():
         said = f"{fit.runs.source}: {name}, which law {fit.law.name!r} reads, differs between runs"
         raise LawError(f"{said}: plan with the runs of one {name}")
 
@@ -217,6 +221,7 @@ def optimum_draws(
         "N_law": n_law,
         "D_law": tokens_at(flops, budgets, n_law),
         "error": error,
+        **tuned_settings(fit, given),
     }
     dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
     return xr.Dataset(

@@ -135,10 +135,12 @@ class Ensemble(Fitted):
         return np.asarray((marks[:, None, None] > edges[None]).sum(axis=2))
 
     def mixed(self, datasets: Sequence[xr.Dataset], reach: Array, seed: int) -> xr.Dataset:
-        """Mix draws of the members, variables with dims chain, draw and point, at points of the given reach."""
+        """Mix draws of the members at points of the given reach; variables, of chain, draw and point, that all have."""
         chosen = self.choose(reach, seed)
         variables = {}
         for name, first in datasets[0].data_vars.items():
+            if not all(name in dataset for dataset in datasets):
+                continue
             stacked = np.stack([dataset[name].to_numpy() for dataset in datasets])
             index = chosen.reshape(1, *first.shape)
             variables[name] = (first.dims, np.take_along_axis(stacked, index, axis=0)[0], first.attrs)

@@ -18,13 +18,17 @@ from bayescale.data.runs import Runs
 from bayescale.data.tables import number_fault
 from bayescale.inference.engine import PRIOR
 from bayescale.laws.noise import noise_scale
-from bayescale.laws.parameters import Setting
+from bayescale.laws.parameters import Input, Setting
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.predictive import Mixed, Predicted, Predictive
 from bayescale.posterior.reach import prior_warnings, reach_warnings
 
 Array = NDArray[np.float64]
+
+
+_OUTCOMES = ("latent", "predictive")
+"""Variables of a forecast that are of the outcome."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,8 @@ class Forecast:
     ----------
     draws : xarray.Dataset
         Variables ``latent`` (law and model discrepancy) and ``predictive`` (a new run, with noise), dims chain, draw
-        and point; the inputs are coordinates along ``point``.
+        and point; the inputs are coordinates along ``point``. Tuned settings that the points leave out, such as a
+        learning rate, are variables too, at their best in each draw, which the outcome is for.
     outcome, unit : str
     warnings : tuple of str
     prior : bool
@@ -71,6 +76,8 @@ class Forecast:
     def summary(self, ci_prob: float = DEFAULT_MASS, *, latent: bool = False) -> pd.DataFrame:
         """One row per point: its inputs; mean, standard deviation, interval and median of the outcome.
 
+        Columns such as ``lr_q50`` are the interval and median of the best value of a tuned setting that was left out.
+
         Parameters
         ----------
         ci_prob : float
@@ -78,8 +85,16 @@ class Forecast:
         latent : bool
             Whether to summarise ``latent``, without the noise of a new run.
         """
-        values = self.draws["latent" if latent else "predictive"]
-        return self.points.join(summary_table(values, ci_prob))
+        table = self.points.join(summary_table(self.draws["latent" if latent else "predictive"], ci_prob))
+        for name in self.tuned:
+            best = summary_table(self.draws[name], ci_prob).drop(columns=["mean", "sd"])
+            table = table.join(best.add_prefix(f"{name}_"))
+        return table
+
+    @property
+    def tuned(self) -> tuple[str, ...]:
+        """Settings that the points leave out, and that are taken at their best."""
+        return tuple(str(name) for name in self.draws.data_vars if name not in _OUTCOMES)
 
     def __str__(self) -> str:
         table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
@@ -149,8 +164,9 @@ def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Data
     attrs = {"units": fit.law.outcome_unit}
     dims = (*SAMPLE_DIMS, "point")
     on_link = {"latent": latent, "predictive": add_noise(fit, points, latent, rng)}
-    variables = {name: fit.law.link.inverse(values) for name, values in on_link.items()}
-    return xr.Dataset({name: (dims, fit.in_chains(values), attrs) for name, values in variables.items()}, coords=coords)
+    variables = {name: (dims, fit.in_chains(fit.law.link.inverse(values)), attrs) for name, values in on_link.items()}
+    variables |= {name: (dims, fit.in_chains(values), {}) for name, values in tuned_settings(fit, points).items()}
+    return xr.Dataset(variables, coords=coords)
 
 
 def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predictive, Array]:
@@ -315,9 +331,10 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
 
 
 def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    """Inputs and settings of the laws at new points, of shape (point,); settings that all runs share may be left out.
+    """Inputs and settings of the laws at new points, of shape (point,).
 
-    Of N, D and C two give the third that a law reads, as compute of the runs is counted.
+    Settings that all runs share, or that are tuned, may be left out. Of N, D and C two give the third that a law reads,
+    as compute of the runs is counted.
 
     Raises
     ------
@@ -328,18 +345,32 @@ def checked_points(fit: Posterior | Sequence[Fit | Observed], inputs: Mapping[st
     read = {item.name: item for one in each for item in (*one.law.inputs, *one.law.settings)}
     shared = {name: value for one in each for name, value in shared_settings(one).items()}
     given = _with_third({**shared, **inputs}, set(read), each[0].runs.count)
-    missing = [name for name in read if name not in given]
+    missing = [name for name, item in read.items() if name not in given and not _is_tuned(item)]
     unknown = [name for name in given if name not in read]
     if missing or unknown:
         wrong = [*(f"{name} is missing" for name in missing), *(f"{name} is not an input" for name in unknown)]
         laws = " and ".join(repr(one.law.name) for one in each)
         verb = "law {} takes" if len(each) == 1 else "laws {} take"
         raise LawError(f"{verb.format(laws)} {', '.join(read)}: {'; '.join(wrong)}")
+    read = {name: item for name, item in read.items() if name in given}
     arrays = np.broadcast_arrays(*(numbers(name, given[name]) for name in read))
     points = {name: np.atleast_1d(values).ravel() for name, values in zip(read, arrays, strict=True)}
     for name, item in read.items():
         check_points(name, points[name], item.domain if isinstance(item, Setting) else "positive")
     return points
+
+
+def _is_tuned(item: Input) -> bool:
+    return isinstance(item, Setting) and item.tuned
+
+
+def tuned_settings(fit: Fit, points: Mapping[str, Array]) -> dict[str, Array]:
+    """Tuned settings that points leave out, at their best in each draw, each of shape (sample, point)."""
+    if fit.law.best_settings is None:
+        return {}
+    given = {**shared_settings(fit), **points}
+    best = fit.law.best_settings(given, fit.columns)
+    return {name: np.asarray(values) for name, values in best.items() if name not in given}
 
 
 def _with_third(given: dict[str, ArrayLike], read: set[str], count: Count) -> dict[str, ArrayLike]:

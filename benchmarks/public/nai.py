@@ -43,7 +43,7 @@ def tasks(folder: Path) -> list[Task]:
             name="porian_lr_batch",
             train=pd.read_csv(folder / "porian_lr_batch/train.csv"),
             test=pd.read_csv(folder / "porian_lr_batch/test.csv"),
-            inputs=("N", "D"),
+            inputs=("N", "D", "lr", "batch"),
             published={
                 "Chinchilla, Huber": -0.0001,
                 "log-linear": -0.3750,

@@ -1,15 +1,25 @@
-"""ScaleBench (Li et al. 2026, arXiv:2604.22753) and SLDBench (Lin et al. 2026, arXiv:2507.21184): tasks with laws here.
+"""ScaleBench (Li et al. 2026, arXiv:2604.22753) and SLDBench (Lin et al. 2026, arXiv:2507.21184).
 
-Every row to train on is used, as in SLDBench and in "all data" of ScaleBench; R2 over the rows to forecast. Published
-values: SLDBench as quoted by github.com/ekelab/NAI-experiments (commit c0343de3), ScaleBench's means over ten laws as
-in github.com/PlanarG/active-sl (commit e0a58ffd).
+Every row to train on is used, as in SLDBench and in "all data" of ScaleBench; R2 over the rows to forecast, of domain
+mixtures the mean over the five domains. Published values: SLDBench as quoted by github.com/ekelab/NAI-experiments
+(commit c0343de3), ScaleBench's means over its laws as in github.com/PlanarG/active-sl (commit e0a58ffd).
+
+Of tables with columns that one law alone reads, the default is that law. It is also run by its name where that is
+cheap, and gives the same. Two tasks are put otherwise than there: the sizes of domain mixtures, and the lengths of the
+second stage in sparsity, are inputs of one fit and not groups with constants of their own.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
-from public.scoring import DEFAULT, Task
+from public.scoring import DEFAULT, MEAN_R2, Task
+
+SIZES = {"70M": 7e7, "160M": 1.6e8, "305M": 3.05e8, "410M": 4.1e8}
+DOMAINS = range(1, 6)
 
 
 def tasks(folder: Path) -> list[Task]:
@@ -39,11 +49,88 @@ def tasks(folder: Path) -> list[Task]:
             {"mean of ten laws": 0.91},
             "yes: datasets/farseer",
         ),
+        _task(
+            folder,
+            "parallel",
+            ("N", "streams"),
+            ("parallel",),
+            {"human": 1.0, "SLDAgent GPT-5": 1.0, "NAI v9": 0.985, "mean of ten laws": 0.99},
+            columns={"P": "streams"},
+        ),
+        _task(
+            folder,
+            "vocab",
+            ("N", "V", "characters"),
+            (),
+            {"human": 0.966, "SLDAgent GPT-5": 0.987, "NAI v9": 0.971, "mean of ten laws": 0.93},
+            columns={"loss": "normalised_loss"},
+            outcome="normalised_loss",
+        ),
+        _domain_mixture(folder),
+        _task(
+            folder,
+            "lr_batch",
+            ("N", "D", "lr", "batch"),
+            (),
+            {"human": -0.076, "SLDAgent GPT-5": 0.604, "NAI v9": 0.372, "mean of ten laws": 0.04},
+        ),
+        _sparsity(folder),
     ]
 
 
+def _domain_mixture(folder: Path) -> Task:
+    """Five outcomes as groups, each by the share of its own domain and those of the four others."""
+    tables = []
+    for part in ("train", "test"):
+        wide = pd.read_csv(folder / f"domain_mixture/{part}.csv")
+        each = []
+        for own in DOMAINS:
+            others = [wide[f"p{domain}"].to_numpy() for domain in DOMAINS if domain != own]
+            shares = {"share": wide[f"p{own}"], **{f"other_{place}": h for place, h in enumerate(others, start=1)}}
+            run = {"group": str(own), "N": wide["group"].map(SIZES), **shares, "loss": wide[f"loss{own}"]}
+            each.append(pd.DataFrame(run))
+        tables.append(pd.concat(each, ignore_index=True))
+    return Task(
+        name="domain_mixture",
+        train=tables[0],
+        test=tables[1],
+        inputs=("N", "share", *(f"other_{place}" for place in range(1, 5))),
+        metric=MEAN_R2,
+        published={"human": 0.671, "SLDAgent GPT-5": 0.988, "NAI v9": 0.991},
+    )
+
+
+def _sparsity(folder: Path) -> Task:
+    """In ones, not billions, and without the groups, which are the lengths of the stages."""
+    names = {"D2": "D", "D1": "D_dense"}
+    inputs = ("N", "D", "sparsity", "D_dense")
+    task = _task(folder, "sparsity", inputs, ("upcycled_moe",), {"mean of four laws": 0.37}, columns=names)
+    scaled = [
+        table.drop(columns="group").assign(**{name: table[name] * 1e9 for name in ("N", "D", "D_dense")})
+        for table in (task.train, task.test)
+    ]
+    return replace(task, train=scaled[0], test=scaled[1])
+
+
 def _task(
-    folder: Path, name: str, inputs: tuple[str, ...], laws: tuple[str, ...], published: dict[str, float], seen: str
+    folder: Path,
+    name: str,
+    inputs: tuple[str, ...],
+    laws: tuple[str, ...],
+    published: dict[str, float],
+    seen: str = "no",
+    *,
+    columns: Mapping[str, str] = MappingProxyType({}),
+    outcome: str = "loss",
 ) -> Task:
-    train, test = (pd.read_csv(folder / name / f"{part}.csv") for part in ("train", "test"))
-    return Task(name=name, train=train, test=test, inputs=inputs, laws=(DEFAULT, *laws), published=published, seen=seen)
+    train, test = (pd.read_csv(folder / name / f"{part}.csv").rename(columns=columns) for part in ("train", "test"))
+    return Task(
+        name=name,
+        train=train,
+        test=test,
+        inputs=inputs,
+        outcome=outcome,
+        laws=(DEFAULT, *laws),
+        published=published,
+        seen=seen,
+    )

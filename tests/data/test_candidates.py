@@ -25,7 +25,22 @@ REPEATED = ["data_constrained", "overfitting"]
 BROKEN_X = np.geomspace(100, 500, 12)
 BROKEN_Y = 2 - 0.3 * np.tanh(8 * np.log(BROKEN_X / 400))
 
+SWEEP = {
+    **dict(zip(("N", "D"), np.repeat([[1e8, 4e8, 4e8], [2e9, 2e9, 8e9]], 9, axis=1), strict=True)),
+    "lr": np.tile(np.repeat([5e-4, 1e-3, 2e-3], 3), 3),
+    "batch": np.tile([6e4, 2e5, 8e5], 9),
+}
+"""Nine combinations of learning rate and batch at each of three pairs of N and D."""
+SHARES = {"N": np.tile([1e8, 2e8, 4e8, 8e8], 2), "share": [0.0] * 4 + [0.5] * 4, "other_1": [1.0] * 4 + [0.5] * 4}
+STAGES = {**GRID, "sparsity": [2.0, 4.0] * 4, "D_dense": 2e9}
 TABLES = {
+    "a sweep": ({**SWEEP, "loss": 3 + 1e9 / (SWEEP["D"] + SWEEP["N"])}, ["hyperparameters"]),
+    "a tuned run of each size": ({**GRID, "lr": LOSS / 1e3, "batch": 1e5 * LOSS, "loss": LOSS}, ["skaling", "tied"]),
+    "streams": ({"N": GRID["N"], "streams": [1.0, 4.0] * 4, "loss": LOSS}, ["parallel"]),
+    "vocabularies": ({"N": GRID["N"], "V": 1e4 * LOSS, "characters": C, "normalised_loss": -LOSS}, ["vocabulary"]),
+    "fine-tuning": ({"examples": C / 1e16, "loss": LOSS}, ["rectified"]),
+    "mixtures": ({**SHARES, "loss": LOSS}, ["data_mixture"]),
+    "two stages": ({**STAGES, "loss": LOSS}, ["upcycled_moe"]),
     "compute": ({"C": C, "loss": LOSS}, ["floor_c", "kaplan_c"]),
     "tokens": ({"D": C / 1e12, "loss": LOSS}, ["floor_d"]),
     "size": ({"N": C / 1e12, "loss": LOSS}, ["floor_n"]),

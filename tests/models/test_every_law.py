@@ -20,6 +20,7 @@ NOISE = 0.75
 
 PLAUSIBLE = {
     "loss": (0.5, 3.0),
+    "normalised_loss": (-12.0, 6.0),
     "perplexity": (2.0, 300.0),
     "error": (0.03, 2.0),
     "y": (0.2, 6.0),

@@ -19,6 +19,8 @@ WITH_SLOPE = [law for law in LAWS.values() if {"slope", "steepness"} & set(law.u
 """Except for the law whose parameter term is not a power of N."""
 ONE_INPUT = [law for law in LAWS.values() if law.input_names == ("x",)]
 FALLING = [law for law in ONE_INPUT if "floor" in law.units and "break_1" not in law.units]
+SETTINGS_AT_CENTRE = {"data_mixture": {"share": 0.25} | {f"other_{place}": 0.0 for place in range(1, 5)}}
+"""Settings for which a law samples its level."""
 BUDGETS = np.array([1e19, 5.76e23, 1e26])
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -129,7 +131,7 @@ def test_closed_form_optimum_minimises_the_mean_at_constant_compute(law, prior_d
     p = law.all_parameters(prior_draws[law.name], centre(law))
     product = BUDGETS / 6
     best = law.optimum(p, product)
-    fixed = {setting.name: example_inputs(law)[setting.name][0] for setting in law.settings}
+    fixed = {setting.name: example_inputs(law)[setting.name][0] for setting in law.settings if not setting.tuned}
 
     def mean_at(N):
         return law.mean(np, {"N": N, "D": product / N, **fixed}, p)
@@ -139,6 +141,21 @@ def test_closed_form_optimum_minimises_the_mean_at_constant_compute(law, prior_d
     step = 1e-3
     slope = (mean_at(best * np.exp(step)) - mean_at(best * np.exp(-step))) / (2 * step)
     np.testing.assert_allclose(slope / mean_at(best), 0, atol=1e-6)
+
+
+def test_best_settings_minimise_the_mean(prior_draws):
+    law = LAWS["hyperparameters"]
+    p, x = law.all_parameters(prior_draws[law.name], centre(law)), {"N": np.array([1e9]), "D": np.array([1e11])}
+    best = law.best_settings(x, p)
+    lowest = law.mean(np, {**x, **best}, p)
+    np.testing.assert_allclose(law.mean(np, x, p), lowest, rtol=1e-12)
+    for name in best:
+        for factor in (0.9, 1.1):
+            assert (law.mean(np, {**x, **best, name: best[name] * factor}, p) > lowest).all()
+    given = {**x, "batch": 4 * best["batch"]}
+    rates = {**given, "lr": law.best_settings(given, p)["lr"]}
+    for factor in (0.9, 1.1):
+        assert (law.mean(np, {**rates, "lr": rates["lr"] * factor}, p) > law.mean(np, rates, p)).all()
 
 
 @pytest.mark.parametrize("law", TERMS_SIZED_AT_THE_CENTRE, ids=lambda law: law.name)
@@ -180,7 +197,7 @@ def test_the_slope_is_that_of_the_mean_at_the_centre(law, prior_draws):
     p, step = law.all_parameters(sampled, at), 1e-4
 
     def log_mean(shift):
-        moved = {name: value * np.exp(shift * (name in {"N", "D", "U", "x"})) for name, value in at.items()}
+        moved = {name: value * np.exp(shift * (name in {"N", "D", "U", "x", "examples"})) for name, value in at.items()}
         return np.log(law.mean(np, moved, p))
 
     found = law.sign * (log_mean(-step) - log_mean(step)) / (2 * step)
@@ -275,4 +292,5 @@ def inputs(law, low, high):
 def centre(law):
     # An array, since PyTensor takes a Python float that fits for a float32.
     middle = {item.name: np.array(6.0 if item.linear else 3e9) for item in law.inputs}
+    middle |= {name: np.array(value) for name, value in SETTINGS_AT_CENTRE.get(law.name, {}).items()}
     return middle | {f"largest_{item.name}": np.array(1e13) for item in law.inputs if item.largest}
