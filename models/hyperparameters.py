@@ -148,11 +148,6 @@ LAW = Law(
             },
             note="batch in tokens; the best learning rate does not depend on the batch; no standard errors given",
         ),
-        PublishedFit(
-            citation="Bjorck et al. 2024, arXiv:2409.19913",
-            values={"lr_N": -0.23, "lr_D": -0.32},
-            note="exponents only, as quoted elsewhere; no standard errors given",
-        ),
     ),
     in_ensemble=True,
     fewest_runs=20,

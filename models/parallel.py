@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import PARAMETERS, Input, Law, Parameter, Prior, PublishedFit, Values, additive, power
+from bayescale import PARAMETERS, Input, Law, Parameter, Prior, Values, additive, power
 
 STREAMS = Input(name="streams", meaning="parallel streams through the model, P", unit="streams")
 RATIO = replace(
@@ -38,14 +38,6 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
     return p["E"] + p["A"] * power(xp, effective(xp, x, p), -p["alpha_N"])
 
 
-def _published(corpus: str, scale: float, k: float, alpha: float, floor: float) -> PublishedFit:
-    return PublishedFit(
-        citation=f"Lin et al. 2026, arXiv:2507.21184, reference solution of its parallel task, {corpus}",
-        values={"E": floor, "A": scale**alpha, "per_log_stream": k, "alpha_N": alpha},
-        note=f"written as (A/N')^alpha with A = {scale:.4g}; no standard errors given",
-    )
-
-
 LAW = Law(
     name="parallel",
     title="Parallel scaling",
@@ -63,9 +55,5 @@ LAW = Law(
     derived=(additive.E, additive.A, additive.ALPHA_N),
     mean=mean,
     derive=derive,
-    published=(
-        _published("the Pile", 1.353353e8, 0.344689, 0.223649, 1.376680),
-        _published("Stack-V2 (Python)", 1.831564e7, 0.419331, 0.132752, 0.532023),
-    ),
     in_ensemble=True,
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bayescale import IDENTITY, Derived, Input, Law, Parameter, Prior, PublishedFit, Values, additive, power
+from bayescale import IDENTITY, Derived, Input, Law, Parameter, Prior, Values, additive, power
 
 UNIT = "nats/token"
 LOSS_CENTRE = Parameter(
@@ -100,12 +100,5 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
-    published=(
-        PublishedFit(
-            citation="Tao et al. 2024, arXiv:2407.13623, approach 3",
-            values={"E": 5.533, "alpha_N": 0.447, "beta_V": 0.671, "gamma_H": 0.447},
-            note="alpha and gamma tied, terms of the vocabulary's parameters and of tokens; no standard errors given",
-        ),
-    ),
     in_ensemble=True,
 )
