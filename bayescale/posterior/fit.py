@@ -306,10 +306,6 @@ class Fit(Fitted):
             meaning=[item.meaning for item in described.values()],
         )
 
-    def __str__(self) -> str:
-        head = f"{self.law.title} on {self.record.dataset} ({self.record.n_runs} runs), {self.record.engine}"
-        return "\n".join([head, self.summary().iloc[:, :-1].to_string(float_format="%.4g"), *self.warnings])
-
 
 def with_log_likelihood(fitted: Fit) -> Fit:
     """Add the group ``log_likelihood``: that of each training run under each draw, on the outcome's own scale.

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayescale.basics.html import html_of
+from bayescale.basics.html import html_of, readable
 from bayescale.basics.intervals import DEFAULT_MASS
 
 if TYPE_CHECKING:
@@ -55,11 +55,20 @@ class Fitted(ABC):
     def warnings(self) -> tuple[str, ...]:
         """What makes the result doubtful."""
 
+    def __str__(self) -> str:
+        return "\n".join([self._head, readable(self._shown).to_string(index=False), *self.warnings])
+
     def _repr_html_(self) -> str:
+        return html_of(self._head, self._shown, self.warnings)
+
+    @property
+    def _head(self) -> str:
+        return f"{self.title} on {self.dataset}, {'certified' if self.certified else 'NOT CERTIFIED'}"
+
+    @property
+    def _shown(self) -> pd.DataFrame:
         table = self.summary().drop(columns=["sensitivity_prior", "sensitivity_runs"], errors="ignore")
-        names = [name or "parameter" for name in table.index.names]
-        state = "certified" if self.certified else "NOT CERTIFIED"
-        return html_of(f"{self.title} on {self.dataset}, {state}", table.rename_axis(names), self.warnings)
+        return table.rename_axis([name or "parameter" for name in table.index.names])
 
     # These methods import the public functions when called: the modules that define them import this one.
 

@@ -61,3 +61,13 @@ def test_a_group_that_is_not_there_is_named(fitted):
         fitted["pooled"].forecast(x=1e7, group="d")
     with pytest.raises(LawError, match="no group None"):
         fitted["pooled"].forecast(x=1e7)
+
+
+@pytest.mark.parametrize("kind", ["fit", "ensemble", "pooled", "chain"])
+def test_it_prints_as_a_table_with_units_and_intervals(fitted, kind):
+    whole = fitted[kind]
+    text = str(whole)
+    assert text.startswith(f"{whole.title} on {whole.dataset}, ")
+    assert "90% interval" in text
+    assert all(str(unit) in text for unit in whole.summary()["unit"].unique())
+    assert all(warning in text for warning in whole.warnings)

@@ -370,5 +370,5 @@ def test_the_fitted_runs_come_back(few_runs, few_fit):
 
 def test_text_names_the_runs_and_every_parameter(few_fit):
     text = str(few_fit)
-    assert text.startswith("Chinchilla on DataFrame (11 runs), importance")
+    assert text.startswith("Chinchilla on DataFrame, certified")
     assert all(name in text for name in few_fit.parameters)
