@@ -78,12 +78,13 @@ def report(
 ) -> None:
     """Write one self-contained page: answer, warnings, planner, data, posterior, checks, and how it was done."""
     from bayescale.basics.extras import check_extra
+
+    check_extra("report", str(output))
     from bayescale.basics.files import check_output
     from bayescale.report.methods import check_given
     from bayescale.report.page import ENDINGS, write_report
 
     check_output(output, ENDINGS)
-    check_extra("report", str(output))
     described = _described(given)
     check_given(described)
     command = command_line()

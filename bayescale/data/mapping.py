@@ -334,7 +334,7 @@ def _infer_run(table: Mapped) -> None:
 def _is_run(table: Mapped, labels: "pd.Series[Any]", *, sure: bool) -> bool:
     """Whether rows of one label have one N, and different D where the label's name is not sure."""
     sizes = pd.DataFrame({name: floats(table.frame[name])[0] for name in ("N", "D") if name in table.names})
-    groups = sizes.assign(label=labels.to_numpy()).groupby("label")
+    groups = sizes.assign(label=labels.to_numpy()).groupby("label", sort=False)
     if "N" in sizes and (groups["N"].max() > groups["N"].min()).any():
         return False
     return sure or ("D" in sizes and bool((groups["D"].nunique() == groups.size()).all()))

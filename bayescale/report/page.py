@@ -213,7 +213,7 @@ def render(content: Content) -> str:
     plotly = get_plotlyjs()
     script = "\n".join(['"use strict";', *((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"typeset": typeset, "spelt": spelt}
+    environment.filters |= {"typeset": lambda text: Markup(typeset(text)), "spelt": spelt}
     environment.tests["formula"] = lambda text: isinstance(text, Math)
     # Markup comes only from this package, and JSON has its angle brackets and ampersands escaped.
     return environment.from_string(read["template.html"]).render(

@@ -11,7 +11,7 @@ _WIDTH = 100
 
 def write() -> Iterator[tuple[str, str]]:
     """Names of pages, and their text."""
-    found = dict(_commands(app, "bayescale", click.Context(app, info_name="bayescale")))
+    found = dict(_commands(app, "bayescale", click.Context(app, info_name="bayescale", **app.context_settings)))
     overview = found.pop("bayescale")
     for name, text in found.items():
         yield f"commands/{name.replace(' ', '_')}", f"# `{name}`\n\n```text\n{text}\n```\n"

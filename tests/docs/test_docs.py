@@ -127,7 +127,7 @@ def test_losses_within_limits_are_what_the_page_says(chinchilla_fit):
         assert quantiles == pytest.approx([low, middle, high], abs=tolerance)
 
 
-QUESTIONS = sorted((ROOT / "docs/questions").glob("*.md"))
+QUESTIONS = sorted(page for page in (ROOT / "docs/questions").glob("*.md") if page.stem != "index")
 FILE = re.compile(r"<!-- file: (.*?) -->\n```csv\n(.*?)```", flags=re.DOTALL)
 ASKED = re.compile(r"```console\nuv run bayescale (.*?)\n```\n\n```text\n(.*?)```", flags=re.DOTALL)
 
@@ -159,9 +159,10 @@ def test_studies_of_the_questions_are_the_committed_results(page, result):
 
 
 def test_pages_of_questions_are_linked_and_open_with_a_question():
-    index = (ROOT / "docs/guide.md").read_text()
+    guide, index = (ROOT / "docs/guide.md").read_text(), (ROOT / "docs/questions/index.md").read_text()
     for page in QUESTIONS:
-        assert f"](questions/{page.name})" in index
+        assert f"](questions/{page.name})" in guide
+        assert f"]({page.name})" in index
         assert page.read_text().splitlines()[0].endswith("?")
 
 
