@@ -105,8 +105,8 @@ def mean(xp: ModuleType, x: Values, p: Values) -> Any:
 LAW = Law(
     name="hyperparameters",
     title="Learning rate and batch size",
-    formula="E + A N^-alpha + B D^-beta + R_l log(l/l*(b))^2 + R_b log(b/b*)^2, l*(b) = k_l N^n D^d (b/b*)^c, "
-    "b* = k_b N^m D^e",
+    formula="E + A N^-alpha + B D^-beta + R_l log(l/l_opt)^2 + R_b log(b/b_opt)^2, "
+    "l_opt = k_l N^n D^d (b/b_opt)^c, b_opt = k_b N^m D^e",
     citation="Hoffmann et al. 2022, arXiv:2203.15556, for tuned runs; Li et al. 2025, arXiv:2503.04715, for the optima",
     decision="Learning rate and batch size at a scale that cannot be swept, and what a wrong one costs.",
     failure="A quadratic is too kind to rates near divergence; schedule, weight decay and warm-up are left out.",

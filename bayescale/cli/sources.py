@@ -133,7 +133,7 @@ class Source:
 
     def check_points(self, points: Mapping[str, Any]) -> None:
         """Refuse points with other inputs than those of the laws, or values that they cannot have."""
-        from bayescale.posterior.forecasting import check_task, checked_points
+        from bayescale.posterior.points import check_task, checked_points
 
         checked_points(self.bound, points)
         check_task(self.bound, points)

@@ -14,7 +14,7 @@ from bayescale.data.observed import Observed
 from bayescale.data.tables import Frame, as_frame, missing_column, positive, refuse
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import checked_points
+from bayescale.posterior.points import checked_points
 
 Array = NDArray[np.float64]
 type Candidates = Frame

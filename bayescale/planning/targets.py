@@ -11,7 +11,7 @@ from bayescale.basics.quantities import format_quantity, number
 from bayescale.basics.wording import listed
 from bayescale.planning.allocation import two_inputs
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
-from bayescale.posterior.forecasting import checked_points
+from bayescale.posterior.points import checked_points
 
 Array = NDArray[np.float64]
 

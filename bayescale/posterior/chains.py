@@ -28,17 +28,8 @@ from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.fitting import AnyLaw, fit
-from bayescale.posterior.forecasting import (
-    Forecast,
-    add_noise,
-    check_points,
-    check_task,
-    draw_error,
-    forecast,
-    interpolated,
-    link_mean,
-    shared_settings,
-)
+from bayescale.posterior.forecasting import Forecast, add_noise, draw_error, forecast, interpolated, link_mean
+from bayescale.posterior.points import check_points, check_task, shared_settings
 from bayescale.posterior.single import fit_law
 
 if TYPE_CHECKING:
