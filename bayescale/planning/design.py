@@ -8,7 +8,8 @@ otherwise as near to that as linear estimates come (Goldstein and Wooff 2007, Ba
 
 Without a model discrepancy a few runs anywhere would be expected to settle the law; with it a run teaches most about
 its own neighbourhood. Even so a fit of a few small runs expects too much of small ones: on published tables what it
-expects does not separate better batches for a loss from worse ones, and the largest runs are as good as any (docs/next_run.md).
+expects does not separate better batches for a loss from worse ones, and the largest runs are as good as any
+(docs/next_run.md).
 """
 
 from collections.abc import Mapping
