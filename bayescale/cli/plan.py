@@ -145,7 +145,7 @@ def plan(
             _print_robust(answer, interval)
         else:
             print_answer(answer, interval, outcome_labels(fitted))
-        print_basis(answer.warnings, answer.notes, interval, fitted)
+        print_basis(answer.warnings, (*answer.notes, *_by_default(runs, question)), interval, fitted)
     print_written(plot, as_json)
     leave(fitted)
 
@@ -163,6 +163,13 @@ def _question(given: Mapping[str, Any]) -> dict[str, Any]:
     if was_given("budgets") or not {"dollars", "served", "loss"} & question.keys():
         question["budget"] = once(given["budgets"])
     return question
+
+
+def _by_default(runs: str, question: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note that budgets are not the user's, where the runs are."""
+    if "budget" not in question or was_given("budgets") or not was_given("runs"):
+        return ()
+    return ("no --budget was given, so these are the budgets of the main example",)
 
 
 def _mode(question: Mapping[str, Any]) -> Mode:

@@ -205,7 +205,7 @@ def interval_of(row: Any, digits: int) -> str:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console()
+    return Console(force_jupyter=False)  # as text, also where a notebook calls it
 
 
 def show_answer(fitted: "Posterior", answer: "Answer", interval: float, as_json: bool) -> None:
@@ -249,7 +249,7 @@ def progress(message: str, fits: int | None = None) -> Iterator[None]:
 
     from bayescale.basics.progress import steps
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_jupyter=False)
     if not console.is_terminal:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
         yield

@@ -243,7 +243,8 @@ def _infer(table: Mapped, name: str) -> bool:
         return False
     if len(found) > 1 and not _agree([_scaled(table, theirs, meant.unit) for theirs, meant in found]):
         fit = f"columns {listed(theirs for theirs, _ in found)} may each be {name}"
-        cure = f"name one, such as {columns_are(**{name: _quoted(found[0][0])})}"
+        held_out = next((theirs for theirs, _ in found if _HELD_OUT.search(theirs.lower())), found[0][0])
+        cure = f"name one, such as {columns_are(**{name: _quoted(held_out)})}"
         if name == "C" and {"N", "D"} <= set(table.names):
             table.warnings.append(f"{fit}, and none is read: {cure}")
             return False
@@ -255,6 +256,10 @@ def _infer(table: Mapped, name: str) -> bool:
     if meant.unit is None:
         table.said.append(f"{theirs} as {name}")
     return True
+
+
+_HELD_OUT = re.compile(r"val|eval|test|held|dev")
+"""In the name of an outcome that was measured on other data than the run was trained on."""
 
 
 def _quoted(name: str) -> str:

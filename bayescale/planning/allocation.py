@@ -107,7 +107,7 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule | None = None, seed
     return Answer(
         question="Compute-optimal runs",
         draws=draws,
-        warnings=(*fit.warnings, *doubts, *compute_warnings(first_fit(fit), budgets)),
+        warnings=(*fit.warnings, *compute_warnings(first_fit(fit), budgets), *doubts),
         notes=fit.notes,
         by="C",
         shown=(*SHOWN, *tuned, *of_law),

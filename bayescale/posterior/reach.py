@@ -44,20 +44,35 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
     return told_apart(found)
 
 
+_NAMED = 3
+"""Most amounts of compute that a warning names; of more, the largest."""
+_SMALL = 10.0
+"""How many times less compute than the smallest run's is warned of."""
+
+
 def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
-    """Warn of compute beyond the range in which published runs allow back-tests."""
+    """Warn of compute beyond the range in which published runs allow back-tests, and of less than that of any run."""
     constant = fit.groups["constant_data"]
-    return far_warnings(float(constant["C"].max()), compute) if "C" in constant else ()
+    if "C" not in constant:
+        return ()
+    smallest, least = float(constant["C"].min()), float(np.min(compute))
+    small = (
+        f"{least:.3g} FLOP is {times(smallest / least)} times less than the smallest run ({smallest:.3g} FLOP), where "
+        "laws bend: check the exponent of the number",
+    )
+    return (*far_warnings(float(constant["C"].max()), compute), *(small if least < smallest / _SMALL else ()))
 
 
 def far_warnings(largest: float, compute: Array) -> tuple[str, ...]:
     """Warn of compute far beyond that of the largest run, both in FLOP."""
-    reach = float(np.max(compute)) / largest
-    if reach <= MEASURED_HORIZON:
+    asked = np.unique(compute)
+    far = (asked if len(asked) <= _NAMED else asked[-1:])[-_NAMED:]
+    said = [f"{each:.3g} FLOP is {times(each / largest)} times" for each in far if each > MEASURED_HORIZON * largest]
+    if not said:
         return ()
     return (
-        f"{np.max(compute):.3g} FLOP is {times(reach)} times the largest run ({largest:.3g} FLOP): coverage "
-        f"can be measured up to about {MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
+        f"{' and '.join(said)} the largest run ({largest:.3g} FLOP): coverage can be measured up to about "
+        f"{MEASURED_HORIZON:.0f} times, and beyond that rests on the law being right",
     )
 
 

@@ -47,7 +47,7 @@ def doubts(
         _hidden(fit, backtested),
         *_agreement(by_law, mass),
         _fitted_runs(checked, mass, isinstance(fit, Ensemble)),
-        _right_law(fit),
+        _right_law(fit, reach),
         _sampled(fit),
     )
 
@@ -119,11 +119,13 @@ def _fitted_runs(checked: Replicated, mass: float, several: bool) -> Finding:
     )
 
 
-def _right_law(fit: Posterior) -> Finding:
+def _right_law(fit: Posterior, reach: Mapping[str, float]) -> Finding:
     question = "What if the law is wrong?"
     if first_fit(fit).record.discrepancy:
         text = "The intervals allow for it: they include a model discrepancy that grows beyond the runs."
-        return Finding(question, text, "", GOOD)
+        far = max(reach.values(), default=1.0) > MEASURED_HORIZON
+        untested = "How fast it grows was learnt from shorter extrapolations, and cannot be tested so far out."
+        return Finding(question, text, untested if far else "", BAD if far else GOOD)
     text = "The law is taken as true, so intervals of larger runs are too narrow."
     return Finding(question, text, "Fit with the model discrepancy to include what the law may miss.", BAD)
 
@@ -131,7 +133,12 @@ def _right_law(fit: Posterior) -> Finding:
 def _sampled(fit: Posterior) -> Finding:
     question = "Can the computation be trusted?"
     if fit.certified:
-        return Finding(question, "Yes, certified: the checks of the sampler pass.", "", GOOD)
+        return Finding(
+            question,
+            "Yes, certified: the draws are those of the model. That says nothing about whether the model is right.",
+            "",
+            GOOD,
+        )
     return Finding(
         question, "NOT CERTIFIED. The sampler's checks fail: do not base a decision on these numbers.", "", BAD
     )

@@ -43,7 +43,7 @@ def test_plan_prints_bands_parameters_warnings_and_notes(run_cli, saved_fit):
     assert "certified, Pareto k-hat" in out
     for word in ("N* (parameters)", "D* (tokens)", "loss (nats/token)", "5.76e+23", "1e+26", "[90% interval]"):
         assert word in out, word
-    assert "warning: 1e+26 FLOP is 7,700 times the largest run" in out
+    assert "1e+26 FLOP is 7,700 times the largest run" in out
     assert "note: 5 of 245 runs flagged outlier left out" in out
 
 

@@ -189,7 +189,7 @@ def test_a_saved_fit_answers_by_its_law_and_its_runs(run_cli, saved_fit, monkeyp
         (["--approach", "all", "--robust"], "leave it out with --robust"),
         (["--approach", "2", "--plot", "a.png"], "leave it out with --approach"),
         (["--approach", "1"], "0 training curves of different sizes"),
-        (["--approach", "2", "--group", "c4"], "--by and --group go with --pool"),
+        (["--approach", "2", "--group", "c4"], "--by, --group and --new-group go with --pool"),
         (["--approach", "2", "--budget", "1"], "training takes 1e+06"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",

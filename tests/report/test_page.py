@@ -119,7 +119,7 @@ def test_doubts_are_said_as_questions_with_findings(content, reported_fit, chinc
     assert first.state == (BAD if float(far.replace(",", "")) > 30 else GOOD)
     assert found["Did such bands hold for hidden larger runs?"].state == OPEN
     assert "differ by a factor of" in found["Do the laws agree?"].text
-    assert found["What if the law is wrong?"].state == GOOD
+    assert found["What if the law is wrong?"].state == first.state  # tested as far as bands are
     alone = {each.title: each for each in report_content(chinchilla_fit, budgets=[1e22]).doubts}
     assert "Do the laws agree?" not in alone
     assert alone["What if the law is wrong?"].state == BAD  # it is taken as true
