@@ -1,12 +1,13 @@
 """Run many fits as tasks, in processes of this machine or on a cluster, and store each result when it is ready."""
 
 import functools
+import gc
 import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from hashlib import sha256
 from importlib.metadata import version
@@ -291,11 +292,15 @@ def _dask(place: str) -> Iterator[None]:
     from joblib import parallel_config
 
     with ExitStack() as stack, dask.config.set(_KEEP_MEMORY):
-        try:
+        client = None
+        with suppress(OSError, ValueError):
             where = f"tcp://{place}" if place else stack.enter_context(LocalCluster(threads_per_worker=1))
             client = stack.enter_context(Client(where, timeout=_DASK_TIMEOUT, set_as_default=False))
-        except (OSError, ValueError) as error:
-            raise BackendError(f"no Dask scheduler answers at {place}: start one with `dask scheduler`") from error
+        if client is None:
+            # A client that found no scheduler closes itself when it is collected. While another one starts, that would
+            # wait for a lock that is held by the start, for ever.
+            gc.collect()
+            raise BackendError(f"no Dask scheduler answers at {place}: start one with `dask scheduler`")
         try:
             with parallel_config("dask", client=client):
                 yield

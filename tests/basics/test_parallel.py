@@ -1,6 +1,7 @@
 """Many fits: where they run changes no number, a lost worker costs a retry, and a stopped study goes on."""
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -239,6 +240,8 @@ def test_a_backend_that_cannot_be_had_is_refused_in_one_line(address, message, m
         pass
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    # One that is collected while the next one starts stops everything.
+    assert not any(type(each).__name__ == "Client" for each in gc.get_objects())
 
 
 @pytest.mark.slow
