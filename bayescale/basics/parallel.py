@@ -298,7 +298,7 @@ def _dask(place: str) -> Iterator[None]:
             client = stack.enter_context(Client(where, timeout=_DASK_TIMEOUT, set_as_default=False))
         if client is None:
             # A client that found no scheduler closes itself when it is collected. While another one starts, that would
-            # wait for a lock that is held by the start, for ever.
+            # wait for a lock that is held by the start without end.
             gc.collect()
             raise BackendError(f"no Dask scheduler answers at {place}: start one with `dask scheduler`")
         try:

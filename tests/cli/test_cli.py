@@ -137,6 +137,7 @@ def test_a_back_test_is_printed_and_drawn(run_cli, elsewhere):
     assert (elsewhere / "coverage.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_comparison_says_its_cost_first_and_how_sure_it_is(run_cli, elsewhere, sampled_once, monkeypatch):
     monkeypatch.setattr(fitting, "sampled_runs", sampled_once)

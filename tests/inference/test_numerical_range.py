@@ -122,6 +122,7 @@ def test_copied_rows_are_named_and_narrow_the_fit_as_so_many_runs_would(clean, c
     assert ratio == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", [1e-6, 1e-9, 0.0])
 @pytest.mark.parametrize("fit", [true, learnt], ids=["true", "learnt"])
 def test_losses_without_noise_are_fitted_to_their_precision(fit, noise):

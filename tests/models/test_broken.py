@@ -60,6 +60,7 @@ def test_breaks_are_found_where_they_were_put(name, fitted):
     assert found["break_1"].std() < 0.2 * found["break_1"].mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("true", "other"),
     [("power_law", "bnsl_1"), ("bnsl_1", "power_law"), ("bnsl_2", "bnsl_1"), ("bnsl_2", "power_law")],
@@ -131,6 +132,7 @@ def test_a_broken_curve_reaches_its_floor(name):
     np.testing.assert_allclose(p["floor"] / at[0], SHARP["floor_share"], rtol=1e-9)
 
 
+@pytest.mark.long
 def test_the_default_forecasts_the_rest_of_a_sudden_fall():
     law, x = catalog.load_law("bnsl_floor_1"), np.geomspace(160, 1000, 17)
     p = law.all_parameters({**SHARP, "place": 0.4}, {"x": np.array(400.0), "largest_x": np.array(740.0)})

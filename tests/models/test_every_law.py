@@ -151,6 +151,7 @@ def test_numpy_and_pytensor_agree_at_the_design(law, from_prior):
     np.testing.assert_allclose(evaluate(*sampled.values()), expected, rtol=1e-9, atol=1e-9 * law.scatter)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @each_code
 def test_gradients_of_the_log_density_are_finite(law, simulated):

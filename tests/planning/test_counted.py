@@ -39,6 +39,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_same_run_is_best_for_three_times_less_compute_where_a_run_takes_that(both, name):

@@ -33,6 +33,7 @@ def fit(runs, **choices):
     return bs.fit("chinchilla", runs, **{"discrepancy": False, **choices})
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_both_samplers_agree_on_priors_and_evidence(few_runs, believing_fit):
     law = believing_fit.law
@@ -56,6 +57,7 @@ def exponents_fit(few_runs):
     return fit(few_runs, priors=EXPONENTS, noise="normal")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_model_written_by_hand_in_the_exponents_has_the_same_posterior(few_runs, exponents_fit):
     import pymc as pm

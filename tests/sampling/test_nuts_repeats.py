@@ -20,6 +20,7 @@ print(hashlib.sha256(fitted.parameters["slope"].tobytes()).hexdigest())
 """
 
 
+@pytest.mark.long
 def test_a_cold_and_a_warm_compilation_cache_give_the_same_draws(tmp_path):
     environment = {**os.environ, "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
     cold, warm = (

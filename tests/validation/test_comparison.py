@@ -86,6 +86,7 @@ def test_it_says_how_sure_it_is(compared):
     assert f"with probability {first['probability']:.2f}" in compared.verdict
 
 
+@pytest.mark.long
 def test_weights_are_those_that_a_mixture_of_the_laws_has(compared):
     """With all horizons, unlike the comparison in the fixture, which has one."""
     runs = bs.load_dataset("gadre", group="c4")

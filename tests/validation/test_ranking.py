@@ -37,6 +37,7 @@ def test_one_split_leaves_more_doubt_than_four_of_the_same_runs():
     assert 0.6 < one.against_first["plain"] < four.against_first["plain"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_splits", [2, 4])
 def test_probabilities_are_calibrated_where_runs_of_a_split_share_an_effect(n_splits):
     """Half of the true advantages are positive; of those claimed with 80 % or more, that share must be right."""

@@ -32,6 +32,7 @@ def ranks(replicates):
     return Recovery("chinchilla", replicates).ranks
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_intervals_of_every_parameter_cover(ranks, level):
@@ -40,6 +41,7 @@ def test_intervals_of_every_parameter_cover(ranks, level):
     assert covered.between(low, high).all(), covered.to_string()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ranks_of_every_parameter_are_uniform(ranks):
     p_values = ranks.apply(lambda column: ecdf_p_value(column.to_numpy()))
