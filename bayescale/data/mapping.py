@@ -258,8 +258,7 @@ def _infer(table: Mapped, name: str) -> bool:
     return True
 
 
-_HELD_OUT = re.compile(r"val|eval|test|held|dev")
-"""In the name of an outcome that was measured on other data than the run was trained on."""
+_HELD_OUT = re.compile(r"val|eval|test|held|dev")  # in names of outcomes on other data than that of the training
 
 
 def _quoted(name: str) -> str:

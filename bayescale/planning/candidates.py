@@ -75,7 +75,9 @@ def candidate_grid(
     smallest = count(inputs["N"], inputs["D"]).min()
     parts = min(budget, aim.max()) / _PARTS
     compute = np.unique(np.maximum(parts, smallest))[:, None]
-    sizes = _rounded(np.sqrt(compute / (6 * np.geomspace(ratios.min(), ratios.max(), _RATIOS))), 2, np.round)
+    typical = np.exp(np.log(inputs["N"]).mean())
+    product = typical * count.tokens(compute, typical)  # N D, however compute is counted
+    sizes = _rounded(np.sqrt(product / np.geomspace(ratios.min(), ratios.max(), _RATIOS)), 2, np.round)
     tokens = _rounded(count.tokens(compute, sizes), 3, np.floor)
     return pd.DataFrame({"N": sizes.ravel(), "D": tokens.ravel()}).drop_duplicates(ignore_index=True)
 

@@ -425,7 +425,7 @@ REFUSED = {
         "a.csv",
         table("N,D,train_loss,val_loss", "7e7 1e9 3.5 3.6"),
         {},
-        'columns train_loss, val_loss may each be loss: name one, such as columns={"loss": "train_loss"}',
+        'columns train_loss, val_loss may each be loss: name one, such as columns={"loss": "val_loss"}',
     ),
     "two counts": ("a.csv", table("total_params,active_params,tokens,loss", "7e8 7e7 1e9 3.5"), {}, "may each be N"),
     "parameters in millions": (

@@ -176,7 +176,14 @@ def test_gradients_of_the_log_density_are_finite(law, simulated):
 
 
 @pytest.mark.slow
-@each_code
+@pytest.mark.parametrize(
+    "law",
+    [
+        pytest.param(law, marks=() if law.in_ensemble else pytest.mark.long, id=law.name)
+        for law in LAWS.values()
+        if law.name not in TWINS
+    ],
+)
 def test_parameters_are_recovered(law, simulated, from_prior):
     truth, runs = simulated(law)
     fitted = fit_law(law, runs, discrepancy=False, draws=250)
