@@ -210,7 +210,7 @@ class Setting(Input):
         Whether it belongs to the task, so that a forecast must use the value of the runs.
     tuned : bool
         Whether it is chosen for each run, as a learning rate is: a forecast that leaves it out is of its best value,
-        which :attr:`Law.best_settings` gives, and the law's mean must do without it.
+        which ``Law.best_settings`` gives, and the law's mean must do without it.
     """
 
     domain: str = "positive"
