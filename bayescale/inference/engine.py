@@ -39,7 +39,7 @@ PRIOR = "prior"
 PRIOR_DRAWS = 1000
 _LAWS_KEPT = 16
 _MOST_COORDINATES = 16
-"""Coordinates above which importance sampling is not tried, since its proposals do not fit."""
+"""Coordinates of pooled groups above which importance sampling is not tried, since its proposals do not fit."""
 _LONG = 2
 """Draws of NUTS for each that is kept above as many coordinates, where a thousand in a chain are rarely certified."""
 
@@ -119,8 +119,10 @@ class Compiled:
             else:
                 target = density_in_blocks(observed, density) if is_large(len(observed)) else density
             if certify:
-                nuts = functools.partial(_sample_nuts, self, density, target, options)
-                sampled = _sample(density, target, coordinates, options, nuts, self._law.several_modes)
+                crowded = GROUP in self._law.settings and len(density.names) > _MOST_COORDINATES
+                nuts = functools.partial(_sample_nuts, self, density, target, options, _LONG if crowded else 1)
+                first = "nuts" if crowded else options.engine
+                sampled = _sample(density, target, coordinates, options, first, nuts, self._law.several_modes)
             else:
                 sampled = _sample_importance(
                     density, target, coordinates, options, self._law.several_modes, certify=False
@@ -261,10 +263,11 @@ def _sample(
     target: "Density",
     prior_coordinates: Array,
     options: Options,
+    engine: str,
     nuts: Callable[[], Sampled],
     several_modes: bool,
 ) -> Sampled:
-    if options.engine == "nuts" or len(density.names) > _MOST_COORDINATES:
+    if engine == "nuts":
         alone = nuts()
         return replace(alone, warnings=() if alone.diagnostics.certified else (_uncertified("NUTS", alone),))
     first = _sample_importance(density, target, prior_coordinates, options, several_modes)
@@ -332,7 +335,9 @@ _APPROXIMATE = (
 )
 
 
-def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", options: Options) -> Sampled:
+def _sample_nuts(
+    compiled: Compiled, density: "LogDensity", target: "Density", options: Options, length: int
+) -> Sampled:
     from bayescale.inference.model import COEFFICIENTS
     from bayescale.sampling.bridge import log_evidence
     from bayescale.sampling.nuts import sample_nuts
@@ -344,7 +349,7 @@ def _sample_nuts(compiled: Compiled, density: "LogDensity", target: "Density", o
         seed=options.seed,
         tune=options.tune,
         minutes=options.minutes,
-        length=_LONG if len(density.names) > _MOST_COORDINATES else 1,
+        length=length,
         compiled=compiled.nuts(),
     )
     sampled = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
