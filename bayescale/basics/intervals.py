@@ -52,6 +52,22 @@ def quantiles(draws: xr.DataArray, probabilities: Sequence[float]) -> dict[str, 
     return {quantile_name(p): values.sel(quantile=p, drop=True) for p in probabilities}
 
 
+def interval_ends(
+    draws: xr.DataArray, mass: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Lower end, median and upper end of the equal-tailed interval of a mass, over chains and draws.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray(np.arange(101.0)[None], dims=SAMPLE_DIMS)
+    >>> [float(value) for value in interval_ends(draws, 0.9)]
+    [5.0, 50.0, 95.0]
+    """
+    low, high = tail_probabilities(mass)
+    first, middle, last = (value.to_numpy() for value in quantiles(draws, [low, 0.5, high]).values())
+    return first, middle, last
+
+
 def quantity_table(draws: xr.Dataset, units: Mapping[str, str], by: str, mass: float = DEFAULT_MASS) -> pd.DataFrame:
     """Median and interval of several quantities at each of several points.
 

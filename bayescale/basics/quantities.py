@@ -20,6 +20,7 @@ _FIRST_DATE = 1000.0
 """Number of years from which on they are a date."""
 ROUNDING = 1e-12
 """Share of a quantity below which a difference is one of rounding."""
+SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 _PRINTED = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 
 

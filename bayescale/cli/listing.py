@@ -35,7 +35,7 @@ def laws(name: str | None) -> None:
     read = [{"input": i.name, "meaning": i.meaning, "unit": i.unit} for i in (*law.inputs, *law.settings)]
     print_table(read, "Inputs")
     print_table(
-        [{"parameter": p.name, "prior": _stated(p), "meaning": p.meaning, "why": p.reason} for p in law.parameters],
+        [{"parameter": p.name, "prior": prior_text(p), "meaning": p.meaning, "why": p.reason} for p in law.parameters],
         "Sampled parameters",
     )
     print_table(
@@ -77,7 +77,7 @@ def _print_suited(name: str) -> None:
     print_remarks((), runs.notes)
 
 
-def _stated(parameter: "Parameter") -> str:
+def prior_text(parameter: "Parameter") -> str:
     """A prior, and whether earlier parameters take part in it."""
     given = parameter.arguments is not None or parameter.shift is not None
     return f"{parameter.prior}{', given those above' * given}"

@@ -231,6 +231,10 @@ class Basis[P: Process | Separate]:
     process: P
     noise_scale: Array
 
+    def amplitudes(self, tau: Array, drift: Array) -> Array:
+        """Factor of each feature's coefficient, shape (draw, feature), from the two amplitudes, shape (draw, 1)."""
+        return np.where(self.process.kinds == DRIFT, drift, tau)
+
 
 @dataclass(frozen=True, eq=False)
 class Conditional:

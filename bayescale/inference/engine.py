@@ -121,8 +121,8 @@ class Compiled:
             if certify:
                 crowded = GROUP in self._law.settings and len(density.names) > _MOST_COORDINATES
                 nuts = functools.partial(_sample_nuts, self, density, target, options, _LONG if crowded else 1)
-                first = "nuts" if crowded else options.engine
-                sampled = _sample(density, target, coordinates, options, first, nuts, self._law.several_modes)
+                asked = replace(options, engine="nuts") if crowded else options
+                sampled = _sample(density, target, coordinates, asked, nuts, self._law.several_modes)
             else:
                 sampled = _sample_importance(
                     density, target, coordinates, options, self._law.several_modes, certify=False
@@ -263,11 +263,10 @@ def _sample(
     target: "Density",
     prior_coordinates: Array,
     options: Options,
-    engine: str,
     nuts: Callable[[], Sampled],
     several_modes: bool,
 ) -> Sampled:
-    if engine == "nuts":
+    if options.engine == "nuts":
         alone = nuts()
         return replace(alone, warnings=() if alone.diagnostics.certified else (_uncertified("NUTS", alone),))
     first = _sample_importance(density, target, prior_coordinates, options, several_modes)

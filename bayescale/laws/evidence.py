@@ -11,7 +11,6 @@ from bayescale.basics.quantities import number, parse_quantity, shortest
 from bayescale.laws.law import Law
 from bayescale.laws.optima import NO_OPTIMUM, has_optimum
 from bayescale.laws.parameters import is_number
-from bayescale.laws.priors import FRACTION, POSITIVE, REAL
 
 OPTIMA = ("N_star", "D_star")
 
@@ -294,7 +293,7 @@ def _unread(law: Law, outcome: str, inputs: tuple[tuple[str, float], ...], value
     needed = [*law.input_names, *(item.name for item in law.settings)]
     if {name for name, _ in inputs} != set(needed):
         return f"reads {', '.join(needed)}: give each of them and no other"
-    low, high = {"positive": POSITIVE, "fraction": FRACTION}.get(law.link.domain, REAL)
+    low, high = law.link.ends
     if any(not low < value < high for value in values):
         return f"predicts a {outcome} between {low:g} and {high:g}"
     return ""

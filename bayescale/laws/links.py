@@ -49,6 +49,11 @@ class Link:
     inverse: Callable[[Any], Any]
     slope: Callable[[Any], Any]
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Ends of the values that the outcome can take."""
+        return {"positive": (0.0, np.inf), "fraction": (0.0, 1.0)}.get(self.domain, (-np.inf, np.inf))
+
     def variable(self, outcome: str) -> str:
         """Name of an outcome on the link scale."""
         return outcome if self.name == "identity" else f"{self.name}_{outcome}"

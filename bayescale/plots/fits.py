@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, tail_probabilities
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, interval_ends, tail_probabilities
 from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
 from bayescale.laws.links import LOG
@@ -28,7 +28,7 @@ from bayescale.plots.labels import (
     ranged,
     symbol,
 )
-from bayescale.plots.style import FINE, axes_of, compute_colours, current, dots, draw_bands, draw_bars, tails, themed
+from bayescale.plots.style import FINE, axes_of, compute_colours, current, dots, draw_bands, draw_bars, themed
 from bayescale.posterior.fit import Fit
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _authors(each: PublishedFit) -> str:
 def _agreement(posterior: xr.Dataset, each: PublishedFit, chosen: tuple[str, ...], mass: float) -> str:
     """How many of a publication's values the posterior's intervals contain."""
     shared = [name for name in chosen if name in each.values]
-    ends = [(tails(posterior[name], mass), each.values[name]) for name in shared]
+    ends = [(interval_ends(posterior[name], mass), each.values[name]) for name in shared]
     inside = sum(bool(low <= value <= high) for (low, _, high), value in ends)
     return f"{inside}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{len(shared)} ({_authors(each)})"
 

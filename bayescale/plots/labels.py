@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.intervals import interval_ends
+from bayescale.basics.quantities import SUPERSCRIPTS, format_quantity, with_unit
 from bayescale.laws.parameters import Input
-from bayescale.plots.style import current, masses, tails
+from bayescale.plots.style import current, masses
 from bayescale.posterior.ensembles import Posterior, first_fit
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-_SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 _GREEK = frozenset(("alpha beta gamma delta epsilon eta kappa lambda mu nu rho sigma tau").split())  # noqa: SIM905
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _WIDE = 0.9
@@ -54,7 +54,7 @@ def compact(value: float, digits: int = 3) -> str:
     mantissa, e, exponent = format_quantity(value, digits).partition("e")
     if not e:
         return mantissa.replace("-", "−")
-    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
@@ -67,7 +67,7 @@ def ranged(draws: Any, mass: float, digits: int = 3) -> str:
     >>> ranged(xr.DataArray([[1e9, 2e9, 3e9]], dims=("chain", "draw")), 0.9)
     '2B\xa0[1.1B,\xa02.9B]'
     """
-    low, middle, high = (compact(float(value), digits) for value in tails(draws, mass))
+    low, middle, high = (compact(float(value), digits) for value in interval_ends(draws, mass))
     return f"{middle}\N{NO-BREAK SPACE}[{low},\N{NO-BREAK SPACE}{high}]"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.basics.intervals import DEFAULT_MASS, interval_ends
 from bayescale.data.runs import Runs
 from bayescale.planning.allocation import checked_budgets, optimum
 from bayescale.plots.curves import optima_along
@@ -36,7 +36,6 @@ from bayescale.plots.style import (
     draw_bands,
     draw_bars,
     new_figure,
-    tails,
     themed,
 )
 from bayescale.posterior.curves import outcomes_along
@@ -108,7 +107,7 @@ def plot_isoflop(
     ends = []
     for i, budget in enumerate(budgets):
         colour = colours(norm(budget))
-        low, _, high = tails(best["N"].isel(budget=i), ci_prob)
+        low, _, high = interval_ends(best["N"].isel(budget=i), ci_prob)
         sizes = np.geomspace(low / _AROUND, high * _AROUND, FINE // 2)
         along = _isoflop(fit, budget, sizes, seed)["predictive"]
         draw_bands(ax, sizes, along, ci_prob, colour)

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 _SHOWN = 0.995
 """Mass of the draws that an axis shows."""
+_DEPTHS = (0.2, 0.35)
+"""Opacity of the outer and of the inner region."""
 _COLUMNS = 3
 _CELLS = 80
 """Cells of a density of two parameters along each of them."""
@@ -156,7 +158,7 @@ def _draw_density(ax: "Axes", values: Array, ends: tuple[float, float], mass: fl
     """The posterior density over a range, its intervals shaded."""
     grid, height = _density(values, ends, logarithmic(values))
     colour = current().colour(0)
-    for share, depth in zip(masses(mass), (0.2, 0.35), strict=False):
+    for share, depth in zip(masses(mass), _DEPTHS, strict=False):
         low, high = np.quantile(values, tail_probabilities(share))
         inside = np.linspace(low, high, FINE)
         ax.fill_between(inside, np.interp(inside, grid, height), color=colour, alpha=depth, linewidth=0)
@@ -184,7 +186,7 @@ def _draw_regions(ax: "Axes", x: Array, y: Array, mass: float) -> None:
     back = np.tensordot(root, middles, 1) + centre[:, None, None]
     mesh = [np.exp(values) if log else values for values, log in zip(back, logs, strict=True)]
     colour = current().colour(0)
-    for level, depth in zip(levels, (0.2, 0.35), strict=False):
+    for level, depth in zip(levels, _DEPTHS, strict=False):
         ax.contourf(*mesh, smooth, [level, np.inf], colors=[colour], alpha=depth)
         ax.contour(*mesh, smooth, [level], colors=[colour], linewidths=0.8)
     ax.set(xlim=_window(x), ylim=_window(y), yscale="log" if logs[1] else "linear")

@@ -6,10 +6,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS
+from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, interval_ends
 from bayescale.basics.quantities import with_unit
+from bayescale.laws.links import Link
 from bayescale.plots.labels import AXES, band_words, heading, labelled, log_axis, plain
-from bayescale.plots.style import FINE, axes_of, bandwidth, current, density, dots, draw_bands, masses, tails, themed
+from bayescale.plots.style import DEPTHS, FINE, axes_of, bandwidth, current, density, dots, draw_bands, masses, themed
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.replicates import Replicates, posterior_predictive
 from bayescale.validation.calibration import Calibration
@@ -63,7 +64,7 @@ def plot_predictive(drawn: Replicates, *, ax: "Axes | None" = None, ci_prob: flo
 
 def _share_inside(drawn: Replicates, mass: float) -> float:
     """Share of the observed runs inside the interval of their own replicates."""
-    low, _, high = tails(drawn.draws["predictive"], mass)
+    low, _, high = interval_ends(drawn.draws["predictive"], mass)
     observed = drawn.draws["observed"].to_numpy()
     return float(((low <= observed) & (observed <= high)).mean())
 
@@ -87,7 +88,7 @@ def plot_predictive_check(
     tables = drawn.draws["predictive"].stack(sample=SAMPLE_DIMS).transpose("sample", "run").to_numpy()
     tables = tables[:: max(1, len(tables) // _TABLES)][:_TABLES]
     observed = drawn.draws["observed"].to_numpy()
-    grid = np.linspace(*_range(observed, drawn.link.domain), FINE)
+    grid = np.linspace(*_range(observed, drawn.link), FINE)
     width = bandwidth(observed)
     densities = xr.DataArray([[density(table, grid, width) for table in tables]], dims=(*SAMPLE_DIMS, "point"))
     draw_bands(ax, grid, densities, ci_prob, current().colour(0), f"replicated tables: median, {band_words(ci_prob)}")
@@ -108,10 +109,10 @@ def plot_predictive_check(
     return ax
 
 
-def _range(observed: Array, domain: str) -> tuple[float, float]:
+def _range(observed: Array, link: Link) -> tuple[float, float]:
     """The observed outcomes with room on either side, within the values that an outcome can have."""
     room = 0.15 * float(np.ptp(observed)) or 0.1
-    low, high = {"positive": (0.0, np.inf), "fraction": (0.0, 1.0)}.get(domain, (-np.inf, np.inf))
+    low, high = link.ends
     return max(observed.min() - room, low), min(observed.max() + room, high)
 
 
@@ -133,7 +134,7 @@ def plot_calibration(found: Calibration, *, ax: "Axes | None" = None, ci_prob: f
     ax = axes_of(ax, width=7)
     places, n = np.sort(found.runs["probability"].to_numpy()), found.independent
     grid = np.linspace(0, 1, 2 * FINE + 1)[1:-1]
-    for share, depth in zip(masses(ci_prob), (0.16, 0.26), strict=False):
+    for share, depth in zip(masses(ci_prob), DEPTHS, strict=False):
         # The binomial's quantile as a smooth function; half a run is the centre of a step.
         low, high = ((bdtrik((1 + side * share) / 2, n, grid) + 0.5) / n - grid for side in (-1, 1))
         label = f"{100 * share:g} % of calibrated fits"

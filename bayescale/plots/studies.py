@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayescale.basics.intervals import DEFAULT_MASS
+from bayescale.basics.intervals import DEFAULT_MASS, interval_ends
 from bayescale.basics.wording import listed
 from bayescale.planning.answers import Answer
 from bayescale.plots.labels import AXES, band_words, compact, heading, labelled, log_axis, plain, ranged, words
-from bayescale.plots.style import axes_of, current, cycle, dots, draw_bars, draw_points, masses, tails, themed
+from bayescale.plots.style import axes_of, current, cycle, dots, draw_bars, draw_points, masses, themed
 from bayescale.validation.backtesting import LEVELS, Backtest
 from bayescale.validation.comparison import Comparison
 
@@ -146,7 +146,7 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     by = AXES.get(str(answer.by), labelled(str(answer.by), units))
     ax.set(xlabel=labelled(quantity, unit), ylabel=by if units else "")
     ax.grid(visible=False, axis="y")
-    if _is_wide([tails(values, ci_prob) for values in each]):
+    if _is_wide([interval_ends(values, ci_prob) for values in each]):
         log_axis(ax.xaxis)
     said = [f"{ranged(each[i], ci_prob)} ({f'{labels[i]} {units}'.strip()})" for i in sorted({0, len(each) - 1})]
     finding = f"{answer.question}: {words(quantity).lower()} {', '.join(said)}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.files import FIGURE_ENDINGS, check_output, replacing
-from bayescale.basics.intervals import quantiles, tail_probabilities
+from bayescale.basics.intervals import interval_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, distinguishable with any colour vision (https://jfly.uni-koeln.de/color/)."""
 INNER = 0.5
 """Mass of the inner band or bar."""
+DEPTHS = (0.16, 0.26)
+"""Opacity of the outer and of the inner band."""
 FINE = 200
 """Points along a curve or a density."""
 
@@ -253,8 +255,8 @@ def dots(size: float = 3.5) -> dict[str, Any]:
 
 def draw_bands(ax: "Axes", x: NDArray[np.float64], draws: Any, mass: float, colour: Any, label: str = "") -> None:
     """Median of draws along x, with the bands of :func:`masses`."""
-    for share, depth in zip(masses(mass), (0.16, 0.26), strict=False):
-        low, middle, high = tails(draws, share)
+    for share, depth in zip(masses(mass), DEPTHS, strict=False):
+        low, middle, high = interval_ends(draws, share)
         ax.fill_between(x, low, high, color=colour, alpha=depth, linewidth=0)
     ax.plot(x, middle, color=colour, linewidth=1.6, label=label)
 
@@ -262,7 +264,7 @@ def draw_bands(ax: "Axes", x: NDArray[np.float64], draws: Any, mass: float, colo
 def draw_bars(ax: "Axes", draws: Any, row: float, mass: float, colour: Any, *, upright: bool = False) -> None:
     """Median of draws of one quantity as a point, on bars of the masses of :func:`masses`; a thick bar for the half."""
     for share, width in zip(masses(mass), (1.6, 5.0), strict=False):
-        low, middle, high = (float(value) for value in tails(draws, share))
+        low, middle, high = (float(value) for value in interval_ends(draws, share))
         ends, place = [low, high], [row, row]
         ax.plot(*((place, ends) if upright else (ends, place)), color=colour, linewidth=width, zorder=3)
     draw_points(ax, *((row, middle) if upright else (middle, row)), colour)
@@ -291,12 +293,6 @@ def bandwidth(values: NDArray[np.float64]) -> float:
     """Width of the kernels of a density of draws."""
     spread = min(float(values.std()), float(np.ptp(np.quantile(values, [0.25, 0.75]))) / 1.34) or 1.0
     return float(0.9 * spread * len(values) ** -0.2)
-
-
-def tails(draws: Any, mass: float) -> tuple[Any, Any, Any]:
-    """Ends and median of the equal-tailed interval of a mass."""
-    low, high = tail_probabilities(mass)
-    return tuple(value.to_numpy() for value in quantiles(draws, [low, 0.5, high]).values())  # type: ignore[return-value]
 
 
 def compute_colours(compute: ArrayLike) -> "tuple[Colormap, LogNorm]":

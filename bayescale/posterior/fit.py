@@ -16,7 +16,7 @@ from bayescale.basics.wording import listed
 from bayescale.data.compute import SIX_ND, Count, Counted
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import DRIFT, Basis, Conditional, Process, error_process
+from bayescale.inference.discrepancy import Basis, Conditional, Process, error_process
 from bayescale.inference.engine import Diagnostics
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
@@ -265,10 +265,9 @@ class Fit(Fitted):
         if self.basis is None:
             raise LawError("this fit takes its law as true: fit with discrepancy=True to estimate its discrepancy")
         process, tau, drift = self.basis.process, self.columns["tau"], self.columns["drift"]
-        amplitudes = np.where(process.kinds == DRIFT, drift, tau)
         # The last coefficient is that of the law's level, which is a parameter and not part of the discrepancy.
         coefficients = self.coefficients[:, : len(process.kinds)]
-        return Conditional(process, amplitudes * coefficients, tau, drift)
+        return Conditional(process, self.basis.amplitudes(tau, drift) * coefficients, tau, drift)
 
     @property
     def coefficients(self) -> Array:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.data.runs import rows_of
-from bayescale.inference.discrepancy import DRIFT
 from bayescale.laws.noise import noise_of_runs
 from bayescale.sampling.leave_out import Given, leave_one_out, leave_rows_out, places_left_out
 from bayescale.sampling.psis import smooth_weights
@@ -94,7 +93,7 @@ def _given_theta(fitted: "bayescale.Fit") -> Iterator[Given]:
     kinds, columns, drawn = fitted.basis.process.kinds, fitted.columns, fitted.coefficients
     n_level = drawn.shape[1] - len(kinds)
     deviation = level_deviation(fitted.law) * np.ones((len(drawn), n_level))
-    amplitudes = np.hstack([np.where(kinds == DRIFT, columns["drift"], columns["tau"]), deviation])
+    amplitudes = np.hstack([fitted.basis.amplitudes(columns["tau"], columns["drift"]), deviation])
     features = np.hstack([fitted.basis.process.at_runs, np.ones((len(fitted.on_link), n_level))])
     system = System(features)
     size = max(16, _ELEMENTS // max(features.shape))

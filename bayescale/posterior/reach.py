@@ -66,7 +66,7 @@ def compute_warnings(fit: Fit, compute: Array) -> tuple[str, ...]:
 def far_warnings(largest: float, compute: Array) -> tuple[str, ...]:
     """Warn of compute far beyond that of the largest run, both in FLOP."""
     asked = np.unique(compute)
-    far = (asked if len(asked) <= _NAMED else asked[-1:])[-_NAMED:]
+    far = asked if len(asked) <= _NAMED else asked[-1:]
     said = [f"{each:.3g} FLOP is {times(each / largest)} times" for each in far if each > MEASURED_HORIZON * largest]
     if not said:
         return ()

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.basics.intervals import tail_probabilities
+from bayescale.basics.intervals import interval_ends
 from bayescale.basics.quantities import format_quantity, times
 from bayescale.laws import accuracies
 from bayescale.laws.law import Law
@@ -219,8 +219,7 @@ def _from_coordinate(item: Input, places: Array | float) -> Array:
 
 def _ends(draws: xr.DataArray, mass: float) -> Array:
     """Lower ends, medians and upper ends, shape (3, case)."""
-    low, high = tail_probabilities(mass)
-    return np.asarray(draws.quantile([low, 0.5, high], dim=("chain", "draw")).to_numpy())
+    return np.stack(interval_ends(draws, mass))
 
 
 def _two_bands(draws: xr.DataArray, mass: float) -> dict[float, Array]:

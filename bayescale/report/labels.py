@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescale.basics.intervals import quantiles, tail_probabilities
+from bayescale.basics.intervals import SAMPLE_DIMS, interval_ends
 from bayescale.basics.quantities import format_interval, format_quantity, with_unit
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Input
@@ -26,10 +26,9 @@ def interval_of(draws: xr.DataArray | Array, mass: float, digits: int) -> str:
 
 def ends_of(draws: xr.DataArray | Array, mass: float) -> tuple[float, float, float]:
     """Lower end, median and upper end of draws."""
-    low, high = tail_probabilities(mass)
-    values = draws if isinstance(draws, xr.DataArray) else xr.DataArray(draws[None], dims=("chain", "draw"))
-    first, middle, last = (float(value) for value in quantiles(values, [low, 0.5, high]).values())
-    return first, middle, last
+    values = draws if isinstance(draws, xr.DataArray) else xr.DataArray(draws[None], dims=SAMPLE_DIMS)
+    low, middle, high = map(float, interval_ends(values, mass))
+    return low, middle, high
 
 
 def value_of(item: Input | None, value: float, digits: int = 3) -> str:

@@ -6,6 +6,8 @@ Everything is escaped first, so no name of a law, a column or a unit becomes mar
 import re
 from html import escape
 
+from bayescale.basics.quantities import SUPERSCRIPTS
+
 
 class Math(str):
     """A formula as law files write it, such as ``E + A N^-alpha``; a page shows it as a formula."""
@@ -24,7 +26,6 @@ _MINUS = '<mo form="prefix">−</mo>'
 _APPLY = "<mo>\u2061</mo>"
 _TIMES = '<mo>\u2062</mo><mspace width="0.17em"/>'
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER_OF_TEN = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e(?:\+|(-))0?(\d+)(?![\w.])")
 _INTERVAL = re.compile(r"(?<![\w.])-?[\d.]+(?:e[+-]?\d+)?[kMBT]? \[[^\[\]]{1,40}, [^\[\]]{1,40}\]")
 
@@ -75,7 +76,7 @@ def spelt(text: str) -> str:
     """
 
     def unicode(found: re.Match[str]) -> str:
-        return f"{found[1]}×10{((found[2] or '') + found[3]).translate(_SUPERSCRIPTS)}"
+        return f"{found[1]}×10{((found[2] or '') + found[3]).translate(SUPERSCRIPTS)}"
 
     return _POWER_OF_TEN.sub(unicode, text)
 

@@ -23,7 +23,7 @@ from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
 from bayescale.data.runs import AnyRuns, Runs
-from bayescale.inference.discrepancy import DRIFT, Basis
+from bayescale.inference.discrepancy import Basis
 from bayescale.inference.engine import infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws.catalog import law_of, law_source_hashes
@@ -355,7 +355,7 @@ def _truths(parameters: Mapping[str, Array], basis: Basis[Any] | None, coefficie
     if basis is None or coefficients is None:
         return [(truth, None) for truth in known]
     process = basis.process
-    amplitudes = np.where(process.kinds == DRIFT, *(parameters[name][:, None] for name in ("drift", "tau")))
+    amplitudes = basis.amplitudes(*(parameters[name][:, None] for name in ("tau", "drift")))
     missed = (amplitudes * coefficients[:, : len(process.kinds)]) @ process.at_runs.T
     return list(zip(known, missed.tolist(), strict=True))
 

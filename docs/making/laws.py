@@ -8,7 +8,7 @@ from typing import Any
 
 from bayescale import Input, Law, Setting, law_names, load_law
 from bayescale.basics.files import root
-from bayescale.cli.listing import _stated
+from bayescale.cli.listing import prior_text
 from bayescale.data.datasets import dataset_groups, dataset_names, load_card
 from making.formulas import latex
 from making.markdown import ORPHAN, by_name, cell, cited, plain, table
@@ -146,7 +146,7 @@ def _parameters(law: Law) -> Iterator[str]:
     sampled = [
         {
             "parameter": f"`{item.name}`",
-            "prior": plain(_stated(item)),
+            "prior": plain(prior_text(item)),
             "meaning": plain(item.meaning),
             "unit": plain(item.unit),
             "why this prior": plain(item.reason),
