@@ -86,7 +86,7 @@ WRITERS = {
     ".feather": lambda frame: _through(pd.DataFrame.to_feather, frame),
     ".csv.gz": lambda frame: gzip.compress(_text(frame, ",")),
     ".csv.bz2": lambda frame: bz2.compress(_text(frame, ";", ",")),
-    ".jsonl.xz": lambda frame: lzma.compress(frame.to_json(orient="records").encode()),
+    ".jsonl.xz": lambda frame: lzma.compress(frame.to_json(orient="records", double_precision=15).encode()),
 }
 UNITS = {
     "N": {"N": 1, "params": 1, "params_m": 1e6, "Params (B)": 1e9, "n_params_k": 1e3},
