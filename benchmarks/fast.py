@@ -1,7 +1,7 @@
 """The cost of the main steps, for continuous integration, in units of plain work of the same run.
 
-The unit is the CPU time of what the steps are made of, in NumPy, SciPy and Python: Chinchilla's law at 4,000 draws of its
-parameters and 240 runs, random numbers, linear algebra and a loop. (The law alone, the former unit, is quick where
+The unit is the CPU time of what the steps are made of, in NumPy, SciPy and Python: Chinchilla's law at 4,000 draws of
+its parameters and 240 runs, random numbers, linear algebra and a loop. (The law alone, the former unit, is quick where
 powers are vectorised well, and made unchanged code look two and a half times dearer on such a processor.)
 Costs are the lowest of a few repetitions after one that compiles, with one BLAS thread (waiting
 threads also use CPU time, which depends on their number), and are compared as ratios with the committed ones,
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.linalg  # noqa: F401 - its threads can be limited only after its import
+import scipy.linalg
 from reporting import RESULTS, keep, machine
 from threadpoolctl import threadpool_limits
 

@@ -20,8 +20,11 @@ class Quantity(click.ParamType[float]):
         """Read the text of an option."""
         if isinstance(value, float):
             return value
+        money = isinstance(param, click.Option) and param.metavar == "DOLLARS"
+        if value.startswith("$") and not money and ctx and any(each.name == "dollars" for each in ctx.command.params):
+            self.fail(f"{value} is money: give it with --dollars", param, ctx)
         try:
-            number = parse_quantity(value)
+            number = parse_quantity(value.removeprefix("$") if money else value)
         except QuantityError as error:
             self.fail(str(error), param, ctx)
         if number <= self._above:

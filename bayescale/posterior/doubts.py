@@ -6,6 +6,7 @@ from bayescale.basics.wording import listed
 from bayescale.laws.noise import FEWEST_TOKENS
 from bayescale.laws.parameters import Derived
 from bayescale.posterior.fit import Fit, all_parameters
+from bayescale.posterior.sensitivity import follows_prior
 
 _E_UNINFORMED = 0.8
 """Ratio of E's posterior to its prior standard deviation above which the runs say little about E."""
@@ -69,7 +70,7 @@ def identification_warnings(fitted: Fit) -> list[str]:
         )
     )
     if posterior < _E_UNINFORMED * prior:
-        return [] if stated else list(fitted.sensitivity(fitted.columns["E"]).warnings(["E"]))
+        return [] if stated else list(follows_prior({"": fitted.sensitivity(fitted.columns["E"])}, ["E"]))
     return [
         f"E is not identified: its posterior sd is {posterior / prior:.0%} of its prior's, so forecasts far beyond the "
         f"runs rest on the prior; {_identified_with_floor(fitted)}add runs at larger N and D"

@@ -9,13 +9,9 @@ from numpy.typing import NDArray
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import format_quantity, times
 from bayescale.laws.links import LOG
-from bayescale.posterior.ensembles import (
-    Posterior,
-    compute_of,
-    members,
-    told_apart,
-)
+from bayescale.posterior.ensembles import Posterior, compute_of, members
 from bayescale.posterior.fit import Fit
+from bayescale.posterior.sensitivity import follows_prior
 
 Array = NDArray[np.float64]
 
@@ -40,8 +36,8 @@ def prior_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], named: Mappi
         scales = {variable: forward if variable == "latent" else LOG.forward for variable in named}
         columns = [scale(np, draws[name][variable].to_numpy()).reshape(-1) for variable, scale in scales.items()]
         values = np.column_stack(columns)
-        found[name] = member.sensitivity(values).warnings(list(named.values()))
-    return told_apart(found)
+        found[name] = member.sensitivity(values)
+    return follows_prior(found, list(named.values()))
 
 
 _NAMED = 3

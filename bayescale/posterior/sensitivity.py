@@ -5,7 +5,7 @@ doi:10.1007/s11222-023-10366-5). The runs should move a conclusion; if only the 
 conclusion.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,14 +31,31 @@ class Sensitivity:
         """Whether the prior moves a quantity, and moves it more than the runs do."""
         return (self.prior > SENSITIVE) & (self.prior > self.likelihood)
 
-    def warnings(self, names: Sequence[str]) -> tuple[str, ...]:
-        """A warning, under the given name, for each quantity that follows the prior more than the runs."""
-        return tuple(
-            f"{name} follows the prior more than the runs (power-scaling sensitivity {prior:.2f} to the prior, "
-            f"{runs:.2f} to the runs): state your own prior, or add runs that bear on it"
-            for name, prior, runs, doubtful in zip(names, self.prior, self.likelihood, self.is_priors, strict=True)
-            if doubtful
-        )
+
+def follows_prior(found: Mapping[str, Sensitivity], names: Sequence[str]) -> tuple[str, ...]:
+    """A warning, under the given name, for each quantity that follows the prior more than the runs.
+
+    Parameters
+    ----------
+    found : mapping of Sensitivity
+        By law; the laws are named if there are several.
+    names : sequence of str
+        What people read of each quantity.
+    """
+    told = []
+    for quantity, name in enumerate(names):
+        parts = [
+            f"{each.prior[quantity]:.2f} to the prior, {each.likelihood[quantity]:.2f} to the runs"
+            + (f" in {law}" if len(found) > 1 else "")
+            for law, each in found.items()
+            if each.is_priors[quantity]
+        ]
+        if parts:
+            told.append(
+                f"{name} follows the prior more than the runs (power-scaling sensitivity {'; '.join(parts)}): state "
+                "your own prior, or add runs that bear on it"
+            )
+    return tuple(told)
 
 
 def sensitivity(draws: Array, log_prior: Array, log_likelihood: Array) -> Sensitivity:

@@ -204,7 +204,7 @@ def test_money_is_planned_with(run_cli, saved_fit):
     assert status == 0
     assert "budget (dollars)" in out
     assert "C (FLOP)" in out
-    plan = json.loads(run_cli("plan", saved_fit, "--dollars", "1M", "--json")[1])
+    plan = json.loads(run_cli("plan", saved_fit, "--dollars", "$1M", "--json")[1])
     (budget,) = plan["budgets"]
     assert budget["dollars"] == 1e6
     assert budget["C"]["q05"] < budget["C"]["q50"] < budget["C"]["q95"]
@@ -267,6 +267,7 @@ BAD_INPUT = {
     "infinite budget": (["plan", "--budget", "1e999"], "too large"),
     "interval in per cent": (["plan", "--interval", "90"], "for a 90 % interval give 0.9"),
     "wordy interval": (["plan", "--interval", "wide"], "not between 0 and 1"),
+    "money for compute": (["plan", "--budget", "$1M"], "$1M is money: give it with --dollars"),
     "negative seed": (["plan", "--seed", "-1"], "--seed"),
     "wordy seed": (["plan", "--seed", "x"], "--seed"),
     "columns that are no pairs": (["plan", "a.csv", "--columns", "loss"], "write name=value pairs"),

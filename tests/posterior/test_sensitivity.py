@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import bayescale as bs
-from bayescale.posterior.sensitivity import power_scaling, sensitivity
+from bayescale.posterior.sensitivity import Sensitivity, follows_prior, power_scaling, sensitivity
 
 
 @pytest.mark.parametrize("component", ["prior", "likelihood"])
@@ -44,6 +44,17 @@ def test_a_normal_mean_follows_prior_and_runs_by_their_precision():
 def test_a_flat_component_moves_nothing():
     draws = np.random.default_rng(0).normal(size=(500, 3))
     np.testing.assert_allclose(power_scaling(draws, np.full(500, 3.0)), 0.0, atol=1e-7)
+
+
+def test_a_quantity_is_warned_of_once_with_the_laws_that_doubt_it():
+    blind, informed = Sensitivity(np.array([0.3, 0.2]), np.array([0.1, 0.1])), Sensitivity(np.zeros(2), np.ones(2))
+    half = Sensitivity(np.array([0.0, 0.4]), np.array([0.1, 0.1]))
+    loss, size = follows_prior({"tied": blind, "skaling": half}, ["loss", "N*"])
+    assert loss.startswith("loss follows the prior")
+    assert "0.30 to the prior, 0.10 to the runs in tied)" in loss
+    assert "0.20 to the prior, 0.10 to the runs in tied; 0.40 to the prior, 0.10 to the runs in skaling)" in size
+    assert follows_prior({"tied": informed}, ["loss", "N*"]) == ()
+    assert " in tied" not in follows_prior({"tied": blind}, ["loss", "N*"])[0]
 
 
 def test_a_quantity_that_follows_the_prior_is_marked_and_one_that_follows_the_runs_is_not(chinchilla_fit):
