@@ -322,12 +322,12 @@ def intervals(rows: Mapping[str, Sequence[tuple[float, float, float]]], groups: 
 def shares_by(
     x: Sequence[str], shares: Mapping[str, Sequence[float]], names: Sequence[str], target: float | None = None
 ) -> Plot:
-    """Shares as bars beside each other, with an optional line at the target."""
+    """Shares as bars beside each other, with an optional line at the target; one that is NaN leaves its place empty."""
     data = [
         {
             "type": "bar",
             "x": [_plain(each) for each in x],
-            "y": list(values),
+            "y": [None if np.isnan(value) else value for value in values],
             "name": _plain(label),
             "marker": {"color": _COLOURS[i % len(_COLOURS)]},
             "hovertemplate": f"{_plain(label)}: %{{y:.0%}}<extra></extra>",

@@ -20,6 +20,7 @@ from bayescale.posterior.single import fit_law
 from bayescale.report import headline
 from bayescale.report import page as page_module
 from bayescale.report.checks import RUNS_CHECKED
+from bayescale.report.comparisons import backtest_section
 from bayescale.report.content import BAD, GOOD, OPEN
 from bayescale.report.headline import RUNS_DRAWN
 from bayescale.report.labels import RUNS_LISTED
@@ -391,6 +392,18 @@ def compared():
         verdict="one is ahead",
         warnings=("a doubt",),
     )
+
+
+def test_a_method_without_scores_at_a_horizon_leaves_its_place_empty(chinchilla_fit, measured, tmp_path):
+    far = measured.scores.assign(horizon=10.0)
+    both = pd.concat([measured.scores, far, far.assign(method="isoflop")])
+    measured = Backtest(scores=both, law="chinchilla", n_train={3.0: 20.0, 10.0: 10.0})
+    write_report(chinchilla_fit, tmp_path / "report.html", budgets=[1e23], backtested=measured)
+    (figure,) = backtest_section(measured).figures
+    assert {bar["name"]: bar["y"] for bar in figure.plot["data"]} == {
+        "chinchilla": [0.75, 0.75],
+        "isoflop": [None, 0.75],
+    }
 
 
 def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chinchilla_fit, measured, compared):
