@@ -75,9 +75,7 @@ def backtest_section(measured: "Backtest | None") -> Section:
     figure = Figure(
         "backtest-coverage",
         f"90% intervals contain {held(measured)[0]:.0%} of the hidden larger runs",
-        shares_by(
-            horizons, shares, ("horizon: hidden runs, up to this multiple of the training compute", "share inside"), 0.9
-        ),
+        shares_by(horizons, shares, ("times the compute trained on, at most", "share of hidden runs inside"), 0.9),
         table,
     )
     return Section("backtest", "Back-test", figures=(figure,))
