@@ -284,6 +284,6 @@ def _origin_of_weights(weights: xr.DataArray) -> str:
     largest = weights.sel(horizon=horizons[-1])
     shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in weights["law"].to_numpy())
     return (
-        f"weights of the laws learnt from hidden runs up to {horizons[-1]:g} times the compute trained on ({shown} "
+        f"weights of the laws learnt from hidden runs up to {horizons[-1]:g} times the largest run trained on ({shown} "
         "there); beyond that they fall back towards equal ones"
     )

@@ -59,7 +59,7 @@ def backtest_section(measured: "Backtest | None") -> Section:
     table = Table(
         "Scores of hidden runs, on the scale of the noise",
         (
-            "times the compute trained on",
+            "times the largest run trained on",
             "method",
             "hidden runs",
             "in 50 %",
@@ -75,7 +75,7 @@ def backtest_section(measured: "Backtest | None") -> Section:
     figure = Figure(
         "backtest-coverage",
         f"90% intervals contain {held(measured)[0]:.0%} of the hidden larger runs",
-        shares_by(horizons, shares, ("times the compute trained on, at most", "share of hidden runs inside"), 0.9),
+        shares_by(horizons, shares, ("times the largest run trained on, at most", "share of hidden runs inside"), 0.9),
         table,
     )
     return Section("backtest", "Back-test", figures=(figure,))
@@ -92,9 +92,9 @@ def _weights(fit: Ensemble) -> Figure:
     )
     return Figure(
         "weights",
-        f"At {horizons[-1]:g} times the compute trained on, {heaviest} has the most weight, {shares[heaviest][-1]:.0%}",
-        shares_by([f"{h:g}" for h in horizons], shares, ("times the compute trained on", "weight of the law")),
-        Table("Weights of the laws", ("times the compute trained on", *shares, "hidden runs"), rows),
+        f"At {horizons[-1]:g} times the largest run trained on, {heaviest} has the most weight, {shares[heaviest][-1]:.0%}",
+        shares_by([f"{h:g}" for h in horizons], shares, ("times the largest run trained on", "weight of the law")),
+        Table("Weights of the laws", ("times the largest run trained on", *shares, "hidden runs"), rows),
         "Weights are learnt from hidden runs; beyond the largest horizon they return towards equal weights.",
     )
 

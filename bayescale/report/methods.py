@@ -260,7 +260,7 @@ def _validation(fit: Posterior, checked: Replicated, backtested: "Backtest | Non
         for row in own.to_dict("records"):
             yield (
                 "Validation",
-                f"hidden runs up to {row['horizon']:g} times the compute trained on",
+                f"hidden runs up to {row['horizon']:g} times the largest run trained on",
                 f"{row['n_test']} runs: the 90 % interval contained {row['cover_0.9']:.0%}, rms of the error "
                 f"{row['rmse']:.4f} on the scale of the noise",
             )
@@ -270,7 +270,7 @@ def _validation(fit: Posterior, checked: Replicated, backtested: "Backtest | Non
         yield (
             "Validation",
             "hidden runs",
-            f"up to {largest:g} times the compute trained on, only to learn the weights of the laws; no back-test was "
+            f"up to {largest:g} times the largest run trained on, only to learn the weights of the laws; no back-test was "
             "requested",
         )
     else:

@@ -419,6 +419,6 @@ def test_a_back_test_and_a_comparison_stand_in_the_report_if_they_are_given(chin
     rows = methods_of(content)
     (doubt,) = (each for each in content.doubts if each.title == "Did such bands hold for hidden larger runs?")
     assert (doubt.text, doubt.state) == ("90% intervals contained 75% of 4 hidden larger runs.", GOOD)
-    assert rows["hidden runs up to 3 times the compute trained on"].startswith(
+    assert rows["hidden runs up to 3 times the largest run trained on"].startswith(
         "4 runs: the 90 % interval contained 75%"
     )
