@@ -92,7 +92,8 @@ def _weights(fit: Ensemble) -> Figure:
     )
     return Figure(
         "weights",
-        f"At {horizons[-1]:g} times the largest run trained on, {heaviest} has the most weight, {shares[heaviest][-1]:.0%}",
+        f"At {horizons[-1]:g} times the largest run trained on, {heaviest} has the most weight, "
+        f"{shares[heaviest][-1]:.0%}",
         shares_by([f"{h:g}" for h in horizons], shares, ("times the largest run trained on", "weight of the law")),
         Table("Weights of the laws", ("times the largest run trained on", *shares, "hidden runs"), rows),
         "Weights are learnt from hidden runs; beyond the largest horizon they return towards equal weights.",

@@ -270,8 +270,8 @@ def _validation(fit: Posterior, checked: Replicated, backtested: "Backtest | Non
         yield (
             "Validation",
             "hidden runs",
-            f"up to {largest:g} times the largest run trained on, only to learn the weights of the laws; no back-test was "
-            "requested",
+            f"up to {largest:g} times the largest run trained on, only to learn the weights of the laws; no back-test "
+            "was requested",
         )
     else:
         yield "Validation", "hidden runs", "no back-test was requested"
