@@ -143,7 +143,7 @@ def _ask(table: Mapped, columns: Mapping[str, str]) -> None:
             found[ours] = alike[0]
         elif len(alike) > 1:
             faults.append(f"{table.source}: {theirs!r} may be any of columns {listed(alike)}: write one as it stands")
-        elif _OPERATORS.search(theirs) or theirs[:1].isdigit():
+        elif _OPERATORS.search(theirs) or theirs.removeprefix(".")[:1].isdigit():
             arithmetic[ours] = theirs
         else:
             near = nearest(theirs, names)
