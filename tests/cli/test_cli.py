@@ -479,7 +479,7 @@ def test_columns_may_be_repeated_and_settings_are_columns_of_one_value(run_cli, 
 
     monkeypatch.setattr("bayescale.cli.check.runs_from", runs_from)
     setting, column = ("--setting", "chance=0.25"), ("--columns", "N=params")
-    for asked in ((*column, *setting), (*setting, *column), ("--columns", "chance=.25,N=params")):
+    for asked in ((*column, *setting), (*setting, *column), ("--columns", "chance=0.25,N=params")):
         run_cli("check", "scores.csv", *asked)
         assert read.pop() == {"N": "params", "chance": "0.25"}
     status, _, err = run_cli("check", "scores.csv", *column, "--setting", "N=D")

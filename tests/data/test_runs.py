@@ -527,3 +527,9 @@ def test_repeated_rows_are_all_told(cells):
     said = [text for text in Runs.from_frame(table, as_is=True).warnings if text.startswith("repeated rows")]
     shown = ", ".join(map(str, expected[:10])) + f" and {len(expected) - 10} more" * (len(expected) > 10)
     assert [text.split(" (")[0] for text in said] == [f"repeated rows: {shown}"] * bool(expected)
+
+
+@pytest.mark.parametrize("value", ["0.25", ".25", "1/4"])
+def test_a_column_may_be_one_number(value):
+    table = pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.3, 0.4]})
+    assert Runs.from_frame(table, columns={"chance": value}, outcome="accuracy").column("chance").tolist() == [0.25] * 2
