@@ -23,6 +23,7 @@ from bayescale.data.observed import Observed, check_unit_read
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
+from bayescale.laws.following import outcomes_of
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
@@ -238,7 +239,7 @@ def chained(first: Posterior, second: Fit) -> Chain:
 def _with_outcome(runs: AnyRuns, law: Law) -> AnyRuns:
     if not isinstance(runs, Runs):
         return runs
-    return Runs.from_frame(runs.frame, source=runs.source, outcome=law.outcome, domain=law.link.domain)
+    return Runs.from_frame(runs.frame, source=runs.source, outcome=outcomes_of(law))
 
 
 def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
