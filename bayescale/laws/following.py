@@ -111,7 +111,7 @@ def as_law_of(law: Law, outcome: str) -> Law:
     return replace(
         law,
         title=f"{law.title}, as {outcome}",
-        formula=rule.formula.format(law.formula),
+        formula=_formula(rule, law),
         outcome=outcome,
         outcome_unit=rule.unit,
         in_outcome_unit=(),
@@ -122,6 +122,14 @@ def as_law_of(law: Law, outcome: str) -> Law:
         asked_for=None if asked is None else lambda x, y: asked(x, rule.back(y)),
         follows_from=law.outcome,
     )
+
+
+def _formula(rule: _Rule, law: Law) -> str:
+    """The formula of an outcome that follows from a law's own; what is defined behind the law's formula stays there."""
+    main, *defined = law.formula.split(", ")
+    if "=" in main:
+        main, defined = law.outcome, [main, *defined]
+    return ", ".join((rule.formula.format(main), *defined))
 
 
 def origin_of(law: Law) -> tuple[str, ...]:
@@ -136,6 +144,5 @@ def origin_of(law: Law) -> tuple[str, ...]:
     if not law.follows_from:
         return ()
     own = law.follows_from
-    rule = _RULES[own, law.outcome]
-    written = rule.formula.format(own).replace("(error)", "error").replace("(accuracy)", "accuracy")
+    written = _RULES[own, law.outcome].formula.format(own).replace(f"- ({own})", f"- {own}")
     return (f"{law.outcome} = {written}: the law describes {own}{' in ' + _UNITS[own] if own in _UNITS else ''}",)
