@@ -239,9 +239,9 @@ def fit_pooled(
     RunsError
         If there are fewer than two groups, or the runs cannot be used.
     """
-    own = catalog.law_of(law)
-    table = as_runs(runs, own, series_apart=False)
-    resolved = options.applied(serving(own, table))
+    named = catalog.law_of(law)
+    table = as_runs(runs, named, series_apart=False)
+    resolved = options.applied(serving(named, table))
     for each in resolved.evidence:
         if isinstance(each, OtherRun | Bounded):
             raise LawError(f"evidence {each}: is a run of one group, and groups differ: fit that group alone")

@@ -204,12 +204,7 @@ def sketch_importance(
 
 
 class _Attempt:
-    """Two proposals that are adapted independently and frozen, and the weighted draws from both.
-
-    Attributes
-    ----------
-    result : ImportanceResult
-    """
+    """Two proposals that are adapted independently and frozen, and the weighted draws from both."""
 
     result: ImportanceResult
 
