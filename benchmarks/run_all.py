@@ -62,6 +62,8 @@ BENCHMARKS = {
     "one_input": Benchmark(("one_input.py",), ("one_input",)),
     "cases": Benchmark(("cases.py",), ("cases",), parallel=False),
     "accuracies": Benchmark(("accuracies.py",), ("accuracies",)),
+    "two_steps": Benchmark(("two_steps.py",), ("two_steps",)),
+    "curve_cost": Benchmark(("curve_cost.py",), ("curve_cost",), parallel=False),
     "few_runs": Benchmark(("few_runs.py",), ("few_runs",)),
     "misfit": Benchmark(("misfit.py",), ("misfit",)),
     "breaks": Benchmark(("breaks.py",), ("breaks",)),

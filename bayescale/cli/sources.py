@@ -294,13 +294,13 @@ def runs_from(
     from bayescale.data.datasets import load_runs
     from bayescale.data.preparing import Preparation
     from bayescale.laws.catalog import load_law
+    from bayescale.laws.following import outcomes_of
 
     prepared = Preparation(flops, cells, checkpoints)
     asked: dict[str, Any] = {"series_apart": series_apart, **reading}
     if not laws or laws[0] == DEFAULT_LAW:
         return prepared.of(load_runs(source, **asked))
-    law = load_law(laws[0])
-    return prepared.of(load_runs(source, outcome=law.outcome, domain=law.link.domain, **asked))
+    return prepared.of(load_runs(source, outcome=outcomes_of(load_law(laws[0])), **asked))
 
 
 def check_second_step(then: str, asked: Asked) -> "Law":

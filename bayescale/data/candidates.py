@@ -10,7 +10,7 @@ from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
 from bayescale.data.names import bounded
-from bayescale.data.observed import Observed
+from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import Runs
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
@@ -52,9 +52,9 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     """
     shipped = map(catalog.load_law, catalog.law_names())
     members = [law for law in shipped if law.in_ensemble and len(runs) >= law.fewest_runs]
-    found, reasons = suited_laws(runs, members)
-    if not found and (accuracies := _as_accuracies(runs)) is not None:
-        return default_laws(accuracies)
+    found, reasons = suited_laws(runs, [law for law in members if law.outcome == runs.outcome])
+    if not found:
+        found, reasons = suited_laws(runs, members)
     if not found:
         raise LawError(_none_suits(runs, reasons))
     directions = {law.falls for law in found}
@@ -82,16 +82,6 @@ _UNREAD = (
 )
 
 
-def _as_accuracies(runs: Runs) -> Runs | None:
-    """A table of errors as one of accuracies, which laws of one input follow; None if it is not one of fractions."""
-    if runs.outcome != "error" or not (runs.frame["error"] < 1).all():
-        return None
-    names = {name: name.replace("error", "accuracy", 1) for name in ("error", "error_se", "error_n")}
-    frame = runs.frame.assign(error=1 - runs.frame["error"]).rename(columns=names)
-    note = "accuracy is 1 - error, since laws of error read N and D"
-    return replace(runs, frame=frame, outcome="accuracy", domain="fraction", notes=(*runs.notes, note))
-
-
 def _asks(runs: Runs, law: Law) -> bool:
     """Whether runs show what only this law describes."""
     assert law.asked_for is not None
@@ -112,7 +102,7 @@ _SURE = 0.99
 
 
 _NEAREST = 4
-"""Laws that a refusal names: those whose reasons are the shortest, which miss the fewest columns."""
+"""Laws that a refusal names: those that read the columns, then those with the shortest reasons, which miss few."""
 
 
 def _none_suits(runs: Runs, reasons: dict[str, str]) -> str:
@@ -123,7 +113,7 @@ def _none_suits(runs: Runs, reasons: dict[str, str]) -> str:
     if suited:
         return f"{start}: name one of the laws that do: {listed(law.name for law in suited)}"
     if reasons:
-        nearest = sorted(reasons, key=lambda name: len(reasons[name]))[:_NEAREST]
+        nearest = sorted(reasons, key=lambda name: (reasons[name].startswith("reads "), len(reasons[name])))[:_NEAREST]
         return f"{start}: {'; '.join(f'{name} {reasons[name]}' for name in nearest)}"
     outcomes = sorted({law.outcome for law in map(catalog.load_law, catalog.law_names()) if law.in_ensemble})
     return f"{start}: laws of it predict {listed(outcomes)}; name the outcome's column as one of these"
@@ -158,7 +148,7 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
     ('reads only N, but D varies too', 'reads U, which is not in the table')
     """
     choice = map(catalog.load_law, catalog.law_names()) if laws is None else laws
-    same = [law for law in choice if law.outcome == runs.outcome]
+    same = [law for each in choice if (law := serving(each, runs)).outcome == runs.outcome]
     reasons: dict[str, str] = {}
     able = []
     for law in same:
@@ -172,7 +162,7 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
         try:
             observe(law, runs)
         except BayescaleError as error:
-            reasons[law.name] = str(error).removeprefix(f"{runs.source}: ")
+            reasons[law.name] = str(error).removeprefix(runs.source).lstrip(":, ")
             continue
         able.append(law)
     varied = {law.name: _varied(law, runs) for law in able}
@@ -180,7 +170,7 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())
         if "U" in set(law.input_names) - varied[law.name]:
             reasons[law.name] = "reads U, but no run has seen its data twice"
-        elif besides and law.outcome == _OF_COMPUTE:
+        elif besides and law.outcome in _OF_COMPUTE:
             reasons[law.name] = f"reads only {listed(law.input_names)}: laws of C follow N and D together"
         elif besides:
             verb = "varies" if len(besides) == 1 else "vary"
@@ -188,8 +178,8 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
     return [law for law in able if law.name not in reasons], reasons
 
 
-_OF_COMPUTE = "accuracy"
-"""Outcome whose published laws read compute, which then stands for N and D."""
+_OF_COMPUTE = ("accuracy", "error")
+"""Outcomes whose published laws read compute, which then stands for N and D."""
 
 
 def _repeats(runs: Runs) -> bool:
@@ -202,6 +192,6 @@ def _varied(law: Law, runs: Runs) -> set[str]:
 
     Unique tokens count only where they vary, or where some of them are repeated.
     """
-    stands_for = {"N", "D"} if law.outcome == _OF_COMPUTE and "C" in law.input_names else set()
+    stands_for = {"N", "D"} if law.outcome in _OF_COMPUTE and "C" in law.input_names else set()
     constant = {item.name for item in law.inputs if item.constant and np.ptp(runs.column(item.name)) == 0}
     return (set(law.input_names) - {"C"} - (constant - {"U"} if _repeats(runs) else constant)) | stands_for

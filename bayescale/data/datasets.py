@@ -245,7 +245,7 @@ def load_runs(
     name_or_path: str | Path,
     *,
     columns: Mapping[str, str] | None = None,
-    outcome: str | None = None,
+    outcome: str | Mapping[str, str] | None = None,
     domain: str | None = None,
     unit: str | None = None,
     series_apart: bool = True,
@@ -262,10 +262,10 @@ def load_runs(
         (``"quest:format=hadamard|bf16"``), or what :meth:`Runs.read` reads: a file, a directory, or ``-``.
     columns : mapping, optional
         The table's columns by the names used here, as in :meth:`Runs.read`.
-    outcome : str, optional
-        Column that a law predicts, by the name used here; by default that of the data set's card,
-        or the default of :meth:`Runs.read`.
-    domain : {"positive", "fraction", "real"}, optional
+    outcome : str or mapping, optional
+        Column that a law predicts, by the name used here, or several as in :meth:`Runs.read`; by default that of the
+        data set's card, or the default of :meth:`Runs.read`.
+    domain : {"positive", "fraction", "above one", "real"}, optional
         Values that the outcome can take; by default those of the card, or as
         in :meth:`Runs.read`.
     unit : str, optional
@@ -301,6 +301,9 @@ def load_runs(
     name, _, group = str(name_or_path).partition(":")
     if name in dataset_names():
         runs = _one_series(name, group) if series_apart or group else _every_series(name)
+        if not isinstance(outcome, str | None):
+            read = {*runs.frame, *(columns or ())}
+            outcome, domain = next((each for each in outcome.items() if each[0] in read), next(iter(outcome.items())))
         if not columns and outcome in (None, runs.outcome) and domain in (None, runs.domain) and unit is None:
             return runs
         named = outcome or runs.outcome

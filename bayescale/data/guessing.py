@@ -46,7 +46,8 @@ def guessing_doubts(law: Law, runs: Runs) -> Iterator[str]:
     """
     if "chance" not in {setting.name for setting in law.settings}:
         return
-    accuracy = runs.column(law.outcome, "fraction")
+    outcome = runs.column(law.outcome, "fraction")
+    accuracy = 1 - outcome if law.outcome == "error" else outcome
     if "chance" not in runs.frame:
         yield from _missing(accuracy, _named(runs))
         return

@@ -67,7 +67,7 @@ class Mapped:
 
 
 def mapped(
-    frame: pd.DataFrame, columns: Mapping[str, str], source: str, outcome: str | None, unit: str | None
+    frame: pd.DataFrame, columns: Mapping[str, str], source: str, outcomes: Sequence[str], unit: str | None
 ) -> tuple[Mapped, str]:
     """A table with our columns, rows counted from 0, and the outcome that it has.
 
@@ -79,8 +79,8 @@ def mapped(
         By our names, the table's names, without regard to case and separators, or arithmetic over them.
     source : str
         Name of the table in messages.
-    outcome : str or None
-        What a law predicts, if that is known.
+    outcomes : sequence of str
+        What a law predicts, the first that the table has; none if that is not known.
     unit : str or None
         Unit of the outcome, if it was given.
 
@@ -94,10 +94,8 @@ def mapped(
     table = Mapped(frame.set_axis(names, axis=1).reset_index(drop=True), source, unit)
     _ask(table, columns)
     exact = set(table.names)
-    if outcome is None:
-        outcome = next((name for name in OUTCOMES if name in exact), None) or _inferred_outcome(table)
-    elif outcome not in exact:
-        _infer(table, outcome)
+    known = next((name for name in OUTCOMES if name in exact), None) if not outcomes else None
+    outcome = known or _found_outcome(table, outcomes or [name for name in OUTCOMES if name != "y"])
     if outcome in OF_LANGUAGE and "x" not in exact:
         for name in ("N", "D", "U", "C"):
             if name not in exact:
@@ -216,11 +214,8 @@ def _mapping_faults(
 # ------------------------------------------------------------------------------------------------ what names suggest
 
 
-def _inferred_outcome(table: Mapped) -> str:
-    for name in OUTCOMES:
-        if name != "y" and _infer(table, name):
-            return name
-    return "loss"
+def _found_outcome(table: Mapped, names: Sequence[str]) -> str:
+    return next((name for name in names if name in table.names or _infer(table, name)), names[0])
 
 
 def _candidates(table: Mapped, name: str) -> list[tuple[str, Meaning]]:
@@ -351,7 +346,7 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
         theirs, _ = others[0]
         return (
             f"{source}: no column 'loss', but {theirs!r} is perplexity: add {columns_are(loss=f'log({theirs})')} for "
-            "nats per token, or name a law of perplexity by law="
+            "nats per token, or leave the outcome out, since laws of loss serve perplexity"
         )
     message = missing_column(name, columns, source)
     unknown = message.endswith(f"add {columns_are(loss='COLUMN')}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError
 from bayescale.data.compute import SIX_ND, TABLE, Count, Counted
 from bayescale.data.runs import Runs
+from bayescale.laws.following import as_law_of
 from bayescale.laws.law import Law
 from bayescale.laws.noise import noise_scale
 from bayescale.laws.parameters import Input, Setting
@@ -43,7 +44,7 @@ class Observed:
 
     @classmethod
     def of(cls, law: Law, runs: Runs) -> Self:
-        """Bind a law, put into the unit that the runs have of its outcome, to runs.
+        """Bind a law, as one of the runs' outcome and in its unit, to runs.
 
         Raises
         ------
@@ -52,6 +53,7 @@ class Observed:
         """
         for item in (*law.inputs, *law.settings):
             check_unit_read(item, law.name, runs.unit if item.name == runs.outcome else None)
+        law = serving(law, runs)
         return cls(law.in_unit(runs.unit) if law.outcome == runs.outcome else law, runs)
 
     def __len__(self) -> int:
@@ -105,22 +107,27 @@ class Observed:
         A fraction of a known number of items is taken as ``(k + 1/2) / (n + 1)``, the empirical logit, which is finite
         for none and for all of them (Haldane 1955, doi:10.1111/j.1469-1809.1955.tb01385.x).
         """
+        return np.asarray(self.law.link.forward(np, self._smoothed))
+
+    @property
+    def _smoothed(self) -> Array:
         items = self._items
-        smoothed = self.outcome if items is None else (self.outcome * items + 0.5) / (items + 1)
-        return np.asarray(self.law.link.forward(np, smoothed))
+        return self.outcome if items is None else (self.outcome * items + 0.5) / (items + 1)
 
     @cached_property
     def standard_error(self) -> Array | None:
         """Standard error of each outcome on the link's scale, shape (run,), or None where the table gives none.
 
         Of a fraction of ``n`` items, k of them right, it is binomial: ``1/(k + 1/2) + 1/(n - k + 1/2)`` is the variance
-        of the empirical logit (Gart and Zweifel 1967, doi:10.1093/biomet/54.1-2.181). A column of standard errors is
-        taken to the link's scale by its slope.
+        of the empirical logit (Gart and Zweifel 1967, doi:10.1093/biomet/54.1-2.181). It is taken to another link's
+        scale, as a column of standard errors is, by the slope.
         """
         items = self._items
         if items is not None:
             right = self.outcome * items
-            return np.asarray(np.sqrt(1 / (right + 0.5) + 1 / (items - right + 0.5)))
+            of_logit = np.sqrt(1 / (right + 0.5) + 1 / (items - right + 0.5))
+            share = self._smoothed
+            return np.asarray(of_logit * share * (1 - share) * self.law.link.slope(share))
         column = f"{self.law.outcome}_se"
         if column not in self.runs.frame:
             return None
@@ -146,6 +153,20 @@ class Observed:
     def cluster(self) -> NDArray[np.int64] | None:
         """Code of the training run that each row belongs to, shape (run,); None if every row is a run of its own."""
         return self.runs.clusters if self.runs.shared else None
+
+
+def serving(law: Law, runs: Runs) -> Law:
+    """A law as one of the outcome of runs, if that follows from its own, which the runs do not have.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayescale import load_law
+    >>> runs = Runs.from_frame(pd.DataFrame({"N": [1e8, 1e9], "D": 2e10, "perplexity": [20.0, 15.0]}))
+    >>> serving(load_law("chinchilla"), runs).outcome
+    'perplexity'
+    """
+    return law if law.outcome in runs.frame else as_law_of(law, runs.outcome)
 
 
 def check_unit_read(item: Input, law: str, unit: str | None) -> None:

@@ -96,7 +96,7 @@ class Runs:
         path: str | Path,
         *,
         columns: Mapping[str, str] | None = None,
-        outcome: str | None = None,
+        outcome: str | Mapping[str, str] | None = None,
         domain: str | None = None,
         unit: str | None = None,
         glob: str | None = None,
@@ -113,10 +113,11 @@ class Runs:
         columns : mapping, optional
             The file's columns by the names used here, without regard to case and separators, or arithmetic over them,
             such as ``{"loss": "val_loss", "N": "params_m * 1e6"}``. Columns with well-known names need none.
-        outcome : str, optional
+        outcome : str or mapping, optional
             Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
-            ``accuracy``, ``error``, ``perplexity``, ``elo``, ``performance`` and ``normalised_loss`` that it has.
-        domain : {"positive", "fraction", "real"}, optional
+            ``accuracy``, ``error``, ``perplexity``, ``elo``, ``performance`` and ``normalised_loss`` that it has. A
+            mapping names several with their domains, of which the first that the table has is taken.
+        domain : {"positive", "fraction", "above one", "real"}, optional
             Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score or a
             normalised loss, and a positive one otherwise.
         unit : str, optional
@@ -152,7 +153,7 @@ class Runs:
         *,
         source: str = "DataFrame",
         columns: Mapping[str, str] | None = None,
-        outcome: str | None = None,
+        outcome: str | Mapping[str, str] | None = None,
         domain: str | None = None,
         unit: str | None = None,
         drop_bad: bool = False,
@@ -168,10 +169,11 @@ class Runs:
             Name of the table in messages.
         columns : mapping, optional
             The frame's columns by the names used here, as in :meth:`read`.
-        outcome : str, optional
+        outcome : str or mapping, optional
             Column that a law predicts, by the name used here; by default the first of ``loss``, ``y``,
-            ``accuracy``, ``error``, ``perplexity``, ``elo``, ``performance`` and ``normalised_loss`` that it has.
-        domain : {"positive", "fraction", "real"}, optional
+            ``accuracy``, ``error``, ``perplexity``, ``elo``, ``performance`` and ``normalised_loss`` that it has. A
+            mapping names several with their domains, of which the first that the table has is taken.
+        domain : {"positive", "fraction", "above one", "real"}, optional
             Values that the outcome can take; by default a fraction for an accuracy, any number for an Elo score or a
             normalised loss, and a positive one otherwise.
         unit : str, optional
@@ -212,7 +214,7 @@ class Runs:
         frame: pd.DataFrame,
         source: str,
         columns: Mapping[str, str] | None,
-        outcome: str | None,
+        outcome: str | Mapping[str, str] | None,
         domain: str | None,
         unit: str | None,
         drop_bad: bool,
@@ -220,11 +222,12 @@ class Runs:
         said: list[str],
     ) -> Self:
         """Check a table, of which something was inferred when it was read."""
-        table, outcome = mapped(frame, columns or {}, source, outcome, unit)
+        sought = {outcome: domain} if isinstance(outcome, str) else outcome or {}
+        table, outcome = mapped(frame, columns or {}, source, list(sought), unit)
         frame, labels = table.frame, table.labels
         if len(frame) == 0:
             raise RunsError(f"{source}: has no rows: a table needs at least one run")
-        domain = OUTCOMES.get(outcome, "positive") if domain is None else domain
+        domain = sought.get(outcome, domain) or OUTCOMES.get(outcome, "positive")
         faults = [] if outcome in frame else [missing_outcome(outcome, frame.columns, source)]
         # In our units before anything else reads them; labels are those of the table.
         given = {name: labels.get(name, name) for name in checked_columns(frame, outcome)}

@@ -18,6 +18,7 @@ from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.basics.quantities import parse_quantity
 from bayescale.basics.wording import _SHOWN, columns_are, listed, nearest
 from bayescale.data.delimited import shortened
+from bayescale.laws.links import ABOVE_ONE
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ _DOMAINS: dict[str, tuple[Callable[[FloatArray], NDArray[np.bool_]], str]] = {
     "positive": (lambda y: y > 0, "above zero"),
     "fraction": (lambda y: (y >= 0) & (y <= 1), "between 0 and 1"),
     "real": (lambda y: np.full(y.shape, True), "of any sign"),
+    ABOVE_ONE: (lambda y: y > 1, "above one"),
     "share": (lambda y: (y >= 0) & (y < 1), "from 0 to less than 1"),
     "count": (lambda y: y >= 1, "1 or more"),
 }
@@ -99,7 +101,7 @@ def numbers_in(domain: str, values: "pd.Series[Any]", source: str, label: str) -
 
     Parameters
     ----------
-    domain : {"positive", "fraction", "share", "count", "real"}
+    domain : {"positive", "fraction", "above one", "share", "count", "real"}
     values : pandas.Series
     source, label : str
         Names of the table and the column in messages.

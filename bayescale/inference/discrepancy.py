@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from bayescale.basics.kernels import integrated_wiener, matern
 from bayescale.inference.scales import Scales, scales_of
 from bayescale.laws.law import Law
-from bayescale.laws.links import LOG
 
 Array = NDArray[np.float64]
 Kernel = Callable[[Array, Array], Array]
@@ -302,7 +301,7 @@ def error_process(law: Law, located: Array, cluster: NDArray[Any] | None) -> Pro
     Its local part shrinks as runs grow only if the link is the logarithm.
     """
     scales = scales_of(law)
-    return Process(located, scales if law.link is LOG else Scales(**{**vars(scales), "decay": 0.0}), cluster)
+    return Process(located, scales if law.link.relative else Scales(**{**vars(scales), "decay": 0.0}), cluster)
 
 
 def _orthogonal_to(direction: Array) -> Array:

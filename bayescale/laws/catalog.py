@@ -22,7 +22,7 @@ def law_names() -> tuple[str, ...]:
     >>> "chinchilla" in law_names()
     True
     """
-    return tuple(sorted(path.stem for path in root("models").glob("*.py")))
+    return tuple(sorted(name.removesuffix(".py") for name in os.listdir(root("models")) if name.endswith(".py")))
 
 
 def law_path(name_or_path: str | Path) -> Path:

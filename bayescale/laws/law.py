@@ -6,6 +6,7 @@ same code serves the PyMC graph (``xp = pytensor.tensor``) and NumPy forecasts.
 """
 
 import functools
+import inspect
 import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -93,6 +94,8 @@ class Law:
         Priors that a user states, by what they are on; ``with_beliefs`` of ``bayescale.laws.beliefs`` sets them.
     evidence : tuple of Evidence
         Evidence from elsewhere (``bayescale.laws.evidence``), set likewise.
+    follows_from : str
+        The law's own outcome, where ``as_law_of`` of ``bayescale.laws.following`` made it one of another.
 
     Raises
     ------
@@ -148,6 +151,7 @@ class Law:
     asked_for: Callable[[Values, NDArray[np.float64]], bool] | None = None
     priors: Mapping[str, Prior] = field(default_factory=dict)
     evidence: tuple[Any, ...] = ()
+    follows_from: str = ""
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -171,7 +175,7 @@ class Law:
                 f"law {self.name!r}: {level.name} scales its mean, so its prior must be a LogNormal without shift or "
                 f"arguments, not {level.prior}"
             )
-        if self.link is not LOG:
+        if not self.link.relative:
             raise LawError(
                 f"law {self.name!r}: {level.name} scales its mean, so its link must be LOG: change one of them"
             )
@@ -206,7 +210,7 @@ class Law:
     @property
     def file(self) -> str:
         """File that defines its mean function; empty if unknown."""
-        return str(getattr(getattr(self.mean, "__code__", None), "co_filename", ""))
+        return str(getattr(getattr(inspect.unwrap(self.mean), "__code__", None), "co_filename", ""))
 
     @contextmanager
     def blamed(self, what: str) -> Iterator[None]:
@@ -246,7 +250,7 @@ class Law:
     @property
     def scale_unit(self) -> str:
         """Unit of the noise and of the model discrepancy: that of the scale on which they are added."""
-        return self.outcome_unit if self.link.domain == "real" else f"{self.link.name} {self.outcome}"
+        return self.outcome_unit if self.link.domain == "real" else f"{self.link.words} {self.outcome}"
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.laws.law import Law
-from bayescale.laws.links import LOG
 from bayescale.laws.parameters import Parameter, Prior, Values
 from bayescale.laws.priors import with_own
 
@@ -31,7 +30,7 @@ Without any noise in the outcomes the likelihood is unbounded, and no sampler ca
 
 def sigma_parameter(law: Law) -> Parameter:
     """Scale of the noise around a law, on the link's scale."""
-    known = "log loss varies by 0.002 to 0.02 between seeds" if law.link is LOG else "the law's own estimate"
+    known = "log loss varies by 0.002 to 0.02 between seeds" if law.link.relative else "the law's own estimate"
     return Parameter(
         name="sigma",
         prior=Prior("LogNormal", mu=float(np.log(law.scatter)), sigma=1.0),

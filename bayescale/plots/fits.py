@@ -12,7 +12,6 @@ from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, interval_ends, tail_probabilities
 from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
-from bayescale.laws.links import LOG
 from bayescale.laws.parameters import PublishedFit
 from bayescale.plots.labels import (
     AXES,
@@ -246,7 +245,7 @@ def plot_residuals(fit: Fit, along: str = "N", *, ax: "Axes | None" = None, ci_p
     if item.linear is None:
         log_axis(ax.xaxis)
     rms = xr.DataArray(fit.in_chains(np.sqrt(np.square(residuals).mean(axis=1))), dims=SAMPLE_DIMS)
-    percent = fit.law.link is LOG
+    percent = fit.law.link.relative
     scatter = f"{ranged(100 * rms, ci_prob)} %" if percent else f"{ranged(rms, ci_prob)} {plain(fit.law.scale_unit)}"
     detail = f"Root mean square, median [{100 * ci_prob:g} % interval].{' A residual of 0.01 is about 1 %.' * percent}"
     heading(ax, f"The runs lie {scatter} from the law ({plain(fit.law.title)}) itself", detail, legend=True)

@@ -23,13 +23,23 @@ from bayescale.data.observed import Observed, check_unit_read
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
+from bayescale.laws.following import outcomes_of
 from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.fitting import AnyLaw, fit
-from bayescale.posterior.forecasting import Forecast, add_noise, draw_error, forecast, interpolated, link_mean
+from bayescale.posterior.forecasting import (
+    Forecast,
+    add_noise,
+    draw_error,
+    forecast,
+    interpolated,
+    link_mean,
+    run_moments,
+)
 from bayescale.posterior.points import check_points, check_task, shared_settings
+from bayescale.posterior.predictive import Predicted
 from bayescale.posterior.single import fit_law
 
 if TYPE_CHECKING:
@@ -121,6 +131,32 @@ class Chain(Fitted):
         points = dict(zip((*first, *settings), np.broadcast_arrays(*each), strict=True))
         bands = forecast(self.first, seed=seed, **{name: points[name] for name in first})
         return self.following(bands, seed=seed, **{name: points[name] for name in settings})
+
+    def predicted_runs(self, runs: Runs, *, seed: int = 0) -> tuple[Predicted, Array]:
+        """The predictive distribution of each run's second outcome, from the inputs of the first law alone.
+
+        Parameters
+        ----------
+        runs : Runs
+            Held-out runs; their first outcome is not read.
+        seed : int
+
+        Returns
+        -------
+        Predicted
+            One component for each draw of the first outcome, with the standard error of the second where it is known.
+        array, shape (run,)
+            The observed second outcome.
+        """
+        observed = Observed(self.second.law, runs)
+        bands = forecast(self.first, seed=seed, **Observed(first_fit(self.first).law, runs).inputs)
+        first = bands.draws["predictive"].to_numpy().reshape(-1, len(runs))
+        rng = np.random.default_rng([seed, 1])
+        given = {**observed.inputs, self.second.law.input_names[0]: first}
+        shift, variance = run_moments(self.second, given, rng, observed.standard_error)
+        location = link_mean(self.second, given) + _error(self.second, first, rng) + shift
+        link = self.second.law.link
+        return Predicted(location, np.sqrt(variance), link), np.asarray(link.inverse(observed.on_link))
 
     def plan(self, **asked: Any) -> "bayescale.Answer":
         """Find the best run for the first outcome with :func:`bayescale.plan`; the second outcome follows from it."""
@@ -238,7 +274,7 @@ def chained(first: Posterior, second: Fit) -> Chain:
 def _with_outcome(runs: AnyRuns, law: Law) -> AnyRuns:
     if not isinstance(runs, Runs):
         return runs
-    return Runs.from_frame(runs.frame, source=runs.source, outcome=law.outcome, domain=law.link.domain)
+    return Runs.from_frame(runs.frame, source=runs.source, outcome=outcomes_of(law))
 
 
 def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:

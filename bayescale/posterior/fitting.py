@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 from bayescale.basics.errors import LawError
 from bayescale.data.candidates import default_laws
+from bayescale.data.observed import serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
@@ -164,14 +165,16 @@ def chosen_laws(law: AnyLaw | Sequence[AnyLaw], runs: AnyRuns) -> tuple[list[Law
     """
     if law == AUTO:
         return default_laws(as_runs(runs))
-    laws = [catalog.law_of(each) for each in (law if several(law) else [law])]
-    names = [each.name for each in laws]
-    if not laws or len(set(names)) < len(names):
+    named = [catalog.law_of(each) for each in (law if several(law) else [law])]
+    names = [each.name for each in named]
+    if not named or len(set(names)) < len(names):
         raise LawError(f"an ensemble needs different laws, not {', '.join(names) or 'none'}")
+    table = as_runs(runs, named[0])
+    laws = [serving(each, table) for each in named]
     odd = [each.name for each in laws if _columns(each) != _columns(laws[0])]
     if odd:
         raise LawError(f"laws of one ensemble share inputs and outcome: {odd[0]} and {names[0]} do not")
-    return laws, as_runs(runs, laws[0])
+    return laws, table
 
 
 def _columns(law: Law) -> tuple[set[str], str]:

@@ -318,10 +318,21 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
 
     The inputs are of shape (point,) or (sample, point).
     """
-    shift, scale = noise_moments(fit, inputs, rng)
+    shift, variance = run_moments(fit, inputs, rng)
+    return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
+
+
+def run_moments(
+    fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator, standard_error: Array | None = None
+) -> tuple[Array, Array]:
+    """Mean and variance of what a new run adds to the law and its discrepancy: noise and its own effect.
+
+    Each is of shape (sample, point); the inputs are of shape (point,) or (sample, point).
+    """
+    shift, scale = noise_moments(fit, inputs, rng, standard_error)
     variance = np.square(scale)
     if fit.basis is not None:
         located = fit.law.located(inputs)
         size = fit.basis.process.size(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
         variance = variance + fit.conditional.run_share * np.square(size)
-    return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
+    return shift, variance

@@ -12,7 +12,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.inference.discrepancy import DRIFT, TAU
-from bayescale.laws.links import LOG
 from bayescale.laws.noise import sigma_parameter
 from bayescale.laws.parameters import Parameter
 from bayescale.posterior.fit import Fit
@@ -109,7 +108,7 @@ def _usual(fitted: Fit, parameter: Parameter) -> str:
 
 def _shown(fitted: Fit, size: float) -> str:
     """A distance on the link's scale, in words; a negative one is below."""
-    if fitted.law.link is LOG:
+    if fitted.law.link.relative:
         return f"{100 * abs(np.expm1(size)):.2g} %"
     return f"{abs(size):.2g} of the {fitted.law.scale_unit}"
 

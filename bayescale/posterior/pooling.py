@@ -19,7 +19,7 @@ from bayescale.basics.errors import LawError, RunsError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
-from bayescale.data.observed import Observed
+from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate
@@ -239,7 +239,9 @@ def fit_pooled(
     RunsError
         If there are fewer than two groups, or the runs cannot be used.
     """
-    resolved = options.applied(catalog.law_of(law))
+    named = catalog.law_of(law)
+    table = as_runs(runs, named, series_apart=False)
+    resolved = options.applied(serving(named, table))
     for each in resolved.evidence:
         if isinstance(each, OtherRun | Bounded):
             raise LawError(f"evidence {each}: is a run of one group, and groups differ: fit that group alone")
@@ -250,7 +252,6 @@ def fit_pooled(
                 f"prior on {name}: it differs between groups, since {listed(names)} are pooled: give a prior on what "
                 "all groups share"
             )
-    table = as_runs(runs, resolved, series_apart=False)
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
     observed = observe(resolved, coded)

@@ -15,13 +15,14 @@ from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.basics.progress import step
 from bayescale.data import datasets
 from bayescale.data.checks import observe
-from bayescale.data.observed import Observed
+from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.discrepancy import Basis, Process
 from bayescale.inference.engine import Sampled, infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.inference.reported import believed
 from bayescale.laws import catalog
+from bayescale.laws.following import origin_of, outcomes_of
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
@@ -62,7 +63,7 @@ def fit_law(
     asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
-    observed = observe(asked.applied(resolved), table)
+    observed = observe(asked.applied(serving(resolved, table)), table)
     fitted = assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
     step()
     return fitted
@@ -139,7 +140,7 @@ def draw_prior(
     else:
         asked, own, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
         table = as_runs("chinchilla" if runs is None else runs, own)
-    believed_in = asked.applied(own)
+    believed_in = asked.applied(serving(own, table))
     observed = observe(replace(believed_in, evidence=()) if believed_in.evidence else believed_in, table)
     result = _as_fit(origin, observed, infer_prior(observed, asked), asked, ())
     return replace(result, warnings=("these draws are from the prior: no run informs them", *observed.warnings))
@@ -184,7 +185,7 @@ def _as_fit(
             flops_factor=runs.count.factor,
         ),
         diagnostics=sampled.diagnostics,
-        notes=(*runs.notes, *_stated(resolved)),
+        notes=(*runs.notes, *origin_of(resolved), *_stated(resolved)),
     )
 
 
@@ -215,7 +216,7 @@ def as_runs(runs: AnyRuns, law: Law | None = None, *, series_apart: bool = True)
     """
     if isinstance(runs, Runs):
         return runs
-    asked: dict[str, Any] = {} if law is None else {"outcome": law.outcome, "domain": law.link.domain}
+    asked: dict[str, Any] = {} if law is None else {"outcome": outcomes_of(law)}
     if isinstance(runs, str | Path):
         return datasets.load_runs(runs, series_apart=series_apart, **asked)
     return Runs.from_frame(runs, **asked)

@@ -18,6 +18,7 @@ from bayescale.inference.engine import Diagnostics
 from bayescale.laws import catalog
 from bayescale.laws.beliefs import with_beliefs
 from bayescale.laws.evidence import parse_evidence
+from bayescale.laws.following import as_law_of
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Prior
 from bayescale.laws.priors import stated
@@ -210,6 +211,8 @@ def _fit(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None
         raise _other_version(path) from None
     found = _law_of(record, law, path)
     try:
+        outcomes = tree["observed_data"].data_vars if "observed_data" in tree else ()
+        found = as_law_of(found, str(next(iter(outcomes), "")))
         found = with_beliefs(found, record.priors, tuple(map(parse_evidence, record.evidence))).in_unit(record.unit)
     except (LawError, QuantityError) as error:
         raise FitFileError(f"{path}: {error}") from None

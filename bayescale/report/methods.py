@@ -172,7 +172,7 @@ def _hypothesis(fit: Posterior, derivation: tuple[str, str]) -> Iterator[_Item]:
         yield "Hypothesis", f"form of {name}", Math(member.law.formula)
     for each in (*law.inputs, *law.settings):
         yield "Hypothesis", f"variable {each.name}", with_unit(each.meaning, each.unit)
-    yield "Hypothesis", "outcome", f"{with_unit(law.outcome, law.outcome_unit)}, on the scale of its {law.link.name}"
+    yield "Hypothesis", "outcome", f"{with_unit(law.outcome, law.outcome_unit)}, on the scale of its {law.link.words}"
     yield "Hypothesis", *derivation
 
 

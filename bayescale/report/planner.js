@@ -42,6 +42,8 @@ class Surfaces {
       log: { inverse: Math.exp },
       logit: { inverse: (z) => 1 / (1 + Math.exp(-z)) },
       identity: { inverse: (z) => z },
+      log_log: { inverse: (z) => Math.exp(Math.exp(z)) },
+      log_of_1_minus: { inverse: (z) => 1 - Math.exp(-z) },
     };
     this.inverse = links[given.link].inverse;
   }

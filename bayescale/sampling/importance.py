@@ -64,6 +64,10 @@ _LARGEST_LATENT_POOL = 24_000
 """Largest number of weighted draws of a density with coefficients; twice that for its approximation."""
 _LARGEST_TEMPERED_POOL = 96_000
 """The same for proposals from tempered draws, which fit posteriors that no proposal fits well."""
+_MORE = 4
+"""Times as many draws as usual that a proposal may take before proposals from tempered draws, which cost more."""
+_FEWEST_ROUNDS = 3
+"""Rounds of draws after which their effective number tells whether more of them would be enough."""
 _SKETCHED_MORE = 4
 """Factor of the draws of a sketch from tempered draws, for the same reason."""
 _LEAST_EVEN_SHARE, _EVEN_SHARE = 0.2, 0.5
@@ -135,8 +139,8 @@ def sample_importance(
 
     If the first attempt is not certified, a second one searches for modes from more starts and adapts longer, with
     other random numbers. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
-    those of their approximation may be certified instead: the result says so. Proposals from tempered draws, which take
-    longer, are the last attempt.
+    those of their approximation may be certified instead: the result says so. Then the better proposals may take more
+    draws. Proposals from tempered draws, which take longer, are the last attempt.
 
     Parameters
     ----------
@@ -159,18 +163,21 @@ def sample_importance(
     quick, patient = (TEMPERED, TEMPERED) if several_modes else (QUICK, PATIENT)
     if isinstance(density, LatentDensity):
         density.settle(_start(density, prior_draws, several_modes))
-    result = _attempt(density, prior_draws, n_draws, first, quick)
-    if not result.certified and result.even_share > _LEAST_EVEN_SHARE:
-        again = _attempt(density, prior_draws, n_draws, second, patient)
-        result = again if again.certified or again.ess.min() > result.ess.min() else result
-    if not result.certified and result.even_share < _EVEN_SHARE:
-        approximate = _attempt(density, prior_draws, n_draws, second, patient, exact=False)
-        result = approximate if approximate.certified else result
-    if not result.certified and not several_modes:  # the posterior may be curved, as that of few runs
+    better = _Attempt(density, prior_draws, n_draws, first, quick)
+    if not better.result.certified and better.result.even_share > _LEAST_EVEN_SHARE:
+        again = _Attempt(density, prior_draws, n_draws, second, patient)
+        better = again if again.result.certified or again.share > better.share else better
+    if not better.result.certified and better.result.even_share < _EVEN_SHARE:
+        approximate = _Attempt(density, prior_draws, n_draws, second, patient, exact=False)
+        better = approximate if approximate.result.certified else better
+    if several_modes or better.result.certified:
+        return better.result
+    better.go_on()
+    if not better.result.certified:  # the posterior may be curved, as that of few runs
         with suppress(SamplingError):
-            last = _attempt(density, prior_draws, n_draws, third, TEMPERED)
-            result = last if last.certified else result
-    return result
+            last = _Attempt(density, prior_draws, n_draws, third, TEMPERED)
+            better = last if last.result.certified else better
+    return better.result
 
 
 def sketch_importance(
@@ -196,31 +203,57 @@ def sketch_importance(
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
 
 
-def _attempt(
-    density: Density,
-    prior_draws: Array,
-    n_draws: int,
-    seed: np.random.SeedSequence,
-    effort: Effort,
-    *,
-    exact: bool = True,
-) -> ImportanceResult:
-    rngs = np.random.default_rng(seed).spawn(3)
-    halves = np.array_split(prior_draws, 2)
-    proposals = [_proposal(density, half, rng, effort, exact) for half, rng in zip(halves, rngs[:2], strict=True)]
-    pool = _Pool(density, proposals, exact=exact)
-    latent = isinstance(density, LatentDensity)
-    wanted, rounds = max(ESS_LIMIT, n_draws), _LARGEST_POOL // len(proposals)
-    if latent:
-        # A third more than a certified fit needs, because each draw costs ten times as much as one without
-        # coefficients.
-        largest = _LARGEST_TEMPERED_POOL if effort.walkers else _LARGEST_LATENT_POOL * (1 if exact else 2)
-        wanted, rounds = ESS_LIMIT * 4 // 3, largest // ESS_LIMIT // len(proposals)
-    for _ in range(rounds):
-        pool.extend(ESS_LIMIT if latent else wanted, rngs[:2])
-        if pool.ess().min() >= wanted:
-            break
-    return _result(pool, n_draws, rngs[2], pool.disagreement())
+class _Attempt:
+    """Two proposals that are adapted independently and frozen, and the weighted draws from both."""
+
+    result: ImportanceResult
+
+    def __init__(
+        self,
+        density: Density,
+        prior_draws: Array,
+        n_draws: int,
+        seed: np.random.SeedSequence,
+        effort: Effort,
+        *,
+        exact: bool = True,
+    ) -> None:
+        self._rngs = rngs = np.random.default_rng(seed).spawn(3)
+        halves = np.array_split(prior_draws, 2)
+        proposals = [_proposal(density, half, rng, effort, exact) for half, rng in zip(halves, rngs[:2], strict=True)]
+        self._pool, self._n_draws, self._done = _Pool(density, proposals, exact=exact), n_draws, 0
+        self._last = effort.walkers > 0
+        self._wanted = self._per_round = max(ESS_LIMIT, n_draws)
+        self._rounds = _LARGEST_POOL // len(proposals)
+        if isinstance(density, LatentDensity):
+            # A third more than a certified fit needs, because each draw costs ten times as much as one without
+            # coefficients.
+            largest = _LARGEST_TEMPERED_POOL if effort.walkers else _LARGEST_LATENT_POOL * (1 if exact else 2)
+            self._wanted, self._per_round = ESS_LIMIT * 4 // 3, ESS_LIMIT
+            self._rounds = largest // ESS_LIMIT // len(proposals)
+        self._draw(self._rounds)
+
+    @property
+    def share(self) -> float:
+        """Effective share of the draws."""
+        return float(self.result.ess.min()) / self._done
+
+    def go_on(self) -> None:
+        """Take more draws, if only their number is too small."""
+        apart = self.result.disagreement >= DISAGREEMENT_LIMIT
+        if self.result.pareto_k < K_HAT_LIMIT and not apart and self.share * _MORE * self._rounds > ESS_LIMIT:
+            self._draw(_MORE * self._rounds)
+
+    def _draw(self, rounds: int) -> None:
+        """Draw until enough draws are effective, or this many rounds, all in all, would not be enough."""
+        while self._done < rounds:
+            self._pool.extend(self._per_round, self._rngs[:2])
+            self._done += 1
+            found = self._pool.ess().min()
+            hopeless = self._done >= _FEWEST_ROUNDS and found * rounds < ESS_LIMIT * self._done
+            if found >= self._wanted or (hopeless and not self._last):
+                break
+        self.result = _result(self._pool, self._n_draws, self._rngs[2], self._pool.disagreement())
 
 
 def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort, exact: bool) -> Mixture:

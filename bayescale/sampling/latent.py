@@ -142,17 +142,18 @@ class LatentDensity:
     def _completed(self, draws: Array, rng: np.random.Generator, exact: bool) -> tuple[Array, Array, Array]:
         conditional = self._conditional(draws)
         if not exact:
-            latent, _ = conditional.at(rng.standard_normal(conditional.mode.shape))
+            latent, _ = next(conditional.mirrored(rng.standard_normal(conditional.mode.shape)))
             return latent, conditional.log_marginal, conditional.log_marginal
         alive = np.isfinite(conditional.log_marginal)
         normal_noise = conditional.parts.df is None
         repeats = 1 if normal_noise else int(np.clip(_REPEATS // len(self._observed), 1, _MOST_REPEATS))
-        latent, normal = np.zeros_like(conditional.mode), np.empty(0)
+        latent = np.zeros_like(conditional.mode)
         logs = np.full((repeats, len(draws)), -np.inf)
         for k in range(repeats):
-            # Draws come in pairs mirrored about the mode, whose errors partly cancel.
-            normal = rng.standard_normal(conditional.mode.shape) if k % 2 == 0 else -normal
-            fresh, logs[k] = conditional.at(normal, widened=_WIDENED if repeats > 1 else 1.0)
+            if k % 2 == 0:
+                normal = rng.standard_normal(conditional.mode.shape)
+                pair = conditional.mirrored(normal, widened=_WIDENED if repeats > 1 else 1.0)
+            fresh, logs[k] = next(pair)
             logs[k, ~alive] = -np.inf
             # Each repeat replaces the previous one with probability equal to its share of the weight.
             before = np.logaddexp.reduce(logs[: k + 1], axis=0)
@@ -185,10 +186,11 @@ class LatentDensity:
                 mode = mode + backward(factor, forward(factor, gradient))
                 left, good = residual - system.spread(mode, amplitudes), good & also_good
             log_factor = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
-            log_joint = log_likelihood(left, parts.scale, parts.df) - 0.5 * np.square(mode).sum(axis=1)
+            likelihood = log_likelihood(parts.scale, parts.df)
+            log_joint = likelihood(left) - 0.5 * np.square(mode).sum(axis=1)
             marginal = parts.log_prior + log_joint - log_factor
             marginal = np.where(sound & good & np.isfinite(marginal), marginal, -np.inf)
-        return _Conditional(system, parts, mode, factor, log_factor, residual, left, marginal)
+        return _Conditional(system, parts, mode, factor, log_factor, left, likelihood, marginal)
 
 
 @dataclass(frozen=True)
@@ -200,18 +202,24 @@ class _Conditional:
     mode: Array
     factor: Array
     log_factor: Array
-    residual: Array
     left: Array
+    likelihood: Callable[[Array], Array]
     log_marginal: Array
 
-    def at(self, normal: Array, widened: float = 1.0) -> tuple[Array, Array]:
-        """Coefficients of shape (draw, feature), and the log of their joint density with theta minus their own."""
-        latent = self.mode + widened * backward(self.factor, normal)
-        with np.errstate(all="ignore"):
-            left = self.residual - self.system.spread(latent, self.parts.amplitudes)
-            log_joint = self.parts.log_prior + log_likelihood(left, self.parts.scale, self.parts.df)
+    def mirrored(self, normal: Array, widened: float = 1.0) -> Iterator[tuple[Array, Array]]:
+        """Two draws of the coefficients, mirrored about their mode so that errors partly cancel.
+
+        Each is of shape (draw, feature), with the log of its joint density with theta minus its own.
+        """
+        step = widened * backward(self.factor, normal)
         log_own = self.log_factor - 0.5 * np.square(normal).sum(axis=1) - normal.shape[1] * np.log(widened)
-        return latent, log_joint - 0.5 * np.square(latent).sum(axis=1) - log_own
+        with np.errstate(all="ignore"):
+            moved = self.system.spread(step, self.parts.amplitudes)
+        for sign in (1.0, -1.0):
+            latent = self.mode + sign * step
+            with np.errstate(all="ignore"):
+                log_joint = self.parts.log_prior + self.likelihood(self.left - sign * moved)
+            yield latent, log_joint - 0.5 * np.square(latent).sum(axis=1) - log_own
 
 
 class System:
@@ -296,12 +304,13 @@ def backward(factor: Array, right: Array) -> Array:
     return found
 
 
-def log_likelihood(left: Array, scale: Array, df: Array | None) -> Array:
-    """Log likelihood of the residuals, shape (draw,)."""
-    squares = np.square(left / scale)
+def log_likelihood(scale: Array, df: Array | None) -> Callable[[Array], Array]:
+    """Log likelihood of residuals, shape (draw,), as a function of them; what they do not change is computed once."""
     if df is None:
-        return np.asarray(-0.5 * squares.sum(axis=1) - np.log(scale * np.sqrt(2 * np.pi)).sum(axis=1))
+        constant = -np.log(scale * np.sqrt(2 * np.pi)).sum(axis=1)
+        return lambda left: constant - 0.5 * np.square(left / scale).sum(axis=1)
     from scipy.special import gammaln
 
-    constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
-    return np.asarray((constant - np.log(scale) - 0.5 * (df + 1) * np.log1p(squares / df)).sum(axis=1))
+    of_draw = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
+    constant, half, width = (of_draw - np.log(scale)).sum(axis=1), 0.5 * (df[:, 0] + 1), scale * np.sqrt(df)
+    return lambda left: constant - half * np.log1p(np.square(left / width)).sum(axis=1)

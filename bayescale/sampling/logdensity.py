@@ -188,10 +188,12 @@ class LogDensity:
 
     def parameters(self, draws: Array, latent: Array | None = None) -> dict[str, Array]:
         """Sampled and derived parameters on their own scale, each of shape (draw,)."""
-        wanted = [*self._scalars, *self._model.deterministics]
+        named = [*self._scalars, *self._model.deterministics]
+        # A deterministic is a view of its value, and the vectorised graph would copy views draw by draw.
+        wanted = [*self._scalars, *(v.owner.inputs[0] for v in self._model.deterministics)]
         compiled = self._function("parameters", lambda: self._compile(self._model.replace_rvs_by_values(wanted)))
         found = compiled(draws, np.empty((len(draws), 0)) if latent is None else latent)
-        return {v.name: np.broadcast_to(value, len(draws)) for v, value in zip(wanted, found, strict=True)}
+        return {v.name: np.broadcast_to(value, len(draws)) for v, value in zip(named, found, strict=True)}
 
     def log_prior(self, draws: Array) -> tuple[Array, Array]:
         """Log prior density of unconstrained draws, and that of their parameters on their own scale, each (draw,)."""

@@ -19,7 +19,7 @@ from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.quantities import numbers
 from bayescale.data.candidates import suited_laws
-from bayescale.data.observed import Observed
+from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs, rows_of
 from bayescale.data.splitting import HORIZONS, splits
 from bayescale.inference.options import Choices, Options, chosen
@@ -135,7 +135,7 @@ def compare(
         If the runs or a law cannot be used.
     """
     given, table, left_out = _chosen(laws, runs)
-    resolved = [catalog.law_of(law) for law in given]
+    resolved = [serving(catalog.law_of(law), table) for law in given]
     names = [law.name for law in resolved]
     asked, horizons = chosen(options, choices), numbers("horizons", horizons).tolist()
     hashes = None if cache is None else catalog.law_source_hashes(given)
@@ -228,10 +228,11 @@ def _chosen(laws: Sequence[AnyLaw] | None, runs: AnyRuns) -> tuple[list[AnyLaw],
     names = [law.name for law in resolved]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise LawError(f"a comparison needs two or more different laws, not {', '.join(names) or 'none'}")
-    outcomes = sorted({law.outcome for law in resolved})
+    table = as_runs(runs, resolved[0])
+    outcomes = sorted({serving(law, table).outcome for law in resolved})
     if len(outcomes) > 1:
         raise LawError(f"laws of different outcomes cannot be compared: {', '.join(outcomes)}")
-    return given, as_runs(runs, resolved[0]), left_out
+    return given, table, left_out
 
 
 def _inside(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from bayescale.basics.errors import LawError, QuantityError, RunsError
 from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.wording import listed
-from bayescale.data.observed import Observed
+from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.discrepancy import Basis
 from bayescale.inference.engine import infer, infer_prior
@@ -282,8 +282,9 @@ def recover(
         asked = chosen(options, choices)
         if asked.evidence:
             raise LawError("evidence: tables drawn from the prior do not contain it: recover a fit with it instead")
-    loaded = asked.applied(law_of(law))
-    design = as_runs("chinchilla" if runs is None else runs, loaded) if fitted is None else fitted.runs
+    own = law_of(law)
+    design = as_runs("chinchilla" if runs is None else runs, own) if fitted is None else fitted.runs
+    loaded = asked.applied(serving(own, design))
     observed = Observed(loaded, design)
     if observed.standard_error is not None:
         raise RunsError(
@@ -371,7 +372,7 @@ def _replicate(
     beside: bool,
 ) -> dict[str, Any] | None:
     """One replicate, fitted beside the runs or alone; None if the simulated table cannot be used."""
-    loaded = options.applied(law_of(law))
+    loaded = options.applied(serving(law_of(law), runs))
     given: dict[str, Any] = {}
     if missed is not None:
         given = {"discrepancy": np.array(missed), "relative": Observed(loaded, runs).noise_scale}

@@ -19,6 +19,7 @@ from bayescale.basics.intervals import SAMPLE_DIMS, tail_probabilities
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.datasets import load_runs
 from bayescale.data.runs import AnyRuns, Runs
+from bayescale.laws.links import ABOVE_ONE
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast, forecast
@@ -187,7 +188,7 @@ class Registered:
             q05=low,
             q50=middle,
             q95=high,
-            error=middle / outcomes - 1 if self.domain == "positive" else middle - outcomes,
+            error=middle / outcomes - 1 if self.domain in ("positive", ABOVE_ONE) else middle - outcomes,
             **inside,
             below=below,
             crps=scoringrules.crps_quantile(outcomes, quantiles, LEVELS),

@@ -1,10 +1,12 @@
 """Options that say how a table is read: each command that fits takes them, and says what was inferred."""
 
 import io
+import re
 import sys
 from types import SimpleNamespace
 
 import pytest
+from shown import unfolded
 
 FIT = ("--law", "chinchilla", "--no-discrepancy")
 SIZES = (
@@ -41,13 +43,12 @@ def test_bits_per_byte_are_printed_as_such(run_cli, elsewhere):
     assert "nats" not in out
 
 
-def test_perplexity_is_asked_about_for_a_law_of_loss(run_cli, elsewhere):
+def test_a_law_of_loss_serves_perplexity(run_cli, elsewhere):
     (elsewhere / "runs.csv").write_text(MILLIONS.replace("val_loss", "eval/ppl"))
-    status, out, err = run_cli("fit", "runs.csv", *FIT)
-    assert (status, out, len(err.splitlines())) == (2, "", 1)
-    assert "add --columns loss=log(eval/ppl) for nats per token" in err
-    status, out, err = run_cli("fit", "runs.csv", *FIT, "--columns", "loss=log(eval/ppl)")
+    status, out, err = run_cli("predict", "runs.csv", *FIT, "--at", "N=1B,D=20B")
     assert status in (0, 1), err
+    assert "perplexity = exp(loss): the law describes loss in nats/token" in unfolded(out)
+    assert re.search(r"N +D +perplexity", out)
 
 
 def test_a_table_comes_through_a_pipe(run_cli, monkeypatch):

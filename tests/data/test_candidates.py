@@ -126,16 +126,21 @@ def test_scores_with_a_largest_value_get_laws_with_a_ceiling(name, laws):
     assert [law.name for law in default_laws(runs)[0]] == laws
 
 
-def test_errors_of_one_input_are_read_as_accuracies():
-    table = pd.DataFrame({"C": C, "error": LOSS / 6, "error_se": 0.01, "error_n": 500})
-    _, runs = default_laws(Runs.from_frame(table))
-    np.testing.assert_allclose(runs.column("accuracy"), 1 - LOSS / 6)
-    assert {"accuracy_se", "accuracy_n"} <= set(runs.frame)
-    assert "accuracy is 1 - error, since laws of error read N and D" in runs.notes
+def test_errors_of_one_input_are_served_by_laws_of_accuracy():
+    laws, runs = default_laws(Runs.from_frame(pd.DataFrame({"C": C, "error": LOSS / 6, "error_n": 500})))
+    assert runs.outcome == "error"
+    assert {(law.outcome, law.follows_from, law.falls) for law in laws} == {("error", "accuracy", True)}
+
+
+def test_laws_of_an_outcome_from_which_that_of_a_table_follows_suit_it():
+    accuracies, _ = suited_laws(Runs.from_frame(pd.DataFrame({**PLANE, "accuracy": 1 - LOSS / 6})))
+    assert next(law.formula for law in accuracies if law.name == "error_nd") == "1 - (K N^-b D^-g)"
+    perplexities, _ = suited_laws(Runs.from_frame(pd.DataFrame({**PLANE, "perplexity": np.exp(LOSS)})))
+    assert {"chinchilla", "perplexity", "tied"} <= {law.name for law in perplexities}
 
 
 def test_errors_above_one_are_no_accuracies():
-    with pytest.raises(LawError, match="error_nd reads N, D"):
+    with pytest.raises(LawError, match="direct_accuracy column error: values up to 5 look like per cent"):
         default_laws(Runs.from_frame(pd.DataFrame({"C": C, "error": LOSS})))
 
 

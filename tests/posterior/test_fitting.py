@@ -297,6 +297,14 @@ def test_an_irreducible_loss_that_is_the_priors_is_doubted():
     assert "add runs at larger N and D" in texts[0]
 
 
+def test_a_posterior_that_needs_more_draws_gets_them_before_nuts_is_tried(monkeypatch):
+    monkeypatch.delattr(nuts, "sample_nuts")
+    monkeypatch.setattr(importance, "TEMPERED", None)
+    x = 100 * 2.0 ** np.arange(10)
+    curve = pd.DataFrame({"x": x, "y": [2.1, 1.7, 1.42, 1.2, 1.03, 0.9, 0.81, 0.74, 0.70, 0.67]})
+    assert fit_law("saturating", curve).certified
+
+
 def test_an_uncertified_fit_falls_back_to_nuts_and_says_so(few_runs, few_fit, importance_uncertified, quick_nuts):
     quick_nuts(few_fit)
     fitted = fit("chinchilla", few_runs)

@@ -1,0 +1,81 @@
+"""Accuracy in two steps, through the loss, beside the default that reads compute alone: hidden larger runs of Gadre.
+
+Each of its three data sets has the loss and an average accuracy of every run. It is cut as in ``accuracies.py``, at
+eight of its ceilings of compute and horizons. The first step is the default for loss by compute, or by N and D, the
+second ``accuracy_of_loss``. Run it as ``python benchmarks/two_steps.py``.
+"""
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from accuracies import some
+from reporting import add_study_options, keep, machine, study
+
+from bayescale.data.datasets import dataset_groups, load_dataset
+from bayescale.data.runs import Runs
+from bayescale.inference.options import Options
+from bayescale.posterior.chains import Chain
+from bayescale.posterior.fitting import fit_to_score
+from bayescale.posterior.forecasting import predicted_runs
+from bayescale.validation.backtesting import scores_of
+
+SCORES = {
+    "cover_0.5": "50 %",
+    "cover_0.9": "90 %",
+    "width": "width",
+    "crps": "CRPS",
+    "log_score": "log score",
+    "error": "bias",
+}
+ACCURACY = ["accuracy", "accuracy_n", "chance"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_study_options(parser)
+    tasks = []
+    for group in dataset_groups("gadre"):
+        columns = ["N", "D", "C", "loss", *ACCURACY]
+        frame = load_dataset("gadre", group=group, everything=True).frame.sort_values("C")[columns]
+        for each in some(Runs.from_frame(frame, outcome="accuracy")):
+            train, test = (frame.iloc[rows].to_dict("list") for rows in (each.train, each.test))
+            tasks.append((group, each.horizon, train, test))
+    found = study(parser.parse_args(), "two_steps", scored, tasks)
+    table = pd.DataFrame([row for rows in found for row in rows])
+    keys = ["method", "horizon"]
+    means = table.groupby(keys)[list(SCORES)].mean().rename(columns=SCORES)
+    shown = table.groupby(keys).size().rename("splits").to_frame().join(means).reset_index()
+    text = (
+        f"{machine()}\nmeans over splits of three data sets; width, CRPS and bias are of log-odds, the log score is in "
+        f"nats a run\n\n{shown.to_string(index=False, float_format='%.3f')}"
+    )
+    keep("two_steps", text, {"machine": machine(), "rows": table.to_dict("records")})
+
+
+def scored(
+    group: str, horizon: float, train: dict[str, list[float]], test: dict[str, list[float]]
+) -> list[dict[str, Any]]:
+    """Mean scores of hidden runs under each method."""
+    options, runs = Options(), pd.DataFrame(train)
+    direct = fit_to_score("auto", Runs.from_frame(runs[["C", *ACCURACY]], outcome="accuracy"), options)
+    second = fit_to_score("accuracy_of_loss", Runs.from_frame(runs[["loss", *ACCURACY]], outcome="accuracy"), options)
+    hidden = Runs.from_frame(pd.DataFrame(test), outcome="accuracy")
+    methods = {"default, by C": predicted_runs(direct, hidden)}
+    for inputs in (["C"], ["N", "D"]):
+        first = fit_to_score("auto", Runs.from_frame(runs[[*inputs, "loss"]]), options)
+        methods[f"loss by {', '.join(inputs)}, then accuracy"] = Chain(first, second).predicted_runs(hidden)
+    return [
+        {
+            "group": group,
+            "horizon": horizon,
+            "method": method,
+            **scores_of(forecast, observed, np.random.default_rng(0))[list(SCORES)].mean().to_dict(),
+        }
+        for method, (forecast, observed) in methods.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
