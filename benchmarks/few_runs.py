@@ -17,8 +17,7 @@ from sbc_default import simulated
 from bayescale.basics.errors import BayescaleError
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import DRIFT
-from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.discrepancy import DRIFT, discrepancy_basis
 from bayescale.inference.options import Options
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.fitting import fit_to_score

@@ -21,8 +21,7 @@ from sbc import faults, line, summary
 from bayescale.data.datasets import load_dataset
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import DRIFT, Basis
-from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.discrepancy import DRIFT, Basis, discrepancy_basis
 from bayescale.inference.model import COEFFICIENTS, build_model
 from bayescale.laws.catalog import load_law
 from bayescale.laws.law import Law

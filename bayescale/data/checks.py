@@ -96,7 +96,7 @@ def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:
     Parameters
     ----------
     observed : Observed
-    drawn : mapping of array, shape (draw,)
+    drawn : mapping of array, shape (draw,) or (draw, group)
         Every parameter, sampled and derived; only a few draws are used.
 
     Raises
@@ -106,7 +106,7 @@ def check_mean(observed: Observed, drawn: Mapping[str, FloatArray]) -> None:
     """
     law, n_runs = observed.law, len(observed)
     shape = (5 if n_runs != 5 else 6, n_runs)  # the lengths differ, so that a transposed result is noticed
-    columns = {name: values[: shape[0], None] for name, values in drawn.items()}
+    columns = {name: values[: shape[0]].reshape(shape[0], -1) for name, values in drawn.items()}
     with law.blamed("mean"), np.errstate(all="ignore"):
         found = np.asarray(law.mean(np, observed.inputs, columns), dtype=float)
         broadcast = np.broadcast_shapes(found.shape, shape)

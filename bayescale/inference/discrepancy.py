@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.basics.kernels import integrated_wiener, matern
+from bayescale.data.observed import Observed
 from bayescale.inference.scales import Scales, scales_of
 from bayescale.laws.law import Law
+from bayescale.laws.parameters import GROUP
 
 Array = NDArray[np.float64]
 Kernel = Callable[[Array, Array], Array]
@@ -205,6 +207,16 @@ class Separate:
         return found
 
     @cached_property
+    def compact(self) -> tuple[Array, NDArray[np.intp]]:
+        """Features of each run that are those of its group, and the column of each, both of shape (run, most)."""
+        most = max(len(part.kinds) for part in self.parts)
+        found, places = np.zeros((len(self.at_runs), most)), np.zeros((len(self.at_runs), most), dtype=np.intp)
+        for part, rows, columns in zip(self.parts, self.rows, self.columns, strict=True):
+            found[rows, : len(part.kinds)] = part.at_runs
+            places[rows, : len(part.kinds)] = np.arange(columns.start, columns.stop)
+        return found, places
+
+    @cached_property
     def kinds(self) -> NDArray[np.intp]:
         """The amplitude that scales each feature, shape (feature,)."""
         return np.concatenate([part.kinds for part in self.parts])
@@ -302,6 +314,19 @@ def error_process(law: Law, located: Array, cluster: NDArray[Any] | None) -> Pro
     """
     scales = scales_of(law)
     return Process(located, scales if law.link.relative else Scales(**{**vars(scales), "decay": 0.0}), cluster)
+
+
+def discrepancy_basis(observed: Observed) -> Basis[Any]:
+    """Features of the discrepancy, and the noise scale of each run relative to sigma."""
+    law = observed.law
+    if GROUP not in law.settings:
+        return Basis(error_process(law, observed.located, observed.cluster), observed.noise_scale)
+    codes = observed.inputs[GROUP.name]
+    rows = tuple(np.flatnonzero(codes == code) for code in np.unique(codes))
+    shared = observed.cluster is not None
+    groups = [observed.take(each) for each in rows]
+    parts = tuple(error_process(law, each.located, each.runs.clusters if shared else None) for each in groups)
+    return Basis(Separate(parts, rows), observed.noise_scale)
 
 
 def _orthogonal_to(direction: Array) -> Array:

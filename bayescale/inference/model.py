@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
-from bayescale.inference.discrepancy import DRIFT, TAU, Basis
+from bayescale.inference.discrepancy import DRIFT, TAU, Basis, Separate
 from bayescale.inference.evidence import add_evidence, variances_at
 from bayescale.inference.reported import believed, check_reach
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.inference.variables import add_variables, fixed_value
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_of_runs
-from bayescale.laws.parameters import Parameter, Values
+from bayescale.laws.parameters import GROUP_DIM, Parameter, Values
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -116,7 +116,7 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
             # Deterministic returns a view, which the vectorised graph would evaluate draw by draw: it is not used.
             for key, value in derived.items():
                 if key not in model.named_vars:
-                    pm.Deterministic(key, value)
+                    pm.Deterministic(key, value, dims=GROUP_DIM if pt.as_tensor(value).ndim else None)
             parameters = sampled | derived
         if {*derived} != (described := {item.name for item in law.derived}):
             raise law.fault(f"derive gives {listed(derived)}, but derived describes {listed(sorted(described))}")
@@ -132,9 +132,17 @@ def build_model(observed: Observed, noise: Noise, basis: Basis[Any] | None = Non
             noise.observe(name, location, scale, parameters, measured)
             return Posterior(model, location, scale, None, parameters.get("nu"))
         amplitudes = parameters["tau"] * data["of_tau"] + parameters["drift"] * data["of_drift"]
-        error = (((coefficients * amplitudes)[None, :]) @ data["features"].T)[0]
-        noise.observe(name, location + error, scale, parameters, measured)
+        noise.observe(name, location + _error(data, coefficients * amplitudes), scale, parameters, measured)
         return Posterior(model, location, scale, amplitudes + data["of_level"], parameters.get("nu"))
+
+
+def _error(data: Values, scaled: Any) -> Any:
+    """The discrepancy at each run, from its features and the coefficients times their amplitudes."""
+    if "of_group" not in data:
+        return (scaled[None, :] @ data["features"].T)[0]
+    # Of dozens of groups' features, each run has those of its own group: the rest of the matrix would be zero.
+    own = scaled[data["of_group"].flatten()].reshape(data["features"].shape)
+    return (data["features"] * own).sum(axis=-1)
 
 
 def with_carriers(observed: Observed) -> Observed:
@@ -171,8 +179,10 @@ def feature_matrix(law: Law, basis: Basis[Any]) -> Array:
     return np.hstack([at_runs, level])
 
 
-def _coords(observed: Observed, basis: Basis[Any] | None) -> dict[str, NDArray[np.int64]]:
-    coords = {"run": np.arange(1, len(observed) + 1)}
+def _coords(observed: Observed, basis: Basis[Any] | None) -> dict[str, NDArray[Any]]:
+    coords: dict[str, NDArray[Any]] = {"run": np.arange(1, len(observed) + 1)}
+    if groups := next((item.groups for item in observed.law.parameters if item.groups), None):
+        coords[GROUP_DIM] = np.array(groups)
     if basis is None:
         return coords
     return coords | {"feature": np.arange(len(basis.process.kinds) + (observed.law.level is not None))}
@@ -198,6 +208,7 @@ def _table_data(observed: Observed, basis: Basis[Any] | None) -> dict[str, Any]:
 
 _DIMS: dict[str, str | tuple[str, ...] | None] = {
     "features": ("run", "feature"),
+    "of_group": ("run", "own_feature"),
     "of_tau": "feature",
     "of_drift": "feature",
     "of_level": "feature",
@@ -211,9 +222,13 @@ def _basis_data(law: Law, basis: Basis[Any]) -> dict[str, Array]:
     local, drift = variances_at(law, basis) if law.evidence else (np.empty(0), np.empty(0))
     kinds, level = basis.process.kinds, [] if law.level is None else [_log_normal(law.level)[1]]
     padding = np.zeros(len(level))
-    return {
+    if isinstance(basis.process, Separate):
+        features = dict(zip(("features", "of_group"), basis.process.compact, strict=True))
+    else:
         # The level's own column is zero here, since it is part of the law's mean.
-        "features": np.hstack([basis.process.at_runs, np.zeros((len(basis.noise_scale), len(level)))]),
+        features = {"features": np.hstack([basis.process.at_runs, np.zeros((len(basis.noise_scale), len(level)))])}
+    return {
+        **features,
         "of_tau": np.append(1.0 * (kinds == TAU), padding),
         "of_drift": np.append(1.0 * (kinds == DRIFT), padding),
         "of_level": np.append(np.zeros(len(kinds)), level),

@@ -198,7 +198,8 @@ def _drawn(law: Law, parameters: Sequence[Parameter]) -> dict[str, Array]:
         wanted = {**sampled, **law.derive(pt, sampled, centre)}
     tensors = [pt.as_tensor(each) for each in wanted.values()]
     drawn = pm.draw(tensors, random_seed=0, mode=interpreted_mode())
-    return {name: np.broadcast_to(values, _DRAWS) for name, values in zip(wanted, drawn, strict=True)}
+    each = zip(wanted, drawn, strict=True)
+    return {name: np.broadcast_to(values, np.broadcast_shapes(values.shape, (_DRAWS, 1))) for name, values in each}
 
 
 def _ordered(law: Law, parameters: Sequence[Parameter]) -> tuple[Parameter, ...] | None:

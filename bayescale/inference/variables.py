@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayescale.inference.solving import dependencies, derived_from, solved_for
 from bayescale.laws.law import Law
-from bayescale.laws.parameters import Parameter, Prior, Values
+from bayescale.laws.parameters import GROUP_DIM, Parameter, Prior, Values
 from bayescale.laws.priors import FRACTION, POSITIVE, REAL, support
 
 if TYPE_CHECKING:
@@ -47,13 +47,15 @@ def add_variables(
             elif parameter.on or (parameter.centred and shape is not None):
                 offset = shape(sampled, parameter.name) if parameter.centred and shape is not None else None
                 sampled[parameter.name] = _carrying(law, parameter, sampled, centre, offset)
+            elif parameter.vague:
+                sampled[parameter.name] = _offset_from_typical(parameter, sampled)
             else:
                 sampled[parameter.name] = _free_variable(law, parameter, sampled)
     return sampled
 
 
 def drawn_variables(law: Law, parameters: Iterable[Parameter], centre: Values, n: int) -> dict[str, Any]:
-    """Unnamed variables, each of shape (n,), with the priors of parameters, in order."""
+    """Unnamed variables with the priors of parameters, in order, of shape (n, 1), or (n, group) if groups differ."""
     parameters = tuple(parameters)
     drawn = {each.on: _drawn(law, each, {}, n) for each in parameters if each.follows}
     for parameter in parameters:
@@ -66,15 +68,15 @@ def drawn_variables(law: Law, parameters: Iterable[Parameter], centre: Values, n
 
 
 def _drawn(law: Law, parameter: Parameter, drawn: Values, n: int) -> Any:
-    """An unnamed variable of shape (n,) with the prior of a parameter, or of what that prior is on."""
+    """An unnamed variable with n draws of a parameter from its prior, or of what that prior is on."""
     import pytensor.tensor as pt
 
     arguments = dict(parameter.prior.arguments)
     if parameter.prior.fixed:
-        return pt.full(n, arguments["value"])
+        return pt.full((n, 1), arguments["value"])
     if parameter.arguments is not None:
         arguments |= parameter.arguments(pt, drawn)
-    value = _variable(law, parameter, arguments, n)
+    value = _variable(law, parameter, arguments, (n, len(parameter.groups) or 1))
     return value if parameter.shift is None else value + parameter.shift(pt, drawn)
 
 
@@ -113,20 +115,24 @@ def _free_variable(law: Law, parameter: Parameter, sampled: dict[str, Any]) -> A
     import pytensor.tensor as pt
 
     distribution = _distribution(law, parameter)
-    arguments = dict(parameter.prior.arguments)
+    arguments, dims = dict(parameter.prior.arguments), GROUP_DIM if parameter.groups else None
     if parameter.arguments is not None:
         arguments |= parameter.arguments(pt, sampled)
     if parameter.shift is None:
         if not _is_cut(parameter):
-            return distribution(parameter.name, **arguments)
+            # PyMC leaves a LogitNormal as it is, and starts dozens of groups outside of its range.
+            whole = dims and parameter.prior.distribution == "LogitNormal"
+            given = {"default_transform": pm.distributions.transforms.logodds} if whole else {}
+            return distribution(parameter.name, **arguments, dims=dims, **given)
         low, high = _ends(parameter)
-        return pm.Truncated(parameter.name, distribution.dist(**arguments), lower=low, upper=high)
+        return pm.Truncated(parameter.name, distribution.dist(**arguments), lower=low, upper=high, dims=dims)
     return pm.CustomDist(
         parameter.name,
         parameter.shift(pt, sampled),
         *arguments.values(),
         dist=functools.partial(_shifted, law, parameter, tuple(arguments)),
         transform=pm.distributions.transforms.log,
+        dims=dims,
     )
 
 
@@ -230,6 +236,22 @@ def _relative() -> Any:
             return value - inputs[-2]
 
     return Relative()
+
+
+def _offset_from_typical(parameter: Parameter, sampled: dict[str, Any]) -> Any:
+    """A parameter that differs between groups, by standard normal offsets from its typical value."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    assert parameter.arguments is not None
+    around = parameter.arguments(pt, sampled)
+    offset = pm.Normal(f"{parameter.name}_offset", 0.0, 1.0, dims=GROUP_DIM)
+    inverse = {"LogNormal": pt.exp, "LogitNormal": pt.sigmoid, "Normal": pt.identity}[parameter.prior.distribution]
+    value = inverse(around["mu"] + around["sigma"] * offset)
+    if parameter.shift is not None:
+        value = value + parameter.shift(pt, sampled)
+    pm.Deterministic(parameter.name, value, dims=GROUP_DIM)
+    return value
 
 
 def _distribution(law: Law, parameter: Parameter) -> Any:

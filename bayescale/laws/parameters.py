@@ -111,6 +111,11 @@ class Parameter:
     centred : bool
         Whether its logarithm is sampled relative to the rest of the law at the runs: for a parameter that scales the
         mean, so that its posterior does not depend on that of others.
+    groups : tuple of str
+        Names of the groups of runs for each of which it has a value, along its last axis; empty for a single value.
+    vague : bool
+        Whether the runs of a group say little about its value there: it is then sampled relative to the typical value,
+        in units of the spread between groups, since its posterior depends on these two more than on the runs.
 
     Raises
     ------
@@ -139,6 +144,8 @@ class Parameter:
     within: tuple[float, float] = (-math.inf, math.inf)
     domain: tuple[float, float] = (-math.inf, math.inf)
     centred: bool = False
+    groups: tuple[str, ...] = ()
+    vague: bool = False
 
     def __post_init__(self) -> None:
         check_name("a parameter", self.name)
@@ -229,6 +236,8 @@ class PublishedFit:
     note: str = ""
 
 
+GROUP_DIM = "group"
+"""Dimension of parameters that have a value for each group of runs."""
 GROUP = Setting(name="group_code", meaning="group of the run, counted from 0", domain="real", unit="")
 PARAMETERS = Input(name="N", meaning="model parameters", unit="parameters")
 TOKENS = Input(name="D", meaning="training tokens", unit="tokens")

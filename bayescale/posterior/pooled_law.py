@@ -1,7 +1,6 @@
 """One law for several groups of runs, with some parameters that are similar but not equal between groups."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -16,6 +15,10 @@ from bayescale.laws.parameters import GROUP, Derived, Parameter, Prior, Values
 SPREAD = "spread"
 _SPREAD_SHARE = 0.5
 """Expected spread between groups, relative to the prior standard deviation of one group's value."""
+
+
+_VAGUE = 0.25
+"""Standard deviation of a group's own value, relative to the expected spread, above which it is vague."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ _SCALES = {
 }
 
 
-def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
+def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str], vague: Collection[str] = ()) -> Law:
     """One law for several groups of runs, which the setting ``group_code`` identifies.
 
     Parameters
@@ -52,28 +55,32 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
     pool : sequence of str
         Sampled parameters that differ between groups.
     groups : sequence of str
+    vague : collection of str
+        Those of them of which the runs of a group say little, as :func:`vague_in` finds them.
 
     Returns
     -------
     Law
         The law with parameters for the value of each pooled parameter in a typical group, its spread between groups and
-        its value in each group; derived parameters for the typical group and for each group.
+        its values in all groups, which are one parameter; derived parameters for the typical group and for all groups.
 
     Examples
     --------
     >>> from bayescale import load_law
     >>> joint = pooled_law(load_law("chinchilla"), ["a_opt"], ["c4", "redpajama"])
     >>> [parameter.name for parameter in joint.parameters if parameter.name.startswith("a_opt")]
-    ['a_opt', 'a_opt_spread', 'a_opt_c4', 'a_opt_redpajama']
+    ['a_opt', 'a_opt_spread', 'a_opt_by_group']
     """
-    slugs = slugs_of(groups)
+    shifted = [item for item in law.parameters if item.shift is not None and item.name not in pool]
+    described: list[Parameter | Derived] = [*law.derived, *shifted]
+    differing = [*pool, *(item.name for item in described)]
 
-    def values_in(xp: ModuleType, sampled: Values, slug: str) -> dict[str, Any]:
-        """Sampled parameters of one group."""
+    def of_groups(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+        """Sampled parameters of each group, along the last axis where groups differ."""
         found: dict[str, Any] = {}
         for parameter in law.parameters:
             if parameter.name in pool:
-                found[parameter.name] = sampled[f"{parameter.name}_{slug}"]
+                found[parameter.name] = sampled[by_group(parameter.name)]
             elif parameter.shift is not None:
                 # Groups share the part that has the prior; the shift may depend on parameters that differ.
                 own = sampled[parameter.name] - parameter.shift(xp, sampled)
@@ -83,36 +90,24 @@ def pooled_law(law: Law, pool: Sequence[str], groups: Sequence[str]) -> Law:
         return found
 
     def derive(xp: ModuleType, sampled: Values, centre: Values) -> dict[str, Any]:
-        found = dict(law.derive(xp, sampled, centre))
-        for slug in slugs:
-            own = values_in(xp, sampled, slug)
-            found |= {f"{name}_{slug}": value for name, value in law.derive(xp, own, centre).items()}
-            found |= {f"{item.name}_{slug}": own[item.name] for item in shifted}
-        return found
-
-    shifted = [item for item in law.parameters if item.shift is not None and item.name not in pool]
-    described: list[Parameter | Derived] = [*law.derived, *shifted]
-    differing = [*pool, *(item.name for item in described)]
+        own = of_groups(xp, sampled)
+        own |= law.derive(xp, own, centre)
+        none = 0.0 * sampled[by_group(pool[0])]  # gives what does not differ an axis of groups, too
+        found = {by_group(item.name): own[item.name] + none for item in described}
+        return {**law.derive(xp, sampled, centre), **found}
 
     def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-        of_group = xp.where(abs(x[GROUP.name] - np.arange(len(slugs))[:, None]) < 0.5, 1.0, 0.0)
+        codes = x[GROUP.name].astype("int64")
+        return law.mean(xp, x, {**p, **{name: p[by_group(name)][..., codes] for name in differing}})
 
-        def of_runs(name: str) -> Any:
-            """The value of each run's group, by a product of matrices, which does not slow down with many groups."""
-            values = xp.concatenate([xp.atleast_1d(p[f"{name}_{slug}"]) for slug in slugs], axis=-1)
-            return (values[..., None, :] @ of_group)[..., 0, :]
-
-        return law.mean(xp, x, {**p, **{name: of_runs(name) for name in differing}})
-
-    each = [Derived(name=f"{d.name}_{s}", meaning=f"{d.meaning}, {s}", unit=d.unit) for s in slugs for d in described]
     # A parameter that scales the mean of one group does not scale the means of all groups.
     typical = (replace(parameter, scales=False) for parameter in law.parameters)
     return replace(
         law,
         name=f"{law.name}, pooled",
         settings=(*law.settings, GROUP),
-        parameters=(*typical, *(new for name in pool for new in _group_parameters(law, name, slugs))),
-        derived=(*law.derived, *each),
+        parameters=(*typical, *(new for name in pool for new in _group_parameters(law, name, tuple(groups), vague))),
+        derived=(*law.derived, *(Derived(name=by_group(d.name), meaning=d.meaning, unit=d.unit) for d in described)),
         mean=mean,
         derive=derive,
         published=(),
@@ -151,14 +146,47 @@ def drawn_group(law: Law, typical: Values, spreads: Values, rng: np.random.Gener
     return found
 
 
-def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Parameter]:
+def vague_in(law: Law, pool: Sequence[str], drawn: Values) -> tuple[str, ...]:
+    """Pooled parameters that the runs of a group leave open by a quarter of their expected spread between groups.
+
+    Groups whose values are known to within less than they differ by are best sampled by these values, others by how
+    they deviate from the typical one (Papaspiliopoulos, Roberts and Skold 2007, doi:10.1214/088342307000000014).
+
+    Parameters
+    ----------
+    law : Law
+    pool : sequence of str
+        Sampled parameters that differ between groups.
+    drawn : mapping of array
+        Draws of every parameter from the posterior of one group alone.
+    """
+    found = []
+    for parameter in law.parameters:
+        if parameter.name in pool:
+            own = drawn[parameter.name] - (0.0 if parameter.shift is None else parameter.shift(np, drawn))
+            deviation = np.std(_scale_of(parameter).link.forward(np, own))
+            if deviation > _VAGUE * _expected_spread(parameter):
+                found.append(parameter.name)
+    return tuple(found)
+
+
+def _group_parameters(
+    law: Law, name: str, groups: tuple[str, ...], vague: Collection[str]
+) -> tuple[Parameter, Parameter]:
     """The spread of a pooled parameter, and its value in each group."""
     typical = next(parameter for parameter in law.parameters if parameter.name == name)
-    if typical.prior.distribution not in _SCALES:
-        raise LawError(f"{name} cannot be pooled: its prior is {typical.prior}, not one of {', '.join(_SCALES)}")
-    scale = _SCALES[typical.prior.distribution]
-    spread = _SPREAD_SHARE * scale.deviation(typical.prior.arguments)
-    return [
+    scale, spread = _scale_of(typical), _expected_spread(typical)
+
+    def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
+        centre = sampled[name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
+        return {"mu": scale.link.forward(xp, centre), "sigma": sampled[f"{name}_{SPREAD}"]}
+
+    def shift(xp: ModuleType, sampled: Values) -> Any:
+        assert typical.shift is not None
+        own = {item.name: sampled[by_group(item.name)] for item in law.parameters if by_group(item.name) in sampled}
+        return typical.shift(xp, {**sampled, **own})
+
+    return (
         Parameter(
             name=f"{name}_{SPREAD}",
             prior=Prior("Gamma", alpha=2.0, beta=2.0 / spread),
@@ -166,29 +194,29 @@ def _group_parameters(law: Law, name: str, slugs: Sequence[str]) -> list[Paramet
             f"{typical.meaning}",
             reason="on average half of the prior standard deviation of one group's value, and rarely close to zero",
         ),
-        *(_in_group(typical, scale, slug) for slug in slugs),
-    ]
-
-
-def _in_group(typical: Parameter, scale: _Scale, slug: str) -> Parameter:
-    def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
-        centre = sampled[typical.name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
-        return {"mu": scale.link.forward(xp, centre), "sigma": sampled[f"{typical.name}_{SPREAD}"]}
-
-    def shift(xp: ModuleType, sampled: Values) -> Any:
-        assert typical.shift is not None
-        own = {name.removesuffix(f"_{slug}"): value for name, value in sampled.items() if name.endswith(f"_{slug}")}
-        return typical.shift(xp, {**sampled, **own})
-
-    return Parameter(
-        name=f"{typical.name}_{slug}",
-        prior=Prior(scale.distribution),
-        meaning=f"{typical.meaning}, {slug}",
-        unit=typical.unit,
-        reason="around the typical group's",
-        shift=None if typical.shift is None else shift,
-        arguments=arguments,
+        Parameter(
+            name=by_group(name),
+            prior=Prior(scale.distribution),
+            meaning=typical.meaning,
+            unit=typical.unit,
+            reason="around the typical group's",
+            shift=None if typical.shift is None else shift,
+            arguments=arguments,
+            groups=groups,
+            vague=name in vague,
+        ),
     )
+
+
+def _scale_of(parameter: Parameter) -> _Scale:
+    if parameter.prior.distribution not in _SCALES:
+        known = ", ".join(_SCALES)
+        raise LawError(f"{parameter.name} cannot be pooled: its prior is {parameter.prior}, not one of {known}")
+    return _SCALES[parameter.prior.distribution]
+
+
+def _expected_spread(parameter: Parameter) -> float:
+    return _SPREAD_SHARE * _scale_of(parameter).deviation(parameter.prior.arguments)
 
 
 def sampled_names(law: Law, pool: Sequence[str]) -> tuple[str, ...]:
@@ -220,12 +248,6 @@ def _sources(law: Law, derived: str) -> list[str]:
     return [name for name, part in own.items() if not np.isclose(value({**own, name: part * 1.1}), value(own))]
 
 
-def slugs_of(groups: Sequence[str]) -> list[str]:
-    """Unique names of groups that can be part of a parameter's name."""
-    found: list[str] = []
-    for group in groups:
-        slug = re.sub(r"\W+", "_", group)
-        while slug in (*found, SPREAD):
-            slug += "_"
-        found.append(slug)
-    return found
+def by_group(name: str) -> str:
+    """Name of the values of a parameter in each group."""
+    return f"{name}_by_group"

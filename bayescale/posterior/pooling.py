@@ -5,6 +5,7 @@ learnt too. Groups with few runs borrow strength from the others to the extent t
 2006, chapter 12). Every other parameter is the same for all groups. A pooled law is again a law, so both samplers work.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +23,8 @@ from bayescale.data.checks import observe
 from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
-from bayescale.inference.discrepancy import Basis, Separate
-from bayescale.inference.engine import Sampled, discrepancy_basis
+from bayescale.inference.discrepancy import Basis, Separate, discrepancy_basis
+from bayescale.inference.engine import Sampled
 from bayescale.inference.options import Options
 from bayescale.laws import catalog
 from bayescale.laws.evidence import Bounded, OtherRun
@@ -32,7 +33,7 @@ from bayescale.laws.parameters import GROUP, Derived, Parameter
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.forecasting import Forecast
-from bayescale.posterior.pooled_law import SPREAD, drawn_group, pooled_law, sampled_names, slugs_of
+from bayescale.posterior.pooled_law import SPREAD, by_group, drawn_group, pooled_law, sampled_names, vague_in
 from bayescale.posterior.single import as_runs, assembled, groups_of, sampled_runs
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Pooled(Fitted):
     @property
     def tree(self) -> xr.DataTree:
         """The draws for ArviZ, those of each group under its name."""
-        names = slugs_of(list(self.groups))  # since the name of a group may contain a slash
+        names = _names_of_nodes(list(self.groups))
         return xr.DataTree.from_dict({name: each.tree for name, each in zip(names, self.groups.values(), strict=True)})
 
     def of(self, group: str | None) -> Fit:
@@ -255,13 +256,15 @@ def fit_pooled(
     codes, labels = group_codes(table, by)
     coded = replace(table, frame=table.frame.assign(**{GROUP.name: codes.astype(float)}))
     observed = observe(resolved, coded)
-    joint = pooled_law(observed.law, names, labels)
+    largest = observed.take(np.flatnonzero(codes == np.bincount(codes).argmax()))
+    vague = vague_in(observed.law, names, sampled_runs(largest, options, certify=False).posterior)
+    joint = pooled_law(observed.law, names, labels, vague)
     sampled = sampled_runs(Observed(joint, coded), options)
     groups = {}
-    for code, (label, slug) in enumerate(zip(labels, slugs_of(labels), strict=True)):
+    for code, label in enumerate(labels):
         rows = np.flatnonzero(codes == code)
         part = replace(coded.take(rows), source=f"{table.source}:{label}", notes=table.notes)
-        own = _of_group(sampled, observed.law, slug, rows)
+        own = _of_group(sampled, observed.law, code, rows)
         one = Observed(observed.law, part, observed.warnings)
         groups[label] = assembled(law, one, own, options, pool=names)
     return Pooled(groups=groups, between=_between(sampled, joint, names, pool), pool=names)
@@ -291,23 +294,33 @@ def group_codes(
     return np.asarray(codes), list(labels)
 
 
-def _of_group(sampled: Sampled, law: Law, slug: str, rows: NDArray[np.intp]) -> Sampled:
+def _of_group(sampled: Sampled, law: Law, code: int, rows: NDArray[np.intp]) -> Sampled:
     """The draws of one group, under the law's own names."""
 
     def own(values: Mapping[str, Array]) -> dict[str, Array]:
         names = [name for name in values if name in law.units or name in ("sigma", "nu", "excess", "tau", "drift")]
-        return {name: values.get(f"{name}_{slug}", values[name]) for name in names}
+        return {name: values[by_group(name)][..., code] if by_group(name) in values else values[name] for name in names}
 
     basis, coefficients = sampled.basis, sampled.coefficients
     if basis is not None:
         assert coefficients is not None
         process: Separate = basis.process
-        code = next(i for i, each in enumerate(process.rows) if np.array_equal(each, rows))
         basis = Basis(process.parts[code], basis.noise_scale[rows])
         coefficients = coefficients[..., process.columns[code]]
     return replace(
         sampled, posterior=own(sampled.posterior), prior=own(sampled.prior), basis=basis, coefficients=coefficients
     )
+
+
+def _names_of_nodes(groups: Sequence[str]) -> list[str]:
+    """Unique names of groups that can be nodes of a tree, in which a slash separates levels."""
+    found: list[str] = []
+    for group in groups:
+        name = re.sub(r"\W+", "_", group)
+        while name in found:
+            name += "_"
+        found.append(name)
+    return found
 
 
 def _between(sampled: Sampled, joint: Law, pool: Sequence[str], asked: Sequence[str]) -> xr.Dataset:

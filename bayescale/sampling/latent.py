@@ -11,6 +11,7 @@ are needed, but not their distribution.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ class LatentDensity:
         return starts
 
     def _chunks(self, draws: Array) -> Iterator[Array]:
-        size = max(_FEWEST_TOGETHER, _ELEMENTS // max(len(self._observed), self.n_coefficients**2 // 4))
+        size = max(_FEWEST_TOGETHER, _ELEMENTS // max(len(self._observed), self._system.n_elements // 4))
         return (draws[start : start + size] for start in range(0, max(len(draws), 1), size))
 
     def _completed(self, draws: Array, rng: np.random.Generator, exact: bool) -> tuple[Array, Array, Array]:
@@ -174,7 +175,7 @@ class LatentDensity:
             amplitudes = np.where(sound[:, None], parts.amplitudes, 0.0)
             system, weight = self._system, precision * self._trust
             factor, good = system.factor(weight, amplitudes)
-            mode = backward(factor, forward(factor, system.project(weight * residual, amplitudes)))
+            mode = factor.solve(system.project(weight * residual, amplitudes))
             left = residual - system.spread(mode, amplitudes)
             if parts.df is not None:
                 squares = np.square(left) * precision
@@ -183,9 +184,9 @@ class LatentDensity:
                 curvature = precision * (parts.df + 1) / (parts.df + 2 + 2 * squares)
                 factor, also_good = system.factor(curvature, amplitudes)
                 gradient = system.project(slope * left, amplitudes) - mode
-                mode = mode + backward(factor, forward(factor, gradient))
+                mode = mode + factor.solve(gradient)
                 left, good = residual - system.spread(mode, amplitudes), good & also_good
-            log_factor = np.log(np.einsum("dkk->dk", factor)).sum(axis=1)
+            log_factor = factor.log_determinant()
             likelihood = log_likelihood(parts.scale, parts.df)
             log_joint = likelihood(left) - 0.5 * np.square(mode).sum(axis=1)
             marginal = parts.log_prior + log_joint - log_factor
@@ -200,7 +201,7 @@ class _Conditional:
     system: "System"
     parts: Parts
     mode: Array
-    factor: Array
+    factor: "Factor"
     log_factor: Array
     left: Array
     likelihood: Callable[[Array], Array]
@@ -211,7 +212,7 @@ class _Conditional:
 
         Each is of shape (draw, feature), with the log of its joint density with theta minus its own.
         """
-        step = widened * backward(self.factor, normal)
+        step = widened * self.factor.backward(normal)
         log_own = self.log_factor - 0.5 * np.square(normal).sum(axis=1) - normal.shape[1] * np.log(widened)
         with np.errstate(all="ignore"):
             moved = self.system.spread(step, self.parts.amplitudes)
@@ -220,6 +221,42 @@ class _Conditional:
             with np.errstate(all="ignore"):
                 log_joint = self.parts.log_prior + self.likelihood(self.left - sign * moved)
             yield latent, log_joint - 0.5 * np.square(latent).sum(axis=1) - log_own
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Cholesky factors of many precisions at once, of each block of features that share no run with others.
+
+    Attributes
+    ----------
+    blocks : sequence of array, each of shape (draw, k, k)
+    columns : sequence of the features of each block
+    """
+
+    blocks: Sequence[Array]
+    columns: Sequence[NDArray[np.intp] | slice]
+
+    def forward(self, right: Array) -> Array:
+        """Solve L x = b, of shape (draw, feature)."""
+        return self._by_block(forward, right)
+
+    def backward(self, right: Array) -> Array:
+        """Solve L' x = b, of shape (draw, feature)."""
+        return self._by_block(backward, right)
+
+    def solve(self, right: Array) -> Array:
+        """Solve L L' x = b, of shape (draw, feature)."""
+        return self.backward(self.forward(right))
+
+    def log_determinant(self) -> Array:
+        """Logarithm of the determinant of L, shape (draw,)."""
+        return np.asarray(sum(np.log(np.einsum("dkk->dk", block)).sum(axis=1) for block in self.blocks))
+
+    def _by_block(self, solved: Callable[[Array, Array], Array], right: Array) -> Array:
+        found = np.empty_like(right)
+        for block, columns in zip(self.blocks, self.columns, strict=True):
+            found[:, columns] = solved(block, right[:, columns])
+        return found
 
 
 class System:
@@ -232,6 +269,50 @@ class System:
 
     def __init__(self, features: Array) -> None:
         self.features = np.ascontiguousarray(features)
+        self._blocks = _blocks(self.features)
+        self._parts = [Block(np.ascontiguousarray(features[rows][:, columns])) for rows, columns in self._blocks]
+
+    @property
+    def n_elements(self) -> int:
+        """Number of elements of all blocks of the precision of the coefficients."""
+        return sum(part.features.shape[1] ** 2 for part in self._parts)
+
+    def factor(self, weights: Array, amplitudes: Array) -> tuple[Factor, NDArray[np.bool_]]:
+        """Cholesky factors of the precisions, and which of them exist; the others are the identity."""
+        found = [
+            part.factor(weights[:, rows], amplitudes[:, columns])
+            for part, (rows, columns) in zip(self._parts, self._blocks, strict=True)
+        ]
+        good = np.logical_and.reduce([each for _, each in found])
+        return Factor([each for each, _ in found], [columns for _, columns in self._blocks]), good
+
+    def project(self, values: Array, amplitudes: Array) -> Array:
+        """Values of runs, shape (draw, run), projected on the scaled features, shape (draw, feature)."""
+        return np.asarray((values @ self.features) * amplitudes)
+
+    def spread(self, coefficients: Array, amplitudes: Array) -> Array:
+        """Contribution of the coefficients to the location of each run, shape (draw, run)."""
+        return np.asarray((coefficients * amplitudes) @ self.features.T)
+
+
+def _blocks(features: Array) -> list[tuple[Any, Any]]:
+    """Runs and features that share none with others, as of groups of runs whose discrepancies are independent."""
+    pattern = features != 0
+    if pattern.all(axis=0).any() or not pattern.any():
+        return [(slice(None), slice(None))]
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, labels = connected_components(csr_array(pattern.T.astype(float) @ pattern), directed=False)
+    columns = [np.flatnonzero(labels == code) for code in range(n)]
+    return [(np.flatnonzero(pattern[:, own].any(axis=1)), own) for own in columns]
+
+
+class Block:
+    """Normal equations of the features of one block."""
+
+    def __init__(self, features: Array) -> None:
+        self.features = features
         n, m = features.shape
         self._upper = np.triu_indices(m)
         place = np.empty((m, m), dtype=np.intp)
@@ -276,14 +357,6 @@ class System:
             except np.linalg.LinAlgError:
                 found[i], good[i] = np.eye(len(each)), False
         return found
-
-    def project(self, values: Array, amplitudes: Array) -> Array:
-        """Values of runs, shape (draw, run), projected on the scaled features, shape (draw, feature)."""
-        return np.asarray((values @ self.features) * amplitudes)
-
-    def spread(self, coefficients: Array, amplitudes: Array) -> Array:
-        """Contribution of the coefficients to the location of each run, shape (draw, run)."""
-        return np.asarray((coefficients * amplitudes) @ self.features.T)
 
 
 def forward(factor: Array, right: Array) -> Array:

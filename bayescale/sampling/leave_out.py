@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.sampling.latent import Array, System, backward, forward
+from bayescale.sampling.latent import Array, System
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +128,9 @@ def _given_all(given: Given, rng: np.random.Generator) -> tuple[Array, Array, Ar
         rate = 0.5 * (given.df + np.square(given.left / given.scale))
         variance = variance / (rng.standard_gamma(0.5 * (given.df + 1), given.left.shape) / rate)
     factor, _ = given.system.factor(1 / variance, amplitudes)
-    mode = backward(factor, forward(factor, given.system.project(given.residual / variance, amplitudes)))
+    mode = factor.solve(given.system.project(given.residual / variance, amplitudes))
     m = amplitudes.shape[1]
-    inverse = np.stack([backward(factor, forward(factor, np.tile(row, (len(mode), 1)))) for row in np.eye(m)], axis=1)
+    inverse = np.stack([factor.solve(np.tile(row, (len(mode), 1))) for row in np.eye(m)], axis=1)
     spread = amplitudes[:, :, None] * inverse * amplitudes[:, None]
     return variance, given.residual - given.system.spread(mode, amplitudes), spread
 

@@ -32,38 +32,43 @@ class LogDensity:
     Parameters
     ----------
     model : pymc.Model
-        Its free variables must be scalars; their unconstrained values are the coordinates. One may be a vector of
-        coefficients, which :meth:`joint` takes separately.
+        Its free variables are scalars, or vectors with a named dim; their unconstrained values are the coordinates.
+        One with the dim ``feature`` holds coefficients, which :meth:`joint` takes separately.
 
     Attributes
     ----------
     names : tuple of str
-        One name per unconstrained coordinate, such as ``sigma_log__``.
+        One name per unconstrained coordinate, such as ``sigma_log__`` or ``slope_by_group_log__[c4]``.
     parameter_names : tuple of str
-        The sampled parameter of each coordinate, such as ``sigma``.
+        The sampled parameter of each coordinate, such as ``sigma`` or ``slope_by_group[c4]``.
 
     Raises
     ------
     SamplingError
-        If a free variable is not a scalar.
+        If a free variable has more than one dimension, or one without a name.
     """
 
     def __init__(self, model: "pm.Model") -> None:
         import pytensor.tensor as pt
 
-        vectors = [rv for rv in model.free_RVs if rv.ndim]
-        if len(vectors) > 1:
-            raise SamplingError(
-                f"importance sampling needs scalar parameters, not {', '.join(v.name for v in vectors)}"
-            )
+        dims = {rv: model.named_vars_to_dims.get(rv.name, (None,) * rv.ndim) for rv in model.free_RVs}
+        if odd := [rv.name for rv in model.free_RVs if len(dims[rv]) > 1 or None in dims[rv]]:
+            raise SamplingError(f"parameters must be scalars, or vectors with a named dim, not {', '.join(odd)}")
         self._model = model
-        self._scalars = [rv for rv in model.free_RVs if not rv.ndim]
-        values = [model.rvs_to_values[rv] for rv in self._scalars]
-        self.names = tuple(value.name for value in values)
-        self.parameter_names = tuple(rv.name for rv in self._scalars)
+        self._parameters = [rv for rv in model.free_RVs if dims[rv] != ("feature",)]
+        labels = [[f"[{label}]" for dim in dims[rv] for label in model.coords[dim]] or [""] for rv in self._parameters]
+        values = [model.rvs_to_values[rv] for rv in self._parameters]
+        self.names, self.parameter_names = (
+            tuple(f"{each.name}{label}" for each, own in zip(named, labels, strict=True) for label in own)
+            for named in (values, self._parameters)
+        )
         self._draws, self._latent = pt.matrix("draws"), pt.matrix("latent")
-        self._columns = {value: self._draws[:, i] for i, value in enumerate(values)}
-        self._columns |= {model.rvs_to_values[rv]: self._latent for rv in vectors}
+        ends = np.cumsum([0, *map(len, labels)])
+        self._columns = {
+            value: self._draws[:, start:end] if value.ndim else self._draws[:, start]
+            for value, start, end in zip(values, ends[:-1], ends[1:], strict=True)
+        }
+        self._columns |= {model.rvs_to_values[rv]: self._latent for rv in model.free_RVs if rv not in self._parameters}
         self._functions: dict[str, Callable[..., Any]] = {}
         self._sums: _Parts | None = None
 
@@ -116,38 +121,38 @@ class LogDensity:
         import pymc as pm
 
         graphs = []
-        for rv, transform in zip(self._scalars, self._transforms, strict=True):
+        for rv, transform in zip(self._parameters, self._transforms, strict=True):
             value, inputs = self._model.rvs_to_values[rv], rv.owner.inputs
             graphs.append([value if transform is None else transform.backward(value, *inputs), *inputs])
         # Parents are replaced first: what derives a density may clone them, and clones would stay random variables.
         replaced = iter(self._model.replace_rvs_by_values([each for graph in graphs for each in graph]))
         terms = []
-        for rv, graph in zip(self._scalars, graphs, strict=True):
+        for rv, graph in zip(self._parameters, graphs, strict=True):
             value, *inputs = (next(replaced) for _ in graph)
             given = rv.owner.clone_with_new_inputs(inputs).outputs[rv.owner.outputs.index(rv)]
-            terms.append(pm.logp(given, value))
+            terms.append(_total(pm.logp(given, value)))
         return terms
 
     @cached_property
     def _jacobians(self) -> list[Any]:
         """Log derivatives of the parameters by their coordinates, for those that have a transform."""
         terms = [
-            transform.log_jac_det(self._model.rvs_to_values[rv], *rv.owner.inputs)
-            for rv, transform in zip(self._scalars, self._transforms, strict=True)
+            _total(transform.log_jac_det(self._model.rvs_to_values[rv], *rv.owner.inputs))
+            for rv, transform in zip(self._parameters, self._transforms, strict=True)
             if transform is not None
         ]
         return list(self._model.replace_rvs_by_values(terms))
 
     @property
     def _transforms(self) -> list[Any]:
-        return [self._model.rvs_to_transforms[rv] for rv in self._scalars]
+        return [self._model.rvs_to_transforms[rv] for rv in self._parameters]
 
     @property
     def _coordinates(self) -> list[Any]:
         """Unconstrained values of the parameters, as functions of these."""
         return [
             rv if transform is None else transform.forward(rv, *rv.owner.inputs)
-            for rv, transform in zip(self._scalars, self._transforms, strict=True)
+            for rv, transform in zip(self._parameters, self._transforms, strict=True)
         ]
 
     def summed(self, blocks: Callable[[], Iterable[Data]], table: Data) -> Callable[[Array], Array]:
@@ -187,13 +192,16 @@ class LogDensity:
         return density
 
     def parameters(self, draws: Array, latent: Array | None = None) -> dict[str, Array]:
-        """Sampled and derived parameters on their own scale, each of shape (draw,)."""
-        named = [*self._scalars, *self._model.deterministics]
+        """Sampled and derived parameters on their own scale, each of shape (draw,), or (draw, group)."""
+        named = [*self._parameters, *self._model.deterministics]
         # A deterministic is a view of its value, and the vectorised graph would copy views draw by draw.
-        wanted = [*self._scalars, *(v.owner.inputs[0] for v in self._model.deterministics)]
+        wanted = [*self._parameters, *(v.owner.inputs[0] for v in self._model.deterministics)]
         compiled = self._function("parameters", lambda: self._compile(self._model.replace_rvs_by_values(wanted)))
         found = compiled(draws, np.empty((len(draws), 0)) if latent is None else latent)
-        return {v.name: np.broadcast_to(value, len(draws)) for v, value in zip(named, found, strict=True)}
+        return {
+            v.name: np.broadcast_to(value, (len(draws), *np.shape(value)[-v.ndim :] * (v.ndim > 0)))
+            for v, value in zip(named, found, strict=True)
+        }
 
     def log_prior(self, draws: Array) -> tuple[Array, Array]:
         """Log prior density of unconstrained draws, and that of their parameters on their own scale, each (draw,)."""
@@ -225,12 +233,12 @@ class LogDensity:
         return np.column_stack(pm.draw(self._coordinates, draws=n, random_seed=seed, mode=interpreted_mode()))
 
     def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
-        """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,)."""
+        """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,) or (draw, group)."""
         import pytensor
         import pytensor.tensor as pt
         from pytensor.graph.replace import vectorize_graph
 
-        given = {rv: pt.vector(rv.name) for rv in self._scalars}
+        given = {rv: pt.tensor(rv.name, shape=(None,) * (1 + rv.ndim)) for rv in self._parameters}
         coordinates = vectorize_graph(self._coordinates, given)
         function = pytensor.function([*given.values()], coordinates, mode=interpreted_mode(), on_unused_input="ignore")
         return np.column_stack(function(*(parameters[rv.name] for rv in given)))
@@ -314,6 +322,11 @@ class _Parts:
 def _chunks(draws: Array, n_runs: int) -> Iterator[Array]:
     size = max(1, ELEMENTS_PER_CALL // n_runs)
     return (draws[start : start + size] for start in range(0, len(draws), size))
+
+
+def _total(term: Any) -> Any:
+    """A term of the density, of all elements of a vector together."""
+    return term.sum() if term.ndim else term
 
 
 def _with_zeros(outputs: Sequence[Any]) -> list[Any]:

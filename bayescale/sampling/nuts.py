@@ -154,18 +154,24 @@ def _chains(ready: Any, names: list[str], *, draws: int, tune: int, chains: int,
     )
     posterior = tree["posterior"].to_dataset()[names]
     stats = tree["sample_stats"].to_dataset().rename(logp="lp")
-    bulk, tail = (az.ess(posterior, method=method) for method in ("bulk", "tail"))
+    parameters = posterior.drop_dims("feature", errors="ignore")
+    bulk, tail = (az.ess(parameters, method=method) for method in ("bulk", "tail"))
     return NutsResult(
         posterior=posterior,
         sample_stats=stats[["lp", "diverging", "energy", "n_steps", "step_size"]],
-        r_hat_max=float(az.rhat(posterior).to_array().max()),
-        ess={
-            str(name): float(min(bulk[name].min(), tail[name].min()))
-            for name, values in posterior.data_vars.items()
-            if values.ndim == 2  # R-hat covers the coefficients
-        },
+        r_hat_max=max(float(each.max()) for each in az.rhat(posterior).data_vars.values()),
+        ess=_by_coordinate(np.minimum(bulk, tail)),  # R-hat covers the coefficients
         divergent_share=float(np.mean(stats["diverging"])),
     )
+
+
+def _by_coordinate(values: xr.Dataset) -> dict[str, float]:
+    """Values of parameters by the name of each, and of vectors by that of each of their elements."""
+    found: dict[str, float] = {}
+    for name, each in values.data_vars.items():
+        labels = [f"[{label}]" for dim in each.dims for label in each[dim].to_numpy()] or [""]
+        found |= {f"{name}{label}": float(value) for label, value in zip(labels, np.atleast_1d(each), strict=True)}
+    return found
 
 
 def _compiled(model: "pm.Model", *, freeze: bool) -> Any:

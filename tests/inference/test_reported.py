@@ -7,7 +7,7 @@ from scipy import stats
 from bayescale import Prior, load_law
 from bayescale.basics.errors import LawError
 from bayescale.data.checks import observe
-from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.discrepancy import discrepancy_basis
 from bayescale.inference.model import build_model
 from bayescale.inference.options import Options
 from bayescale.inference.reported import believed

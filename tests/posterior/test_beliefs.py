@@ -12,7 +12,7 @@ from bayescale.basics.errors import LawError
 from bayescale.basics.parallel import fingerprint
 from bayescale.cli.documents import fit_document
 from bayescale.data.checks import observe
-from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.discrepancy import discrepancy_basis
 from bayescale.inference.model import build_model
 from bayescale.inference.options import Options
 from bayescale.laws.additive import additive_optimum

@@ -1,25 +1,29 @@
 """Partial pooling: groups borrow strength as far as they are alike, and each is then a normal fit."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from promises import sketches, vouched_for
+from scipy import stats
 from scipy.linalg import block_diag
+from scipy.special import logit, polygamma
 
 from bayescale.basics.errors import LawError, RunsError
 from bayescale.data.datasets import load_dataset
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import Conditional, Process, Separate
+from bayescale.inference.discrepancy import DRIFT, Conditional, Process, Separate, discrepancy_basis
 from bayescale.inference.model import build_model
 from bayescale.inference.options import Options
-from bayescale.inference.scales import learnt_scales
+from bayescale.inference.scales import amplitude_parameters, learnt_scales
 from bayescale.laws.catalog import load_law
+from bayescale.laws.noise import NOISES
 from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import forecast
-from bayescale.posterior.pooled_law import pooled_law, sampled_names
+from bayescale.posterior.pooled_law import pooled_law, sampled_names, vague_in
 from bayescale.posterior.pooling import fit_pooled
 from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import load, save
@@ -190,7 +194,7 @@ def test_a_pooled_law_of_equal_groups_is_the_law(pool):
     sampled = {name: np.array([[value]]) for name, value in point.items()}
     for name in sources:
         sampled[f"{name}_spread"] = np.array([[0.1]])
-        sampled |= {f"{name}_{group}": sampled[name] for group in groups}
+        sampled[f"{name}_by_group"] = np.repeat(sampled[name], len(groups), axis=1)
     centre = {"N": 1e8, "D": 1e10}
     inputs = {name: table.column(name) for name in ("N", "D")}
     plain = law.mean(np, inputs, law.all_parameters({k: sampled[k] for k in point}, centre))
@@ -221,10 +225,10 @@ def test_what_is_not_pooled_keeps_its_meaning():
     law = load_law("chinchilla")
     joint = pooled_law(law, ["share_N"], ["a", "b"])
     sampled = {"share_N": 0.6, "ratio": 0.6, "loss_centre": 2.9, "a_opt": 0.5, "slope": 0.3}
-    sampled |= {"share_N_spread": 0.1, "share_N_a": 0.75, "share_N_b": 0.25}
+    sampled |= {"share_N_spread": 0.1, "share_N_by_group": np.array([0.75, 0.25])}
     found = joint.all_parameters(sampled, {"N": 1e8, "D": 1e10})
-    assert found["E_a"] == pytest.approx(found["E_b"]) == pytest.approx(2.9 / 1.6)
-    assert found["A_a"] == pytest.approx(3 * found["A_b"])
+    assert found["E_by_group"] == pytest.approx(2.9 / 1.6)
+    assert found["A_by_group"][0] == pytest.approx(3 * found["A_by_group"][1])
 
 
 def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
@@ -233,20 +237,85 @@ def test_the_joint_density_is_that_of_groups_given_what_they_share(runs):
     groups = list("abcde")
     joint = pooled_law(law, ["y_centre", "slope"], groups)
     codes = pd.factorize(runs.frame["group"])[0].astype(float)
-    from bayescale.laws.noise import NOISES
-
     coded = Runs.from_frame(runs.frame.assign(group_code=codes))
     density = LogDensity(build_model(Observed(joint, coded), NOISES["normal"]).model)
     draws = density.prior(5, seed=0)
     pointwise, parameters = density.pointwise(draws), density.parameters(draws)
-    for code, group in enumerate(groups):
+    for code in range(len(groups)):
         own = LogDensity(build_model(Observed(law, runs).take(np.flatnonzero(codes == code)), NOISES["normal"]).model)
-        values = {name: parameters[f"{name}_{group}"] for name in ("y_centre", "slope")}
+        values = {name: parameters[f"{name}_by_group"][:, code] for name in ("y_centre", "slope")}
         # A group of its own has another centre, so its level there is taken from the pooled law's coefficient.
         centre = np.exp(np.log(runs.column("x")[codes == code]).mean())
-        values["y_centre"] = np.exp(parameters[f"log_b_{group}"] - values["slope"] * np.log(centre))
+        values["y_centre"] = np.exp(parameters["log_b_by_group"][:, code] - values["slope"] * np.log(centre))
         alone = own.pointwise(own.unconstrain({**values, "sigma": parameters["sigma"]}))
         np.testing.assert_allclose(alone, pointwise[:, codes == code], rtol=1e-8)
+
+
+@pytest.mark.parametrize("vague", [(), ("ratio", "a_opt")])
+def test_the_density_is_the_sum_of_its_parts(vague):
+    """Priors of the typical group, spreads, each group's values around it, the discrepancies and the runs, by hand."""
+    law, table = load_law("chinchilla"), load_dataset("gadre")
+    codes, labels = pd.factorize(table.frame["group"])
+    pool, noise = ["ratio", "loss_centre", "a_opt"], NOISES["student_t"]
+    observed = Observed(pooled_law(law, pool, list(labels), vague), replaced(table, group_code=codes.astype(float)))
+    basis = discrepancy_basis(observed)
+    density = LogDensity(build_model(observed, noise, basis).model)
+    draws = density.prior(4, seed=0)
+    latent = np.random.default_rng(0).standard_normal((4, len(basis.process.kinds)))
+    p = density.parameters(draws, latent)
+
+    alone = LogDensity(build_model(Observed(law, table), noise).model)
+    total = alone.log_prior(alone.unconstrain({name: p[name] for name in alone.parameter_names}))[0]
+    for name, mean_spread in (("ratio", 0.5 * np.hypot(1 / np.sqrt(2), 0.35)), ("loss_centre", 1.5), ("a_opt", None)):
+        spread, typical, own = p[f"{name}_spread"], p[name][:, None], p[f"{name}_by_group"]
+        mean_spread = mean_spread or 0.5 * np.sqrt(2 * polygamma(1, 12.0))
+        total += stats.gamma.logpdf(spread, 2.0, scale=mean_spread / 2) + np.log(spread)
+        on_link = logit if name == "a_opt" else np.log
+        offsets = (on_link(own) - on_link(typical)) / spread[:, None]
+        total += stats.norm.logpdf(offsets).sum(axis=1)
+        if name not in vague:  # its coordinates are not relative to the spread
+            total -= len(labels) * np.log(spread)
+    for item in amplitude_parameters(law):
+        total += stats.norm.logpdf(np.log(p[item.name]), *item.prior.arguments.values())
+    total += stats.norm.logpdf(latent).sum(axis=1)
+    for code in range(len(labels)):
+        rows, process = codes == code, basis.process.parts[code]
+        own = {name: p[f"{name}_by_group"][:, [code]] for name in (*pool, *(item.name for item in law.derived))}
+        mean = np.log(law.mean(np, {name: values[rows] for name, values in observed.inputs.items()}, own))
+        amplitudes = np.where(process.kinds == DRIFT, p["drift"][:, None], p["tau"][:, None])
+        error = (latent[:, basis.process.columns[code]] * amplitudes) @ process.at_runs.T
+        scale = p["sigma"][:, None] * basis.noise_scale[rows]
+        total += stats.t.logpdf(observed.on_link[rows], p["nu"][:, None], mean + error, scale).sum(axis=1)
+    np.testing.assert_allclose(density.joint(draws, latent), total, rtol=1e-9)
+    own = "a_opt_by_group_offset" if vague else "a_opt_by_group"
+    assert density.parameter_names[-7:-4] == tuple(f"{own}[{label}]" for label in labels)
+
+
+def test_the_graph_does_not_grow_with_the_number_of_groups():
+    from pytensor.graph.traversal import ancestors
+
+    law, sizes = load_law("m1"), []
+    for n in (2, 40):
+        x = np.tile(np.geomspace(1e2, 1e5, 4), n)
+        table = Runs.from_frame(pd.DataFrame({"x": x, "y": x**-0.25, "group_code": np.repeat(np.arange(n) * 1.0, 4)}))
+        joint = pooled_law(law, ["y_centre", "slope"], [f"g{code}" for code in range(n)], ["slope"])
+        observed = Observed(joint, table)
+        model = build_model(observed, NOISES["student_t"], discrepancy_basis(observed)).model
+        sizes.append(len([node for node in ancestors([model.logp()]) if node.owner]))
+        density = LogDensity(model)
+        assert np.isfinite(density.joint(density.prior(3, 0), np.zeros((3, len(model.coords["feature"]))))).all()
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(("slopes_alone", "vague"), [(0.002, ()), (0.2, ("slope",))])
+def test_groups_that_say_little_are_sampled_by_how_they_deviate(slopes_alone, vague):
+    rng = np.random.default_rng(0)
+    drawn = {"y_centre": 1 + 0.01 * rng.standard_normal(500), "slope": 0.3 * np.exp(rng.normal(0, slopes_alone, 500))}
+    assert vague_in(load_law("m1"), ["y_centre", "slope"], drawn) == vague
+
+
+def replaced(table, **columns):
+    return replace(table, frame=table.frame.assign(**columns))
 
 
 def test_the_law_may_be_wrong_in_each_group_by_itself():

@@ -4,18 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.linalg import solve_triangular
+from scipy.linalg import block_diag, solve_triangular
 from scipy.special import logsumexp
 
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import DRIFT
-from bayescale.inference.engine import discrepancy_basis
+from bayescale.inference.discrepancy import DRIFT, discrepancy_basis
 from bayescale.inference.model import build_model, feature_matrix
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.sampling import latent
-from bayescale.sampling.latent import LatentDensity, Parts, System, backward, forward
+from bayescale.sampling.latent import Block, LatentDensity, Parts, System, backward, forward
 from bayescale.sampling.leave_out import Given, leave_one_out, places_left_out
 from bayescale.sampling.logdensity import LogDensity
 
@@ -74,13 +73,28 @@ def test_solves_are_those_of_scipy_for_every_matrix(size):
 def test_precision_in_blocks_of_runs_is_that_of_all_at_once(monkeypatch):
     rng = np.random.default_rng(0)
     features, weights, amplitudes = rng.normal(size=(50, 4)), rng.uniform(size=(3, 50)), rng.uniform(size=(3, 4))
-    whole = System(features).precision(weights, amplitudes)
+    whole = Block(features).precision(weights, amplitudes)
     for i in range(3):
         scaled = features * amplitudes[i]
         np.testing.assert_allclose(whole[i], np.eye(4) + (scaled.T * weights[i]) @ scaled, rtol=1e-12)
     monkeypatch.setattr(latent, "_LARGEST_PRODUCTS", 50)
     monkeypatch.setattr(latent, "_BLOCK", 7)
-    np.testing.assert_allclose(System(features).precision(weights, amplitudes), whole, rtol=1e-12)
+    np.testing.assert_allclose(Block(features).precision(weights, amplitudes), whole, rtol=1e-12)
+
+
+def test_features_that_share_no_run_are_solved_apart():
+    rng = np.random.default_rng(0)
+    parts = [np.zeros((1, 0)), rng.normal(size=(5, 2)), rng.normal(size=(4, 3)), rng.normal(size=(3, 1))]
+    order = rng.permutation(6)
+    features = block_diag(*parts)[:, order]
+    weights, amplitudes, right = rng.uniform(size=(3, 13)), rng.uniform(size=(3, 6)), rng.normal(size=(3, 6))
+    system, whole = System(features), Block(features)
+    assert system.n_elements == 4 + 9 + 1
+    factor, good = system.factor(weights, amplitudes)
+    assert good.all()
+    precision = whole.precision(weights, amplitudes)
+    np.testing.assert_allclose(factor.solve(right), np.linalg.solve(precision, right[..., None])[..., 0], rtol=1e-10)
+    np.testing.assert_allclose(2 * factor.log_determinant(), np.linalg.slogdet(precision)[1], rtol=1e-10)
 
 
 def test_an_invalid_precision_is_reported_and_does_not_affect_the_others():
@@ -89,8 +103,8 @@ def test_an_invalid_precision_is_reported_and_does_not_affect_the_others():
     weights[1], weights[2] = np.nan, -1e3
     factor, good = System(features).factor(weights, np.ones((4, 2)))
     assert good.tolist() == [True, False, False, True]
-    np.testing.assert_array_equal(factor[0], factor[3])
-    np.testing.assert_array_equal(factor[1:3], np.tile(np.eye(2), (2, 1, 1)))
+    np.testing.assert_array_equal(factor.blocks[0][0], factor.blocks[0][3])
+    np.testing.assert_array_equal(factor.blocks[0][1:3], np.tile(np.eye(2), (2, 1, 1)))
 
 
 def dense_log_density(model, theta):

@@ -135,13 +135,14 @@ def test_other_runs_need_no_compilation(case):
     np.testing.assert_array_equal(case.density(draws), first)
 
 
-def test_more_vectors_than_one_are_refused():
+def test_vectors_whose_elements_have_no_names_are_refused():
     import pymc as pm
 
-    with pm.Model(coords={"run": [0, 1]}) as model:
-        pm.Normal("offsets", dims="run")
-        pm.Normal("others", dims="run")
-    with pytest.raises(SamplingError, match="offsets, others"):
+    with pm.Model(coords={"run": [0, 1], "group": ["a", "b"]}) as model:
+        pm.Normal("offsets", dims="group")
+        pm.Normal("others", shape=2)
+        pm.Normal("table", dims=("run", "group"))
+    with pytest.raises(SamplingError, match="not others, table"):
         LogDensity(model)
 
 
@@ -151,5 +152,7 @@ def test_priors_that_read_other_parameters_are_those_of_the_model(few_runs):
     coded = Runs.from_frame(few_runs.assign(group_code=np.arange(len(few_runs)) % 2.0))
     density = LogDensity(build_model(Observed(law, coded), noise_by_name("normal")).model)
     draws = density.prior(3, 0)
-    terms = density._compile(density._model.logp(density._scalars, sum=False))(draws, np.empty((3, 0)))
+    terms = density._compile([term.sum() for term in density._model.logp(density._parameters, sum=False)])(
+        draws, np.empty((3, 0))
+    )
     np.testing.assert_allclose(density.log_prior(draws)[0], np.sum([np.broadcast_to(t, 3) for t in terms], axis=0))
