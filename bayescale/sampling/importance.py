@@ -30,7 +30,7 @@ from bayescale.sampling.adaptation import (
     initial_mixture,
     tempered_proposal,
 )
-from bayescale.sampling.latent import LatentDensity
+from bayescale.sampling.latent import MANY_RUNS, LatentDensity
 from bayescale.sampling.mixture import Mixture, StudentT, refit
 from bayescale.sampling.modes import Density, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
@@ -69,6 +69,8 @@ _SKETCHED_MORE = 4
 _LEAST_EVEN_SHARE, _EVEN_SHARE = 0.2, 0.5
 """Effective share of the weights from the approximation to the density itself: below the first, exact draws are out of
 reach with any proposal; above the second, they are as easy as approximate ones."""
+_HOPELESS_EVEN_SHARE = 0.05
+"""The same below which no further draws are taken: few draws show a larger share than many."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ def sample_importance(
     if not result.certified and result.even_share < _EVEN_SHARE:
         approximate = _attempt(density, prior_draws, n_draws, second, patient, exact=False)
         result = approximate if approximate.certified else result
-    if not result.certified and not several_modes:  # the posterior may be curved, as that of few runs
+    many = isinstance(density, LatentDensity) and density.n_runs > MANY_RUNS
+    if not result.certified and not several_modes and not many:  # the posterior may be curved, as that of few runs
         with suppress(SamplingError):
             last = _attempt(density, prior_draws, n_draws, third, TEMPERED)
             result = last if last.certified else result
@@ -218,7 +221,7 @@ def _attempt(
         wanted, rounds = ESS_LIMIT * 4 // 3, largest // ESS_LIMIT // len(proposals)
     for _ in range(rounds):
         pool.extend(ESS_LIMIT if latent else wanted, rngs[:2])
-        if pool.ess().min() >= wanted:
+        if pool.ess().min() >= wanted or pool.even_share() < _HOPELESS_EVEN_SHARE:
             break
     return _result(pool, n_draws, rngs[2], pool.disagreement())
 
