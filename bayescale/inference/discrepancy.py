@@ -75,8 +75,12 @@ class Features:
         self._level = _orthogonal_to(self._spanned(fitted).mean(axis=0)) if kept else np.empty((0, 0))
 
     def __call__(self, points: Array) -> Array:
-        """Features at points, shape (point, feature); their products are the covariance given a mean of zero."""
-        return np.asarray(self._spanned(points) @ self._level)
+        """Features at points, shape (point, feature); their products are the covariance given a mean of zero.
+
+        Points at one place get the same features to the last digit.
+        """
+        places, member = np.unique(points, axis=0, return_inverse=True)
+        return np.asarray((self._spanned(places) @ self._level)[member])
 
     def left_over(self, points: Array) -> Array:
         """Covariance between points that the features leave out, shape (point, point)."""
@@ -361,10 +365,10 @@ def _low_rank_root(covariance: Array) -> Array:
 
 
 def _spread(points: Array, n: int) -> Array:
-    """A subset of points that covers all of them: each new one is the farthest from those before (Gonzalez 1985)."""
+    """At most n points that cover all of them: each new one is the farthest from those before (Gonzalez 1985)."""
     chosen = [int(points.sum(axis=1).argmax())]
     distance = np.square(points - points[chosen[0]]).sum(axis=1)
-    for _ in range(n - 1):
+    while len(chosen) < n and distance.max() > 0:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, np.square(points - points[chosen[-1]]).sum(axis=1))
     return np.asarray(points[chosen])

@@ -30,7 +30,7 @@ from bayescale.sampling.adaptation import (
     initial_mixture,
     tempered_proposal,
 )
-from bayescale.sampling.latent import LatentDensity
+from bayescale.sampling.latent import MANY_RUNS, LatentDensity
 from bayescale.sampling.mixture import Mixture, StudentT, refit
 from bayescale.sampling.modes import Density, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
@@ -73,6 +73,8 @@ _SKETCHED_MORE = 4
 _LEAST_EVEN_SHARE, _EVEN_SHARE = 0.2, 0.5
 """Effective share of the weights from the approximation to the density itself: below the first, exact draws are out of
 reach with any proposal; above the second, they are as easy as approximate ones."""
+_HOPELESS_EVEN_SHARE = 0.05
+"""The same below which no further draws are taken: few draws show a larger share than many."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ def sample_importance(
     if several_modes or better.result.certified:
         return better.result
     better.go_on()
-    if not better.result.certified:  # the posterior may be curved, as that of few runs
+    many = isinstance(density, LatentDensity) and density.n_runs > MANY_RUNS
+    if not better.result.certified and not many:  # the posterior may be curved, as that of few runs
         with suppress(SamplingError):
             last = _Attempt(density, prior_draws, n_draws, third, TEMPERED)
             better = last if last.result.certified else better
@@ -251,7 +254,7 @@ class _Attempt:
             self._done += 1
             found = self._pool.ess().min()
             hopeless = self._done >= _FEWEST_ROUNDS and found * rounds < ESS_LIMIT * self._done
-            if found >= self._wanted or (hopeless and not self._last):
+            if found >= self._wanted or (hopeless and not self._last) or self._pool.even_share() < _HOPELESS_EVEN_SHARE:
                 break
         self.result = _result(self._pool, self._n_draws, self._rngs[2], self._pool.disagreement())
 

@@ -20,12 +20,19 @@ from bayescale.sampling.modes import find_modes
 
 Array = NDArray[np.float64]
 
+MANY_RUNS = 500
+"""Runs above which a posterior on which ordinary proposals fail is left to NUTS: tempered ones cost a minute, and fail
+too."""
 _ELEMENTS = 128_000
 """Draws times runs per call: with more, temporaries leave the cache; with fewer, calls cost more."""
 _FEWEST_TOGETHER = 16
 _LARGEST_PRODUCTS = 4_000_000
 """Largest number of products of features in memory; for more, they are computed in blocks of runs."""
 _BLOCK = 4096
+_PROPORTIONAL = 1e-13
+"""Relative difference up to which the weights of draws are multiples of each other, as without standard errors."""
+_GLANCE = 8
+"""Runs that mostly show that they are not."""
 _REPEATS = 1024
 """Draws of the coefficients per draw of theta, times runs: several if runs are few and least normal."""
 _MOST_REPEATS = 8
@@ -84,6 +91,11 @@ class LatentDensity:
     def n_coefficients(self) -> int:
         """Number of coefficients."""
         return int(self._system.features.shape[1])
+
+    @property
+    def n_runs(self) -> int:
+        """Number of runs."""
+        return len(self._observed)
 
     def __call__(self, draws: Array) -> Array:
         """Approximate log density at draws of theta of shape (draw, coordinate); minus infinity where undefined."""
@@ -318,25 +330,42 @@ class Block:
         place = np.empty((m, m), dtype=np.intp)
         place[self._upper] = place.T[self._upper] = np.arange(len(self._upper[0]))
         self._place = place.ravel()
-        self._products = self._products_of(self.features) if n * len(self._upper[0]) <= _LARGEST_PRODUCTS else None
+        # Runs at the same place have the same features, and only the sum of their weights matters.
+        self._distinct, member = np.unique(self.features, axis=0, return_inverse=True)
+        self._order = np.argsort(member, kind="stable")
+        self._first = np.searchsorted(member[self._order], np.arange(len(self._distinct)))
+        self._repeated = len(self._distinct) < n // 2
+        if not self._repeated:
+            self._distinct = self.features
+        whole = len(self._distinct) * len(self._upper[0]) <= _LARGEST_PRODUCTS
+        self._products = self._products_of(self._distinct) if whole else None
 
     def _products_of(self, features: Array) -> Array:
         return np.ascontiguousarray(features[:, self._upper[0]] * features[:, self._upper[1]])
 
     def precision(self, weights: Array, amplitudes: Array) -> Array:
         """Precision of the coefficients given weights of shape (draw, run), shape (draw, feature, feature)."""
-        if self._products is not None:
-            found = weights @ self._products
-        else:
-            starts = range(0, len(self.features), _BLOCK)
-            blocks = [slice(start, start + _BLOCK) for start in starts]
-            found = np.sum([weights[:, rows] @ self._products_of(self.features[rows]) for rows in blocks], axis=0)
         m = amplitudes.shape[1]
-        matrix = found[:, self._place].reshape(-1, m, m)
+        matrix = self._weighted(weights)[:, self._place].reshape(-1, m, m)
         matrix *= amplitudes[:, :, None]
         matrix *= amplitudes[:, None]
         np.einsum("dkk->dk", matrix)[...] += 1.0
         return np.asarray(matrix)
+
+    def _weighted(self, weights: Array) -> Array:
+        """Weighted sums over runs of the products of features, shape (draw, product)."""
+        ratios = weights[:, :1] / weights[:1, :1]
+        if all(_equal(weights[:, rows], ratios * weights[:1, rows]) for rows in (slice(_GLANCE), slice(None))):
+            return np.asarray(ratios * self._summed(weights[:1]))
+        return self._summed(weights)
+
+    def _summed(self, weights: Array) -> Array:
+        if self._repeated:
+            weights = np.add.reduceat(weights[:, self._order], self._first, axis=1)
+        if self._products is not None:
+            return np.asarray(weights @ self._products)
+        blocks = [slice(start, start + _BLOCK) for start in range(0, len(self._distinct), _BLOCK)]
+        return np.sum([weights[:, rows] @ self._products_of(self._distinct[rows]) for rows in blocks], axis=0)
 
     def factor(self, weights: Array, amplitudes: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Cholesky factors of the precisions, and which of them exist; the others are the identity."""
@@ -357,6 +386,10 @@ class Block:
             except np.linalg.LinAlgError:
                 found[i], good[i] = np.eye(len(each)), False
         return found
+
+
+def _equal(a: Array, b: Array) -> bool:
+    return bool((np.abs(a - b) <= _PROPORTIONAL * np.abs(b)).all())
 
 
 def forward(factor: Array, right: Array) -> Array:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayescale.basics.parallel import cores
 from bayescale.basics.wording import told_apart
+from bayescale.sampling.latent import MANY_RUNS
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -126,10 +127,13 @@ def sample_nuts(
     """
     ready = _compiled(model, freeze=True) if compiled is None else compiled.with_data_of_model()
     names = [rv.name for rv in model.free_RVs]
+    # Coefficients that many runs determine are correlated with the parameters: without the strongest correlations in
+    # the mass matrix trees grow to their limit.
+    correlated = any(rv.ndim for rv in model.free_RVs) and len(model.coords["run"]) > MANY_RUNS
     tune, start = tune or max(1000, draws), monotonic()
     while True:
         before = monotonic()
-        result = _chains(ready, names, draws=draws * length, tune=tune, chains=chains, seed=seed)
+        result = _chains(ready, names, draws=draws * length, tune=tune, chains=chains, seed=seed, correlated=correlated)
         now = monotonic()
         if result.certified or now - start + 2 * (now - before) > 60 * minutes:
             kept = {"draw": slice(length - 1, None, length)}
@@ -137,7 +141,9 @@ def sample_nuts(
         length, tune, seed = 2 * length, 2 * tune, seed + 1
 
 
-def _chains(ready: Any, names: list[str], *, draws: int, tune: int, chains: int, seed: int) -> NutsResult:
+def _chains(
+    ready: Any, names: list[str], *, draws: int, tune: int, chains: int, seed: int, correlated: bool
+) -> NutsResult:
     import arviz as az
     import nutpie
 
@@ -151,6 +157,7 @@ def _chains(ready: Any, names: list[str], *, draws: int, tune: int, chains: int,
         save_warmup=False,
         progress_bar=False,
         target_accept=_TARGET_ACCEPT,
+        **({"adaptation": "low_rank"} if correlated else {}),
     )
     posterior = tree["posterior"].to_dataset()[names]
     stats = tree["sample_stats"].to_dataset().rename(logp="lp")

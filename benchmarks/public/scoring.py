@@ -38,6 +38,8 @@ class Task:
         Published coverage and median width of intervals by method.
     seen : str
         Whether our defaults were learnt on the table, in words.
+    pool : tuple of str
+        Parameters that differ between values of the column ``family``, learnt together.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Task:
     published: Mapping[str, float] = field(default_factory=dict)
     bands: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seen: str = "no"
+    pool: tuple[str, ...] = ()
 
 
 def by_group(task: Task) -> list[Task]:
@@ -65,13 +68,18 @@ def by_group(task: Task) -> list[Task]:
 def forecast_rows(task: Task, law: str) -> pd.DataFrame:
     """Median and 90 % interval of every row to forecast after one fit, and what the fit cost per row."""
     train, test = task.train, task.test
-    table = train[[*task.inputs, task.outcome, *(name for name in (f"{task.outcome}_se",) if name in train)]]
+    also = [f"{task.outcome}_se", *(["family"] if task.pool else [])]
+    table = train[[*task.inputs, task.outcome, *(name for name in also if name in train)]]
     start = time.process_time()
     runs = bs.Runs.from_frame(table.reset_index(drop=True), outcome=task.outcome, source=task.name)
-    fitted = bs.fit(law, runs)
-    bands = bs.forecast(fitted, **{name: test[name].to_numpy(dtype=float) for name in task.inputs})
+    if task.pool:
+        fitted = bs.fit(law, runs, pool=task.pool, by="family")
+        parts = [_summary(fitted.of(family), task, rows) for family, rows in test.groupby("family")]
+        summary = pd.concat(parts).loc[test.index]
+    else:
+        fitted = bs.fit(law, runs)
+        summary = _summary(fitted, task, test)
     seconds = time.process_time() - start
-    summary = bands.summary().set_index(test.index)
     return pd.DataFrame(
         {
             "group": test.get("group", ""),
@@ -83,6 +91,11 @@ def forecast_rows(task: Task, law: str) -> pd.DataFrame:
             "certified": fitted.certified,
         }
     )
+
+
+def _summary(fitted: Any, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    inputs = {name: rows[name].to_numpy(dtype=float) for name in task.inputs}
+    return bs.forecast(fitted, **inputs).summary().set_index(rows.index)
 
 
 def r_squared(observed: ArrayLike, predicted: ArrayLike) -> float:
@@ -102,6 +115,7 @@ def scores(rows: pd.DataFrame) -> dict[str, Any]:
         "R2": r_squared(rows["observed"], rows["median"]),
         MEAN_R2: float(np.mean([r_squared(each["observed"], each["median"]) for _, each in rows.groupby("group")])),
         "MAPE": float(100 * np.mean(error / rows["observed"])),
+        "MAE": float(np.mean(error)),
         "mean error": float(error.groupby(rows["group"]).mean().mean()),
         "median error": float(np.median(error)),
         "RMSLE": float(np.sqrt(squared.groupby(rows["group"]).mean()).mean()),

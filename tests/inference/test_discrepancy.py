@@ -153,6 +153,18 @@ def test_the_mean_over_all_runs_is_zero_even_if_only_some_span_the_process(monke
     assert np.square(at_runs[-400:]).sum(axis=1).max() < 0.1 * np.square(at_runs[:60]).sum(axis=1).mean()
 
 
+@pytest.mark.parametrize("part", DENSE)
+def test_a_sweep_of_many_runs_at_a_few_places_has_the_process_of_those_places(part):
+    places = design(20)
+    rows = np.random.default_rng(0).permutation(600) % len(places)
+    swept, once = (getattr(Process(x, scales_of(LAW)), part) for x in (places[rows], places))
+    found, expected = swept(places), once(places)
+    scale = np.square(expected).sum(axis=1).mean()
+    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=5e-3 * scale)
+    at_runs = swept(places[rows])
+    assert all((at_runs[rows == place] == at_runs[np.flatnonzero(rows == place)[0]]).all() for place in range(20))
+
+
 def test_the_drift_starts_at_the_smallest_run(process):
     smallest = process.log_inputs.min(axis=0)
     before = np.array([[0.0, 0.0], [-1.0, -0.3], [-5.0, 0.0]]) + smallest

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bayescale.basics.errors import SamplingError
+from bayescale.sampling import importance
+from bayescale.sampling.adaptation import PATIENT, QUICK, TEMPERED
 from bayescale.sampling.importance import DISAGREEMENT_LIMIT, ESS_LIMIT, K_HAT_LIMIT, sample_importance
+from bayescale.sampling.latent import MANY_RUNS, LatentDensity, Parts
 from bayescale.sampling.weights import systematic_sample, tempered
 
 N_DRAWS = 4000
@@ -143,6 +146,37 @@ def test_each_diagnostic_alone_withholds_the_certificate():
     assert not replace(result, pareto_k=K_HAT_LIMIT).certified
     assert not replace(result, ess=result.ess.clip(max=ESS_LIMIT - 1)).certified
     assert not replace(result, disagreement=DISAGREEMENT_LIMIT).certified
+
+
+@pytest.mark.parametrize(("n_runs", "last"), [(40, TEMPERED), (MANY_RUNS + 1, PATIENT)], ids=["few", "many"])
+def test_only_posteriors_of_few_runs_are_tempered(monkeypatch, n_runs, last):
+    rng, efforts = np.random.default_rng(0), []
+    poor = replace(TARGETS["correlated normal"].sample(), pareto_k=1.0)
+
+    def attempted(density, prior_draws, n_draws, seed, effort):
+        efforts.append(effort)
+        return poor
+
+    def parts(draws):
+        shape = (len(draws), n_runs)
+        return Parts(-0.5 * draws[:, 0] ** 2, draws + np.zeros(shape), np.ones(shape), np.ones((len(draws), 2)), None)
+
+    monkeypatch.setattr(importance, "_attempt", attempted)
+    density = LatentDensity(parts, rng.standard_normal((n_runs, 2)), rng.standard_normal(n_runs))
+    sample_importance(density, rng.standard_normal((100, 1)), N_DRAWS, seed=0)
+    assert efforts[-1] is last
+
+
+def test_no_more_draws_are_taken_where_exact_weights_are_hopelessly_uneven(monkeypatch):
+    taken = []
+    monkeypatch.setattr(importance._Pool, "even_share", lambda pool: 0.01)
+    monkeypatch.setattr(importance._Pool, "extend", lambda pool, n, rngs: taken.append(n))
+    monkeypatch.setattr(importance._Pool, "ess", lambda pool: np.zeros(2))
+    monkeypatch.setattr(importance._Pool, "disagreement", lambda pool: 0.0)
+    monkeypatch.setattr(importance, "_result", lambda pool, n_draws, rng, disagreement: disagreement)
+    target = TARGETS["correlated normal"]
+    importance._attempt(target.density, target.prior_draws(), N_DRAWS, np.random.SeedSequence(0), QUICK)
+    assert len(taken) == 1
 
 
 def test_an_easy_target_costs_few_evaluations():

@@ -97,6 +97,20 @@ def test_features_that_share_no_run_are_solved_apart():
     np.testing.assert_allclose(2 * factor.log_determinant(), np.linalg.slogdet(precision)[1], rtol=1e-10)
 
 
+@pytest.mark.parametrize("proportional", [True, False], ids=["alike", "unlike"])
+@pytest.mark.parametrize("rows", [50, 7], ids=["distinct runs", "repeated runs"])
+def test_precision_of_repeated_runs_and_of_weights_that_are_alike_is_the_plain_sum(rows, proportional):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(rows, 4))[rng.permutation(50) % rows]
+    weights, amplitudes = rng.uniform(size=(3, 50)), rng.uniform(size=(3, 4))
+    if proportional:
+        weights = np.outer([1.0, 30.0, 0.2], weights[0])
+    found = System(features).precision(weights, amplitudes)
+    for i in range(3):
+        scaled = features * amplitudes[i]
+        np.testing.assert_allclose(found[i], np.eye(4) + (scaled.T * weights[i]) @ scaled, rtol=1e-12)
+
+
 def test_an_invalid_precision_is_reported_and_does_not_affect_the_others():
     features = np.random.default_rng(0).normal(size=(6, 2))
     weights = np.ones((4, 6))

@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayescale.sampling import nuts
 
-MODEL = SimpleNamespace(free_RVs=[SimpleNamespace(name="x")])
+MODEL = SimpleNamespace(free_RVs=[SimpleNamespace(name="x", ndim=0)])
 
 
 def chains_of(draws, r_hat):
@@ -16,14 +16,23 @@ def chains_of(draws, r_hat):
     return nuts.NutsResult(xr.Dataset({"x": values}), xr.Dataset({"lp": values}), r_hat, {"x": 500.0}, 0.0)
 
 
+class Calls(list):
+    """Lengths and seed of each call, and whether its mass matrix has correlations."""
+
+    def __init__(self):
+        super().__init__()
+        self.correlated = []
+
+
 @pytest.fixture
 def sampled(monkeypatch):
     """Calls of the sampler, whose chains have these R-hats in turn and take a second for every ten draws."""
-    calls, clock = [], [0.0]
+    calls, clock = Calls(), [0.0]
 
     def prepare(*r_hats):
-        def chains(ready, names, *, draws, tune, seed, **_):
+        def chains(ready, names, *, draws, tune, seed, correlated, **_):
             calls.append((draws, tune, seed))
+            calls.correlated.append(correlated)
             clock[0] += draws / 10
             return chains_of(draws, r_hats[len(calls) - 1])
 
@@ -42,6 +51,15 @@ def test_chains_go_on_until_they_are_certified(sampled):
     assert result.certified
     np.testing.assert_array_equal(result.posterior["x"][0], np.arange(3, 400, 4))
     assert result.sample_stats.sizes == {"chain": 2, "draw": 100}
+
+
+@pytest.mark.parametrize(("n_runs", "ndim", "correlated"), [(501, 1, True), (501, 0, False), (500, 1, False)])
+def test_the_mass_matrix_has_correlations_where_many_runs_determine_coefficients(sampled, n_runs, ndim, correlated):
+    asked = sampled(1.005).correlated
+    variables = [SimpleNamespace(name="x", ndim=0), SimpleNamespace(name="z", ndim=ndim)]
+    model = SimpleNamespace(free_RVs=variables, coords={"run": range(n_runs)})
+    nuts.sample_nuts(model, draws=100, chains=2, seed=0)
+    assert asked == [correlated]
 
 
 def test_chains_that_are_certified_do_not_go_on(sampled):
