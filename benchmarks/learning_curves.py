@@ -77,8 +77,8 @@ def main() -> None:
     if options.tables or law != "auto":
         print(text)
     else:
-        others = "_openml" if options.openml else "_development" if options.curves else ""
-        keep(f"learning_curves{others}{'_far' if options.far else ''}", text, document)
+        parts = {"_openml": options.openml, "_far": options.far, "_development": options.openml or options.curves}
+        keep("learning_curves" + "".join(part for part, asked in parts.items() if asked), text, document)
 
 
 def far_ahead(curve: pd.DataFrame) -> Iterator[pd.DataFrame]:
