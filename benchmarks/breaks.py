@@ -28,7 +28,7 @@ from bayescale.posterior.forecasting import predicted_runs
 from bayescale.validation.backtesting import scores_of
 
 STEM = "breaks"
-SMOOTH = ("m3", "power_law", "saturating")
+SMOOTH = ("m3", "m3_shifted")
 LAW = "bnsl_floor_1"
 STARTS = 30
 """Of least squares."""

@@ -7,6 +7,7 @@ folder of data sets, NAME/runs.csv and NAME/card.toml, and learning curves from 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bayescale.basics.files import root
@@ -107,6 +108,27 @@ def development_curves(folder: Path | None = None) -> pd.DataFrame:
     if folder is not None:
         frames += [read_table(folder / name / "curves.csv") for name in UNSHIPPED_CURVES]
     return pd.concat(frames, ignore_index=True)[list(CURVE_COLUMNS)]
+
+
+def openml_curves(folder: Path) -> pd.DataFrame:
+    """Sixty error curves of LCDB 1.1, drawn at random: half of them took part in choosing the default, half did not.
+
+    Curves whose seen points are all alike, which no law can learn from, are left out.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of lcdb/curves.csv (Yan, Mohr and Viering 2025, arXiv:2505.15657).
+    """
+    table = read_table(folder / "lcdb" / "curves.csv").rename(columns={"error": "y"})
+    drawn = np.random.default_rng(_SEED).choice(sorted(table["group"].unique()), _DRAWN, replace=False)
+    half = {name: "OpenML, seen" if i < _DRAWN // 2 else "OpenML, unseen" for i, name in enumerate(drawn)}
+    table = table[table["group"].isin(drawn) & (table["y"] > 0)]
+    varied = table["y"].where(table["split"] == "fit").groupby(table["group"]).transform("nunique") > 1
+    return table[varied].assign(domain=table["group"].map(half))[list(CURVE_COLUMNS)].reset_index(drop=True)
+
+
+_SEED, _DRAWN = 20261130, 60
 
 
 def _series(name: str, table: Unshipped, path: Path) -> dict[str, Runs]:

@@ -39,12 +39,12 @@ from bayescale.validation.backtesting import scores_of
 FILE = Path(learnt.__file__).with_name("error_defaults.json")
 GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "surface": {"decay": (0.15, 0.25), "local": (0.01, 0.015), "drift": (0.0015, 0.0025)},
-    "curve": {"length": (0.5, 1.0), "drift": (0.01, 0.02)},
+    "curve": {"local_sd": (0.8, 1.2), "drift_sd": (0.7, 1.0)},
 }
 """Values to try; the other constants are unchanged."""
 CANDIDATES = {
     "surface": ("skaling", "tied", "chinchilla"),
-    "curve": ("power_law", "m3", "saturating", "double_saturating"),
+    "curve": ("m3", "m3_shifted", "power_law", "saturating", "double_saturating"),
 }
 """Laws whose mixtures are scored; the constants are chosen for the default mixture."""
 DRAWS = 250
@@ -134,9 +134,9 @@ def default_members(kind: str) -> list[str]:
 
 
 def mixtures_of(kind: str) -> list[list[str]]:
-    """Each law alone, those of the default, and all."""
-    laws = list(CANDIDATES[kind])
-    return [*([law] for law in laws), default_members(kind), laws]
+    """Each law alone, those of the default, those with one more and all."""
+    laws, default = list(CANDIDATES[kind]), default_members(kind)
+    return [*([law] for law in laws), default, *([*default, law] for law in laws if law not in default), laws]
 
 
 def score(

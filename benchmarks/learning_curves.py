@@ -5,27 +5,33 @@ benchmark (Lee et al. 2025, arXiv:2505.23032): per curve, RMSLE of the predictiv
 coverage of central intervals and MSCE, the mean squared calibration error over seven levels; then means over curves.
 They are compared with the last fitted value, repeated. Run it as ``python benchmarks/learning_curves.py TABLE.csv
 [--json]``; without a table it uses the shipped curves, and with ``--curves FOLDER`` also the development curves that do
-not ship, whose result is stored separately.
+not ship, whose result is stored separately, as is that of the curves of ``--openml FOLDER``. With ``--far`` each curve
+is seen up to a thirtieth of some x, and scored from a third of that x on.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from development import CURVE_COLUMNS, development_curves
+from development import CURVE_COLUMNS, development_curves, openml_curves
 from reporting import add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.data.formats import read_table
+from bayescale.data.splitting import splits
+from bayescale.inference.options import Options
+from bayescale.posterior.fitting import fit_to_score
 from bayescale.posterior.forecasting import predicted
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 SHOWN = (0.5, 0.8, 0.9)
+FAR = 10.0
+"""Ratio of the smallest hidden x to the largest seen x in a back-test far ahead."""
 
 
 def main() -> None:
@@ -37,17 +43,26 @@ def main() -> None:
     parser.add_argument(
         "--curves", type=Path, metavar="FOLDER", help="also curves that do not ship: FOLDER/NAME/curves.csv"
     )
+    parser.add_argument("--openml", type=Path, metavar="FOLDER", help="other curves instead: FOLDER/lcdb/curves.csv")
+    parser.add_argument(
+        "--quick", action="store_true", help="score a thousand draws of each law that are not certified"
+    )
+    parser.add_argument("--far", action="store_true", help="hide points that are ten times as far as those seen")
     add_study_options(parser)
     options = parser.parse_args()
 
-    frames = [read_table(path) for path in options.tables] or [development_curves(options.curves)]
+    frames = [read_table(path) for path in options.tables]
+    if not frames:
+        frames = [openml_curves(options.openml) if options.openml else development_curves(options.curves)]
     for frame in frames:
         missing = [name for name in CURVE_COLUMNS if name not in frame]
         if missing:
             parser.error(f"no column {', '.join(missing)}: a table needs {', '.join(CURVE_COLUMNS)}")
     law = options.law[0] if len(options.law) == 1 else options.law
     curves = [curve for _, curve in pd.concat(frames).groupby(["domain", "group"], sort=False)]
-    tasks = [(curve, law, options.normalise) for curve in curves]
+    if options.far:
+        curves = [part for curve in curves for part in far_ahead(curve)]
+    tasks = [(curve, law, options.normalise, options.quick) for curve in curves]
     scores = pd.DataFrame(study(options, "learning_curves", _score, tasks))
     document = {
         "all": summary(scores),
@@ -62,10 +77,23 @@ def main() -> None:
     if options.tables or law != "auto":
         print(text)
     else:
-        keep(f"learning_curves{'_development' if options.curves else ''}", text, document)
+        parts = {"_openml": options.openml, "_far": options.far, "_development": options.openml or options.curves}
+        keep("learning_curves" + "".join(part for part, asked in parts.items() if asked), text, document)
 
 
-def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool) -> dict[str, Any]:
+def far_ahead(curve: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The curve with its own split replaced by each of a back-test at a horizon of ten."""
+    curve = curve.sort_values("x").reset_index(drop=True)
+    try:
+        found = splits(bs.Runs.from_frame(curve[["x", "y"]], outcome="y"), [FAR], size=curve["x"].to_numpy(float))
+    except bs.BayescaleError:
+        return  # too few points
+    for each in found:
+        parts = [curve.iloc[each.train].assign(split="fit"), curve.iloc[each.test].assign(split="extrapolate")]
+        yield pd.concat(parts)
+
+
+def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool, quick: bool) -> dict[str, Any]:
     curve = curve.sort_values("x")
     seen = (curve["split"] == "fit").to_numpy()
     unit = curve["y"].to_numpy()[seen].max() if normalise else 1.0
@@ -76,7 +104,8 @@ def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool) -> di
         source=curve["group"].iloc[0],
     )
     start = time.process_time()
-    forecast = predicted(bs.fit(law, runs), {"x": curve["x"].to_numpy()[~seen].astype(float)})
+    fitted = fit_to_score(law, runs, Options()) if quick else bs.fit(law, runs)
+    forecast = predicted(fitted, {"x": curve["x"].to_numpy()[~seen].astype(float)})
     seconds = time.process_time() - start
     draws, target = forecast.draws(np.random.default_rng(0)), y[~seen]
     low, high = (np.quantile(draws, [0.5 - s * np.array(LEVELS) / 2], axis=0)[0] for s in (1, -1))

@@ -59,6 +59,7 @@ BENCHMARKS = {
     "calibration_tied": Benchmark(("calibration.py", "--law", "tied", "--alone"), ("calibration_tied_student_t",)),
     "rolling_cuts": Benchmark(("rolling_cuts.py",), ("rolling_cuts",), parallel=False),
     "learning_curves": Benchmark(("learning_curves.py",), ("learning_curves",)),
+    "learning_curves_far": Benchmark(("learning_curves.py", "--far", "--quick"), ("learning_curves_far",)),
     "one_input": Benchmark(("one_input.py",), ("one_input",)),
     "cases": Benchmark(("cases.py",), ("cases",), parallel=False),
     "accuracies": Benchmark(("accuracies.py",), ("accuracies",)),

@@ -36,5 +36,4 @@ LAW = Law(
     derived=(curves.FLOOR, Derived(name="A", meaning="coefficient of the power of x"), curves.POWER),
     mean=mean,
     derive=derive,
-    in_ensemble=True,
 )

@@ -52,5 +52,4 @@ LAW = Law(
     ),
     mean=mean,
     derive=derive,
-    in_ensemble=True,
 )

@@ -13,6 +13,7 @@ from bayescale.basics.intervals import DEFAULT_MASS
 from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
+from bayescale.posterior.directions import odds_of_falling
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.recipe_risk import RecipeRisk
@@ -76,22 +77,40 @@ class Ensemble(Fitted):
 
     @property
     def certified(self) -> bool:
-        """Whether the draws of every member can be trusted to represent its posterior."""
-        return all(member.certified for member in self.members.values())
+        """Whether the draws of every member with a weight can be trusted to represent its posterior."""
+        return all(self.members[name].certified for name in self._weighted)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What makes the result doubtful, with the law's name if it does not concern all laws."""
-        return told_apart({name: member.warnings for name, member in self.members.items()})
+        return told_apart({name: self.members[name].warnings for name in self._weighted})
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Further remarks; the first says where the weights come from."""
         return (
             _origin_of_weights(self.weights),
+            *self._unsupported,
             *self._partly_stated,
             *told_apart({k: m.notes for k, m in self.members.items()}),
         )
+
+    @property
+    def _weighted(self) -> list[str]:
+        """Laws with a weight at some horizon."""
+        return [str(name) for name in self.weights["law"].to_numpy()[_mixed(self.weights)]]
+
+    @property
+    def _unsupported(self) -> Iterator[str]:
+        """Laws without weight, and why."""
+        without = [name for name in self.members if name not in self._weighted]
+        odds = odds_of_falling(self.members.values())
+        if without and odds is not None:
+            way, ratio = ("falls", odds) if odds > 1 else ("rises", 1 / odds)
+            yield (
+                f"the runs support an outcome that {way} {ratio:.2g} times as well as the opposite, so {listed(without)} "
+                "have no weight"
+            )
 
     @property
     def _partly_stated(self) -> Iterator[str]:
@@ -118,13 +137,15 @@ class Ensemble(Fitted):
         """Weight of each law at ratios of shape (point,) to the largest run's compute, shape (point, law).
 
         Between learnt horizons, weights are interpolated in the logarithm of the ratio. Beyond the largest horizon they
-        return to equal weights: half of the way at ten times that horizon, two thirds at a hundred times.
+        return to equal weights: half of the way at ten times that horizon, two thirds at a hundred times. A law that
+        has no weight at any horizon gets none.
         """
         horizons = np.log(self.weights["horizon"].to_numpy())
         ahead = np.log(np.maximum(reach, 1e-300))
         learnt = np.column_stack([np.interp(ahead, horizons, column) for column in self.weights.to_numpy().T])
         kept = 1 / (1 + np.maximum(ahead - horizons[-1], 0.0) / np.log(10))
-        return np.asarray(kept[:, None] * learnt + (1 - kept[:, None]) / learnt.shape[1])
+        mixed = _mixed(self.weights)
+        return np.asarray(kept[:, None] * learnt + (1 - kept[:, None]) * mixed / mixed.sum())
 
     def choose(self, reach: Array, seed: int) -> NDArray[np.intp]:
         """Member of each draw at each point, shape (sample, point); one random number per draw serves all points."""
@@ -277,12 +298,17 @@ def equal_weights(laws: Sequence[str]) -> xr.DataArray:
     )
 
 
+def _mixed(weights: xr.DataArray) -> NDArray[np.bool_]:
+    """Which laws have a weight at some horizon, shape (law,)."""
+    return np.asarray((weights > 0).any("horizon"))
+
+
 def _origin_of_weights(weights: xr.DataArray) -> str:
     if not weights["hidden_runs"].any():
         return "the laws count equally: the table is too small to hide runs and learn weights from them"
     horizons = weights["horizon"].to_numpy()
-    largest = weights.sel(horizon=horizons[-1])
-    shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in weights["law"].to_numpy())
+    largest = weights.sel(horizon=horizons[-1], law=_mixed(weights))
+    shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in largest["law"].to_numpy())
     return (
         f"weights of the laws learnt from hidden runs up to {horizons[-1]:g} times the largest run trained on ({shown} "
         "there); beyond that they fall back towards equal ones"

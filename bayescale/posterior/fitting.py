@@ -11,6 +11,7 @@ from bayescale.data.runs import AnyRuns, Runs
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
+from bayescale.posterior.directions import of_likely_direction
 from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.pooling import Pooled, fit_pooled
@@ -115,8 +116,7 @@ def fit(
     laws, table = chosen_laws(law, runs)
     own = asked.of_each(laws)
     members = [fit_law(each, table, options) for each, options in zip(named_laws(law, laws), own, strict=True)]
-    weights = horizon_weights(laws, table, asked)
-    return Ensemble(members={member.law.name: member for member in members}, weights=weights)
+    return _mixed(laws, members, table, asked)
 
 
 def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -> Fit | Ensemble:
@@ -131,8 +131,15 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
     members = [fit_law(each, table, its, certify=False) for each, its in zip(named_laws(law, laws), own, strict=True)]
     if not several(law):
         return members[0]
-    weights = horizon_weights(laws, table, options)
-    return Ensemble(members={member.law.name: member for member in members}, weights=weights)
+    return _mixed(laws, members, table, options)
+
+
+def _mixed(laws: Sequence[Law], members: Sequence[Fit], table: Runs, options: Options) -> Ensemble:
+    """The fits of several laws with the weight of each; laws of a direction that the runs do not support have none."""
+    likely = {member.law.name for member in of_likely_direction(members)}
+    weights = horizon_weights([law for law in laws if law.name in likely], table, options)
+    named = {member.law.name: member for member in members}
+    return Ensemble(members=named, weights=weights.reindex(law=list(named), fill_value=0.0))
 
 
 def n_fits(law: AnyLaw | Sequence[AnyLaw], runs: Runs) -> int:

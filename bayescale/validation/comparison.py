@@ -25,6 +25,7 @@ from bayescale.data.splitting import HORIZONS, splits
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
+from bayescale.posterior.directions import outcome_evidence
 from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.fitting import AnyLaw
 from bayescale.posterior.forecasting import joint_log_density
@@ -259,14 +260,12 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     for i in refitted:
         others = fit_law(law, runs.take(np.setdiff1d(np.arange(len(runs)), each[i])), options)
         values[i] = joint_log_density(others, runs.take(each[i]))
-    link, evidence = fitted.law.link, fitted.diagnostics.log_evidence
-    slopes = float(np.log(np.abs(link.slope(link.inverse(fitted.on_link)))).sum())
     return {
         "leave_one_out": values.tolist(),
         "p_loo": float(found.p),
         "max_pareto_k": float(k_hat.max()),
         "refits": len(refitted),
-        "log_evidence": None if evidence is None else evidence + slopes,
+        "log_evidence": outcome_evidence(fitted),
         "warnings": list(fitted.warnings),
     }
 

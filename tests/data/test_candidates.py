@@ -15,7 +15,7 @@ LOSS = 2 + 3 * (C / 1e18) ** -0.1
 PLANE = {"N": np.repeat(C[:4] / 1e11, 2), "C": np.repeat(C[:4], 2) * np.tile([1, 3], 4)}
 ACCURACY = ["direct_accuracy", "sigmoid_accuracy"]
 FALLING, RISING = (
-    ["m3", "power_law", "saturating"],
+    ["m3", "m3_shifted"],
     ["rise_logarithm", "rise_logistic", "rise_power", "rise_to_ceiling"],
 )
 

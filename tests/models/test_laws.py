@@ -294,3 +294,18 @@ def centre(law):
     middle = {item.name: np.array(6.0 if item.linear else 3e9) for item in law.inputs}
     middle |= {name: np.array(value) for name, value in SETTINGS_AT_CENTRE.get(law.name, {}).items()}
     return middle | {f"largest_{item.name}": np.array(1e13) for item in law.inputs if item.largest}
+
+
+def test_m3_with_a_flat_start_is_m3_without_one():
+    x, centre = {"x": np.array([1.0, 10.0, 1e3, 1e3 * 1.001, 1e6])}, {"x": 1e3}
+
+    def curve(name, **sampled):
+        sampled = {"y_centre": 2.0, "slope": 0.2, "falling_share": 0.6, **sampled}
+        return LAWS[name].mean(np, x, {**sampled, **LAWS[name].derive(np, sampled, centre)})
+
+    plain, without, flat = curve("m3"), curve("m3_shifted", shift_share=0.0), curve("m3_shifted", shift_share=0.5)
+    np.testing.assert_allclose(without, plain)
+    assert np.log(flat[0] / flat[1]) < 0.01 < np.log(plain[0] / plain[1])
+    for found in (plain, flat):
+        assert found[2] == pytest.approx(2.0)
+        assert np.log(found[2] / found[3]) / np.log(1.001) == pytest.approx(0.2, rel=1e-2)
