@@ -38,7 +38,9 @@ RUN_SHARE = 0.1
 _INDUCING = 256
 """Number of inducing runs that represent both processes where there are more runs than this."""
 _LEFT_OUT = 1e-3
-"""Share of a process's variance over the fitted runs that its features may leave out."""
+"""Share of a process's variance over the fitted runs that as many principal components as features may leave out."""
+_AHEAD = 1.1
+"""Distance by which runs are moved along every input to where forecasts are made (a factor of three)."""
 _MOST_LOCAL, _MOST_DRIFT = 32, 16
 """Maximum number of features of each process."""
 _BLOCK = 4096
@@ -50,6 +52,10 @@ TAU, DRIFT = 0, 1
 
 class Features:
     """A process of unit amplitude, written as features with standard normal coefficients, orthogonal to the level.
+
+    There are as many features as principal components are needed at the runs, but they are chosen to describe the
+    process both there and ahead of the runs: principal components of the runs alone leave out much of what the runs
+    tell about larger ones, which forecasts would then count as unknown.
 
     Parameters
     ----------
@@ -70,8 +76,13 @@ class Features:
         spectrum, axes = spectrum[::-1].clip(0.0), axes[:, ::-1]
         left_out = spectrum.sum() - np.cumsum(spectrum)
         needed = 1 + int((left_out > _LEFT_OUT * spectrum.sum()).sum())
-        kept = min(needed, most, int((spectrum > 1e-10 * spectrum[0]).sum()))
-        self._whitening = axes[:, :kept] / np.sqrt(spectrum[:kept])
+        sound = int((spectrum > 1e-10 * spectrum[0]).sum())
+        kept = min(needed, most, sound)
+        self._whitening = axes[:, :sound] / np.sqrt(spectrum[:sound])
+        if kept < sound:
+            ahead = self._spanned(self._inducing + _AHEAD)
+            shares = np.diag(spectrum[:sound]) / spectrum.sum() + ahead.T @ ahead / np.square(ahead).sum()
+            self._whitening = self._whitening @ np.linalg.eigh(shares)[1][:, ::-1][:, :kept]
         self._level = _orthogonal_to(self._spanned(fitted).mean(axis=0)) if kept else np.empty((0, 0))
 
     def __call__(self, points: Array) -> Array:

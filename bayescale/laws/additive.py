@@ -1,10 +1,11 @@
 """Common parts of laws that add a power of N and a power of D: priors and the compute-optimal size.
 
 Priors come from the spread of 20 published fits of ``E + A N^-alpha + B D^-beta`` (language models, mixtures of
-experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. The sizes
-of the terms are sampled at the centre of the runs and relative to E, rather than as ``A`` and ``B``, whose correlation
-with the exponents is 0.999. Only the loss at the centre has a unit, and its prior is so wide that the exponents of a
-table do not depend on whether its loss is in nats, in bits, or of another kind.
+experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allocation exponent, range of E. How far the
+reducible part of the loss may be from its median was learnt from forecasts of published tables
+(``benchmarks/learn_ratio.py``). The sizes of the terms are sampled at the centre of the runs and relative to E, rather
+than as ``A`` and ``B``, whose correlation with the exponents is 0.999. Only the loss at the centre has a unit, and its
+prior is so wide that the exponents of a table do not depend on whether its loss is in nats, in bits, or of another kind.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescale.laws import learnt
 from bayescale.laws.law import power
 from bayescale.laws.parameters import PARAMETERS, TOKENS, Derived, Input, Parameter, Prior, Values
 
@@ -33,38 +35,42 @@ LOSS_CENTRE = Parameter(
     scales=True,
 )
 
-_LOG_TERM, _LOG_TERM_SD = float(np.log(0.5 / 1.3)), 1.0
-"""Log-mean and log-sd of the prior of one term, relative to a floor whose log-sd follows."""
-_LOG_FLOOR_SD = 0.35
-
 SHARE_N = Parameter(
     name="share_N",
-    prior=Prior("LogitNormal", mu=0.0, sigma=float(np.sqrt(2) * _LOG_TERM_SD)),
+    prior=Prior("LogitNormal", mu=0.0, sigma=float(np.sqrt(2))),
     meaning="share of the reducible loss at the centre of the runs that is due to finite parameters",
     reason="5-95 % 0.09-0.91: either term may be ten times the other",
 )
 
 
+def log_ratio(xp: ModuleType, share: Any, median: float = 0.5 / 0.65) -> Any:
+    """Log of the prior median of the reducible over the irreducible loss, given the share of one of its two terms.
+
+    It is ``median`` for equal terms, and larger if one of them dominates, so that the mean of their logs does not depend
+    on their share. By default each of two equal terms is 0.5 where E is 1.3.
+    """
+    return np.log(median) - 0.5 * xp.log(4 * share * (1 - share))
+
+
 def _ratio_arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
-    share = sampled["share_N"]
-    return {"mu": _LOG_TERM - 0.5 * xp.log(share * (1 - share))}
+    return {"mu": log_ratio(xp, sampled["share_N"])}
 
 
 RATIO = Parameter(
     name="ratio",
-    prior=Prior("LogNormal", sigma=float(np.hypot(_LOG_TERM_SD / np.sqrt(2), _LOG_FLOOR_SD))),
+    prior=Prior("LogNormal", sigma=learnt.RATIO_SD),
     meaning="reducible loss over the irreducible one, E, at the geometric-mean N and D of the runs",
-    reason="with share_N: each term is 0.07-2.2 E, 5-95 %; narrower priors push E and forecasts up",
+    reason="with equal terms 5-95 % 0.34-1.8; the width is learnt from forecasts of published tables' larger runs",
     arguments=_ratio_arguments,
 )
 LEVELS = (SHARE_N, RATIO)
-"""Two log-normal terms over one log-normal floor. Runs that cannot separate the terms leave a straight ridge
+"""Two terms over one floor. Runs that cannot separate the terms leave a straight ridge
 in these coordinates: half the difference and half the sum of the terms' logs are independent, and determine share and
 total."""
 
 RATIO_ALONE = Parameter(
     name="ratio",
-    prior=Prior("LogNormal", mu=float(np.log(1 / 1.3)), sigma=float(np.hypot(0.8, _LOG_FLOOR_SD))),
+    prior=Prior("LogNormal", mu=float(np.log(1 / 1.3)), sigma=float(np.hypot(0.8, 0.35))),
     meaning=RATIO.meaning,
     reason="5-95 % 0.18-3.2: two terms of 0.07 to 2.2 E each",
 )

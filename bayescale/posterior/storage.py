@@ -28,7 +28,7 @@ from bayescale.posterior.fit import Fit, Record
 from bayescale.posterior.netcdf import ATTRS, digest_of, read_groups
 from bayescale.posterior.pooling import Pooled
 
-FORMAT = 5
+FORMAT = 6
 """Version of the file format; a file of another version is refused."""
 
 type AnyFitted = Fit | Ensemble | Pooled | Chain

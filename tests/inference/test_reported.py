@@ -13,7 +13,7 @@ from bayescale.inference.options import Options
 from bayescale.inference.reported import believed
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.inference.solving import some_centre
-from bayescale.laws import additive
+from bayescale.laws import additive, learnt
 from bayescale.laws.catalog import law_names
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.single import as_runs
@@ -101,7 +101,7 @@ def test_the_jacobian_is_the_determinant_of_what_priors_are_on(together):
     p = on(draws)[1]
     middle = 0.5 / 1.3 / np.sqrt(p["share_N"] * (1 - p["share_N"]))
     expected = sum(each.logpdf(p[name]) for name, each in DENSITIES.items())
-    expected += stats.lognorm(np.hypot(np.sqrt(0.5), 0.35), scale=middle).logpdf(p["ratio"])
+    expected += stats.lognorm(learnt.RATIO_SD, scale=middle).logpdf(p["ratio"])
     expected += stats.lognorm(0.5, scale=7).logpdf(p["nu"])
     (sigma,) = noise_by_name("normal").parameters(load_law("chinchilla"))
     found = density.log_prior(draws)[0] - expected - np.linalg.slogdet(slopes)[1]
@@ -134,7 +134,7 @@ def test_the_density_is_that_of_the_stated_priors_times_the_jacobian(stated):
         stats.halfnorm(scale=0.01).logpdf(p["sigma"] - 1e-7),
         stats.gamma(4, scale=0.005).logpdf(p["tau"]),
         stats.norm(0, np.sqrt(2)).logpdf(np.log(share / (1 - share))) - np.log(share * (1 - share)),
-        stats.lognorm(np.hypot(np.sqrt(0.5), 0.35), scale=middle).logpdf(p["ratio"]),
+        stats.lognorm(learnt.RATIO_SD, scale=middle).logpdf(p["ratio"]),
         stats.lognorm(0.5, scale=7).logpdf(p["nu"]),
         stats.lognorm(drift["sigma"], scale=np.exp(drift["mu"])).logpdf(p["drift"]),
     ]
