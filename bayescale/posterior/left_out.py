@@ -87,7 +87,7 @@ def _by_run(values: Array, cluster: NDArray[np.int64] | None) -> Array:
 def _given_theta(fitted: "bayescale.Fit") -> Iterator[Given]:
     """The outcomes given theta, for some draws at a time."""
     from bayescale.inference.model import level_deviation
-    from bayescale.sampling.latent import System
+    from bayescale.sampling.equations import System
 
     assert fitted.basis is not None
     kinds, columns, drawn = fitted.basis.process.kinds, fitted.columns, fitted.coefficients

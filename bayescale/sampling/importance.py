@@ -175,9 +175,8 @@ def sample_importance(
     if several_modes or better.result.certified:
         return better.result
     better.go_on()
-    many = isinstance(density, LatentDensity) and density.n_runs > MANY_RUNS
-    if not better.result.certified and not many:  # the posterior may be curved, as that of few runs
-        with suppress(SamplingError):
+    if not (better.result.certified or (isinstance(density, LatentDensity) and density.n_runs > MANY_RUNS)):
+        with suppress(SamplingError):  # the posterior may be curved, as that of few runs
             last = _Attempt(density, prior_draws, n_draws, third, TEMPERED)
             better = last if last.result.certified else better
     return better.result

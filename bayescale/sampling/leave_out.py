@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.sampling.latent import Array, System
+from bayescale.sampling.equations import Array, System
 
 
 @dataclass(frozen=True, eq=False)

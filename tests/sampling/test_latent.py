@@ -14,7 +14,8 @@ from bayescale.inference.model import build_model, feature_matrix
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.sampling import latent
-from bayescale.sampling.latent import Block, LatentDensity, Parts, System, backward, forward
+from bayescale.sampling.equations import Block, System, backward, forward
+from bayescale.sampling.latent import LatentDensity, Parts
 from bayescale.sampling.leave_out import Given, leave_one_out, places_left_out
 from bayescale.sampling.logdensity import LogDensity
 
