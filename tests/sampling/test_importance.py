@@ -1,6 +1,7 @@
 """Adaptive importance sampling on targets whose moments and evidence are known."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -155,13 +156,13 @@ def test_only_posteriors_of_few_runs_are_tempered(monkeypatch, n_runs, last):
 
     def attempted(density, prior_draws, n_draws, seed, effort):
         efforts.append(effort)
-        return poor
+        return SimpleNamespace(result=poor, share=0.5, go_on=lambda: None)
 
     def parts(draws):
         shape = (len(draws), n_runs)
         return Parts(-0.5 * draws[:, 0] ** 2, draws + np.zeros(shape), np.ones(shape), np.ones((len(draws), 2)), None)
 
-    monkeypatch.setattr(importance, "_attempt", attempted)
+    monkeypatch.setattr(importance, "_Attempt", attempted)
     density = LatentDensity(parts, rng.standard_normal((n_runs, 2)), rng.standard_normal(n_runs))
     sample_importance(density, rng.standard_normal((100, 1)), N_DRAWS, seed=0)
     assert efforts[-1] is last
@@ -175,7 +176,7 @@ def test_no_more_draws_are_taken_where_exact_weights_are_hopelessly_uneven(monke
     monkeypatch.setattr(importance._Pool, "disagreement", lambda pool: 0.0)
     monkeypatch.setattr(importance, "_result", lambda pool, n_draws, rng, disagreement: disagreement)
     target = TARGETS["correlated normal"]
-    importance._attempt(target.density, target.prior_draws(), N_DRAWS, np.random.SeedSequence(0), QUICK)
+    importance._Attempt(target.density, target.prior_draws(), N_DRAWS, np.random.SeedSequence(0), QUICK)
     assert len(taken) == 1
 
 

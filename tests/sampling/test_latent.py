@@ -13,7 +13,7 @@ from bayescale.inference.discrepancy import DRIFT, discrepancy_basis
 from bayescale.inference.model import build_model, feature_matrix
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
-from bayescale.sampling import latent
+from bayescale.sampling import equations, latent
 from bayescale.sampling.equations import Block, System, backward, forward
 from bayescale.sampling.latent import LatentDensity, Parts
 from bayescale.sampling.leave_out import Given, leave_one_out, places_left_out
@@ -78,8 +78,8 @@ def test_precision_in_blocks_of_runs_is_that_of_all_at_once(monkeypatch):
     for i in range(3):
         scaled = features * amplitudes[i]
         np.testing.assert_allclose(whole[i], np.eye(4) + (scaled.T * weights[i]) @ scaled, rtol=1e-12)
-    monkeypatch.setattr(latent, "_LARGEST_PRODUCTS", 50)
-    monkeypatch.setattr(latent, "_BLOCK", 7)
+    monkeypatch.setattr(equations, "_LARGEST_PRODUCTS", 50)
+    monkeypatch.setattr(equations, "_BLOCK", 7)
     np.testing.assert_allclose(Block(features).precision(weights, amplitudes), whole, rtol=1e-12)
 
 
@@ -106,7 +106,7 @@ def test_precision_of_repeated_runs_and_of_weights_that_are_alike_is_the_plain_s
     weights, amplitudes = rng.uniform(size=(3, 50)), rng.uniform(size=(3, 4))
     if proportional:
         weights = np.outer([1.0, 30.0, 0.2], weights[0])
-    found = System(features).precision(weights, amplitudes)
+    found = Block(features).precision(weights, amplitudes)
     for i in range(3):
         scaled = features * amplitudes[i]
         np.testing.assert_allclose(found[i], np.eye(4) + (scaled.T * weights[i]) @ scaled, rtol=1e-12)
