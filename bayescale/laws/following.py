@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescale.laws import perplexities
 from bayescale.laws.law import Law
 from bayescale.laws.links import Link, of_logarithm, of_rest
 from bayescale.laws.parameters import Values
@@ -29,9 +30,6 @@ class _Rule:
     turned: bool
 
 
-_LARGEST_LOSS = 700.0
-"""Largest loss in nats/token whose exponential is a float; no model comes close to it."""
-
 _REST = _Rule(
     formula="1 - ({})",
     unit="fraction",
@@ -46,7 +44,7 @@ _RULES = {
         formula="exp({})",
         unit="perplexity",
         domains=("positive", "real"),
-        forward=lambda xp, loss: xp.exp(xp.minimum(loss, _LARGEST_LOSS)),
+        forward=perplexities.of_loss,
         back=np.log,
         link=of_logarithm,
         turned=False,
