@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 from public.scoring import Task, board, by_group, forecast_rows
-from reporting import add_study_options, keep, kept, machine, study
+from reporting import RESULTS, add_study_options, keep, kept, machine, study
 
 NAMES = ("nai", "scalebench", "cert", "nsl_language", "lcdb", "sloth")
 SCALEBENCH = "scalebench"
@@ -54,7 +54,8 @@ def main() -> None:
 def _among_stored(stem: str, made: list[dict[str, Any]], order: list[str]) -> list[dict[str, Any]]:
     """New rows in place of the stored ones of their tasks, in the order of the benchmark."""
     new = {entry["task"] for entry in made}
-    rows = [*made, *(entry for entry in kept(stem) if entry["task"] not in new)]
+    stored = kept(stem) if (RESULTS / f"{stem}.json").exists() else []
+    rows = [*made, *(entry for entry in stored if entry["task"] not in new)]
     return sorted(rows, key=lambda entry: order.index(entry["task"]))
 
 
