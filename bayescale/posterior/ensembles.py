@@ -108,8 +108,8 @@ class Ensemble(Fitted):
         if without and odds is not None:
             way, ratio = ("falls", odds) if odds > 1 else ("rises", 1 / odds)
             yield (
-                f"the runs support an outcome that {way} {ratio:.2g} times as well as the opposite, so {listed(without)} "
-                "have no weight"
+                f"the runs support an outcome that {way} {ratio:.2g} times as well as the opposite, so "
+                f"{listed(without)} have no weight"
             )
 
     @property
