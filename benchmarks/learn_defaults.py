@@ -1,16 +1,16 @@
 """Learn the constants of the model discrepancy from the development tables, and write the file that the package reads.
 
-There are constants for laws of several inputs, learnt from every split of every table with N and D, and for laws of
-one, learnt from learning curves. For every choice of constants on a grid each candidate law is fitted to the
-training runs, and equal mixtures of the laws are scored on the hidden runs. Scores are averaged over the
-runs of a table, the tables of a family (a paper, or the domain of a curve) and then over families. The choice with the
-least sum of two means over families and horizons, of the logarithm of the CRPS and of minus the log score, is written
-to ``bayescale/inference/error_defaults.json``, with its scores, and the scores of each family with the constants
-that all other families would have chosen.
+There are constants for laws of several inputs, learnt from every split of every table with N and D, for laws of one,
+learnt from learning curves, and for those of one with a break, learnt from the curves that show one. For every choice
+of constants on a grid each candidate law is fitted to the training runs, and equal mixtures of the laws are scored on
+the hidden runs. Scores are averaged over the runs of a table, the tables of a family (a paper, or the domain of a
+curve) and then over families. The choice with the least sum of two means over families and horizons, of the logarithm
+of the CRPS and of minus the log score, is written to ``bayescale/inference/error_defaults.json``, with its scores, and
+the scores of each family with the constants that all other families would have chosen.
 
-Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve} --others FOLDER [--jobs N]``, where the folder
-holds the development tables, or curves, that do not ship; without it only the shipped ones are used, and nothing is
-written. Finished splits are stored, and the result of the other kind is unchanged.
+Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve,break} --others FOLDER [--jobs N]``, where the
+folder holds the development tables, or curves, that do not ship; without it only the shipped ones are used, and nothing
+is written. Finished splits are stored, and the results of other kinds are unchanged.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from bayescale.data.splitting import splits
 from bayescale.inference import engine as inference
 from bayescale.inference import scales as learnt
 from bayescale.laws import catalog
+from bayescale.laws.breaks import shown
 from bayescale.posterior.forecasting import predicted_runs
 from bayescale.posterior.predictive import Mixed, Predictive
 from bayescale.posterior.single import fit_law
@@ -40,11 +41,13 @@ FILE = Path(learnt.__file__).with_name("error_defaults.json")
 GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "surface": {"decay": (0.15, 0.25), "local": (0.01, 0.015), "drift": (0.0015, 0.0025)},
     "curve": {"local_sd": (0.8, 1.2), "drift_sd": (0.7, 1.0)},
+    "break": {"local_sd": (0.8, 1.2), "drift_sd": (0.7, 1.0)},
 }
 """Values to try; the other constants are unchanged."""
 CANDIDATES = {
     "surface": ("skaling", "tied", "chinchilla"),
     "curve": ("m3", "m3_shifted", "power_law", "saturating", "double_saturating"),
+    "break": ("bnsl_floor_1",),
 }
 """Laws whose mixtures are scored; the constants are chosen for the default mixture."""
 DRAWS = 250
@@ -61,7 +64,7 @@ def main() -> None:
     parser.add_argument("--others", type=Path, help="folder of the development tables, or curves, that do not ship")
     add_study_options(parser)
     options = parser.parse_args()
-    cases = {"surface": hidden_runs, "curve": hidden_points}[options.kind](options.others)
+    cases = {"surface": hidden_runs, "curve": hidden_points, "break": broken_points}[options.kind](options.others)
     found = learn(options, options.kind, list(cases))
     path = RESULTS / "learn_defaults.json"
     document = (json.loads(path.read_text()) if path.exists() else {}) | {options.kind: found}
@@ -83,6 +86,11 @@ def hidden_points(folder: Path | None) -> Iterator[Case]:
         seen, hidden = (curve[curve["split"] == part] for part in ("fit", "extrapolate"))
         train, test = (Runs.from_frame(part[["x", "y"]].reset_index(drop=True), outcome="y") for part in (seen, hidden))
         yield domain, name, 1.0, train, test
+
+
+def broken_points(folder: Path | None) -> Iterator[Case]:
+    """The learning curves whose seen points show a break."""
+    return (case for case in hidden_points(folder) if shown({"x": case[3].column("x")}, case[3].column("y")))
 
 
 def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str, Any]:
@@ -133,10 +141,11 @@ def default_members(kind: str) -> list[str]:
     return [name for name in CANDIDATES[kind] if catalog.load_law(name).in_ensemble]
 
 
-def mixtures_of(kind: str) -> list[list[str]]:
+def mixtures_of(kind: str) -> list[tuple[str, ...]]:
     """Each law alone, those of the default, those with one more and all."""
-    laws, default = list(CANDIDATES[kind]), default_members(kind)
-    return [*([law] for law in laws), default, *([*default, law] for law in laws if law not in default), laws]
+    laws, default = CANDIDATES[kind], tuple(default_members(kind))
+    more = ((*default, law) for law in laws if law not in default)
+    return list(dict.fromkeys([*((law,) for law in laws), default, *more, laws]))
 
 
 def score(

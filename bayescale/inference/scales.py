@@ -45,14 +45,16 @@ class Scales:
 
 @cache
 def learnt_scales() -> dict[str, Scales]:
-    """The constants for laws of several inputs, ``"surface"``, and of one, ``"curve"``."""
+    """The constants for laws of several inputs, ``"surface"``, of one, ``"curve"``, and of one with a ``"break"``."""
     found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
-    return {kind: Scales(**found[kind]) for kind in ("surface", "curve")}
+    return {kind: Scales(**found[kind]) for kind in ("surface", "curve", "break")}
 
 
 def scales_of(law: Law) -> Scales:
-    """The constants that suit a law."""
-    return learnt_scales()["curve" if len(law.inputs) == 1 else "surface"]
+    """The constants that suit a law: those of breaks for laws that only runs with a break ask for."""
+    if len(law.inputs) > 1:
+        return learnt_scales()["surface"]
+    return learnt_scales()["curve" if law.asked_for is None else "break"]
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:

@@ -12,7 +12,7 @@ from scipy.integrate import quad_vec
 import bayescale as bs
 from bayescale.inference import discrepancy
 from bayescale.inference.discrepancy import DRIFT, RUN_SHARE, TAU, Conditional, Process, Separate, error_process
-from bayescale.inference.scales import amplitude_parameters, scales_of
+from bayescale.inference.scales import amplitude_parameters, learnt_scales, scales_of
 from bayescale.laws.noise import noise_scale
 from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.forecasting import predicted_runs
@@ -315,6 +315,13 @@ def test_only_the_discrepancy_of_a_logarithm_shrinks_with_compute():
         )
     assert decays.pop("log") == {0.15}
     assert all(found == {0.0} for found in decays.values())
+
+
+def test_laws_that_only_runs_with_a_break_ask_for_have_constants_of_their_own():
+    found = {name: scales_of(bs.load_law(name)) for name in ("chinchilla", "m3", "bnsl_1", "bnsl_floor_1")}
+    assert found["m3"] == found["bnsl_1"] == learnt_scales()["curve"]
+    assert found["bnsl_floor_1"] == learnt_scales()["break"]
+    assert found["chinchilla"] == learnt_scales()["surface"]
 
 
 def test_amplitudes_are_relative_to_the_scatter_that_a_law_expects():
