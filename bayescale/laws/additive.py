@@ -5,7 +5,7 @@ experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allo
 reducible part of the loss may be from its median was learnt from forecasts of published tables
 (``benchmarks/learn_ratio.py``). The sizes of the terms are sampled at the centre of the runs and relative to E, rather
 than as ``A`` and ``B``, whose correlation with the exponents is 0.999. Only the loss at the centre has a unit, and its
-prior is so wide that the exponents of a table do not depend on whether its loss is in nats, in bits, or of another kind.
+prior is so wide that the exponents of a table do not depend on whether its loss is in nats, bits, or of another kind.
 """
 
 from collections.abc import Callable
@@ -46,8 +46,8 @@ SHARE_N = Parameter(
 def log_ratio(xp: ModuleType, share: Any, median: float = 0.5 / 0.65) -> Any:
     """Log of the prior median of the reducible over the irreducible loss, given the share of one of its two terms.
 
-    It is ``median`` for equal terms, and larger if one of them dominates, so that the mean of their logs does not depend
-    on their share. By default each of two equal terms is 0.5 where E is 1.3.
+    It is ``median`` for equal terms, and larger if one of them dominates, so that the mean of their logs does not
+    depend on their share. By default each of two equal terms is 0.5 where E is 1.3.
     """
     return np.log(median) - 0.5 * xp.log(4 * share * (1 - share))
 
