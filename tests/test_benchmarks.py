@@ -3,10 +3,12 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.files import root
+from bayescale.laws import additive, learnt
 
 BENCHMARK_FOLDER = root("models").parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARK_FOLDER))
@@ -35,6 +37,12 @@ def test_every_benchmark_can_be_made_again_and_every_result_has_one():
         # Neither scores of an earlier state nor those of tables that do not ship can be made again from a clone.
         again = {stem for stem in kept if not stem.endswith(("_before", "_development"))} - {"learn_defaults"}
         assert again == {stem for benchmark in BENCHMARKS.values() for stem in benchmark.results}
+
+
+def test_the_prior_of_the_reducible_loss_is_the_one_that_was_learnt():
+    found = json.loads((RESULTS / "learn_ratio_development.json").read_text())["chosen"]
+    assert found == {"ratio": 0.77, "ratio_sd": learnt.RATIO_SD}
+    assert np.exp(additive.log_ratio(np, 0.5)) == pytest.approx(found["ratio"], abs=0.005)
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)

@@ -5,7 +5,7 @@ experts, multimodal): log-mean and log-sd of the mean exponent, mean of the allo
 reducible part of the loss may be from its median was learnt from forecasts of published tables
 (``benchmarks/learn_ratio.py``). The sizes of the terms are sampled at the centre of the runs and relative to E, rather
 than as ``A`` and ``B``, whose correlation with the exponents is 0.999. Only the loss at the centre has a unit, and its
-prior is so wide that a table's exponents do not depend on whether its loss is in nats, in bits, or of another kind.
+prior is so wide that the exponents of a table do not depend on whether its loss is in nats, bits, or of another kind.
 """
 
 from collections.abc import Callable
