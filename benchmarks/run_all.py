@@ -79,6 +79,7 @@ BENCHMARKS = {
         f"pooling_{part}": Benchmark(("new_groups.py", part), (f"pooling_{part}",), parallel=False)
         for part in ("simulated", "held_out", "cost")
     },
+    "spreads": Benchmark(("spreads.py",), ("pooling_spreads",), parallel=False),
     "regret": Benchmark(("regret.py",), ("regret",)),
     "speedup": Benchmark(("speedup.py",), ("speedup",)),
     "next_run": Benchmark(("next_run.py",), ("next_run",)),

@@ -15,8 +15,12 @@ from bayescale.laws.parameters import GROUP, Derived, Parameter, Prior, Values
 SPREAD = "spread"
 _SPREAD_SHARE = 0.5
 """Expected spread between groups, relative to the prior standard deviation of one group's value."""
+_LEVEL_SPREAD = 0.3
+"""Expected spread between groups of the log of a level.
 
-
+The prior of a level is as wide as it is because a loss may have any unit, which groups of one table share. Chosen by
+``benchmarks/spreads.py``, which says on which tables.
+"""
 _VAGUE = 0.25
 """Standard deviation of a group's own value, relative to the expected spread, above which it is vague."""
 
@@ -176,6 +180,11 @@ def _group_parameters(
     """The spread of a pooled parameter, and its value in each group."""
     typical = next(parameter for parameter in law.parameters if parameter.name == name)
     scale, spread = _scale_of(typical), _expected_spread(typical)
+    why = (
+        "losses of groups in one table differ by 2 to 30 %"
+        if typical.scales
+        else "half of the prior standard deviation of one group's value"
+    )
 
     def arguments(xp: ModuleType, sampled: Values) -> dict[str, Any]:
         centre = sampled[name] - (0.0 if typical.shift is None else typical.shift(xp, sampled))
@@ -192,7 +201,7 @@ def _group_parameters(
             prior=Prior("Gamma", alpha=2.0, beta=2.0 / spread),
             meaning=f"sd between groups of {scale.words}{'what the prior is on: ' * (typical.shift is not None)}"
             f"{typical.meaning}",
-            reason="on average half of the prior standard deviation of one group's value, and rarely close to zero",
+            reason=f"on average {spread:.2g}, and rarely close to zero: {why}",
         ),
         Parameter(
             name=by_group(name),
@@ -216,7 +225,9 @@ def _scale_of(parameter: Parameter) -> _Scale:
 
 
 def _expected_spread(parameter: Parameter) -> float:
-    return _SPREAD_SHARE * _scale_of(parameter).deviation(parameter.prior.arguments)
+    return (
+        _LEVEL_SPREAD if parameter.scales else _SPREAD_SHARE * _scale_of(parameter).deviation(parameter.prior.arguments)
+    )
 
 
 def sampled_names(law: Law, pool: Sequence[str]) -> tuple[str, ...]:
