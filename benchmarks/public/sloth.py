@@ -5,9 +5,9 @@ absolute errors over all 102 scores of the eleven models, clipped to [0.001, 0.9
 286 models; scores of the second leaderboard are on two scales there, and we fit the rows on that of the models to
 forecast. Lower bounds of scores are the published ones, as chance.
 
-Our default reads compute alone: the models of all families are one table, each score by itself. It takes many minutes,
-since laws with a floor and a ceiling of their own are not certified easily; one law alone takes seconds. Beside it the
-models of the six families are fitted with the middle of the rise pooled by family; more families than these take hours.
+Our default reads compute alone: the models of all families are one table, each score by itself. It takes minutes, one
+law alone takes seconds. Beside it the models of the six families are fitted with the middle of the rise pooled by
+family; NUTS is too slow for all families that have several models.
 """
 
 from dataclasses import replace
