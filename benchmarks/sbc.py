@@ -89,7 +89,8 @@ def design(law: str) -> tuple[str, Runs]:
     """The source of the inputs, and a table of them."""
     loaded = load_law(law)
     paired = [runs_of(law, name) for name in dataset_names() if law in load_card(name).laws]
-    if not paired and set(loaded.input_names) <= {"N", "D", "C"}:
+    read = {*loaded.input_names, *(each.name for each in loaded.settings if each.tuned or each.default is None)}
+    if not paired and read <= {"N", "D", "C"}:
         paired = [load_runs("chinchilla")]
     if not paired:
         return "a small design", design_of(loaded, example_inputs(loaded))
