@@ -30,7 +30,10 @@ _ALIKE = 0.6
 order, in standard deviations."""
 
 _TAIL = 0.998
-"""Quantile above which a discrepancy, or the largest run's residual, is called too large."""
+"""Quantile above which the largest run's residual is called too large."""
+
+_UNUSUAL = 0.97
+"""Quantile of its prior above which a discrepancy is called too large, a low one, as that for curves reaches far."""
 
 _MOST = 2000
 """Largest table whose residuals are searched."""
@@ -84,7 +87,7 @@ def _smooth(fitted: Fit, missed: Array | float) -> Iterator[str]:
     spread = np.square(process.at_runs).mean(axis=0)
     kinds = {"tau": spread[process.kinds == TAU].sum(), "drift": spread[process.kinds == DRIFT].sum()}
     expected = np.sqrt(sum(np.square(prior[name].to_numpy().ravel()) * size for name, size in kinds.items()))
-    low, high, limit = (float(each) for each in np.quantile(expected, [0.05, 0.95, _TAIL]))
+    low, high, limit = (float(each) for each in np.quantile(expected, [0.05, 0.95, _UNUSUAL]))
     found = float(np.sqrt(np.mean(np.square(missed))))
     if found > limit:
         yield (

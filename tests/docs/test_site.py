@@ -71,7 +71,7 @@ def test_citations_link_to_papers_and_cannot_break_a_page():
 
 
 def test_coverage_on_the_first_page_is_that_of_the_page_on_calibration():
-    claim = "contain 93 to 97 % of hidden runs up to ten times beyond the runs fitted"
+    claim = "contain 91 to 96 % of hidden runs up to ten times beyond the runs fitted"
     first, measured = (
         " ".join((ROOT / f"docs/{page}.md").read_text(encoding="utf-8").split()) for page in ("index", "calibration")
     )

@@ -17,7 +17,7 @@ from bayescale.laws.noise import noise_by_name
 from bayescale.posterior import stacking
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.single import fit_law
-from bayescale.sampling import latent
+from bayescale.sampling import equations
 from bayescale.sampling.logdensity import LogDensity
 
 LAW = catalog.load_law("chinchilla")
@@ -141,8 +141,8 @@ def test_hidden_runs_are_scored_alike_in_blocks(runs, monkeypatch):
 @pytest.mark.slow
 def test_a_large_table_and_what_the_law_misses_of_it_are_fitted(monkeypatch):
     monkeypatch.setattr(discrepancy, "_BLOCK", 700)
-    monkeypatch.setattr(latent, "_BLOCK", 700)
-    monkeypatch.setattr(latent, "_LARGEST_PRODUCTS", 0)
+    monkeypatch.setattr(equations, "_BLOCK", 700)
+    monkeypatch.setattr(equations, "_LARGEST_PRODUCTS", 0)
     fitted = fit_law(LAW, simulated(2000), draws=250)
     assert vouched_for(fitted)
     assert_holds(fitted, TRUTH)

@@ -302,7 +302,7 @@ def test_a_posterior_that_needs_more_draws_gets_them_before_nuts_is_tried(monkey
     monkeypatch.setattr(importance, "TEMPERED", None)
     x = 100 * 2.0 ** np.arange(10)
     curve = pd.DataFrame({"x": x, "y": [2.1, 1.7, 1.42, 1.2, 1.03, 0.9, 0.81, 0.74, 0.70, 0.67]})
-    assert fit_law("saturating", curve).certified
+    assert fit_law("m3", curve).certified
 
 
 def test_an_uncertified_fit_falls_back_to_nuts_and_says_so(few_runs, few_fit, importance_uncertified, quick_nuts):

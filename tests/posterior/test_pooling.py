@@ -20,6 +20,7 @@ from bayescale.inference.model import build_model
 from bayescale.inference.options import Options
 from bayescale.inference.scales import amplitude_parameters, learnt_scales
 from bayescale.laws.catalog import load_law
+from bayescale.laws.learnt import RATIO_SD
 from bayescale.laws.noise import NOISES
 from bayescale.posterior.fitting import fit
 from bayescale.posterior.forecasting import forecast
@@ -266,7 +267,7 @@ def test_the_density_is_the_sum_of_its_parts(vague):
 
     alone = LogDensity(build_model(Observed(law, table), noise).model)
     total = alone.log_prior(alone.unconstrain({name: p[name] for name in alone.parameter_names}))[0]
-    for name, mean_spread in (("ratio", 0.5 * np.hypot(1 / np.sqrt(2), 0.35)), ("loss_centre", 0.3), ("a_opt", None)):
+    for name, mean_spread in (("ratio", 0.5 * RATIO_SD), ("loss_centre", 0.3), ("a_opt", None)):
         spread, typical, own = p[f"{name}_spread"], p[name][:, None], p[f"{name}_by_group"]
         mean_spread = mean_spread or 0.5 * np.sqrt(2 * polygamma(1, 12.0))
         total += stats.gamma.logpdf(spread, 2.0, scale=mean_spread / 2) + np.log(spread)
