@@ -5,18 +5,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bayescale.data.names import CHOICES, COMMON
 from bayescale.data.runs import Runs
 from bayescale.data.tables import FloatArray
 from bayescale.laws.law import Law
-
-_CHOICES = {
-    "mmlu_pro": 10,
-    **dict.fromkeys(("mmlu", "hellaswag", "arc_easy", "arc_challenge", "arc_e", "arc_c", "openbookqa", "sciq"), 4),
-    **dict.fromkeys(("race", "logiqa", "gpqa"), 4),
-    "commonsenseqa": 5,
-    **dict.fromkeys(("piqa", "winogrande", "boolq", "copa", "rte", "wsc"), 2),
-}
-"""Number of choices of multiple-choice tasks, as their papers state them; a longer name stands before one within it."""
 
 _USUAL = (0.25, 0.5)
 _NEAR = 0.02
@@ -65,10 +57,10 @@ def guessing_doubts(law: Law, runs: Runs) -> Iterator[str]:
 
 def _missing(accuracy: FloatArray, task: str | None) -> Iterator[str]:
     if task is not None:
-        level = 1 / _CHOICES[task]
+        level = 1 / CHOICES[task]
         if accuracy.min() > level - _BELOW:  # far below it, answers are not chosen from a list
             yield (
-                f"{task} has {_CHOICES[task]} choices, but no chance is given and 0 is assumed: add a column chance of "
+                f"{task} has {CHOICES[task]} choices, but no chance is given and 0 is assumed: add a column chance of "
                 f"{level:.3g}"
             )
         return
@@ -88,13 +80,9 @@ def _named(runs: Runs) -> str | None:
     }
     if len(labels) > 1:
         return None
-    words = {task: _text(*labels) if task in _COMMON else _text(runs.source, *labels) for task in _CHOICES}
-    return next((task for task in _CHOICES if re.search(rf"(?<![a-z0-9]){task}(?![a-z0-9])", words[task])), None)
+    words = {task: _text(*labels) if task in COMMON else _text(runs.source, *labels) for task in CHOICES}
+    return next((task for task in CHOICES if re.search(rf"(?<![a-z0-9]){task}(?![a-z0-9])", words[task])), None)
 
 
 def _text(*parts: str) -> str:
     return " ".join(parts).lower().replace("-", "_")
-
-
-_COMMON = ("race", "copa", "rte", "wsc")
-"""Names of tasks that are words of their own, and say nothing in the name of a file."""

@@ -66,6 +66,16 @@ _KERNELS = {
     "perplexity": frozenset({"perplexity", "ppl"}),
     "elo": frozenset({"elo"}),
 }
+CHOICES = {
+    "mmlu_pro": 10,
+    **dict.fromkeys(("mmlu", "hellaswag", "arc_easy", "arc_challenge", "arc_e", "arc_c", "openbookqa", "sciq"), 4),
+    **dict.fromkeys(("race", "logiqa", "gpqa"), 4),
+    "commonsenseqa": 5,
+    **dict.fromkeys(("piqa", "winogrande", "boolq", "copa", "rte", "wsc"), 2),
+}
+"""Number of choices of multiple-choice tasks, as their papers state them; a longer name stands before one within it."""
+COMMON = ("race", "copa", "rte", "wsc")
+"""Names of tasks that are words of their own, and say nothing in the name of a file."""
 RUN_NAMES = ("run", "runid", "runname", "trainingrun", "trainrun", "trialid", "jobid", "name")
 """Names of the column that says which rows are of one training run, the surest first."""
 
@@ -154,7 +164,7 @@ def _role(words: list[str], spelt: str) -> Meaning | None:
         return Meaning("run", RUN_NAMES.index(joined))
     if found := _sized(words, rest, joined):
         return found
-    return _measured(rest, joined)
+    return _measured(rest, joined) or _task(words)
 
 
 def _sized(words: list[str], rest: set[str], joined: str) -> Meaning | None:
@@ -190,6 +200,13 @@ def _measured(rest: set[str], joined: str) -> Meaning | None:
         if core and core - {"rate", "top1", "top"} <= kernel and core & kernel:
             return Meaning(role, 0 if joined == role else 1)
     return None
+
+
+def _task(words: list[str]) -> Meaning | None:
+    """A multiple-choice task alone, whose score is its accuracy, such as ``mmlu`` or ``arc_challenge_5shot``."""
+    beside = _KERNELS["accuracy"] | _MEASURED
+    name = "_".join(each for each in words if each not in beside and not re.fullmatch(r"\d+|\d*shot", each))
+    return Meaning("accuracy", 1) if name in CHOICES and name not in COMMON else None
 
 
 _SCORES = frozenset(

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from bayescale import load_law
+from bayescale.basics.errors import RunsError
 from bayescale.data.checks import observe
 from bayescale.data.datasets import load_runs
 from bayescale.data.guessing import guessing_doubts
@@ -82,3 +83,20 @@ def test_accuracies_that_do_not_rise_as_the_loss_falls_are_told():
 def test_accuracies_that_are_all_equal_have_no_rank_correlation():
     frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, 12), "accuracy": 0.5, "chance": 0.0})
     assert not any("nan" in text for text in observe(LAW, Runs.from_frame(frame, outcome="accuracy")).warnings)
+
+
+@pytest.mark.parametrize("name", ["mmlu", "ARC-Challenge (acc)", "hellaswag_10shot", "eval/piqa"])
+def test_a_score_that_has_the_name_of_a_task_is_its_accuracy(name, tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text(f"params,tokens,{name}\n1e8,2e9,.27\n1e9,2e10,.35\n")
+    assert Runs.read(path).column("accuracy").tolist() == [0.27, 0.35]
+
+
+def test_names_that_may_be_words_and_several_tasks_are_not_taken_for_granted(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("params,tokens,race\n1e8,2e9,.27\n1e9,2e10,.35\n")
+    with pytest.raises(RunsError, match="no column 'loss'"):
+        Runs.read(path)
+    path.write_text("params,tokens,mmlu,piqa\n1e8,2e9,.27,.6\n1e9,2e10,.35,.7\n")
+    with pytest.raises(RunsError, match="columns mmlu, piqa may each be accuracy"):
+        Runs.read(path)
