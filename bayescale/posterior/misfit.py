@@ -32,7 +32,7 @@ order, in standard deviations."""
 _TAIL = 0.998
 """Quantile above which the largest run's residual is called too large."""
 
-_UNUSUAL = 0.97
+_UNUSUAL = 0.98
 """Quantile of its prior above which a discrepancy is called too large, a low one, as that for curves reaches far."""
 
 _MOST = 2000

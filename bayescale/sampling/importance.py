@@ -252,8 +252,8 @@ class _Attempt:
             self._pool.extend(self._per_round, self._rngs[:2])
             self._done += 1
             found = self._pool.ess().min()
-            hopeless = self._done >= _FEWEST_ROUNDS and found * rounds < ESS_LIMIT * self._done
-            if found >= self._wanted or (hopeless and not self._last) or self._pool.even_share() < _HOPELESS_EVEN_SHARE:
+            few = self._done >= _FEWEST_ROUNDS and found * rounds < ESS_LIMIT * self._done
+            if found >= self._wanted or (not self._last and (few or self._pool.even_share() < _HOPELESS_EVEN_SHARE)):
                 break
         self.result = _result(self._pool, self._n_draws, self._rngs[2], self._pool.disagreement())
 
