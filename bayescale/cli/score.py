@@ -36,7 +36,7 @@ def score(registered: Path, observed: str, columns: dict[str, str] | None, unit:
             **{name: format_column(name, row[name]) for name in found.points[0]},
             "observed": format_quantity(row["observed"], 4),
             masses(0.9): format_interval((row["q05"], row["q50"], row["q95"]), 4),
-            "error": f"{row['error']:+.2%}" if found.domain == "positive" else f"{row['error']:+.3f}",
+            "error": f"{row['error']:+.2%}" if found.by_ratio else f"{row['error']:+.3f}",
             "inside": next((f"{mass:.0%}" for mass in MASSES if row[f"inside_{100 * mass:.0f}"]), "no"),
             "CRPS": format_quantity(row["crps"], 2),
         }

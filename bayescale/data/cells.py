@@ -18,6 +18,7 @@ from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
 from bayescale.data.sweeps import Sweep, sweep_of
 from bayescale.data.tables import Frame
+from bayescale.laws.links import BY_RATIO
 
 Array = NDArray[np.float64]
 
@@ -121,7 +122,7 @@ def mean_runs(runs: Frame | Runs) -> Runs:
         means = np.bincount(cells, runs.column(items) * runs.column(runs.outcome)) / total
         found = replace(kept, frame=kept.frame.assign(**{runs.outcome: means, items: total}))
     else:
-        means = np.log(means) if runs.domain == "positive" else means
+        means = np.log(means) if runs.domain in BY_RATIO else means
         found = _with_outcome(kept, runs, means, spread / np.sqrt(sizes))
     note = (
         f"means of each N and D, of up to {sizes.max()} rows that differ in {sweep.varied}; standard deviation of a "
@@ -230,18 +231,18 @@ def _sign(outcome: str) -> float:
 
 
 def _scale(runs: Runs) -> str:
-    return "(of its logarithm)" if runs.domain == "positive" else "(of the outcome)"
+    return "(of its logarithm)" if runs.domain in BY_RATIO else "(of the outcome)"
 
 
 def _scaled(runs: Runs) -> Array:
     """The outcome on the scale on which noise is about the same: the logarithm of a positive one."""
     outcome = runs.column(runs.outcome)
-    return np.log(outcome) if runs.domain == "positive" else outcome
+    return np.log(outcome) if runs.domain in BY_RATIO else outcome
 
 
 def _with_outcome(kept: Runs, runs: Runs, scaled: Array, errors: Array | None) -> Runs:
     """Rows with another outcome, given on its scale, and standard errors."""
-    positive = runs.domain == "positive"
+    positive = runs.domain in BY_RATIO
     outcome = np.exp(scaled) if positive else scaled
     if runs.domain == "fraction":
         outcome = np.clip(outcome, 0.0, 1.0)

@@ -10,6 +10,7 @@ from bayescale.basics.quantities import format_quantity
 from bayescale.basics.wording import listed
 from bayescale.data.tables import FloatArray
 from bayescale.data.units import odd_ratio, thinned
+from bayescale.laws.links import BY_RATIO
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
 NAMES = ("group", "model")
@@ -60,7 +61,7 @@ def doubts_of(frame: pd.DataFrame, outcome: str, domain: str, unit: str | None) 
     yield from odd_ratio(frame)
     if in_nats and _SMALLEST_LOSS <= median <= _LARGEST_LOSS:
         yield from _odd_losses(frame)
-    for name in ("N", "D", *([outcome] if domain == "positive" else [])):
+    for name in ("N", "D", *([outcome] if domain in BY_RATIO else [])):
         if name in frame:
             yield from far_from_the_rest(frame[name].to_numpy(), name)
     if {f"{outcome}_n", f"{outcome}_se"} <= set(frame.columns):

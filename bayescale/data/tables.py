@@ -18,7 +18,7 @@ from bayescale.basics.errors import QuantityError, RunsError
 from bayescale.basics.quantities import parse_quantity
 from bayescale.basics.wording import _SHOWN, columns_are, listed, nearest
 from bayescale.data.delimited import shortened
-from bayescale.laws.links import ABOVE_ONE
+from bayescale.laws.links import ABOVE_ONE, BY_RATIO
 
 FloatArray = NDArray[np.float64]
 
@@ -158,7 +158,7 @@ def unusable(domain: str, values: "pd.Series[Any]") -> tuple[FloatArray, list[Fa
         reason = f"values up to {np.nanmax(numbers):g} look like per cent"
         return numbers, [Fault(reason, "divide them by 100")]
     holds, words = _DOMAINS[domain]
-    counted = (numbers >= _SMALLEST) & (numbers <= _LARGEST) if domain == "positive" else np.isfinite(numbers)
+    counted = (numbers >= _SMALLEST) & (numbers <= _LARGEST) if domain in BY_RATIO else np.isfinite(numbers)
     kinds: dict[str, list[int]] = {}
     for row in np.flatnonzero(~(counted & holds(numbers))).tolist():
         kinds.setdefault("unreadable" if row in unreadable else _kind_of(numbers[row], words), []).append(row)

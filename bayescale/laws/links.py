@@ -22,6 +22,9 @@ _LARGEST_LOG = float(np.log(1e40))
 ABOVE_ONE = "above one"
 """Domain of the exponential of what is positive, such as perplexity."""
 
+BY_RATIO = ("positive", ABOVE_ONE)
+"""Domains of outcomes that are compared by their ratios, and drawn on a logarithmic axis."""
+
 
 @dataclass(frozen=True)
 class Link:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayescale.basics.wording import listed
 from bayescale.data.checking import Check
+from bayescale.laws.links import BY_RATIO
 from bayescale.plots.fits import plot_runs
 from bayescale.plots.labels import AXES, compact, footnote, heading, labelled, log_axis, plain, words
 from bayescale.plots.style import current, dots, new_figure, themed
@@ -57,7 +58,7 @@ def _plot_outcome(runs: "Runs", ax: "Axes") -> None:
         label = f"{shared.sum()} rows that share N and D"
         ax.plot(x[shared], outcome[shared], color=current().colour(1), label=label, **dots(4))
     ax.set(xlabel="Row" if name is None else _LABELS[name], ylabel=labelled(runs.outcome, runs.outcome_unit))
-    if runs.domain == "positive":
+    if runs.domain in BY_RATIO:
         log_axis(ax.yaxis)
     if name not in {None, "year"}:
         log_axis(ax.xaxis)

@@ -12,6 +12,7 @@ from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, interval_ends, tail_probabilities
 from bayescale.basics.wording import listed
 from bayescale.data.runs import Runs
+from bayescale.laws.links import BY_RATIO
 from bayescale.laws.parameters import PublishedFit
 from bayescale.plots.labels import (
     AXES,
@@ -53,7 +54,7 @@ def plot_runs(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """
     ax = axes_of(ax, width=7)
     N, D, outcome = runs.column("N"), runs.column("D"), runs.column(runs.outcome)
-    positive = runs.domain == "positive"
+    positive = runs.domain in BY_RATIO
     colours, norm = compute_colours(outcome if positive else [1.0, 10.0])
     points = ax.scatter(
         N, D, c=outcome, cmap=colours, norm=norm if positive else None, s=26, edgecolor=current().ink, linewidth=0.4

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, interval_ends
 from bayescale.basics.quantities import with_unit
-from bayescale.laws.links import ABOVE_ONE, Link
+from bayescale.laws.links import BY_RATIO, Link
 from bayescale.plots.labels import AXES, band_words, heading, labelled, log_axis, plain
 from bayescale.plots.style import DEPTHS, FINE, axes_of, bandwidth, current, density, dots, draw_bands, masses, themed
 from bayescale.posterior.fit import Fit
@@ -53,7 +53,7 @@ def plot_predictive(drawn: Replicates, *, ax: "Axes | None" = None, ci_prob: flo
     )
     ax.margins(x=0.02)
     log_axis(ax.xaxis)
-    if drawn.link.domain in ("positive", ABOVE_ONE):
+    if drawn.link.domain in BY_RATIO:
         log_axis(ax.yaxis)
     inside = _share_inside(drawn, ci_prob)
     kind = "Prior" if drawn.prior else "Posterior"

@@ -104,8 +104,7 @@ class Ensemble(Fitted):
     def _unsupported(self) -> Iterator[str]:
         """Laws without weight, and why."""
         without = [name for name in self.members if name not in self._weighted]
-        odds = odds_of_falling(self.members.values())
-        if without and odds is not None:
+        if without and (odds := odds_of_falling(self.members.values())) is not None:
             way, ratio = ("falls", odds) if odds > 1 else ("rises", 1 / odds)
             yield (
                 f"the runs support an outcome that {way} {ratio:.2g} times as well as the opposite, so "

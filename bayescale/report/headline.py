@@ -12,7 +12,7 @@ from bayescale.basics.intervals import interval_ends
 from bayescale.basics.quantities import format_quantity, times
 from bayescale.laws import accuracies
 from bayescale.laws.law import Law
-from bayescale.laws.links import ABOVE_ONE
+from bayescale.laws.links import BY_RATIO
 from bayescale.laws.parameters import Input
 from bayescale.planning.allocation import optimum
 from bayescale.planning.answers import Answer
@@ -158,7 +158,7 @@ def _forecast_ahead(fit: Posterior, budgets: Sequence[float], mass: float, seed:
         (asked, _ends(at, mass)),
         4,
         runs,
-        first.law.link.domain in ("positive", ABOVE_ONE),
+        first.law.link.domain in BY_RATIO,
     )
     rows = [
         (value_of(item, float(along[i])), interval_of(draws.isel(point=i), mass, 4)) for i in range(0, _POINTS, _EVERY)

@@ -129,7 +129,8 @@ def sample_nuts(
     names = [rv.name for rv in model.free_RVs]
     # Coefficients that many runs determine are correlated with the parameters: without the strongest correlations in
     # the mass matrix trees grow to their limit.
-    correlated = any(rv.ndim for rv in model.free_RVs) and len(model.coords["run"]) > MANY_RUNS
+    has_coefficients = any(model.named_vars_to_dims.get(rv.name) == ("feature",) for rv in model.free_RVs)
+    correlated = has_coefficients and len(model.coords["run"]) > MANY_RUNS
     tune, start = tune or max(1000, draws), monotonic()
     while True:
         before = monotonic()

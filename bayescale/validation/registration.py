@@ -19,7 +19,7 @@ from bayescale.basics.intervals import SAMPLE_DIMS, tail_probabilities
 from bayescale.basics.quantities import format_quantity
 from bayescale.data.datasets import load_runs
 from bayescale.data.runs import AnyRuns, Runs
-from bayescale.laws.links import ABOVE_ONE
+from bayescale.laws.links import BY_RATIO
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast, forecast
@@ -87,6 +87,11 @@ class Registered:
     warnings: tuple[str, ...]
     points: tuple[Mapping[str, float], ...]
     quantiles: tuple[tuple[float, ...], ...]
+
+    @property
+    def by_ratio(self) -> bool:
+        """Whether errors are relative to the outcome."""
+        return self.domain in BY_RATIO
 
     @property
     def hash(self) -> str:
@@ -188,7 +193,7 @@ class Registered:
             q05=low,
             q50=middle,
             q95=high,
-            error=middle / outcomes - 1 if self.domain in ("positive", ABOVE_ONE) else middle - outcomes,
+            error=middle / outcomes - 1 if self.by_ratio else middle - outcomes,
             **inside,
             below=below,
             crps=scoringrules.crps_quantile(outcomes, quantiles, LEVELS),

@@ -6,6 +6,7 @@ import pytest
 
 import bayescale as bs
 from bayescale.basics.errors import LawError, RunsError
+from bayescale.data.cells import _scaled
 from bayescale.data.observed import Observed
 from bayescale.laws.following import as_law_of, outcomes_of
 from bayescale.posterior.fitting import chosen_laws
@@ -42,6 +43,20 @@ def test_its_forecasts_are_perplexities(of_loss, of_perplexity):
     assert "perplexity = exp(loss): the law describes loss in nats/token" in of_perplexity.notes
     sizes = [each.plan(budget=1e23).draws["N"].median() for each in (of_loss, of_perplexity)]
     np.testing.assert_allclose(*sizes, rtol=1e-6)
+
+
+def test_a_registered_perplexity_is_scored_by_its_relative_error(of_perplexity, run_cli, tmp_path):
+    told = bs.register(of_perplexity, tmp_path / "told.json", N=7e10, D=1.4e12)
+    observed = 1.1 * told.quantiles[0][len(told.quantiles[0]) // 2]
+    (tmp_path / "came.csv").write_text(f"N,D,perplexity\n7e10,1.4e12,{observed}\n")
+    status, out, _ = run_cli("score", tmp_path / "told.json", "--observed", tmp_path / "came.csv")
+    assert (status, "-9.09%" in out) == (0, True)
+
+
+def test_noise_of_perplexities_above_one_is_that_of_their_logarithm():
+    table = pd.DataFrame({"N": [1e8] * 3 + [1e9] * 3, "D": 2e10, "perplexity": [9.0, 10.0, 11.0, 18.0, 20.0, 22.0]})
+    runs = bs.Runs.from_frame(table.assign(lr=[1e-3, 2e-3, 3e-3] * 2), outcome="perplexity", domain="above one")
+    assert _scaled(runs) == pytest.approx(np.log(table["perplexity"]))
 
 
 def test_a_saved_fit_serves_the_same_outcome(of_perplexity, tmp_path):

@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayescale.sampling import nuts
 
-MODEL = SimpleNamespace(free_RVs=[SimpleNamespace(name="x", ndim=0)])
+MODEL = SimpleNamespace(free_RVs=[SimpleNamespace(name="x", ndim=0)], named_vars_to_dims={})
 
 
 def chains_of(draws, r_hat):
@@ -53,11 +53,14 @@ def test_chains_go_on_until_they_are_certified(sampled):
     assert result.sample_stats.sizes == {"chain": 2, "draw": 100}
 
 
-@pytest.mark.parametrize(("n_runs", "ndim", "correlated"), [(501, 1, True), (501, 0, False), (500, 1, False)])
-def test_the_mass_matrix_has_correlations_where_many_runs_determine_coefficients(sampled, n_runs, ndim, correlated):
+@pytest.mark.parametrize(
+    ("n_runs", "dims", "correlated"),
+    [(501, ("feature",), True), (501, (), False), (500, ("feature",), False), (501, ("group",), False)],
+)
+def test_the_mass_matrix_has_correlations_where_many_runs_determine_coefficients(sampled, n_runs, dims, correlated):
     asked = sampled(1.005).correlated
-    variables = [SimpleNamespace(name="x", ndim=0), SimpleNamespace(name="z", ndim=ndim)]
-    model = SimpleNamespace(free_RVs=variables, coords={"run": range(n_runs)})
+    variables = [SimpleNamespace(name="x", ndim=0), SimpleNamespace(name="z", ndim=len(dims))]
+    model = SimpleNamespace(free_RVs=variables, coords={"run": range(n_runs)}, named_vars_to_dims={"z": dims})
     nuts.sample_nuts(model, draws=100, chains=2, seed=0)
     assert asked == [correlated]
 
