@@ -57,6 +57,7 @@ BENCHMARKS = {
         ("calibration.py", "--law", "chinchilla", "--alone"), ("calibration_chinchilla_student_t",)
     ),
     "calibration_tied": Benchmark(("calibration.py", "--law", "tied", "--alone"), ("calibration_tied_student_t",)),
+    "unseen": Benchmark(("unseen.py",), ("unseen",)),
     "rolling_cuts": Benchmark(("rolling_cuts.py",), ("rolling_cuts",), parallel=False),
     "learning_curves": Benchmark(("learning_curves.py",), ("learning_curves",)),
     "learning_curves_far": Benchmark(("learning_curves.py", "--far", "--quick"), ("learning_curves_far",)),

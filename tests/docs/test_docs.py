@@ -40,6 +40,20 @@ def test_the_table_of_calibration_is_the_committed_result():
         assert cells == [*coverage, ninety, *rest]
 
 
+def test_the_table_of_the_unseen_ladder_is_the_committed_result():
+    results = json.loads((ROOT / "benchmarks/results/unseen.json").read_text())["loss"]
+    by_name = {(f"h = {row['horizon']:g}", row["method"]): row for row in results}
+    shown = table_under("A table that no choice was made on", (ROOT / "docs/calibration.md").read_text())
+    assert len(shown) == 4
+    for horizon, *cells in shown:
+        default, plain, bootstrap = (by_name[horizon, method] for method in ("default", "plain", "bootstrap"))
+        coverage = [f"{default[f'cover_{level}']:.2f}" for level in (0.5, 0.8)]
+        ninety = [f"{row['cover_0.9']:.2f} ± {row['cover_0.9_se']:.2f}" for row in (default, plain)]
+        known = [each.removesuffix(" ± 0.00") for each in ninety]
+        crps = [f"{row['crps']:.4f}" for row in (default, plain, bootstrap)]
+        assert cells == [str(default["n_test"]), *coverage, *known, f"{default['width']:.3f}", *crps]
+
+
 @pytest.mark.parametrize(("source", "table"), CASES, ids=[source for source, _ in CASES])
 def test_posteriors_of_the_identifiability_page_are_what_it_says(source, table, tmp_path):
     files = dict(FILE.findall(IDENTIFIABILITY))
