@@ -57,7 +57,7 @@ CANDIDATES = {
 }
 """Laws whose mixtures are scored; the constants are chosen for the default mixture."""
 LEAST_HELD = 0.75
-"""Share of the hidden points of each family that 90 % bands should hold where changes are chosen: 0.85 doubles widths."""
+"""Share of the hidden points of each family that 90 % bands should hold if changes are chosen; 0.85 doubles widths."""
 DRAWS = 250
 COVERAGES = ("cover_0.5", "cover_0.8", "cover_0.9")
 SCORES = (*COVERAGES, "width", "crps", "log_score")

@@ -103,7 +103,7 @@ def _summary(fitted: Any, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def measured(forecast: bs.Forecast, standard_errors: Values) -> bs.Forecast:
-    """The forecast of what is measured: of outcomes plus normal errors with the standard errors that the table states."""
+    """The forecast of what is measured: of outcomes plus normal errors of the standard errors that the table states."""
     exact = forecast.draws["predictive"]
     errors = standard_errors * np.random.default_rng(0).standard_normal(exact.shape)
     return replace(forecast, draws=forecast.draws.assign(predictive=exact.copy(data=exact.to_numpy() + errors)))
