@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from usual_laws import Values, power_law
+from usual_laws import Values, power_law_of
 
 import bayescale as bs
 
@@ -147,8 +147,8 @@ def least_squares(task: Task) -> Task:
     """A task of curves beside a power law with a floor, fitted by least squares."""
 
     def extrapolated(seen: pd.DataFrame, rows: pd.DataFrame) -> ArrayLike:
-        table = {"x": seen["x"].to_numpy(dtype=float), task.outcome: seen[task.outcome].to_numpy(dtype=float)}
-        return [power_law(table, task.outcome, {"x": x}) for x in rows["x"].to_numpy(dtype=float)]
+        law = power_law_of(seen["x"].to_numpy(dtype=float), seen[task.outcome].to_numpy(dtype=float))
+        return law(rows["x"].to_numpy(dtype=float))
 
     return _beside(task, "power law, least squares", extrapolated)
 
