@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from public import lcdb
 
 from bayescale.basics.files import root
 from bayescale.data.datasets import load_card, load_runs
@@ -35,6 +36,7 @@ CURVES = ("vision_fewshot", "double_descent")
 """Shipped learning curves."""
 
 CURVE_COLUMNS = ("domain", "group", "x", "y", "split")
+"""Those of curves from OpenML have standard errors, ``y_se``, too."""
 
 
 @dataclass(frozen=True)
@@ -111,24 +113,54 @@ def development_curves(folder: Path | None = None) -> pd.DataFrame:
 
 
 def openml_curves(folder: Path) -> pd.DataFrame:
-    """Sixty error curves of LCDB 1.1, drawn at random: half of them took part in choosing the default, half did not.
-
-    Curves whose seen points are all alike, which no law can learn from, are left out.
+    """Sixty error curves of LCDB 1.1, drawn at random: half of them took part in choosing laws, half in nothing.
 
     Parameters
     ----------
     folder : path
         Folder of lcdb/curves.csv (Yan, Mohr and Viering 2025, arXiv:2505.15657).
     """
-    table = read_table(folder / "lcdb" / "curves.csv").rename(columns={"error": "y"})
+    table = _openml(folder)
+    half = {name: f"OpenML, {part}" for part, names in _halves(table).items() for name in names}
+    return _varied(table[table["group"].isin(half)]).assign(domain=lambda rows: rows["group"].map(half))
+
+
+def openml_development_curves(folder: Path) -> pd.DataFrame:
+    """Sixty others, of which none is in the half that took part in nothing, and none in the public benchmark.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of lcdb/curves.csv.
+    """
+    table = _openml(folder)
+    untouched = {*_halves(table)["unseen"], *lcdb.drawn(table)}
+    names = sorted(set(table["group"]) - untouched)
+    chosen = np.random.default_rng(_DEVELOPMENT_SEED).choice(names, _DRAWN, replace=False)
+    return _varied(table[table["group"].isin(chosen)]).assign(domain="OpenML")
+
+
+_SEED, _DEVELOPMENT_SEED, _DRAWN = 20261130, 20261201, 60
+
+
+def _openml(folder: Path) -> pd.DataFrame:
+    table = read_table(folder / "lcdb" / "curves.csv").rename(columns={"error": "y", "error_se": "y_se"})
+    table["y_se"] = np.hypot(table["y_se"], lcdb.ROUNDING)
+    return table
+
+
+def _halves(table: pd.DataFrame) -> dict[str, list[str]]:
     drawn = np.random.default_rng(_SEED).choice(sorted(table["group"].unique()), _DRAWN, replace=False)
-    half = {name: "OpenML, seen" if i < _DRAWN // 2 else "OpenML, unseen" for i, name in enumerate(drawn)}
-    table = table[table["group"].isin(drawn) & (table["y"] > 0)]
-    varied = table["y"].where(table["split"] == "fit").groupby(table["group"]).transform("nunique") > 1
-    return table[varied].assign(domain=table["group"].map(half))[list(CURVE_COLUMNS)].reset_index(drop=True)
+    return {"seen": list(drawn[: _DRAWN // 2]), "unseen": list(drawn[_DRAWN // 2 :])}
 
 
-_SEED, _DRAWN = 20261130, 60
+def _varied(table: pd.DataFrame) -> pd.DataFrame:
+    """Curves without errors of zero, and without those whose seen points are all alike, which teach no law."""
+    table = table[table["y"] > 0]
+    seen = table["y"].where(table["split"] == "fit").groupby(table["group"])
+    varied = seen.transform("max") > seen.transform("min")
+    hidden = table["split"].eq("extrapolate").groupby(table["group"]).transform("any")
+    return table[varied & hidden].reset_index(drop=True)
 
 
 def _series(name: str, table: Unshipped, path: Path) -> dict[str, Runs]:

@@ -3,14 +3,17 @@
 There are constants for laws of several inputs, learnt from every split of every table with N and D, for laws of one,
 learnt from learning curves, and for those of one with a break, learnt from the curves that show one. For every choice
 of constants on a grid each candidate law is fitted to the training runs, and equal mixtures of the laws are scored on
-the hidden runs. Scores are averaged over the runs of a table, the tables of a family (a paper, or the domain of a
-curve) and then over families. The choice with the least sum of two means over families and horizons, of the logarithm
-of the CRPS and of minus the log score, is written to ``bayescale/inference/error_defaults.json``, with its scores, and
-the scores of each family with the constants that all other families would have chosen.
+the hidden runs. How curves change beyond their points is learnt last, from all curves and from error curves of OpenML:
+the default mixture, fitted once, is scored with every choice. Scores are averaged over the runs of a table, the tables
+of a family (a paper, or the domain of a curve) and then over families. The choice with the least sum of two means over
+families and horizons, of the logarithm of the CRPS and of minus the log score, is written to
+``bayescale/inference/error_defaults.json``, with its scores, and the scores of each family with the constants that all
+other families would have chosen. Changes are chosen among those with which the 90 % bands hold enough of every family,
+if there are any.
 
-Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve,break} --others FOLDER [--jobs N]``, where the
-folder holds the development tables, or curves, that do not ship; without it only the shipped ones are used, and nothing
-is written. Finished splits are stored, and the results of other kinds are unchanged.
+Run it as ``python benchmarks/learn_defaults.py --kind {surface,curve,break,change} --others FOLDER [--jobs N]``, where
+the folder holds the development tables, or curves, that do not ship; without it only the shipped ones are used, and
+nothing is written. Finished splits are stored, and the results of other kinds are unchanged.
 """
 
 import argparse
@@ -23,15 +26,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from development import development_curves, development_tables
+from development import development_curves, development_tables, openml_development_curves
 from reporting import RESULTS, add_study_options, keep, machine, study
 
 from bayescale.data.runs import Runs
 from bayescale.data.splitting import splits
 from bayescale.inference import engine as inference
 from bayescale.inference import scales as learnt
+from bayescale.inference.options import Options
 from bayescale.laws import catalog
 from bayescale.laws.breaks import shown
+from bayescale.posterior.fitting import fit_to_score
 from bayescale.posterior.forecasting import predicted_runs
 from bayescale.posterior.predictive import Mixed, Predictive
 from bayescale.posterior.single import fit_law
@@ -42,6 +47,7 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "surface": {"decay": (0.15, 0.25), "local": (0.01, 0.015), "drift": (0.0015, 0.0025)},
     "curve": {"local_sd": (0.8, 1.2), "drift_sd": (0.7, 1.0)},
     "break": {"local_sd": (0.8, 1.2), "drift_sd": (0.7, 1.0)},
+    "change": {"change": (0.0, 0.1, 0.15, 0.2, 0.3), "change_factor": (20.0, 40.0)},
 }
 """Values to try; the other constants are unchanged."""
 CANDIDATES = {
@@ -50,6 +56,8 @@ CANDIDATES = {
     "break": ("bnsl_floor_1",),
 }
 """Laws whose mixtures are scored; the constants are chosen for the default mixture."""
+LEAST_HELD = 0.75
+"""Share of the hidden points of each family that 90 % bands should hold if changes are chosen; 0.85 doubles widths."""
 DRAWS = 250
 COVERAGES = ("cover_0.5", "cover_0.8", "cover_0.9")
 SCORES = (*COVERAGES, "width", "crps", "log_score")
@@ -64,8 +72,9 @@ def main() -> None:
     parser.add_argument("--others", type=Path, help="folder of the development tables, or curves, that do not ship")
     add_study_options(parser)
     options = parser.parse_args()
-    cases = {"surface": hidden_runs, "curve": hidden_points, "break": broken_points}[options.kind](options.others)
-    found = learn(options, options.kind, list(cases))
+    of_kind = {"surface": hidden_runs, "curve": hidden_points, "break": broken_points, "change": changing_points}
+    cases = list(of_kind[options.kind](options.others))
+    found = learn_changes(options, cases) if options.kind == "change" else learn(options, options.kind, cases)
     path = RESULTS / "learn_defaults.json"
     document = (json.loads(path.read_text()) if path.exists() else {}) | {options.kind: found}
     keep("learn_defaults", "\n\n\n".join(document[kind]["text"] for kind in GRIDS if kind in document), document)
@@ -93,6 +102,17 @@ def broken_points(folder: Path | None) -> Iterator[Case]:
     return (case for case in hidden_points(folder) if shown({"x": case[3].column("x")}, case[3].column("y")))
 
 
+def changing_points(folder: Path | None) -> Iterator[Case]:
+    """Every learning curve, with the error curves of OpenML and their standard errors."""
+    yield from hidden_points(folder)
+    if folder is not None:
+        for name, curve in openml_development_curves(folder).groupby("group", sort=False):
+            seen, hidden = (curve[curve["split"] == part] for part in ("fit", "extrapolate"))
+            columns = ["x", "y", "y_se"]
+            parts = (Runs.from_frame(part[columns].reset_index(drop=True), outcome="y") for part in (seen, hidden))
+            yield "OpenML", str(name), 1.0, *parts
+
+
 def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str, Any]:
     """Scores of each choice of constants of one kind, the best choice, and the choice without each family."""
     grid = GRIDS[kind]
@@ -101,17 +121,56 @@ def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str
     tasks = [(kind, asdict(replace(base, **choice)), *case) for choice in choices for case in cases]
     found = [row for rows in study(options, f"learn_defaults_{kind}", score, tasks) for row in rows]
     by_mixture = {name: averaged(rows, list(grid)) for name, rows in pd.DataFrame(found).groupby("laws")}
-    by_family = by_mixture[" + ".join(default_members(kind))]
-    best = chosen(by_family, list(grid))
+    title = f"Constants of the discrepancy, {kind}: equal mixture of {', '.join(default_members(kind))}; {machine()}"
+    learnt_here = summarised(title, by_mixture[" + ".join(default_members(kind))], list(grid))
+    best = learnt_here["chosen"]
+    mixtures = pd.concat({name: over_families(of_choice(rows, best), []) for name, rows in by_mixture.items()})
+    text = [learnt_here["text"], "Other equal mixtures with the constants chosen", mixtures.round(4).to_string()]
+    found_mixtures = mixtures.reset_index(names=["laws", "horizon"]).to_dict("records")
+    return {**learnt_here, "text": "\n\n".join(text), "mixtures": found_mixtures}
+
+
+def learn_changes(options: argparse.Namespace, cases: list[Case]) -> dict[str, Any]:
+    """Scores of the default mixture with each choice of how curves change beyond their points."""
+    rows = [row for found in study(options, "learn_defaults_change", score_changes, cases) for row in found]
+    title = f"How curves change beyond their points: the default mixture; {machine()}"
+    grid = list(GRIDS["change"])
+    return summarised(title, averaged(pd.DataFrame(rows), grid), grid, LEAST_HELD)
+
+
+def score_changes(family: str, name: str, horizon: float, train: Runs, hidden: Runs) -> list[dict[str, Any]]:
+    """Scores of one fit of the default with each choice of how curves change."""
+    constants = learnt.learnt_scales()
+    _set_changes(constants, {"change": 0.0})
+    fitted = fit_to_score("auto", train, Options())
+    found = []
+    for values in itertools.product(*GRIDS["change"].values()):
+        choice = dict(zip(GRIDS["change"], values, strict=True))
+        _set_changes(constants, choice)
+        anew = replace(fitted, members={law: replace(member) for law, member in fitted.members.items()})
+        forecast, observed = predicted_runs(anew, hidden)
+        table = scores_of(forecast, observed, np.random.default_rng(0))
+        case = {"family": family, "table": name, "horizon": horizon, **choice}
+        found += [{**case, **row} for row in table[list(SCORES)].to_dict("records")]
+    return found
+
+
+def _set_changes(constants: dict[str, learnt.Scales], choice: dict[str, float]) -> None:
+    for kind in ("curve", "break"):
+        constants[kind] = replace(constants[kind], **choice)
+
+
+def summarised(title: str, by_family: pd.DataFrame, grid: list[str], least_held: float = 0.0) -> dict[str, Any]:
+    """The best choice, the scores of each choice, and those of each family with the choice of all others."""
+    best = chosen(by_family, grid, least_held)
     apart = []
     for family in by_family["family"].unique():
-        others = chosen(by_family[by_family["family"] != family], list(grid))
+        others = chosen(by_family[by_family["family"] != family], grid, least_held)
         own = of_choice(by_family, others)
         apart.append(own[own["family"] == family])
-    left_out, means = pd.concat(apart), over_families(by_family, list(grid))
-    mixtures = pd.concat({name: over_families(of_choice(rows, best), []) for name, rows in by_mixture.items()})
+    left_out, means = pd.concat(apart), over_families(by_family, grid)
     text = [
-        f"Constants of the discrepancy, {kind}: equal mixture of {', '.join(default_members(kind))}; {machine()}",
+        title,
         "Mean over families (crps: geometric; worst: least share in the 90 % band of any family)",
         means.round(4).to_string(),
         f"Chosen: {', '.join(f'{name} {value:g}' for name, value in best.items())}",
@@ -122,8 +181,6 @@ def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str
         .to_string(index=False),
         "Mean over families, each with the constants that the others choose",
         over_families(left_out, []).round(4).to_string(),
-        "Other equal mixtures with the constants chosen",
-        mixtures.round(4).to_string(),
     ]
     return {
         "text": "\n\n".join(text),
@@ -131,7 +188,6 @@ def learn(options: argparse.Namespace, kind: str, cases: list[Case]) -> dict[str
         "by_choice": means.reset_index().to_dict("records"),
         "by_family": of_choice(by_family, best).to_dict("records"),
         "left_out": left_out.to_dict("records"),
-        "mixtures": mixtures.reset_index(names=["laws", "horizon"]).to_dict("records"),
         "scores": of_choice(means.reset_index(), best).round(4).to_dict("records"),
     }
 
@@ -187,10 +243,15 @@ def over_families(by_family: pd.DataFrame, constants: list[str]) -> pd.DataFrame
     return means.assign(crps=np.exp(means["crps"]), worst=grouped["cover_0.9"].min())
 
 
-def chosen(by_family: pd.DataFrame, constants: list[str]) -> dict[str, float]:
-    """Constants with the best mean of CRPS and log score over families and horizons."""
+def chosen(by_family: pd.DataFrame, constants: list[str], least_held: float = 0.0) -> dict[str, float]:
+    """Constants with the best mean of CRPS and log score over families and horizons.
+
+    Of those whose 90 % bands hold at least a given share in every family, if there are any.
+    """
     means = over_families(by_family, constants)
     cost = (np.log(means["crps"]) - means["log_score"]).groupby(constants).mean()
+    held = means["worst"].groupby(constants).min() >= least_held
+    cost = cost[held] if held.any() else cost
     return dict(zip(constants, cost.idxmin(), strict=True))
 
 

@@ -5,8 +5,8 @@ benchmark (Lee et al. 2025, arXiv:2505.23032): per curve, RMSLE of the predictiv
 coverage of central intervals and MSCE, the mean squared calibration error over seven levels; then means over curves.
 They are compared with the last fitted value, repeated. Run it as ``python benchmarks/learning_curves.py TABLE.csv
 [--json]``; without a table it uses the shipped curves, and with ``--curves FOLDER`` also the development curves that do
-not ship, whose result is stored separately, as is that of the curves of ``--openml FOLDER``. With ``--far`` each curve
-is seen up to a thirtieth of some x, and scored from a third of that x on.
+not ship, whose result is stored separately, as is that of the curves of ``--openml FOLDER``, whose standard errors are
+used. With ``--far`` each curve is seen up to a thirtieth of some x, and scored from a third of that x on.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from bayescale.data.formats import read_table
 from bayescale.data.splitting import splits
 from bayescale.inference.options import Options
 from bayescale.posterior.fitting import fit_to_score
-from bayescale.posterior.forecasting import predicted
+from bayescale.posterior.forecasting import predicted_runs
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 SHOWN = (0.5, 0.8, 0.9)
@@ -98,14 +98,16 @@ def _score(curve: pd.DataFrame, law: str | Sequence[str], normalise: bool, quick
     seen = (curve["split"] == "fit").to_numpy()
     unit = curve["y"].to_numpy()[seen].max() if normalise else 1.0
     y = np.log(curve["y"].to_numpy() / unit)
-    runs = bs.Runs.from_frame(
-        pd.DataFrame({"x": curve["x"].to_numpy()[seen], "y": np.exp(y[seen])}),
-        outcome="y",
-        source=curve["group"].iloc[0],
+    table = pd.DataFrame({"x": curve["x"].to_numpy(float), "y": np.exp(y)})
+    if "y_se" in curve and curve["y_se"].notna().all():
+        table["y_se"] = curve["y_se"].to_numpy() / unit
+    runs, hidden = (
+        bs.Runs.from_frame(table[part].reset_index(drop=True), outcome="y", source=curve["group"].iloc[0])
+        for part in (seen, ~seen)
     )
     start = time.process_time()
     fitted = fit_to_score(law, runs, Options()) if quick else bs.fit(law, runs)
-    forecast = predicted(fitted, {"x": curve["x"].to_numpy()[~seen].astype(float)})
+    forecast, _ = predicted_runs(fitted, hidden)
     seconds = time.process_time() - start
     draws, target = forecast.draws(np.random.default_rng(0)), y[~seen]
     low, high = (np.quantile(draws, [0.5 - s * np.array(LEVELS) / 2], axis=0)[0] for s in (1, -1))

@@ -1,6 +1,7 @@
 """Plain least squares of the law that people usually fit to a table: what the cases of cases.py are compared with."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,20 @@ LARGEST_EXPONENT = 10.0
 def power_law(table: Table, outcome: str, at: Point) -> float:
     """``E + A x^-b`` in the one input, or in compute or tokens where there are several; E and A at least zero."""
     name = next(name for name in ("C", "D", *at) if name in at)
-    centre = np.exp(np.log(table[name]).mean())
+    return float(power_law_of(table[name], table[outcome])(at[name]))
+
+
+def power_law_of(x: Values, y: Values) -> Callable[[Values | float], Values]:
+    """``E + A x^-b`` as a function of x, fitted once for all points."""
+    centre = np.exp(np.log(x).mean())
 
     def law(p: Values, x: Values | float) -> Values:
         return p[0] + np.exp(p[1]) * (x / centre) ** -p[2]
 
-    y = table[outcome]
     starts = [(floor * y.min(), np.log(y.mean()), b) for floor in (0.0, 0.3, 0.6, 0.9) for b in (0.05, 0.2, 0.6, 2.0)]
     bounds = ([0.0, -np.inf, -LARGEST_EXPONENT], [np.inf, np.inf, LARGEST_EXPONENT])
-    best = _best(lambda p: law(p, table[name]) - y, starts, bounds)
-    return float(law(best, at[name]))
+    best = _best(lambda p: law(p, x) - y, starts, bounds)
+    return partial(law, best)
 
 
 def chinchilla(table: Table, outcome: str, at: Point) -> float:

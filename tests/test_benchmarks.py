@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bayescale.basics.errors import RunsError
@@ -15,6 +16,7 @@ sys.path.insert(0, str(BENCHMARK_FOLDER))
 
 import development  # noqa: E402
 from fast import passes  # noqa: E402
+from public import lcdb  # noqa: E402
 from run_all import BENCHMARKS, RESULTS, refreshed  # noqa: E402
 
 
@@ -130,3 +132,18 @@ def test_development_curves_are_the_shipped_ones_and_those_of_a_folder(tmp_path)
     assert tuple(found.columns) == development.CURVE_COLUMNS
     assert found.iloc[: len(shipped)].equals(shipped)
     assert found["y"].tolist()[len(shipped) :] == [0.9, 0.8, 0.7]
+
+
+def test_error_curves_to_learn_from_are_neither_untouched_nor_of_the_public_benchmark(tmp_path):
+    names = [f"data_{number}/learner" for number in range(300)]
+    rows = {"x": [16, 32, 64, 128], "error": [0.4, 0.3, 0.25, 0.2], "error_se": [0.01] * 4}
+    split = ["fit", "fit", "extrapolate", "extrapolate"]
+    table = pd.concat([pd.DataFrame({"group": name, **rows, "split": split}) for name in names])
+    (tmp_path / "lcdb").mkdir()
+    table.to_csv(tmp_path / "lcdb" / "curves.csv", index=False)
+    halves = development.openml_curves(tmp_path)
+    read = set(development.openml_development_curves(tmp_path)["group"])
+    untouched, tested = set(halves["group"][halves["domain"] == "OpenML, unseen"]), set(lcdb.drawn(table))
+    assert len(untouched) == len(tested) == 30
+    assert len(read) == 60
+    assert not read & (untouched | tested)

@@ -169,6 +169,10 @@ class Process:
         largest = self.log_inputs.sum(axis=1).max()
         return np.asarray(np.exp(-self.scales.decay * (log_inputs.sum(axis=1) - largest)))
 
+    def beyond(self, points: Array) -> Array:
+        """Distance of points beyond the largest run, in log compute; zero up to it, shape (point,)."""
+        return np.asarray(np.maximum(points.sum(axis=1) - self.log_inputs.sum(axis=1).max(), 0.0))
+
     @property
     def _effects(self) -> slice:
         start = self.local(self.log_inputs[:1]).shape[1]
@@ -262,66 +266,6 @@ class Basis[P: Process | Separate]:
         return np.where(self.process.kinds == DRIFT, drift, tau)
 
 
-@dataclass(frozen=True, eq=False)
-class Conditional:
-    """The posterior of the discrepancy: draws of the coefficients of its features.
-
-    Attributes
-    ----------
-    process : Process
-    coefficients : array, shape (draw, feature)
-        Multiplied by the amplitudes, so on the link's scale.
-    tau, drift : array, shape (draw, 1)
-        Amplitudes, which also scale the part of the process that the features leave out.
-    """
-
-    process: Process
-    coefficients: Array
-    tau: Array
-    drift: Array
-
-    @property
-    def at_runs(self) -> Array:
-        """The discrepancy at the fitted runs, including the effects of training runs, shape (draw, run)."""
-        return np.asarray(self.coefficients @ self.process.at_runs.T)
-
-    def moments(self, log_inputs: Array) -> tuple[Array, Array]:
-        """Mean and variance of the discrepancy at points of shape (point, input); each of shape (draw, point)."""
-        mean = self.coefficients @ self.process.features(log_inputs).T
-        local, drift = (part.left_over_variance(log_inputs) for part in (self.process.local, self.process.drift))
-        return mean, np.square(self.tau) * local + np.square(self.drift) * drift
-
-    def covariance(self, log_inputs: Array) -> Array:
-        """Covariance between points, averaged over the draws, around the means of :meth:`moments`."""
-        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
-        return np.asarray(np.square(self.tau).mean() * local + np.square(self.drift).mean() * drift)
-
-    def joint_covariance(self, log_inputs: Array) -> Array:
-        """Covariance between the rows of one new training run, including its effect, shape (draw, point, point)."""
-        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
-        size = self.process.size(log_inputs)
-        tau, amplitude = (np.square(each)[:, :, None] for each in (self.tau, self.drift))
-        own = np.broadcast_to(self.run_share, self.tau.shape)[:, :, None] * np.multiply.outer(size, size)
-        return np.asarray(tau * local + amplitude * drift + own)
-
-    def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
-        """Joint draws of the discrepancy at points, one function per draw, shape (draw, point)."""
-        found = self.coefficients @ self.process.features(log_inputs).T
-        for amplitude, part in ((self.tau, self.process.local), (self.drift, self.process.drift)):
-            root = _low_rank_root(part.left_over(log_inputs))
-            found += amplitude * (rng.standard_normal((len(found), root.shape[1])) @ root.T)
-        return np.asarray(found)
-
-    @property
-    def run_share(self) -> Array:
-        """Variance of a new run's own effect at the size of the largest run, shape (draw, 1); zero without clusters."""
-        return (0.0 if self.process.cluster is None else RUN_SHARE) * np.square(self.tau)
-
-    def run_variance(self, log_inputs: Array) -> Array:
-        """Variance of a new run's own effect at points, shape (draw, point)."""
-        return np.asarray(self.run_share * np.square(self.process.size(log_inputs)))
-
-
 def error_process(law: Law, located: Array, cluster: NDArray[Any] | None) -> Process:
     """The discrepancy process of a law for one group of runs at the given log inputs.
 
@@ -356,23 +300,6 @@ def _orthogonal_to(direction: Array) -> Array:
     mirror[place] += np.copysign(1.0, unit[place])
     reflection = np.eye(len(unit)) - 2 * np.outer(mirror, mirror) / (mirror @ mirror)
     return np.delete(reflection, place, axis=1)
-
-
-def _low_rank_root(covariance: Array) -> Array:
-    """A matrix whose product with its transpose equals a covariance up to rounding, by pivoted Cholesky.
-
-    The part of a smooth process that its features leave out has low rank. Pivoted Cholesky stops there; an
-    eigendecomposition would not.
-    """
-    if len(covariance) == 1:
-        return np.sqrt(covariance[:, covariance[0] > 0])  # without SciPy, whose import takes longer than a forecast
-    from scipy.linalg.lapack import dpstrf
-
-    least = 1e-8 * max(np.diag(covariance).max(initial=0.0), 1e-300)
-    factor, order, rank, _ = dpstrf(covariance, tol=least, lower=1)
-    root = np.zeros((len(covariance), rank))
-    root[order - 1] = np.tril(factor)[:, :rank]
-    return root
 
 
 def _spread(points: Array, n: int) -> Array:

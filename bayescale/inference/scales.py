@@ -1,7 +1,7 @@
 """Scales of the model discrepancy, learnt from published tables."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +32,10 @@ class Scales:
         The same for the amplitude of the drift, per e-fold to the power 3/2.
     along_inputs : float
         Variance of the drift along each log input, relative to that along log compute.
+    change : float
+        Probability that beyond the runs a learning curve changes in a way that nothing in them announces.
+    change_factor : float
+        Amplitude of the drift that then starts at the largest run, relative to that of the drift among the runs.
     """
 
     length: float
@@ -41,20 +45,27 @@ class Scales:
     drift: float
     drift_sd: float
     along_inputs: float
+    change: float = 0.0
+    change_factor: float = 0.0
 
 
 @cache
 def learnt_scales() -> dict[str, Scales]:
     """The constants for laws of several inputs, ``"surface"``, of one, ``"curve"``, and of one with a ``"break"``."""
     found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
-    return {kind: Scales(**found[kind]) for kind in ("surface", "curve", "break")}
+    curves = {kind: Scales(**found[kind], **found["change"]) for kind in ("curve", "break")}
+    return {"surface": Scales(**found["surface"]), **curves}
 
 
 def scales_of(law: Law) -> Scales:
-    """The constants that suit a law: those of breaks for laws that only runs with a break ask for."""
+    """The constants that suit a law: those of breaks for laws that only runs with a break ask for.
+
+    Only laws of any x expect changes beyond the runs: the bands of losses by compute, tokens or parameters alone hold.
+    """
     if len(law.inputs) > 1:
         return learnt_scales()["surface"]
-    return learnt_scales()["curve" if law.asked_for is None else "break"]
+    found = learnt_scales()["curve" if law.asked_for is None else "break"]
+    return found if law.input_names == ("x",) else replace(found, change=0.0)
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:

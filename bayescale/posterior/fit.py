@@ -16,7 +16,8 @@ from bayescale.basics.wording import listed
 from bayescale.data.compute import SIX_ND, Count, Counted
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import Basis, Conditional, Process, error_process
+from bayescale.inference.conditional import Conditional
+from bayescale.inference.discrepancy import Basis, Process, error_process
 from bayescale.inference.engine import Diagnostics
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law

@@ -3,7 +3,7 @@
 Thirty of three hundred curves of github.com/learning-curve-research/LCDB-1.1 (commit 37c3d9a3), drawn at random; sizes
 beyond a quarter of a curve's largest are forecast. The split is ours, and nobody published numbers for it, so the last
 value and a power law by least squares are shown instead. Standard errors of the table are used, with the rounding of
-its four decimals added.
+its four decimals added, and bands are of the errors as they were measured, whose standard errors the table states too.
 """
 
 from pathlib import Path
@@ -19,20 +19,28 @@ ROUNDING = 5e-5
 """Largest rounding error of an error rate with four decimals."""
 
 
+def drawn(curves: pd.DataFrame) -> list[str]:
+    """Names of the curves that are forecast."""
+    return list(np.random.default_rng(SEED).choice(curves["group"].unique(), SAMPLE, replace=False))
+
+
 def tasks(folder: Path) -> list[Task]:
-    """The drawn curves as one task."""
+    """The drawn curves as one task; those whose fitted points are all alike, which teach no law, are left out."""
     curves = pd.read_csv(folder / "curves.csv")
-    drawn = np.random.default_rng(SEED).choice(curves["group"].unique(), SAMPLE, replace=False)
-    curves = curves[curves["group"].isin(drawn)].reset_index(drop=True)
-    curves["error_se"] = np.hypot(curves["error_se"], ROUNDING)
+    curves = curves[curves["group"].isin(drawn(curves))]
+    fitted = curves["error"].where(curves["split"] == "fit").groupby(curves["group"])
+    curves = curves[fitted.transform("max") > fitted.transform("min")].reset_index(drop=True)
+    curves["y_se"] = np.hypot(curves["error_se"], ROUNDING)
+    curves["y"] = curves["error"].clip(lower=ROUNDING)
     train, test = (curves[curves["split"] == split] for split in ("fit", "extrapolate"))
     task = Task(
         name="error rates",
         train=train,
         test=test,
         inputs=("x",),
-        outcome="error",
+        outcome="y",
         laws=(DEFAULT,),
         metric="mean error",
+        seen="in part: other curves of the sample, and two of these",
     )
     return [least_squares(last_value(task))]

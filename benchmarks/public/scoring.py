@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from usual_laws import power_law
+from usual_laws import Values, power_law_of
 
 import bayescale as bs
 
@@ -95,7 +95,18 @@ def forecast_rows(task: Task, law: str) -> pd.DataFrame:
 
 def _summary(fitted: Any, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     inputs = {name: rows[name].to_numpy(dtype=float) for name in task.inputs}
-    return bs.forecast(fitted, **inputs).summary().set_index(rows.index)
+    forecast = bs.forecast(fitted, **inputs)
+    column = f"{task.outcome}_se"
+    if column in rows:
+        forecast = measured(forecast, rows[column].to_numpy(dtype=float))
+    return forecast.summary().set_index(rows.index)
+
+
+def measured(forecast: bs.Forecast, standard_errors: Values) -> bs.Forecast:
+    """The forecast of what is measured: of outcomes plus normal errors of the standard errors that the table states."""
+    exact = forecast.draws["predictive"]
+    errors = standard_errors * np.random.default_rng(0).standard_normal(exact.shape)
+    return replace(forecast, draws=forecast.draws.assign(predictive=exact.copy(data=exact.to_numpy() + errors)))
 
 
 def r_squared(observed: ArrayLike, predicted: ArrayLike) -> float:
@@ -136,8 +147,8 @@ def least_squares(task: Task) -> Task:
     """A task of curves beside a power law with a floor, fitted by least squares."""
 
     def extrapolated(seen: pd.DataFrame, rows: pd.DataFrame) -> ArrayLike:
-        table = {"x": seen["x"].to_numpy(dtype=float), task.outcome: seen[task.outcome].to_numpy(dtype=float)}
-        return [power_law(table, task.outcome, {"x": x}) for x in rows["x"].to_numpy(dtype=float)]
+        law = power_law_of(seen["x"].to_numpy(dtype=float), seen[task.outcome].to_numpy(dtype=float))
+        return law(rows["x"].to_numpy(dtype=float))
 
     return _beside(task, "power law, least squares", extrapolated)
 

@@ -11,7 +11,8 @@ from scipy.integrate import quad_vec
 
 import bayescale as bs
 from bayescale.inference import discrepancy
-from bayescale.inference.discrepancy import DRIFT, RUN_SHARE, TAU, Conditional, Process, Separate, error_process
+from bayescale.inference.conditional import Conditional
+from bayescale.inference.discrepancy import DRIFT, RUN_SHARE, TAU, Process, Separate, error_process
 from bayescale.inference.scales import amplitude_parameters, learnt_scales, scales_of
 from bayescale.laws.noise import noise_scale
 from bayescale.posterior.fit import with_log_likelihood

@@ -15,7 +15,8 @@ from bayescale.basics.errors import LawError, RunsError
 from bayescale.data.datasets import load_dataset
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.discrepancy import DRIFT, Conditional, Process, Separate, discrepancy_basis
+from bayescale.inference.conditional import Conditional
+from bayescale.inference.discrepancy import DRIFT, Process, Separate, discrepancy_basis
 from bayescale.inference.model import build_model
 from bayescale.inference.options import Options
 from bayescale.inference.scales import amplitude_parameters, learnt_scales
