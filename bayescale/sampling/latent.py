@@ -30,6 +30,8 @@ _REPEATS = 1024
 """Draws of the coefficients per draw of theta, times runs: several if runs are few and least normal."""
 _MOST_REPEATS = 8
 _PASSES = 2
+_ROUGH = 0.5
+"""Gain of log density at which the first search for a mode stops, since the weights of runs then change it anyway."""
 _WIDENED = 1.1
 """Width of the proposal of coefficients relative to the approximation if runs are few, so that no exact weight is far
 above the rest."""
@@ -119,7 +121,7 @@ class LatentDensity:
         -------
         array, shape (coordinate,)
         """
-        mode = find_modes(self, starts)[0].location
+        mode = find_modes(self, starts, tolerance=_ROUGH)[0].location
         for _ in range(_PASSES):
             found = self._conditional(mode[None])
             if found.parts.df is None:
@@ -172,7 +174,7 @@ class LatentDensity:
     def _conditional(self, draws: Array) -> "_Conditional":
         with np.errstate(all="ignore"):
             parts = self._parts(draws)
-            residual, precision = self._observed - parts.location, parts.scale**-2.0
+            residual, precision = self._observed - parts.location, 1 / np.square(parts.scale)
             sound = np.isfinite(parts.log_prior) & (np.abs(residual).max(axis=1) < 1e30)
             sound &= np.isfinite(parts.amplitudes).all(axis=1) & (precision > 0).all(axis=1) & (precision < 1e30).all(1)
             if not sound.all():
