@@ -30,8 +30,6 @@ _REPEATS = 1024
 """Draws of the coefficients per draw of theta, times runs: several if runs are few and least normal."""
 _MOST_REPEATS = 8
 _PASSES = 2
-_ROUGH = 0.5
-"""Gain of log density at which the first search for a mode stops, since the weights of runs then change it anyway."""
 _WIDENED = 1.1
 """Width of the proposal of coefficients relative to the approximation if runs are few, so that no exact weight is far
 above the rest."""
@@ -121,7 +119,7 @@ class LatentDensity:
         -------
         array, shape (coordinate,)
         """
-        mode = find_modes(self, starts, tolerance=_ROUGH)[0].location
+        mode = find_modes(self, starts)[0].location
         for _ in range(_PASSES):
             found = self._conditional(mode[None])
             if found.parts.df is None:

@@ -18,8 +18,6 @@ Density = Callable[[Array], Array]
 _STEP_LENGTHS = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001])
 _WIDEST = 2.0
 """Standard deviation, on the unconstrained scale, for a direction in which the density is not concave."""
-_NO_GAIN = 0.2
-"""Expected gain of a step, as a share of the tolerance and times two, below which it is not tried."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,6 @@ def find_modes(density: Density, starts: Array, *, max_iterations: int = 60, tol
         covariances[climbing] = [_covariance(hessian) for hessian in hessians]
         steps[climbing] = np.clip(0.1 * np.sqrt(np.einsum("sii->si", covariances[climbing])), 1e-8, 1e-2)
         directions = np.einsum("sij,sj->si", covariances[climbing], gradients)
-        far = np.einsum("si,si->s", directions, gradients) > _NO_GAIN * tolerance
-        climbing, directions = climbing[far], directions[far]
-        if len(climbing) == 0:
-            break
         directions *= np.minimum(1.0, _WIDEST / np.abs(directions).max(axis=1, keepdims=True).clip(1e-300))
         tried = points[climbing][:, None] + _STEP_LENGTHS[:, None] * directions[:, None]
         tried_heights = density(tried.reshape(-1, points.shape[1])).reshape(len(climbing), -1)
