@@ -70,10 +70,15 @@ class _Parsed(NamedTuple):
 
 
 def _parse(path: Path) -> _Parsed:
+    return _parsed(path, read_source(path))
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(path: Path, source: bytes) -> _Parsed:
     reader = _Reader()
     try:
         # Not ast.dump, whose text differs between Python versions.
-        code = ast.unparse(reader.visit(ast.parse(read_source(path))))
+        code = ast.unparse(reader.visit(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise failed(path, error) from error
     return _Parsed(code, reader.imports)

@@ -303,11 +303,14 @@ def _mixed(weights: xr.DataArray) -> NDArray[np.bool_]:
 
 
 def _origin_of_weights(weights: xr.DataArray) -> str:
+    mixed = weights["law"].to_numpy()[_mixed(weights)]
+    if len(mixed) == 1:
+        return f"{mixed[0]} has all of the weight, since no other law is left"
     if not weights["hidden_runs"].any():
         return "the laws count equally: the table is too small to hide runs and learn weights from them"
     horizons = weights["horizon"].to_numpy()
-    largest = weights.sel(horizon=horizons[-1], law=_mixed(weights))
-    shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in largest["law"].to_numpy())
+    largest = weights.sel(horizon=horizons[-1])
+    shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in mixed)
     return (
         f"weights of the laws learnt from hidden runs up to {horizons[-1]:g} times the largest run trained on ({shown} "
         "there); beyond that they fall back towards equal ones"

@@ -1,6 +1,7 @@
 """Fitting: turn a law and a table of runs into a :class:`Fit`, a posterior in ArviZ's groups with diagnostics."""
 
 import datetime as dt
+import functools
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -39,12 +40,13 @@ def fit_law(
     options: Options | None = None,
     *,
     certify: bool = True,
+    doubts: bool = True,
     **choices: Unpack[Choices],
 ) -> Fit:
     """Sample the posterior of one law given training runs; arguments and exceptions as for :func:`bayescale.fit`.
 
     Without ``certify`` the draws come from one quick proposal: good enough for averages over many fits, but never
-    certified.
+    certified. Without ``doubts`` the posterior is not searched for what makes it doubtful, where nobody would read it.
 
     Returns
     -------
@@ -64,7 +66,11 @@ def fit_law(
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
     observed = observe(asked.applied(serving(resolved, table)), table)
-    fitted = assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
+    sampled = sampled_runs(observed, asked, certify=certify)
+    if doubts:
+        fitted = assembled(law, observed, sampled, asked)
+    else:
+        fitted = _as_fit(_origin_of(law), observed, sampled, asked, ())
     step()
     return fitted
 
@@ -178,7 +184,7 @@ def _as_fit(
             },
             carriers={item.on: item.name for item in believed(resolved).parameters if item.on in resolved.priors},
             created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            versions={name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")},
+            versions=dict(_versions()),
             pool=pool,
             unit=runs.unit if runs.outcome == resolved.outcome else None,
             flops=runs.count.rule,
@@ -187,6 +193,12 @@ def _as_fit(
         diagnostics=sampled.diagnostics,
         notes=(*runs.notes, *origin_of(resolved), *_stated(resolved)),
     )
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Versions of the packages that a fit depends on."""
+    return {name: version(name) for name in ("bayescale", "pymc", "numpy", "xarray")}
 
 
 def _stated(law: Law) -> tuple[str, ...]:

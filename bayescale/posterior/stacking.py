@@ -49,9 +49,12 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.Dat
     Returns
     -------
     xarray.DataArray
-        With the number of hidden runs as coordinate ``hidden_runs``; one row of equal weights if no run can be hidden.
+        With the number of hidden runs as coordinate ``hidden_runs``; one row of equal weights if no run can be hidden,
+        or if there is only one law, which has all of it.
     """
     names = [law.name for law in laws]
+    if len(laws) == 1:
+        return equal_weights(names)
     try:
         found = splits(runs, size=Observed(laws[0], runs).size)
     except RunsError:
@@ -66,6 +69,8 @@ def horizon_weights(laws: Sequence[Law], runs: Runs, options: Options) -> xr.Dat
 
 def n_teaching(laws: Sequence[Law], runs: Runs) -> int:
     """Number of splits from which the weights of an ensemble are learnt."""
+    if len(laws) == 1:
+        return 0
     try:
         return len(teaching_splits(splits(runs, size=Observed(laws[0], runs).size), runs))
     except RunsError:
@@ -140,7 +145,7 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
     train, test = runs.take(split.train), runs.take(split.test)
     try:
         own = zip(laws, options.of_each(laws), strict=True)
-        fits = [fit_law(law, train, sketched(its), certify=False) for law, its in own]
+        fits = [fit_law(law, train, sketched(its), certify=False, doubts=False) for law, its in own]
     except LawError:
         return None
     return np.column_stack([_log_density(each, test) for each in fits])

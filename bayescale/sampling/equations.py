@@ -112,7 +112,7 @@ class Block:
         self._upper = np.triu_indices(m)
         place = np.empty((m, m), dtype=np.intp)
         place[self._upper] = place.T[self._upper] = np.arange(len(self._upper[0]))
-        self._place = place.ravel()
+        self._place, self._diagonal = place.ravel(), place.diagonal()
         # Runs at the same place have the same features, and only the sum of their weights matters.
         self._distinct, member = np.unique(self.features, axis=0, return_inverse=True)
         self._order = np.argsort(member, kind="stable")
@@ -129,11 +129,12 @@ class Block:
     def precision(self, weights: Array, amplitudes: Array) -> Array:
         """Precision of the coefficients given weights of shape (draw, run), shape (draw, feature, feature)."""
         m = amplitudes.shape[1]
-        matrix = self._weighted(weights)[:, self._place].reshape(-1, m, m)
-        matrix *= amplitudes[:, :, None]
-        matrix *= amplitudes[:, None]
-        np.einsum("dkk->dk", matrix)[...] += 1.0
-        return np.asarray(matrix)
+        # On one triangle, whose rows are long: broadcasting over small matrices takes four times as long.
+        products = self._weighted(weights)
+        products *= amplitudes[:, self._upper[0]]
+        products *= amplitudes[:, self._upper[1]]
+        products[:, self._diagonal] += 1.0
+        return np.asarray(products[:, self._place].reshape(-1, m, m))
 
     def _weighted(self, weights: Array) -> Array:
         """Weighted sums over runs of the products of features, shape (draw, product)."""

@@ -172,7 +172,7 @@ class LatentDensity:
     def _conditional(self, draws: Array) -> "_Conditional":
         with np.errstate(all="ignore"):
             parts = self._parts(draws)
-            residual, precision = self._observed - parts.location, parts.scale**-2.0
+            residual, precision = self._observed - parts.location, 1 / np.square(parts.scale)
             sound = np.isfinite(parts.log_prior) & (np.abs(residual).max(axis=1) < 1e30)
             sound &= np.isfinite(parts.amplitudes).all(axis=1) & (precision > 0).all(axis=1) & (precision < 1e30).all(1)
             if not sound.all():

@@ -266,14 +266,12 @@ class LogDensity:
         return total
 
     def _compile(self, outputs: Sequence[Any]) -> Callable[..., list[Array]]:
-        import pytensor
         from pytensor.graph.replace import vectorize_graph
 
+        from bayescale.sampling.straight import compiled
+
         vectorized = vectorize_graph(_with_zeros(outputs), self._columns)
-        compiled: Callable[..., list[Array]] = pytensor.function(
-            [self._draws, self._latent], vectorized, mode=interpreted_mode(), on_unused_input="ignore"
-        )
-        return compiled
+        return compiled([self._draws, self._latent], vectorized, interpreted_mode())
 
     def _compile_parts(self) -> "_Parts":
         from pytensor.graph.replace import vectorize_graph

@@ -14,7 +14,7 @@ from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import noise_by_name
 from bayescale.posterior.ensembles import Ensemble, reach_of, told_apart
 from bayescale.posterior.forecasting import predicted
-from bayescale.posterior.stacking import stacking_weights
+from bayescale.posterior.stacking import horizon_weights, n_teaching, stacking_weights
 from bayescale.validation.recovery import simulate
 
 pytestmark = pytest.mark.slow
@@ -36,6 +36,20 @@ def ensemble(runs):
 def with_weights(ensemble, weights, horizons=(1.0,)):
     table = ensemble.weights.isel(horizon=[0] * len(horizons)).copy(data=np.atleast_2d(weights))
     return Ensemble(members=ensemble.members, weights=table.assign_coords(horizon=list(horizons)))
+
+
+def test_weights_of_a_single_law_take_no_fit(runs, monkeypatch):
+    monkeypatch.setattr("bayescale.posterior.stacking.fit_law", lambda *_, **__: pytest.fail("fitted"))
+    weights = horizon_weights([load_law("tied")], runs, bs.Options())
+    assert weights.to_numpy().tolist() == [[1.0]]
+    assert n_teaching([load_law("tied")], runs) == 0
+
+
+def test_an_ensemble_says_that_one_law_is_left(ensemble):
+    first, second = ensemble.members
+    alone = with_weights(ensemble, [1.0, 0.0])
+    assert alone.notes[0] == f"{first} has all of the weight, since no other law is left"
+    assert second not in alone.notes[0]
 
 
 def test_weights_are_learnt_at_every_horizon_that_the_table_can_hide(ensemble):
