@@ -17,7 +17,7 @@ from bayescale.laws.law import Law
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import add_noise, broken, interpolated, law_error, link_mean
+from bayescale.posterior.parts import add_noise, broken, interpolated, law_error, link_mean
 from bayescale.posterior.points import shared_settings, tuned_settings
 from bayescale.posterior.reach import compute_warnings, prior_warnings
 

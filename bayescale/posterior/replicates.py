@@ -20,7 +20,7 @@ from bayescale.laws.links import Link
 from bayescale.posterior.curves import outcomes_along
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit, with_group
-from bayescale.posterior.forecasting import link_mean
+from bayescale.posterior.parts import link_mean
 from bayescale.posterior.single import draw_prior
 
 Array = NDArray[np.float64]

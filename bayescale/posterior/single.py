@@ -1,6 +1,7 @@
 """Fitting: turn a law and a table of runs into a :class:`Fit`, a posterior in ArviZ's groups with diagnostics."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from bayescale.data import datasets
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
+from bayescale.data.steps import first_runs
 from bayescale.inference.discrepancy import Basis, Process
 from bayescale.inference.engine import Sampled, infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
@@ -25,10 +27,12 @@ from bayescale.laws import catalog
 from bayescale.laws.following import origin_of, outcomes_of
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
+from bayescale.laws.steps import TwoSteps
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
 from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
 from bayescale.posterior.misfit import misfit_warnings
 from bayescale.posterior.pull import evidence_notes
+from bayescale.posterior.steps import Steps, stepped
 
 Array = NDArray[np.float64]
 
@@ -59,14 +63,52 @@ def fit_law(
     >>> bool(1.7 < posterior.parameters["E"].mean() < 1.9)
     True
     """
+    return _fitted(law, runs, chosen(options, choices), certify, {})
+
+
+def fit_laws(
+    laws: Sequence[str | Path | Law], runs: AnyRuns, options: Sequence[Options], *, certify: bool = True
+) -> list[Fit]:
+    """Fit several laws to the same runs, each with its options; a second step that several have is fitted once."""
+    known: _Known = {}
+    return [_fitted(law, runs, its, certify, known) for law, its in zip(laws, options, strict=True)]
+
+
+def n_fits_of(laws: Sequence[Law]) -> int:
+    """Number of fits that laws take."""
+    seconds = {law.second for law in laws if isinstance(law, TwoSteps)}
+    return len(laws) + len(seconds)
+
+
+type _Known = dict[tuple[str | Path | Law, Options], Fit]
+"""Second steps that are fitted, by their laws and options."""
+
+
+def _fitted(law: str | Path | Law, runs: AnyRuns, asked: Options, certify: bool, known: _Known) -> Fit:
     # Names are resolved and checked before PyMC is imported, so that a mistake is reported at once.
-    asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
-    observed = observe(asked.applied(serving(resolved, table)), table)
+    served = serving(resolved, table)
+    if isinstance(served, TwoSteps):
+        return _both_fitted(law, served, table, asked, certify, known)
+    observed = observe(asked.applied(served), table)
     fitted = assembled(law, observed, sampled_runs(observed, asked, certify=certify), asked)
     step()
     return fitted
+
+
+def _both_fitted(
+    law: str | Path | Law, served: TwoSteps, runs: Runs, asked: Options, certify: bool, known: _Known
+) -> Steps:
+    """The fits of both steps to the same runs."""
+    observe(served, runs)  # fails here rather than after the first fit
+    given = (served.first, served.second) if isinstance(law, Law) else catalog.steps_of(law)
+    of_first, of_second = asked.of_steps(served)
+    first = _fitted(given[0], first_runs(runs, served.first.outcome), of_first, certify, known)
+    key = (given[1], of_second)
+    if key not in known:
+        known[key] = _fitted(given[1], runs, of_second, certify, known)
+    return stepped(first, known[key])
 
 
 def assembled(
@@ -140,7 +182,14 @@ def draw_prior(
     else:
         asked, own, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
         table = as_runs("chinchilla" if runs is None else runs, own)
-    believed_in = asked.applied(serving(own, table))
+    served = serving(own, table)
+    if isinstance(served, TwoSteps):
+        of_first, of_second = asked.of_steps(served)
+        return stepped(
+            draw_prior(served.first, first_runs(table, served.first.outcome), of_first),
+            draw_prior(served.second, table, of_second),
+        )
+    believed_in = asked.applied(served)
     observed = observe(replace(believed_in, evidence=()) if believed_in.evidence else believed_in, table)
     result = _as_fit(origin, observed, infer_prior(observed, asked), asked, ())
     return replace(result, warnings=("these draws are from the prior: no run informs them", *observed.warnings))
