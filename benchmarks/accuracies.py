@@ -1,7 +1,7 @@
 """Bands of the default for accuracies: scores of benchmarks against compute, where larger models are hidden.
 
 Tables are those of Gadre, Pythia and the leaderboard scores of public models, and those of Sloth from a file, since
-its scores are not shipped. Each is cut as a back-test does, at eight of its ceilings of compute and horizons, drawn at
+its scores are not shipped. Gadre's have a loss, too. Each is cut as a back-test does, at eight of its ceilings of compute and horizons, drawn at
 random. The mixture is scored, and each law of it alone. Run it as ``python benchmarks/accuracies.py [--sloth FILE]``.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import add_study_options, keep, machine, study
+from reporting import add_study_options, keep, kept, machine, study
 
 from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.data.datasets import dataset_groups, load_dataset
@@ -41,7 +41,7 @@ SECOND_LEADERBOARD = ("ifeval", "bbh", "math", "mmlu_pro", "gpqa", "musr")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sloth", type=Path, help="models.csv of Sloth (Polo et al.)")
-    parser.add_argument("--only", help="family of tables")
+    parser.add_argument("--only", help="family of tables to run again; the results of others are kept")
     add_study_options(parser)
     options = parser.parse_args()
     tables = [*shipped(), *(of_sloth(options.sloth) if options.sloth else ())]
@@ -51,7 +51,8 @@ def main() -> None:
         if options.only in (None, family)
         for each in some(runs)
     ]
-    found = [row for rows in study(options, STEM, scored, tasks) if rows for row in rows]
+    others = [row for row in kept(STEM)["rows"] if row["family"] != options.only] if options.only else []
+    found = [row for rows in study(options, STEM, scored, tasks) if rows for row in rows] + others
     table = pd.DataFrame(found)
     keep(STEM, report(table), {"machine": machine(), "rows": table.to_dict("records")})
 
@@ -61,7 +62,8 @@ def shipped() -> Iterator[tuple[str, str, pd.DataFrame, Runs]]:
     for name in ("gadre", "pythia", "obsscaling"):
         for group in dataset_groups(name):
             frame = load_dataset(name, group=group, everything=True).frame
-            columns = ["C", "accuracy", "accuracy_n", "chance", *[each for each in ("run",) if each in frame]]
+            beside = [each for each in ("loss", "run") if each in frame]
+            columns = ["C", "accuracy", "accuracy_n", "chance", *beside]
             if (frame["accuracy"] > 0).all() or name == "obsscaling":
                 rows = frame[columns].sort_values("C").reset_index(drop=True)
                 yield name, group, rows, Runs.from_frame(rows, outcome="accuracy")

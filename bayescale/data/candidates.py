@@ -80,7 +80,7 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     notes = dict.fromkeys((*runs.notes, *(f"{text}, {read}" for text in fixed)))
     if _repeats(runs) and "U" not in followed:
         notes[_UNREAD] = None
-    through, why_not = _through_loss(runs, found[0])
+    through, why_not = _in_two_steps(runs, found[0])
     notes |= dict.fromkeys(why_not)
     return [*found, *through], replace(runs, notes=tuple(notes))
 
@@ -91,7 +91,27 @@ _UNREAD = (
 )
 
 
-def _through_loss(runs: Runs, beside: Law) -> tuple[list[Law], list[str]]:
+def two_step_laws(runs: Runs, beside: Sequence[Law]) -> list[Law]:
+    """Laws in two steps that the default has beside laws in one, by the inputs of any of these.
+
+    Parameters
+    ----------
+    runs : Runs
+    beside : sequence of Law
+        Laws in one step that suit the runs.
+
+    Examples
+    --------
+    >>> from bayescale.data.datasets import load_runs
+    >>> runs = Runs.from_frame(load_runs("gadre:c4").frame, outcome="accuracy")
+    >>> [law.name for law in two_step_laws(runs, [catalog.load_law("direct_accuracy")])]
+    ['floor_c, then accuracy_of_loss', 'kaplan_c, then accuracy_of_loss']
+    """
+    inputs = {frozenset(law.input_names): law for law in beside}
+    return [law for each in inputs.values() for law in _in_two_steps(runs, each)[0]]
+
+
+def _in_two_steps(runs: Runs, beside: Law) -> tuple[list[Law], list[str]]:
     """Laws in two steps that read the inputs of another law, and what is to be said where some runs lack a loss."""
     shipped = [law for law in map(catalog.load_law, catalog.law_names()) if law.second_step]
     seconds = [law for law in shipped if law.outcome == runs.outcome]
@@ -205,6 +225,10 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
             reasons[law.name] = str(error).removeprefix(runs.source).lstrip(":, ")
             continue
         able.append(law)
+    after = {law.name for law in able if law.second_step}
+    if len(after) < len(able):
+        reasons |= dict.fromkeys(after, "reads what is known only after a run: it is the second of two steps")
+        able = [law for law in able if law.name not in after]
     varied = {law.name: _varied(law, runs) for law in able}
     for law in able:
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())

@@ -39,6 +39,11 @@ class TwoSteps(Law):
         """What a parameter of the first step is called beside those of the second, whose names are taken."""
         return _named(name, self.first, taken)
 
+    def of_first(self, values: Values) -> dict[str, Any]:
+        """Values of the first law's parameters by its own names, from those of both."""
+        names = {name: self.named(name, self.second.units) for name in self.first.units}
+        return {name: values[ours] for name, ours in names.items() if ours in values}
+
 
 @functools.lru_cache(maxsize=256)
 def two_steps(first: Law, second: Law) -> TwoSteps:

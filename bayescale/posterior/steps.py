@@ -6,7 +6,6 @@ Given the runs the steps are independent, since they share no parameter, so a dr
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import xarray as xr
