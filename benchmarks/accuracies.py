@@ -1,8 +1,9 @@
 """Bands of the default for accuracies: scores of benchmarks against compute, where larger models are hidden.
 
-Tables are those of Gadre, Pythia and the leaderboard scores of public models, and those of Sloth from a file, since
-its scores are not shipped. Gadre's have a loss, too. Each is cut as a back-test does, at eight of its ceilings of compute and horizons, drawn at
-random. The mixture is scored, and each law of it alone. Run it as ``python benchmarks/accuracies.py [--sloth FILE]``.
+Tables are those of Gadre, whose runs have a loss, too, of Pythia, the leaderboard scores of public models, and those
+of Sloth from a file, since its scores are not shipped. Each is cut as a back-test does, at eight of its ceilings of
+compute and horizons, drawn at random. The mixture is scored, and each law of it alone. Run it as
+``python benchmarks/accuracies.py [--sloth FILE]``.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Accuracy with and without two steps, through the loss: hidden larger runs of Gadre.
 
-Each of its three data sets has the loss and an accuracy of every run. It is cut as in ``accuracies.py``, at eight of its
-ceilings of compute and horizons. The default is fitted to the accuracies by compute, without the losses and with them,
-when it contains two steps. Beside it are two steps alone, whose first is the default for loss by compute, or by N and D,
-and the default's laws in one step mixed with two steps by N and D. Run it as ``python benchmarks/two_steps.py``.
+Each of its three data sets has the loss and an accuracy of every run. It is cut as in ``accuracies.py``, at eight of
+its ceilings of compute and horizons. The default is fitted to the accuracies by compute, without the losses and with
+them, when it contains two steps. Beside it are two steps alone, whose first is the default for loss by compute, or by N
+and D, and the default's laws in one step mixed with two steps by N and D. Run it as ``python benchmarks/two_steps.py``.
 """
 
 import argparse

@@ -199,14 +199,16 @@ def _beyond(fit: Posterior, points: Mapping[str, Array], reach: Array, seed: int
         return
     places = list(members(fit))
     weights = fit.weights_at(reach) if isinstance(fit, Ensemble) else np.ones((len(reach), 1))
-    heavy = weights[:, [places.index(name) for name, _ in each]].sum(axis=1) > _MOST
+    shares = weights[:, [places.index(name) for name, _ in each]].sum(axis=1)
+    heavy = shares > _MOST
     if heavy.any():
         _, member = each[0]
         drawn = _forecast_draws(member.first, of_first(member, points), seed)["latent"]
-        yield from beyond(member.second, drawn.median(dim=SAMPLE_DIMS).to_numpy()[heavy])
+        mixed = f" of laws with {shares.max():.0%} of the weight" * isinstance(fit, Ensemble)
+        yield from beyond(member.second, drawn.median(dim=SAMPLE_DIMS).to_numpy()[heavy], mixed)
 
 
-_MOST = 0.5
+_MOST = 2 / 3
 """Weight of the laws in two steps of a mixture above which their extrapolation in the second step is warned of."""
 
 
