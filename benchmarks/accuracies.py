@@ -1,9 +1,8 @@
 """Bands of the default for accuracies: scores of benchmarks against compute, where larger models are hidden.
 
-Tables are those of Gadre, whose runs have a loss, too, of Pythia, the leaderboard scores of public models, and those
-of Sloth from a file, since its scores are not shipped. Each is cut as a back-test does, at eight of its ceilings of
-compute and horizons, drawn at random. The mixture is scored, and each law of it alone. Run it as
-``python benchmarks/accuracies.py [--sloth FILE]``.
+Tables are those of Gadre, Pythia and the leaderboard scores of public models, and those of Sloth from a file, since
+its scores are not shipped. Each is cut as a back-test does, at eight of its ceilings of compute and horizons, drawn at
+random. The mixture is scored, and each law of it alone. Run it as ``python benchmarks/accuracies.py [--sloth FILE]``.
 """
 
 import argparse
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import add_study_options, keep, kept, machine, study
+from reporting import add_study_options, keep, machine, study
 
 from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.data.datasets import dataset_groups, load_dataset
@@ -42,7 +41,7 @@ SECOND_LEADERBOARD = ("ifeval", "bbh", "math", "mmlu_pro", "gpqa", "musr")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sloth", type=Path, help="models.csv of Sloth (Polo et al.)")
-    parser.add_argument("--only", help="family of tables to run again; the results of others are kept")
+    parser.add_argument("--only", help="family of tables")
     add_study_options(parser)
     options = parser.parse_args()
     tables = [*shipped(), *(of_sloth(options.sloth) if options.sloth else ())]
@@ -52,8 +51,7 @@ def main() -> None:
         if options.only in (None, family)
         for each in some(runs)
     ]
-    others = [row for row in kept(STEM)["rows"] if row["family"] != options.only] if options.only else []
-    found = [row for rows in study(options, STEM, scored, tasks) if rows for row in rows] + others
+    found = [row for rows in study(options, STEM, scored, tasks) if rows for row in rows]
     table = pd.DataFrame(found)
     keep(STEM, report(table), {"machine": machine(), "rows": table.to_dict("records")})
 
@@ -63,8 +61,7 @@ def shipped() -> Iterator[tuple[str, str, pd.DataFrame, Runs]]:
     for name in ("gadre", "pythia", "obsscaling"):
         for group in dataset_groups(name):
             frame = load_dataset(name, group=group, everything=True).frame
-            beside = [each for each in ("loss", "run") if each in frame]
-            columns = ["C", "accuracy", "accuracy_n", "chance", *beside]
+            columns = ["C", "accuracy", "accuracy_n", "chance", *[each for each in ("run",) if each in frame]]
             if (frame["accuracy"] > 0).all() or name == "obsscaling":
                 rows = frame[columns].sort_values("C").reset_index(drop=True)
                 yield name, group, rows, Runs.from_frame(rows, outcome="accuracy")

@@ -102,7 +102,7 @@ def mapped(
                 _infer(table, name)
         _infer_standard_error(table, outcome)
         _infer_run(table)
-        if outcome in _THROUGH_LOSS:
+        if outcome in ("accuracy", "error"):
             _infer_loss(table)
     for name in dict.fromkeys((outcome, "N", "D", "U", "C")):
         if name not in table.names:
@@ -113,9 +113,6 @@ def mapped(
             _convert(table, name, theirs, found.unit, outcome)
     return table, outcome
 
-
-_THROUGH_LOSS = ("accuracy", "error")
-"""Outcomes that laws in two steps forecast through the loss."""
 
 OUTCOMES = {
     "loss": "positive",
@@ -327,8 +324,9 @@ def _infer_loss(table: Mapped) -> None:
     found = [(theirs, meant) for theirs, meant in _candidates(table, "loss") if meant.rank < 2]
     found = [(theirs, meant) for theirs, meant in found if meant.unit is None or meant.unit.words == "nats/token"]
     if len(found) > 1:
-        which = listed(theirs for theirs, _ in found)
-        cure = columns_are(loss=_quoted(found[0][0]))
+        which = " and ".join(theirs for theirs, _ in found)
+        best = next((theirs for theirs, _ in found if _HELD_OUT.search(theirs.lower())), found[0][0])
+        cure = columns_are(loss=_quoted(best))
         table.said.append(f"no loss, since columns {which} may each be it: name one, such as {cure}")
     elif found:
         table.rename(found[0][0], "loss")
