@@ -98,8 +98,8 @@ def _status_in_words(law: Law) -> str:
         (read,) = law.input_names
         return (
             f"The second of two steps where runs have a {read} and nothing is named: "
-            f"[which laws are fitted then](../defaults.md#two-steps-through-the-loss). `--law \"tied, then {law.name}\"` "
-            f"names both steps, and `--law {law.name}` fits it alone."
+            "[which laws are fitted then](../defaults.md#two-steps-through-the-loss). "
+            f'`--law "tied, then {law.name}"` names both steps, and `--law {law.name}` fits it alone.'
         )
     if not law.in_ensemble:
         return (
