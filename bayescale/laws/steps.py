@@ -14,7 +14,7 @@ from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter, Values
 
 THEN = ", then "
-"""What stands between the names of two steps, as in ``"tied, then accuracy_of_loss"``."""
+"""Between the names of two steps, as in ``"tied, then accuracy_of_loss"``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
