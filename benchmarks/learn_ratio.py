@@ -38,7 +38,8 @@ from bayescale.laws import learnt as constants
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Prior, Values
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import link_mean, noise_moments, predicted_runs
+from bayescale.posterior.forecasting import predicted_runs
+from bayescale.posterior.parts import link_mean, noise_moments
 from bayescale.posterior.predictive import Predicted
 from bayescale.posterior.single import fit_law
 from bayescale.validation.backtesting import scores_of

@@ -43,4 +43,5 @@ LAW = Law(
     derived=(Derived(name="loss_mid", meaning="loss half-way from chance to the ceiling", unit="nats/token"),),
     mean=mean,
     derive=derive,
+    second_step=True,
 )

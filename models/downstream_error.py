@@ -51,6 +51,7 @@ LAW = Law(
     derived=(Derived(name="k", meaning="gain over guessing at zero loss, which is unreachable", unit="fraction"),),
     mean=mean,
     derive=derive,
+    second_step=True,
     published=(
         PublishedFit(
             citation="Gadre et al. 2024, arXiv:2403.08540: their rows and least squares, computed again",

@@ -81,3 +81,15 @@ def listed(items: Iterable[Any]) -> str:
     texts = [str(item) for item in items]
     more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
     return f"{', '.join(texts[:_SHOWN])}{more}" or "none"
+
+
+def in_a_row(names: Iterable[str]) -> str:
+    """Names of laws, or what starts with them, with a semicolon between where one of them has a comma.
+
+    Examples
+    --------
+    >>> in_a_row(["skaling", "tied"]), in_a_row(["sigmoid_accuracy", "tied, then accuracy_of_loss"])
+    ('skaling, tied', 'sigmoid_accuracy; tied, then accuracy_of_loss')
+    """
+    found = list(names)
+    return ("; " if any(", " in name for name in found) else ", ").join(found)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bayescale.basics.wording import in_a_row
 from bayescale.cli.options import JSON, TABLE_HELP, figure, table_options
 from bayescale.cli.printing import print_json, print_lines, print_ranges, print_remarks, print_table, print_written
 from bayescale.cli.sections import FIT, Command, option
@@ -56,7 +57,7 @@ def check(
     if others := facts.get(OTHER_COUNTS):
         facts[OTHER_COUNTS] = f"{others} (compare --count N,{others.replace(', ', ',')})"
     print_table([{"of the table": name, "found": text} for name, text in facts.items()], "Design")
-    fitted = ", ".join(found.laws) or f"none: {found.refusal}"
+    fitted = in_a_row(found.laws) or f"none: {found.refusal}"
     print_lines(f"fitted when no law is named: {fitted}", f"laws that suit: {', '.join(found.suited) or 'none'}")
     print_lines(*(f"cannot be told: {text}" for text in found.untold))
     print_remarks(found.warnings, found.runs.notes)

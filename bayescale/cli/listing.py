@@ -6,8 +6,10 @@ import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.cli.layout import width
+from bayescale.cli.options import OUTCOME
 from bayescale.cli.printing import print_lines, print_ranges, print_remarks, print_table
 from bayescale.cli.sections import Command
+from bayescale.cli.sources import runs_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,13 +20,16 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("name", required=False)
-def laws(name: str | None) -> None:
+@OUTCOME
+def laws(name: str | None, outcome: str | None) -> None:
     """List the laws, show one in full (its NAME or file), or say which suit a table (a data set's NAME or a file)."""
     from bayescale.laws.catalog import law_names, load_law
 
     if name is not None and _is_table(name):
-        _print_suited(name)
+        _print_suited(name, outcome)
         return
+    if outcome is not None:
+        raise click.UsageError("--outcome goes with a table: give a data set's name or a file")
     if name is None:
         found = [load_law(each) for each in law_names()]
         print_table([{"law": f.name, "formula": f.formula, "citation": f.citation} for f in found], "Laws")
@@ -59,18 +64,18 @@ def _is_table(name: str) -> bool:
     return known or name == "-" or name.lower().endswith(SUFFIXES)
 
 
-def _print_suited(name: str) -> None:
+def _print_suited(name: str, outcome: str | None) -> None:
     """Laws that suit a table, those of the default mixture first, and why the others of its outcome do not."""
     from bayescale.data.candidates import default_laws, suited_laws
-    from bayescale.data.datasets import load_runs
 
-    runs = load_runs(name)
+    runs = runs_from(name, (), outcome=outcome)
     suited, reasons = suited_laws(runs)
     members, runs = default_laws(runs)
     chosen = [law.name for law in members]
+    others = sorted((law for law in suited if law.name not in chosen), key=lambda law: law.name)
     rows = [
         {"law": law.name, "formula": law.formula, "fitted when none is named": "yes" * (law.name in chosen)}
-        for law in sorted(suited, key=lambda law: (law.name not in chosen, law.name))
+        for law in (*members, *others)
     ]
     print_table(rows, f"Laws of {runs.outcome} that suit {name}")
     print_table([{"law": law, "reason": why} for law, why in reasons.items()], "Laws of it that do not")

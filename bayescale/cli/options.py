@@ -48,8 +48,13 @@ COLUMNS = option(
 
 UNIT = option("--unit", section=TABLE, type=Unit(), metavar="TEXT", help="Unit of the outcome, such as bits/character.")
 
+OUTCOME = option(
+    "--outcome", section=TABLE, metavar="NAME", help="What to forecast, such as accuracy of a table with a loss, too."
+)
+
 _READING: tuple[Decorator, ...] = (
     COLUMNS,
+    OUTCOME,
     UNIT,
     option("--glob", section=TABLE, metavar="PATTERN", help="Files of RUNS, a directory, such as '**/*.json'."),
     option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bayescale.basics.wording import in_a_row
 from bayescale.cli.options import (
     COST_NAMES,
     DEFAULT_LAW,
@@ -153,7 +154,7 @@ def _compared(asked: Asked, fitted: "Posterior", which: str) -> "Comparison":
     laws = _laws(asked, fitted)
     table = _table(asked, laws)
     names, fits = laws_to_compare(laws, table)
-    click.echo(f"{which}: comparing {', '.join(names)}: {fits} fits at least, of about a second each", err=True)
+    click.echo(f"{which}: comparing {in_a_row(names)}: {fits} fits at least, of about a second each", err=True)
     sampling = {name: value for name, value in asked.sampling.items() if name != "engine"}
     return compare(laws, table, progress=True, **sampling)
 

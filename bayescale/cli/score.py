@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from bayescale.basics.quantities import format_column, format_interval, format_quantity, with_unit
+from bayescale.basics.wording import in_a_row
 from bayescale.cli.options import COLUMNS, JSON, UNIT
 from bayescale.cli.printing import masses, print_json, print_lines, print_table
 from bayescale.cli.sections import Command, Section, option
@@ -46,6 +47,6 @@ def score(registered: Path, observed: str, columns: dict[str, str] | None, unit:
     inside = scores["inside_90"]
     print_lines(f"inside their 90% interval: {inside.sum()} of {len(inside)}")
     print_lines(
-        f"{', '.join(fit['law'] for fit in found.fits)} on {found.dataset}: {found.n_runs} runs; "
+        f"{in_a_row(fit['law'] for fit in found.fits)} on {found.dataset}: {found.n_runs} runs; "
         f"registered {found.registered_at}, SHA-256 {found.hash}"
     )

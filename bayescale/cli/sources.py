@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _LENGTHS = ("draws", "chains", "tune", "minutes")
 """Options that say how long to sample."""
 
+_READ = ("columns", "glob", "outcome", "flops", "cells", "checkpoints")
+"""Options that say how to read a table, but for flags and the unit of its outcome."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -46,6 +49,7 @@ class Asked:
     group: str | None
     new_group: bool | None = None
     glob: str | None = None
+    outcome: str | None = None
     drop_bad: bool | None = None
     as_is: bool | None = None
     flops: str | None = None
@@ -73,7 +77,7 @@ class Asked:
     def reading(self) -> dict[str, Any]:
         """How to read the table and to prepare its runs, but for the unit of its outcome."""
         flags = {"drop_bad": bool(self.drop_bad), "as_is": bool(self.as_is)}
-        return {name: getattr(self, name) for name in ("columns", "glob", "flops", "cells", "checkpoints")} | flags
+        return {name: getattr(self, name) for name in _READ} | flags
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -199,6 +203,7 @@ def _saved(asked: Asked) -> Source:
         "discrepancy": asked.discrepancy,
         "engine": asked.engine,
         "columns": asked.columns,
+        "outcome": asked.outcome,
         "unit": asked.unit,
         "glob": asked.glob,
         "drop-bad": asked.drop_bad,
@@ -285,13 +290,15 @@ def runs_from(
     laws: Sequence[str],
     *,
     series_apart: bool = True,
+    outcome: str | None = None,
     flops: str | None = None,
     cells: Any = None,
     checkpoints: bool | None = None,
     **reading: Any,
 ) -> "Runs":
-    """The prepared table, with the outcome that the first law predicts, or its own where laws are chosen to suit it."""
+    """The prepared table, with the outcome that is asked for, or that the first law predicts, or else its own."""
     from bayescale.data.datasets import load_runs
+    from bayescale.data.mapping import OUTCOMES
     from bayescale.data.preparing import Preparation
     from bayescale.laws.catalog import load_law
     from bayescale.laws.following import outcomes_of
@@ -299,8 +306,13 @@ def runs_from(
     prepared = Preparation(flops, cells, checkpoints)
     asked: dict[str, Any] = {"series_apart": series_apart, **reading}
     if not laws or laws[0] == DEFAULT_LAW:
-        return prepared.of(load_runs(source, **asked))
-    return prepared.of(load_runs(source, outcome=outcomes_of(load_law(laws[0])), **asked))
+        sought = None if outcome is None else {outcome: OUTCOMES.get(outcome, "positive")}
+        return prepared.of(load_runs(source, outcome=sought, **asked))
+    served = outcomes_of(load_law(laws[0]))
+    if outcome is not None and outcome not in served:
+        raise click.UsageError(f"--outcome {outcome}: law {laws[0]!r} predicts {' or '.join(served)}")
+    sought = served if outcome is None else {outcome: served[outcome]}
+    return prepared.of(load_runs(source, outcome=sought, **asked))
 
 
 def check_second_step(then: str, asked: Asked) -> "Law":
@@ -315,7 +327,7 @@ def check_second_step(then: str, asked: Asked) -> "Law":
         read = ", ".join(second.input_names)
         raise click.UsageError(f"--then: law {second.name!r} reads {read}, not {first.outcome}, the first outcome")
     check_unit_read(second.inputs[0], second.name, first.unit)
-    runs_from(asked.runs, (then,), **asked.reading)
+    runs_from(asked.runs, (then,), **{**asked.reading, "outcome": None})
     return second
 
 
@@ -324,7 +336,7 @@ def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
     from bayescale.posterior.chains import chained
     from bayescale.posterior.single import fit_law
 
-    table = runs_from(asked.runs, (then,), **asked.reading)
+    table = runs_from(asked.runs, (then,), **{**asked.reading, "outcome": None})
     with progress(f"fitting {then} to {len(table)} runs"):
         second = fit_law(then, table, **{**asked.sampling, **beliefs_from((), ())})
     return chained(first, second)

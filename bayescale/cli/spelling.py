@@ -18,6 +18,7 @@ _SAME = (
     "group",
     "law",
     "minutes",
+    "outcome",
     "pool",
     "tune",
     "unit",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_quantity, with_unit
+from bayescale.basics.wording import in_a_row
 from bayescale.cli.options import DEFAULT_LAW, TABLE_HELP, figure, study_options
 from bayescale.cli.printing import (
     LABELS,
@@ -157,7 +158,7 @@ def compare(
     table, chosen = runs_from(runs, laws, **reading), laws or None
     names, fits = laws_to_compare(chosen, table)
     # A line, since a spinner would overwrite the progress bars and vanish with its message.
-    doing = f"comparing {', '.join(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
+    doing = f"comparing {in_a_row(names)} on {len(table)} runs: {fits} fits at least, of about a second each"
     click.echo(doing, err=True)
     with on_backend(backend, jobs):
         compared = run_compare(

@@ -12,9 +12,12 @@ from bayescale.data.checks import observe
 from bayescale.data.names import bounded
 from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import Runs
+from bayescale.data.steps import first_runs
+from bayescale.data.tables import floats
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
 from bayescale.laws.links import LOG
+from bayescale.laws.steps import two_steps
 
 
 def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
@@ -23,7 +26,8 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     Where an outcome may fall or rise, as that of a learning curve, the laws of its direction are taken, and those of
     both where the runs do not tell it. Where runs show a sharp break, laws with a break replace smooth ones.
     Laws that need more runs than there are are left out, and of a score that has a largest value, such as BLEU, rising
-    laws without a ceiling.
+    laws without a ceiling. Of an accuracy or an error whose runs have a loss too, laws in two steps follow: each law of
+    the mixture for that loss by the same inputs, and then the outcome by the loss.
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     Returns
     -------
     laws : list of Law
-        In the order of their names.
+        In the order of their names, those in two steps last.
     runs : Runs
         With a note where a column that laws of the mixture read has one value only, which no law can follow.
 
@@ -49,6 +53,9 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     >>> curve = Runs.from_frame(pd.DataFrame({"x": [1, 2, 4], "y": [0.5, 0.6, 0.7]}), outcome="y")
     >>> [law.name for law in default_laws(curve)[0]]
     ['rise_logarithm', 'rise_logistic', 'rise_power', 'rise_to_ceiling']
+    >>> both = Runs.from_frame(load_runs("gadre:c4").frame, outcome="accuracy")
+    >>> [law.name for law in default_laws(both)[0]][-2:]
+    ['floor_c, then accuracy_of_loss', 'kaplan_c, then accuracy_of_loss']
     """
     shipped = map(catalog.load_law, catalog.law_names())
     members = [law for law in shipped if law.in_ensemble and len(runs) >= law.fewest_runs]
@@ -73,13 +80,66 @@ def default_laws(runs: Runs) -> tuple[list[Law], Runs]:
     notes = dict.fromkeys((*runs.notes, *(f"{text}, {read}" for text in fixed)))
     if _repeats(runs) and "U" not in followed:
         notes[_UNREAD] = None
-    return found, replace(runs, notes=tuple(notes))
+    through, why_not = _in_two_steps(runs, found[0])
+    notes |= dict.fromkeys(why_not)
+    return [*found, *through], replace(runs, notes=tuple(notes))
 
 
 _UNREAD = (
     "some runs have seen data more than once (D is above U), which the fitted laws do not read: laws that do need the "
     "parameters too, also where all runs have the same (--columns N=1.3e9)"
 )
+
+
+def two_step_laws(runs: Runs, beside: Sequence[Law]) -> list[Law]:
+    """Laws in two steps that the default has beside laws in one, by the inputs of any of these.
+
+    Parameters
+    ----------
+    runs : Runs
+    beside : sequence of Law
+        Laws in one step that suit the runs.
+
+    Examples
+    --------
+    >>> from bayescale.data.datasets import load_runs
+    >>> runs = Runs.from_frame(load_runs("gadre:c4").frame, outcome="accuracy")
+    >>> [law.name for law in two_step_laws(runs, [catalog.load_law("direct_accuracy")])]
+    ['floor_c, then accuracy_of_loss', 'kaplan_c, then accuracy_of_loss']
+    """
+    inputs = {frozenset(law.input_names): law for law in beside}
+    return [law for each in inputs.values() for law in _in_two_steps(runs, each)[0]]
+
+
+def _in_two_steps(runs: Runs, beside: Law) -> tuple[list[Law], list[str]]:
+    """Laws in two steps that read the inputs of another law, and what is to be said where some runs lack a loss."""
+    shipped = [law for law in map(catalog.load_law, catalog.law_names()) if law.second_step]
+    seconds = [law for law in shipped if law.outcome == runs.outcome]
+    found: list[Law] = []
+    for second in seconds or [law for each in shipped if (law := serving(each, runs)).outcome == runs.outcome]:
+        (read,) = second.input_names
+        if read not in runs.frame or read in beside.input_names:
+            continue
+        known = int(np.sum(floats(runs.frame[read])[0] > 0))
+        if 0 < known < len(runs):
+            return [], [
+                f"{known} of {len(runs)} runs have a {read}, so {runs.outcome} is not forecast through it: give all "
+                f"runs a {read}, or leave out those without"
+            ]
+        try:
+            observe(second, runs)
+            firsts, _ = default_laws(_read_alone(first_runs(runs, read), beside))
+        except BayescaleError:
+            continue  # a loss that is the same in all runs, say
+        same = [law for law in firsts if set(law.input_names) == set(beside.input_names)]
+        found += [two_steps(first, second) for first in same]
+    return found, []
+
+
+def _read_alone(runs: Runs, law: Law) -> Runs:
+    """Runs without the sizes that a law does not read."""
+    frame = runs.frame.drop(columns=[name for name in ("N", "D", "U") if name not in law.input_names], errors="ignore")
+    return replace(runs, frame=frame)
 
 
 def _asks(runs: Runs, law: Law) -> bool:
@@ -165,6 +225,10 @@ def suited_laws(runs: Runs, laws: Sequence[Law] | None = None) -> tuple[list[Law
             reasons[law.name] = str(error).removeprefix(runs.source).lstrip(":, ")
             continue
         able.append(law)
+    after = {law.name for law in able if law.second_step}
+    if len(after) < len(able):
+        reasons |= dict.fromkeys(after, "reads what is known only after a run: it is the second of two steps")
+        able = [law for law in able if law.name not in after]
     varied = {law.name: _varied(law, runs) for law in able}
     for law in able:
         besides = max((found - varied[law.name] for found in varied.values()), key=len, default=set())

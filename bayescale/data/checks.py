@@ -11,9 +11,11 @@ from bayescale.basics.quantities import format_quantity
 from bayescale.data.guessing import guessing_doubts
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
+from bayescale.data.steps import first_runs
 from bayescale.data.suspicions import FEW
 from bayescale.data.tables import FloatArray, missing_column, refuse
 from bayescale.laws.law import Law
+from bayescale.laws.steps import TwoSteps
 
 _ENOUGH_FOR_RANKS = 10
 
@@ -51,6 +53,9 @@ def observe(law: Law, runs: Runs) -> Observed:
     """
     observed = Observed.of(law, runs)
     law = observed.law
+    if isinstance(law, TwoSteps):
+        steps = observe(law.first, first_runs(runs, law.first.outcome)), observe(law.second, runs)
+        return replace(observed, warnings=tuple(dict.fromkeys(text for each in steps for text in each.warnings)))
     settings = tuple(setting.name for setting in law.settings if setting.default is None)
     needed = (*law.input_names, *settings, law.outcome)
     reader = f", which law {law.name!r} needs"

@@ -15,6 +15,7 @@ from bayescale.basics.errors import CatalogError, RunsError, described
 from bayescale.basics.files import root
 from bayescale.basics.wording import known, unknown
 from bayescale.data.formats import STANDARD_INPUT, SUFFIXES, read_table
+from bayescale.data.mapping import OUTCOMES
 from bayescale.data.preparing import tell_checkpoints
 from bayescale.data.runs import Runs
 from bayescale.data.suspicions import UNITS
@@ -309,7 +310,8 @@ def load_runs(
         named = outcome or runs.outcome
         # The card gives the unit of its own outcome, which may have another name here, and of no other column.
         own = runs.unit if (columns or {}).get(named, named) == runs.outcome else None
-        asked: dict[str, Any] = {"outcome": named, "domain": domain or runs.domain, "unit": unit or own}
+        usual = runs.domain if named == runs.outcome else OUTCOMES.get(named, runs.domain)
+        asked: dict[str, Any] = {"outcome": named, "domain": domain or usual, "unit": unit or own}
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, as_is=True, **asked)
         return replace(renamed, notes=runs.notes)
     if str(name_or_path) == STANDARD_INPUT or path.suffix.lower() in SUFFIXES or os.path.exists(path):

@@ -6,7 +6,7 @@ column whose name says that it is that quantity. What was inferred is said, and 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import columns_are, listed, nearest
 from bayescale.data.expressions import Expression
 from bayescale.data.names import Meaning, fitting, meaning, plain, standard_error_of
-from bayescale.data.tables import FloatArray, floats, middle_of, missing_column, refuse
+from bayescale.data.tables import FloatArray, floats, middle_of, refuse
 from bayescale.data.units import PER_CENT, Unit, contradicts, odd_compute
 
 OF_LANGUAGE = ("loss", "accuracy", "error", "perplexity")
@@ -102,6 +102,8 @@ def mapped(
                 _infer(table, name)
         _infer_standard_error(table, outcome)
         _infer_run(table)
+        if outcome in ("accuracy", "error"):
+            _infer_loss(table)
     for name in dict.fromkeys((outcome, "N", "D", "U", "C")):
         if name not in table.names:
             continue
@@ -315,6 +317,22 @@ def _infer_standard_error(table: Mapped, outcome: str) -> None:
         table.rename(found[0], ours)
 
 
+def _infer_loss(table: Mapped) -> None:
+    """Take the column of losses in nats per token, beside another outcome; of several none is read."""
+    if "loss" in table.names:
+        return
+    found = [(theirs, meant) for theirs, meant in _candidates(table, "loss") if meant.rank < 2]
+    found = [(theirs, meant) for theirs, meant in found if meant.unit is None or meant.unit.words == "nats/token"]
+    if len(found) > 1:
+        which = " and ".join(theirs for theirs, _ in found)
+        best = next((theirs for theirs, _ in found if _HELD_OUT.search(theirs.lower())), found[0][0])
+        cure = columns_are(loss=_quoted(best))
+        table.said.append(f"no loss, since columns {which} may each be it: name one, such as {cure}")
+    elif found:
+        table.rename(found[0][0], "loss")
+        table.said.append(f"{found[0][0]} as loss")
+
+
 def _infer_run(table: Mapped) -> None:
     """Take the column that says which rows are of one training run, where rows share one."""
     if "run" in table.names or not {"N", "D"} & set(table.names):
@@ -337,21 +355,6 @@ def _is_run(table: Mapped, labels: "pd.Series[Any]", *, sure: bool) -> bool:
     if "N" in sizes and (groups["N"].max() > groups["N"].min()).any():
         return False
     return sure or ("D" in sizes and bool((groups["D"].nunique() == groups.size()).all()))
-
-
-def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
-    """Message for a table without the outcome, with the column that is probably meant."""
-    columns = [str(column) for column in columns]
-    if name == "loss" and (others := fitting("perplexity", columns)):
-        theirs, _ = others[0]
-        return (
-            f"{source}: no column 'loss', but {theirs!r} is perplexity: add {columns_are(loss=f'log({theirs})')} for "
-            "nats per token, or leave the outcome out, since laws of loss serve perplexity"
-        )
-    message = missing_column(name, columns, source)
-    unknown = message.endswith(f"add {columns_are(loss='COLUMN')}")
-    other = columns_are(x="COLUMN", y="COLUMN")
-    return message + f", or for a score or any other outcome {other}" * unknown
 
 
 # ------------------------------------------------------------------------------------------------------------- units

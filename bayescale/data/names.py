@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bayescale.basics.wording import columns_are
+from bayescale.data.tables import missing_column
 from bayescale.data.units import Unit, unit_of
 
 
@@ -243,3 +245,18 @@ def fitting(role: str, names: Iterable[str]) -> list[tuple[str, Meaning]]:
     found = [(name, meant) for name in names if (meant := meaning(name)) is not None and meant.role == role]
     lowest = min((meant.rank for _, meant in found), default=0)
     return [(name, meant) for name, meant in found if meant.rank == lowest]
+
+
+def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
+    """Message for a table without the outcome, with the column that is probably meant."""
+    columns = [str(column) for column in columns]
+    if name == "loss" and (others := fitting("perplexity", columns)):
+        theirs, _ = others[0]
+        return (
+            f"{source}: no column 'loss', but {theirs!r} is perplexity: add {columns_are(loss=f'log({theirs})')} for "
+            "nats per token, or leave the outcome out, since laws of loss serve perplexity"
+        )
+    message = missing_column(name, columns, source)
+    unknown = message.endswith(f"add {columns_are(loss='COLUMN')}")
+    other = columns_are(x="COLUMN", y="COLUMN")
+    return message + f", or for a score or any other outcome {other}" * unknown

@@ -21,7 +21,8 @@ from bayescale.basics.quantities import check_unit, format_quantity
 from bayescale.data.compute import BY_DEFAULT, Count, Counted, count_compute, count_epochs
 from bayescale.data.exports import read_tables
 from bayescale.data.formats import STANDARD_INPUT
-from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped, missing_outcome
+from bayescale.data.mapping import OF_LANGUAGE, OUTCOMES, mapped
+from bayescale.data.names import missing_outcome
 from bayescale.data.rows import usable_rows
 from bayescale.data.structure import PLAIN, Structure
 from bayescale.data.suspicions import UNITS, checked_columns, doubts_of

@@ -12,6 +12,7 @@ from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name
 from bayescale.laws.optima import has_optimum, is_optimum
 from bayescale.laws.priors import Stated, check_names, stated
+from bayescale.laws.steps import TwoSteps
 
 Engine = Literal["importance", "nuts"]
 
@@ -130,7 +131,7 @@ priors={}, evidence=())
         self.check_suits(law)
         check_names(self.priors, self._reported([law]), f"law {law.name!r}")
         for each in self.evidence:
-            if why := each.unsuited(law):
+            if why := _unsuited(each, law):
                 raise LawError(f"evidence {each}: law {law.name!r} {why}")
         return with_beliefs(law, stated(self.priors), tuple(self.evidence))
 
@@ -145,25 +146,55 @@ priors={}, evidence=())
         check_names(self.priors, self._reported(laws), " and ".join(law.name for law in laws))
         names = [set(self._reported([law])) for law in laws]
         for each in self.evidence:
-            if all(reasons := [each.unsuited(law) for law in laws]):
+            if all(reasons := [_unsuited(each, law) for law in laws]):
                 raise LawError(f"evidence {each}: law {laws[0].name!r} {reasons[0]}")
         return [
             replace(
                 self,
                 priors={name: prior for name, prior in self.priors.items() if name in own},
-                evidence=tuple(each for each in self.evidence if not each.unsuited(law)),
+                evidence=tuple(each for each in self.evidence if not _unsuited(each, law)),
             )
             for law, own in zip(laws, names, strict=True)
         ]
+
+    def of_steps(self, law: TwoSteps) -> tuple["Options", "Options"]:
+        """Options for each of two steps: the priors on what it reports, and the evidence that it can take.
+
+        Raises
+        ------
+        LawError
+            If neither step reports what a prior is on, or can take a piece of evidence.
+        """
+        (found,) = self.of_each([law])
+        of_first, of_second = self._reported([law.first]), self._reported([law.second])
+        names = {law.named(name, of_second): name for name in of_first}
+        first = {names[name]: prior for name, prior in found.priors.items() if name in names}
+        second = {name: prior for name, prior in found.priors.items() if name in of_second}
+        told = ([each for each in found.evidence if not each.unsuited(step)] for step in (law.first, law.second))
+        return (
+            replace(self, priors=first, evidence=next(told)),
+            replace(self, priors=second, evidence=next(told)),
+        )
 
     def _reported(self, laws: Iterable[Law]) -> tuple[str, ...]:
         """Names of what fits of laws report, and of the optima that they would report if a prior is on them."""
         found: list[str] = []
         for law in laws:
+            if isinstance(law, TwoSteps):
+                second = self._reported([law.second])
+                found += [*second, *(law.named(name, second) for name in self._reported([law.first]))]
+                continue
             amplitudes = amplitude_parameters(law) if self.discrepancy else ()
             found += filter(is_optimum, self.priors if has_optimum(law) else ())
             found += [*law.units, *(each.name for each in (*self.noise_model.parameters(law), *amplitudes))]
         return tuple(dict.fromkeys(found))
+
+
+def _unsuited(evidence: Evidence, law: Law) -> str:
+    """Why a law, or both of two steps, cannot take a piece of evidence; empty if one can."""
+    steps = (law.first, law.second) if isinstance(law, TwoSteps) else (law,)
+    reasons = [evidence.unsuited(step) for step in steps]
+    return reasons[0] if all(reasons) else ""
 
 
 def chosen(options: Options | None, choices: Choices) -> Options:

@@ -1,6 +1,7 @@
 """Find and load laws: those that ship, and the user's own."""
 
 import functools
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from bayescale.basics.files import root
 from bayescale.basics.wording import known
 from bayescale.laws.law import Law
 from bayescale.laws.sources import failed, read_source, source_hash
+from bayescale.laws.steps import THEN, two_steps
 
 
 def law_names() -> tuple[str, ...]:
@@ -65,7 +67,7 @@ def load_law(name_or_path: str | Path) -> Law:
     ----------
     name_or_path : str or path
         Name of a shipped law, or path of a Python file that defines ``LAW``. A file is run once, and again if it has
-        changed.
+        changed. Two with ``", then "`` between them are a law in two steps.
 
     Returns
     -------
@@ -80,7 +82,12 @@ def load_law(name_or_path: str | Path) -> Law:
     --------
     >>> load_law("chinchilla").formula
     'E + A N^-alpha + B D^-beta'
+    >>> load_law("tied, then accuracy_of_loss").title
+    'Chinchilla with tied exponents, then Accuracy from loss'
     """
+    steps = steps_of(name_or_path)
+    if len(steps) == 2:
+        return two_steps(*map(load_law, steps))
     path = law_path(name_or_path)
     return _run_law_file(path, read_source(path))
 
@@ -115,7 +122,23 @@ def law_source_hash(name_or_path: str | Path) -> str:
     CatalogError
         If there is no such law or file, or it is not Python.
     """
-    return source_hash(law_path(name_or_path))
+    return joint_hash([source_hash(law_path(step)) for step in steps_of(name_or_path)])
+
+
+def joint_hash(hashes: Sequence[str]) -> str:
+    """The hash of the code of a law, from those of its one or two steps."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\0".join(hashes).encode()).hexdigest()
+
+
+def steps_of(name_or_path: str | Path) -> list[str | Path]:
+    """The names or paths of both laws of a name of two steps, or the one that is named.
+
+    Examples
+    --------
+    >>> steps_of("tied, then accuracy_of_loss")
+    ['tied', 'accuracy_of_loss']
+    """
+    return [*name_or_path.split(THEN, 1)] if isinstance(name_or_path, str) else [name_or_path]
 
 
 @functools.cache

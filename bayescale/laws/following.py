@@ -15,6 +15,7 @@ from bayescale.laws import perplexities
 from bayescale.laws.law import Law
 from bayescale.laws.links import Link, of_logarithm, of_rest
 from bayescale.laws.parameters import Values
+from bayescale.laws.steps import TwoSteps, two_steps
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def as_law_of(law: Law, outcome: str) -> Law:
     >>> as_law_of(load_law("chinchilla"), "accuracy").outcome
     'loss'
     """
+    if isinstance(law, TwoSteps):
+        return two_steps(law.first, as_law_of(law.second, outcome))
     rule = _RULES.get((law.outcome, outcome))
     if rule is None or law.link.domain not in rule.domains or law.outcome_unit != _UNITS.get(law.outcome, rule.unit):
         return law

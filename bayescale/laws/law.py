@@ -85,6 +85,9 @@ class Law:
         thorough, and dearer.
     in_ensemble : bool
         Whether the ensemble ``"auto"`` contains it: the laws whose mixture predicted hidden larger runs best.
+    second_step : bool
+        Whether ``"auto"`` contains it as the second of two steps, after each law of the ensemble that predicts what it
+        reads, where every run has that, too.
     fewest_runs : int
         Fewest runs with which ``"auto"`` takes it.
     asked_for : callable, optional
@@ -147,6 +150,7 @@ class Law:
     falls: bool = True
     several_modes: bool = False
     in_ensemble: bool = False
+    second_step: bool = False
     fewest_runs: int = 0
     asked_for: Callable[[Values, NDArray[np.float64]], bool] | None = None
     priors: Mapping[str, Prior] = field(default_factory=dict)

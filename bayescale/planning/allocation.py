@@ -14,12 +14,14 @@ from bayescale.basics.quantities import format_quantity, numbers
 from bayescale.data.compute import Count, six_nd
 from bayescale.data.observed import Observed
 from bayescale.laws.law import Law
+from bayescale.laws.steps import TwoSteps
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import add_noise, broken, interpolated, law_error, link_mean
+from bayescale.posterior.parts import add_noise, broken, interpolated, law_error, link_mean, outcomes_given
 from bayescale.posterior.points import shared_settings, tuned_settings
 from bayescale.posterior.reach import compute_warnings, prior_warnings
+from bayescale.posterior.steps import Steps
 
 Array = NDArray[np.float64]
 FlopRule = Callable[[Array, Array], Array]
@@ -141,7 +143,8 @@ def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, q
     names = set(law.input_names)
     lacking = sorted(names - {"N", "D"} - fixed.keys())
     if not {"N", "D"} <= names or (lacking and lacking != ["U"]):
-        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: {question} needs a law of N and D")
+        steps = ", such as 'tied, then accuracy_of_loss' of runs with a loss" if law.outcome == "accuracy" else ""
+        raise LawError(f"law {law.name!r} reads {', '.join(law.input_names)}: {question} needs a law of N and D{steps}")
     if lacking:
         raise LawError(f"law {law.name!r} also reads U: give the number of unique tokens")
     for name, value in fixed.items():
@@ -189,8 +192,13 @@ def optimum_draws(
     *,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Draws of one law's compute-optimal run at budgets, as the draws of :func:`optimum`."""
+    """Draws of one law's compute-optimal run at budgets, as the draws of :func:`optimum`.
+
+    The best run of a law in two steps is that of its first, since the second outcome follows from the first alone.
+    """
     check_settings(fit)
+    if isinstance(fit, Steps):
+        return _through_both(fit, optimum_draws(fit.first, budgets, flops, fixed, seed=seed), seed)
     rng = np.random.default_rng(seed)
     flops = fit.count if flops is None else flops
     n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)
@@ -223,6 +231,23 @@ def optimum_draws(
     )
 
 
+def _through_both(fit: Steps, best: xr.Dataset, seed: int) -> xr.Dataset:
+    """The best runs of a first step, with what follows from them in the second as their outcome."""
+    n = best.sizes["budget"]
+    between = {kind: best[name].to_numpy().reshape(-1, n) for kind, name in _KINDS.items()}
+    at = {name: best[name].to_numpy().reshape(-1, n) for name in ("N", "D")}
+    rng, harm = np.random.default_rng([seed, 1]), broken(fit, at)
+    link, dims, units = fit.law.link, (*SAMPLE_DIMS, "budget"), units_of(fit.law)
+    found = {name: values + harm for name, values in outcomes_given(fit.second, between, {}, rng).items()}
+    values = {name: link.inverse(found[kind]) for kind, name in _KINDS.items()}
+    values["error"] = found["latent"] - link_mean(fit, at)
+    return best.assign({name: (dims, fit.in_chains(each), {"units": units[name]}) for name, each in values.items()})
+
+
+_KINDS = {"latent": "latent", "predictive": "loss"}
+"""What draws of an outcome are called among those of a compute-optimal run."""
+
+
 def law_optimum(
     law: Law,
     parameters: Mapping[str, Array],
@@ -231,6 +256,8 @@ def law_optimum(
     fixed: Mapping[str, float] = MappingProxyType({}),
 ) -> Array:
     """N that minimises the law's own mean at each budget, shape (sample, budget); parameters of shape (sample,)."""
+    if isinstance(law, TwoSteps):
+        return law_optimum(law.first, law.of_first(parameters), budgets, flops, fixed)
     closed = flops.per_parameter_and_token if isinstance(flops, Count) else None
     if law.optimum is not None and closed is not None:
         columns = {name: values[:, None] for name, values in parameters.items()}

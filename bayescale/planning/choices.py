@@ -13,7 +13,8 @@ from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, 
 from bayescale.planning.answers import Answer
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import forecast, interpolated
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.parts import interpolated
 
 Array = NDArray[np.float64]
 

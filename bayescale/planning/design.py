@@ -30,7 +30,7 @@ from bayescale.planning.candidates import MOST, Candidates, affordable
 from bayescale.planning.targets import Asked, LossAt, OptimumAt, Target, WhichLaw, checked_target
 from bayescale.posterior.ensembles import Ensemble, Posterior, compute_of, first_fit, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import draw_error, link_mean
+from bayescale.posterior.parts import draw_error, link_mean
 from bayescale.posterior.reach import compute_warnings
 
 Array = NDArray[np.float64]

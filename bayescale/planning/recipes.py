@@ -21,7 +21,7 @@ from bayescale.planning.speedup import Speedup, bound, check_same_count, check_s
 from bayescale.planning.tradeoffs import frontier
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of, without_risk
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import law_error, link_mean
+from bayescale.posterior.parts import law_error, link_mean
 from bayescale.posterior.reach import compute_warnings, far_warnings
 from bayescale.posterior.single import as_runs
 

@@ -30,7 +30,7 @@ from bayescale.laws.noise import noise_scale
 from bayescale.planning.multipliers import BEND, Hyper, Linear, design_of, precision_of
 from bayescale.posterior.ensembles import compute_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import law_error, link_mean
+from bayescale.posterior.parts import law_error, link_mean
 
 Array = NDArray[np.float64]
 

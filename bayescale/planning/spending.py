@@ -13,7 +13,7 @@ from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import add_noise, interpolated, link_mean
+from bayescale.posterior.parts import add_noise, interpolated, link_mean
 from bayescale.posterior.reach import compute_warnings, prior_warnings
 
 Array = NDArray[np.float64]

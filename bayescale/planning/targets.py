@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity, number
-from bayescale.basics.wording import listed
+from bayescale.basics.wording import in_a_row, listed
 from bayescale.planning.allocation import two_inputs
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
 from bayescale.posterior.points import checked_points
@@ -107,6 +107,6 @@ def checked_target(fit: Posterior, target: Target) -> Asked:
             raise LawError(
                 f"which law is right is asked of several, not of law {first.law.name!r} alone: fit law='auto'"
             )
-        name = f"which law is right, of {', '.join(fit.members)}"
+        name = f"which law is right, of {in_a_row(fit.members)}"
         return Asked(target, name, "probability", float(fit.weights["horizon"].max()), {})
     raise LawError(f"unknown target {target!r}: ask for LossAt(N=..., D=...), OptimumAt(C) or WhichLaw()")

@@ -16,7 +16,7 @@ from bayescale.planning.costs import Cost
 from bayescale.planning.lifetimes import log_tokens_to_reach
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of, without_risk
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import link_mean
+from bayescale.posterior.parts import link_mean
 from bayescale.posterior.reach import compute_warnings, tokens_warnings
 
 Array = NDArray[np.float64]

@@ -29,15 +29,8 @@ from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.fitting import AnyLaw, fit
-from bayescale.posterior.forecasting import (
-    Forecast,
-    add_noise,
-    draw_error,
-    forecast,
-    interpolated,
-    link_mean,
-    run_moments,
-)
+from bayescale.posterior.forecasting import Forecast, forecast
+from bayescale.posterior.parts import beyond, outcomes_given, predicted_given
 from bayescale.posterior.points import check_points, check_task, shared_settings
 from bayescale.posterior.predictive import Predicted
 from bayescale.posterior.single import fit_law
@@ -46,9 +39,6 @@ if TYPE_CHECKING:
     import bayescale
 
 Array = NDArray[np.float64]
-
-_GRID = 256
-"""Number of values of the first outcome at which the second law's discrepancy is drawn, to be interpolated between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +141,10 @@ class Chain(Fitted):
         observed = Observed(self.second.law, runs)
         bands = forecast(self.first, seed=seed, **Observed(first_fit(self.first).law, runs).inputs)
         first = bands.draws["predictive"].to_numpy().reshape(-1, len(runs))
+        settings = {item.name: observed.inputs[item.name] for item in self.second.law.settings}
         rng = np.random.default_rng([seed, 1])
-        given = {**observed.inputs, self.second.law.input_names[0]: first}
-        shift, variance = run_moments(self.second, given, rng, observed.standard_error)
-        location = link_mean(self.second, given) + _error(self.second, first, rng) + shift
-        link = self.second.law.link
-        return Predicted(location, np.sqrt(variance), link), np.asarray(link.inverse(observed.on_link))
+        found = predicted_given(self.second, first, settings, rng, observed.standard_error)
+        return found, np.asarray(found.link.inverse(observed.on_link))
 
     def plan(self, **asked: Any) -> "bayescale.Answer":
         """Find the best run for the first outcome with :func:`bayescale.plan`; the second outcome follows from it."""
@@ -191,13 +179,8 @@ class Chain(Fitted):
         given_settings = {k: np.broadcast_to(v, n_points) for k, v in _settings(self.second, settings).items()}
         rng = np.random.default_rng([seed, 1])
         between = {name: bands.draws[name].to_numpy().reshape(-1, n_points) for name in ("latent", "predictive")}
-        errors = np.hsplit(_error(self.second, np.hstack(list(between.values())), rng), 2)
         variables = {}
-        for (name, values), error in zip(between.items(), errors, strict=True):
-            given = {self.second.law.input_names[0]: values, **given_settings}
-            on_link = link_mean(self.second, given) + error
-            if name == "predictive":
-                on_link = add_noise(self.second, given, on_link, rng)
+        for name, on_link in outcomes_given(self.second, between, given_settings, rng).items():
             shaped = self.second.in_chains(self.second.law.link.inverse(on_link))
             variables[name] = ((*SAMPLE_DIMS, "point"), shaped, {"units": self.second.law.outcome_unit})
         draws = xr.Dataset(variables, coords=bands.draws.coords)
@@ -205,7 +188,15 @@ class Chain(Fitted):
             draws=draws.assign_coords({name: ("point", values) for name, values in given_settings.items()}),
             outcome=self.second.outcome,
             unit=self.second.law.outcome_unit,
-            warnings=tuple(dict.fromkeys((*bands.warnings, *self.second.warnings, *_beyond(self.second, bands)))),
+            warnings=tuple(
+                dict.fromkeys(
+                    (
+                        *bands.warnings,
+                        *self.second.warnings,
+                        *beyond(self.second, bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()),
+                    )
+                )
+            ),
         )
 
 
@@ -277,16 +268,6 @@ def _with_outcome(runs: AnyRuns, law: Law) -> AnyRuns:
     return Runs.from_frame(runs.frame, source=runs.source, outcome=outcomes_of(law))
 
 
-def _error(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
-    """The law's discrepancy, where each draw has its own values of the only input, shape (sample, point)."""
-    if fit.basis is None:
-        return np.zeros(values.shape)
-    (item,) = fit.law.inputs
-    grid = np.linspace(values.min(), values.max(), _GRID)
-    errors = draw_error(fit, {item.name: grid}, rng)
-    return np.column_stack([interpolated(grid, errors, column) for column in values.T])
-
-
 def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Settings of the second law, taken from the runs unless they are given."""
     known: dict[str, Any] = {**shared_settings(fit), **inputs}
@@ -298,16 +279,3 @@ def _settings(fit: Fit, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
         check_points(setting.name, found[setting.name], setting.domain)
     check_task(fit, inputs)
     return found
-
-
-def _beyond(fit: Fit, bands: Forecast) -> tuple[str, ...]:
-    """Warn if the first outcome lies outside the range to which the second law was fitted."""
-    (name,) = fit.law.input_names
-    seen, middle = fit.inputs[name], bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()
-    outside = middle[(middle < seen.min()) | (middle > seen.max())]
-    if not len(outside):
-        return ()
-    return (
-        f"{name} of {outside.min():.3g} lies outside the runs' {seen.min():.3g} to {seen.max():.3g}: there the second "
-        "step extrapolates too",
-    )

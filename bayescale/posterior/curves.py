@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.forecasting import add_noise, forecast
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.parts import add_noise
 from bayescale.posterior.points import checked_points
 
 Array = NDArray[np.float64]

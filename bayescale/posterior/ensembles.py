@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS
-from bayescale.basics.wording import listed
+from bayescale.basics.wording import in_a_row, listed
 from bayescale.data.runs import Runs
 from bayescale.laws.law import Law
 from bayescale.posterior.directions import odds_of_falling
@@ -58,7 +58,7 @@ class Ensemble(Fitted):
     @property
     def title(self) -> str:
         """Name of the ensemble, for people to read."""
-        return f"Ensemble of {', '.join(self.members)}"
+        return f"Ensemble of {in_a_row(self.members)}"
 
     @property
     def runs(self) -> Runs:
@@ -310,7 +310,7 @@ def _origin_of_weights(weights: xr.DataArray) -> str:
         return "the laws count equally: the table is too small to hide runs and learn weights from them"
     horizons = weights["horizon"].to_numpy()
     largest = weights.sel(horizon=horizons[-1])
-    shown = ", ".join(f"{law} {float(largest.sel(law=law)):.2f}" for law in mixed)
+    shown = in_a_row(f"{law} {float(largest.sel(law=law)):.2f}" for law in mixed)
     return (
         f"weights of the laws learnt from hidden runs up to {horizons[-1]:g} times the largest run trained on ({shown} "
         "there); beyond that they fall back towards equal ones"

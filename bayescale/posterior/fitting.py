@@ -15,7 +15,7 @@ from bayescale.posterior.directions import of_likely_direction
 from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.pooling import Pooled, fit_pooled
-from bayescale.posterior.single import as_runs, fit_law
+from bayescale.posterior.single import as_runs, fit_law, fit_laws, n_fits_of
 from bayescale.posterior.stacking import horizon_weights, n_teaching, sketched
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ def fit(
     if not several(law):
         return fit_law(law, runs, asked)
     laws, table = chosen_laws(law, runs)
-    own = asked.of_each(laws)
-    members = [fit_law(each, table, options) for each, options in zip(named_laws(law, laws), own, strict=True)]
+    members = fit_laws(named_laws(law, laws), table, asked.of_each(laws))
     return _mixed(laws, members, table, asked)
 
 
@@ -128,7 +127,7 @@ def fit_to_score(law: AnyLaw | Sequence[AnyLaw], runs: Runs, options: Options) -
         return fit(law, runs, options)
     laws, table = chosen_laws(law, runs)
     own = [sketched(each) for each in (options.of_each(laws) if several(law) else [options])]
-    members = [fit_law(each, table, its, certify=False) for each, its in zip(named_laws(law, laws), own, strict=True)]
+    members = fit_laws(named_laws(law, laws), table, own, certify=False)
     if not several(law):
         return members[0]
     return _mixed(laws, members, table, options)
@@ -145,9 +144,9 @@ def _mixed(laws: Sequence[Law], members: Sequence[Fit], table: Runs, options: Op
 def n_fits(law: AnyLaw | Sequence[AnyLaw], runs: Runs) -> int:
     """How many fits a choice of laws takes, with those from which the weights of an ensemble are learnt."""
     if not several(law):
-        return 1
+        return n_fits_of([catalog.law_of(law)])
     laws, table = chosen_laws(law, runs)
-    return len(laws) * (1 + n_teaching(laws, table))
+    return n_fits_of(laws) * (1 + n_teaching(laws, table))
 
 
 def several(law: AnyLaw | Sequence[AnyLaw]) -> "TypeIs[Sequence[AnyLaw]]":

@@ -1,7 +1,7 @@
 """Posterior predictive bands on the outcome of runs that are not trained yet."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,24 @@ from bayescale.basics.quantities import format_quantity, with_unit
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference.engine import PRIOR
-from bayescale.laws.noise import noise_scale
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
-from bayescale.posterior.points import check_task, checked_points, shared_settings, tuned_settings
+from bayescale.posterior.parts import (
+    add_noise,
+    beyond,
+    broken,
+    draw_error,
+    error_moments,
+    link_mean,
+    noise_moments,
+    of_first,
+    outcomes_given,
+    predicted_given,
+)
+from bayescale.posterior.points import check_task, checked_points, tuned_settings
 from bayescale.posterior.predictive import Mixed, Predicted, Predictive
 from bayescale.posterior.reach import prior_warnings, reach_warnings
+from bayescale.posterior.steps import Steps
 
 Array = NDArray[np.float64]
 
@@ -148,12 +160,14 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
         draws=joined(fit, each, reach, seed),
         outcome=law.outcome,
         unit=law.outcome_unit,
-        warnings=(*fit.warnings, *doubts, *reach_warnings(first_fit(fit), points)),
+        warnings=(*fit.warnings, *doubts, *reach_warnings(first_fit(fit), points), *_beyond(fit, points, reach, seed)),
         prior=first_fit(fit).record.engine == PRIOR,
     )
 
 
 def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Dataset:
+    if isinstance(fit, Steps):
+        return _through_both(fit, points, _forecast_draws(fit.first, of_first(fit, points), seed), seed)
     rng = np.random.default_rng(seed)
     latent = link_mean(fit, points) + draw_error(fit, points, rng)
     coords = {**fit.sample_coords, **numbered("point", latent.shape[1])}
@@ -164,6 +178,38 @@ def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Data
     variables = {name: (dims, fit.in_chains(fit.law.link.inverse(values)), attrs) for name, values in on_link.items()}
     variables |= {name: (dims, fit.in_chains(values), {}) for name, values in tuned_settings(fit, points).items()}
     return xr.Dataset(variables, coords=coords)
+
+
+def _through_both(fit: Steps, points: Mapping[str, Array], read: xr.Dataset, seed: int) -> xr.Dataset:
+    """Draws of the second outcome from those of the first."""
+    rng = np.random.default_rng([seed, 1])
+    between = {name: read[name].to_numpy().reshape(-1, read.sizes["point"]) for name in _OUTCOMES}
+    given = {name: values for name, values in points.items() if name not in of_first(fit, points)}
+    on_link = outcomes_given(fit.second, between, given, rng)
+    attrs, inverse, harm = {"units": fit.law.outcome_unit}, fit.law.link.inverse, broken(fit, points)
+    dims = (*SAMPLE_DIMS, "point")
+    drawn = {name: (dims, fit.in_chains(inverse(values + harm)), attrs) for name, values in on_link.items()}
+    return read.assign(drawn).assign_coords({name: ("point", values) for name, values in points.items()})
+
+
+def _beyond(fit: Posterior, points: Mapping[str, Array], reach: Array, seed: int) -> Iterator[str]:
+    """Warn of second steps that extrapolate, if they have most of the weight."""
+    each = [(name, member) for name, member in members(fit).items() if isinstance(member, Steps)]
+    if not each:
+        return
+    places = list(members(fit))
+    weights = fit.weights_at(reach) if isinstance(fit, Ensemble) else np.ones((len(reach), 1))
+    shares = weights[:, [places.index(name) for name, _ in each]].sum(axis=1)
+    heavy = shares > _MOST
+    if heavy.any():
+        _, member = each[0]
+        drawn = _forecast_draws(member.first, of_first(member, points), seed)["latent"]
+        mixed = f" of laws with {shares.max():.0%} of the weight" * isinstance(fit, Ensemble)
+        yield from beyond(member.second, drawn.median(dim=SAMPLE_DIMS).to_numpy()[heavy], mixed)
+
+
+_MOST = 2 / 3
+"""Weight of the laws in two steps of a mixture above which their extrapolation in the second step is warned of."""
 
 
 def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predictive, Array]:
@@ -210,6 +256,12 @@ def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Observ
 
 def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Observed | None, seed: int) -> Predicted:
     """A mixture of normals over the draws; for measured runs it includes the standard errors of their outcomes."""
+    if isinstance(fit, Steps):
+        drawn = _forecast_draws(fit.first, of_first(fit, points), seed)["predictive"].to_numpy()
+        given = {name: values for name, values in points.items() if name not in of_first(fit, points)}
+        error, rng = None if measured is None else measured.standard_error, np.random.default_rng([seed, 1])
+        found = predicted_given(fit.second, drawn.reshape(-1, drawn.shape[-1]), given, rng, error)
+        return replace(found, location=found.location + broken(fit, points))
     mean, variance = error_moments(fit, points)
     standard_error = None if measured is None else measured.standard_error
     shift, scale = noise_moments(fit, points, np.random.default_rng(seed), standard_error)
@@ -229,6 +281,9 @@ def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
         Seed of the scales of heavy-tailed noise.
     """
     observed, link = Observed(fit.law, run), fit.law.link
+    if isinstance(fit, Steps):
+        # Given a draw of both discrepancies at all rows, the rows are independent.
+        return _of_one_law(fit, observed.inputs, observed, seed).joint_log_density(run.column(fit.outcome, link.domain))
     points, on_scale, rng = observed.inputs, observed.on_link, np.random.default_rng(seed)
     location = link_mean(fit, points)
     covariance = np.zeros((1, len(run), len(run)))
@@ -250,89 +305,3 @@ def joint_log_density(fit: Fit, run: Runs, *, seed: int = 0) -> float:
 
 _SCALES_PER_DRAW = 8
 """Scales of heavy-tailed noise per draw: a joint density of several rows needs more of them than that of one row."""
-
-
-def link_mean(fit: Fit, inputs: Mapping[str, Array]) -> Array:
-    """The law's mean on the link's scale, shape (sample, point); settings that all runs share may be left out."""
-    given = {**shared_settings(fit), **inputs} if fit.law.settings else inputs
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(fit.law.link.forward(np, fit.law.mean(np, given, fit.columns)))
-
-
-def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Joint draws of the law's discrepancy at points plus the effect of a recipe that breaks, shape (sample, point).
-
-    A single sample of zeros if the law is taken as true and there is no such risk.
-    """
-    return law_error(fit, points, rng) + broken(fit, points)
-
-
-def law_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Joint draws of the law's discrepancy, shape (sample, point); one sample of zeros if the law is taken as true."""
-    located = fit.law.located(points)
-    return np.zeros((1, len(located))) if fit.basis is None else fit.conditional.draw(located, rng)
-
-
-def broken(fit: Fit, points: Mapping[str, Array]) -> Array:
-    """Effect of a recipe that breaks, at points of shape (point,) or (sample, point), on the link's scale.
-
-    A single sample of zeros without that risk.
-    """
-    if fit.risk is None:
-        return np.zeros((1, 1))
-    reach = reach_of(fit, points)
-    return fit.law.sign * fit.risk.draw(reach, len(fit.parameters["sigma"]), fit.record.seed)
-
-
-def interpolated(grid: Array, values: Array, places: Array) -> Array:
-    """Interpolate each row of values, known on an even grid, at that row's own place, shape (sample,)."""
-    position = (places - grid[0]) / (grid[1] - grid[0])
-    left = np.floor(position).astype(int).clip(0, len(grid) - 2)
-    rows, share = np.arange(len(values)), position - left
-    return np.asarray((1 - share) * values[rows, left] + share * values[rows, left + 1])
-
-
-def error_moments(fit: Fit, points: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Mean and variance of the law's discrepancy plus a new run's own effect, each of shape (sample, point)."""
-    located = fit.law.located(points)
-    if fit.basis is None:
-        return np.zeros((1, len(located))), np.zeros((1, len(located)))
-    mean, variance = fit.conditional.moments(located)
-    return mean, variance + fit.conditional.run_variance(located)
-
-
-def noise_moments(
-    fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator, standard_error: Array | None = None
-) -> tuple[Array, Array]:
-    """Draws of the mean and standard deviation of a new run's noise, each of shape (sample, point).
-
-    ``standard_error`` is that of the measured outcome on the link's scale.
-    """
-    shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
-    relative = None if fit.basis is None else noise_scale(inputs)
-    return fit.noise.draw_moments(rng, fit.columns, shape, relative=relative, standard_error=standard_error)
-
-
-def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.random.Generator) -> Array:
-    """Outcomes of new runs on the link's scale, around a mean of shape (sample, point).
-
-    The inputs are of shape (point,) or (sample, point).
-    """
-    shift, variance = run_moments(fit, inputs, rng)
-    return np.asarray(latent + shift + np.sqrt(variance) * rng.standard_normal(latent.shape))
-
-
-def run_moments(
-    fit: Fit, inputs: Mapping[str, Array], rng: np.random.Generator, standard_error: Array | None = None
-) -> tuple[Array, Array]:
-    """Mean and variance of what a new run adds to the law and its discrepancy: noise and its own effect.
-
-    Each is of shape (sample, point); the inputs are of shape (point,) or (sample, point).
-    """
-    shift, scale = noise_moments(fit, inputs, rng, standard_error)
-    variance = np.square(scale)
-    if fit.basis is not None:
-        located = fit.law.located(inputs)
-        size = fit.basis.process.size(located.reshape(-1, located.shape[-1])).reshape(located.shape[:-1])
-        variance = variance + fit.conditional.run_share * np.square(size)
-    return shift, variance

@@ -57,11 +57,19 @@ class Predicted:
 
     def log_density(self, outcome: Array) -> Array:
         """Log density of outcomes of shape (point,), on the outcome's own scale (nats)."""
+        logs = self._logs(outcome)
+        return np.asarray(np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)))
+
+    def joint_log_density(self, outcome: Array) -> float:
+        """Joint log density of outcomes of shape (point,) that are independent given a component (nats)."""
+        logs = self._logs(outcome).sum(axis=1)
+        return float(np.logaddexp.reduce(logs) - np.log(len(logs)))
+
+    def _logs(self, outcome: Array) -> Array:
+        """Log density of outcomes under each component, shape (draw, point)."""
         deviation = (self.link.forward(np, outcome) - self.location) / self.scale
-        logs = -0.5 * np.square(deviation) - np.log(self.scale * np.sqrt(2 * np.pi))
-        return np.asarray(
-            np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)) + np.log(np.abs(self.link.slope(outcome)))
-        )
+        slopes = np.log(np.abs(self.link.slope(outcome)))
+        return np.asarray(-0.5 * np.square(deviation) - np.log(self.scale * np.sqrt(2 * np.pi)) + slopes)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from bayescale.laws.links import Link
 from bayescale.posterior.curves import outcomes_along
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit, with_group
-from bayescale.posterior.forecasting import link_mean
+from bayescale.posterior.parts import link_mean, outcomes_given, predicted_given
 from bayescale.posterior.single import draw_prior
+from bayescale.posterior.steps import Steps, stepped
 
 Array = NDArray[np.float64]
 
@@ -235,6 +236,8 @@ def _along(fit: Fit) -> dict[str, Array]:
 
 def _at_runs(fit: Fit, seed: int) -> xr.Dataset:
     """Outcomes at the fitted runs, with the discrepancy there and the runs' own standard errors."""
+    if isinstance(fit, Steps):
+        return _at_runs_of_both(fit, seed)
     latent = link_mean(fit, fit.inputs)
     if fit.basis is not None:
         latent = latent + fit.conditional.at_runs
@@ -246,7 +249,21 @@ def _at_runs(fit: Fit, seed: int) -> xr.Dataset:
         relative=relative,
         standard_error=fit.observed.standard_error,
     )
-    on_link = {"latent": latent, "predictive": latent + shift + scale * rng.standard_normal(latent.shape)}
+    return _drawn_at_runs(fit, latent, latent + shift + scale * rng.standard_normal(latent.shape))
+
+
+def _at_runs_of_both(fit: Steps, seed: int) -> xr.Dataset:
+    """The same of two steps: the second reads what the first draws."""
+    read, rng = _at_runs(fit.first, seed), np.random.default_rng([seed, 1])
+    latent, noisy = (read[name].to_numpy().reshape(-1, read.sizes["run"]) for name in ("latent", "predictive"))
+    settings = {item.name: fit.inputs[item.name] for item in fit.second.law.settings}
+    drawn = predicted_given(fit.second, noisy, settings, rng, fit.second.observed.standard_error).draws(rng)
+    return _drawn_at_runs(fit, outcomes_given(fit.second, {"latent": latent}, settings, rng)["latent"], drawn)
+
+
+def _drawn_at_runs(fit: Fit, latent: Array, predictive: Array) -> xr.Dataset:
+    """Draws on the link's scale, shape (sample, run), as outcomes at the fitted runs."""
+    on_link = {"latent": latent, "predictive": predictive}
     attrs = {"units": fit.law.outcome_unit}
     inverse = fit.law.link.inverse
     variables = {name: (_DIMS, fit.in_chains(np.asarray(inverse(each))), attrs) for name, each in on_link.items()}
@@ -302,6 +319,8 @@ def with_prior_predictive(fitted: Fit, seed: int = 0) -> Fit:
 
 def _from_prior(fitted: Fit, seed: int) -> Fit:
     """The fit with the draws of its group ``prior``, and coefficients of the discrepancy from their prior."""
+    if isinstance(fitted, Steps):
+        return stepped(_from_prior(fitted.first, seed), _from_prior(fitted.second, seed))
     groups = fitted.groups.copy()
     groups["posterior"] = prior = fitted.groups["prior"]
     if fitted.basis is not None:

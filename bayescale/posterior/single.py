@@ -2,7 +2,8 @@
 
 import datetime as dt
 import functools
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Unpack
@@ -18,6 +19,7 @@ from bayescale.data import datasets
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
+from bayescale.data.steps import first_runs
 from bayescale.inference.discrepancy import Basis, Process
 from bayescale.inference.engine import Sampled, infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
@@ -26,10 +28,12 @@ from bayescale.laws import catalog
 from bayescale.laws.following import origin_of, outcomes_of
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Derived, Parameter
+from bayescale.laws.steps import TwoSteps
 from bayescale.posterior.doubts import identification_warnings, prior_conflicts, scarce_tokens
 from bayescale.posterior.fit import Fit, Record, all_parameters, described_by
 from bayescale.posterior.misfit import misfit_warnings
 from bayescale.posterior.pull import evidence_notes
+from bayescale.posterior.steps import Steps, stepped
 
 Array = NDArray[np.float64]
 
@@ -61,18 +65,64 @@ def fit_law(
     >>> bool(1.7 < posterior.parameters["E"].mean() < 1.9)
     True
     """
+    return _fitted(law, runs, chosen(options, choices), _Way(certify, doubts))
+
+
+def fit_laws(
+    laws: Sequence[str | Path | Law],
+    runs: AnyRuns,
+    options: Sequence[Options],
+    *,
+    certify: bool = True,
+    doubts: bool = True,
+) -> list[Fit]:
+    """Fit several laws to the same runs, each with its options; a second step that several have is fitted once."""
+    way = _Way(certify, doubts)
+    return [_fitted(law, runs, its, way) for law, its in zip(laws, options, strict=True)]
+
+
+def n_fits_of(laws: Sequence[Law]) -> int:
+    """Number of fits that laws take."""
+    seconds = {law.second for law in laws if isinstance(law, TwoSteps)}
+    return len(laws) + len(seconds)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How the laws of one call are fitted, and the second steps that are, by their laws and options."""
+
+    certify: bool
+    doubts: bool
+    known: dict[tuple[str | Path | Law, Options], Fit] = field(default_factory=dict)
+
+
+def _fitted(law: str | Path | Law, runs: AnyRuns, asked: Options, way: _Way) -> Fit:
     # Names are resolved and checked before PyMC is imported, so that a mistake is reported at once.
-    asked = chosen(options, choices)
     resolved = catalog.law_of(law)
     table = as_runs(runs, resolved)
-    observed = observe(asked.applied(serving(resolved, table)), table)
-    sampled = sampled_runs(observed, asked, certify=certify)
-    if doubts:
+    served = serving(resolved, table)
+    if isinstance(served, TwoSteps):
+        return _both_fitted(law, served, table, asked, way)
+    observed = observe(asked.applied(served), table)
+    sampled = sampled_runs(observed, asked, certify=way.certify)
+    if way.doubts:
         fitted = assembled(law, observed, sampled, asked)
     else:
         fitted = _as_fit(_origin_of(law), observed, sampled, asked, ())
     step()
     return fitted
+
+
+def _both_fitted(law: str | Path | Law, served: TwoSteps, runs: Runs, asked: Options, way: _Way) -> Steps:
+    """The fits of both steps to the same runs."""
+    observe(served, runs)  # fails here rather than after the first fit
+    given = (served.first, served.second) if isinstance(law, Law) else catalog.steps_of(law)
+    of_first, of_second = asked.of_steps(served)
+    first = _fitted(given[0], first_runs(runs, served.first.outcome), of_first, way)
+    key = (given[1], of_second)
+    if key not in way.known:
+        way.known[key] = _fitted(given[1], runs, of_second, way)
+    return stepped(first, way.known[key])
 
 
 def assembled(
@@ -146,7 +196,14 @@ def draw_prior(
     else:
         asked, own, origin = chosen(options, choices), catalog.law_of(law), _origin_of(law)
         table = as_runs("chinchilla" if runs is None else runs, own)
-    believed_in = asked.applied(serving(own, table))
+    served = serving(own, table)
+    if isinstance(served, TwoSteps):
+        of_first, of_second = asked.of_steps(served)
+        return stepped(
+            draw_prior(served.first, first_runs(table, served.first.outcome), of_first),
+            draw_prior(served.second, table, of_second),
+        )
+    believed_in = asked.applied(served)
     observed = observe(replace(believed_in, evidence=()) if believed_in.evidence else believed_in, table)
     result = _as_fit(origin, observed, infer_prior(observed, asked), asked, ())
     return replace(result, warnings=("these draws are from the prior: no run informs them", *observed.warnings))

@@ -18,7 +18,7 @@ from bayescale.laws.law import Law
 from bayescale.posterior.ensembles import equal_weights
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import predicted_runs
-from bayescale.posterior.single import fit_law
+from bayescale.posterior.single import fit_laws
 
 Array = NDArray[np.float64]
 
@@ -144,8 +144,8 @@ def _hidden_log_densities(laws: Sequence[Law], runs: Runs, split: Split, options
     """Log density of each hidden run under each law, shape (run, law); None if a law cannot be fitted to the rest."""
     train, test = runs.take(split.train), runs.take(split.test)
     try:
-        own = zip(laws, options.of_each(laws), strict=True)
-        fits = [fit_law(law, train, sketched(its), certify=False, doubts=False) for law, its in own]
+        own = [sketched(its) for its in options.of_each(laws)]
+        fits = fit_laws(laws, train, own, certify=False, doubts=False)
     except LawError:
         return None
     return np.column_stack([_log_density(each, test) for each in fits])

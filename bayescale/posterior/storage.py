@@ -27,6 +27,7 @@ from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit, Record
 from bayescale.posterior.netcdf import ATTRS, digest_of, read_groups
 from bayescale.posterior.pooling import Pooled
+from bayescale.posterior.steps import Steps, stepped
 
 FORMAT = 6
 """Version of the file format; a file of another version is refused."""
@@ -119,9 +120,8 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
 
 def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
     """Groups by their paths in a file, and the header; those of several fits each under a name of their own."""
-    if isinstance(fitted, Fit):
-        if fitted.risk is not None:
-            raise OutputError(f"{path}: a risk that was set is not saved: save the posterior before with_risk")
+    if isinstance(fitted, Fit) and not isinstance(fitted, Steps):
+        _check_no_risk(fitted, path)
         return {name: node.to_dataset() for name, node in fitted.groups.children.items()}, _header_of(fitted)
     if isinstance(fitted, Ensemble):
         header: dict[str, Any] = {"weights": fitted.weights.to_dict()}
@@ -129,6 +129,9 @@ def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[
     elif isinstance(fitted, Pooled):
         header, parts = {"pool": fitted.pool}, {str(code): each for code, each in enumerate(fitted.groups.values())}
         header["labels"] = list(fitted.groups)
+    elif isinstance(fitted, Steps):
+        _check_no_risk(fitted, path)
+        header, parts = {"steps": fitted.law.name}, {"first": fitted.first, "second": fitted.second}
     else:
         header, parts = {}, {"first": fitted.first, "second": fitted.second}
     stored = {name: _stored(each, path) for name, each in parts.items()}
@@ -136,6 +139,11 @@ def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[
     if isinstance(fitted, Pooled):
         groups["between"] = fitted.between
     return groups, {**header, "parts": {name: own for name, (_, own) in stored.items()}}
+
+
+def _check_no_risk(fitted: Fit, path: Path) -> None:
+    if fitted.risk is not None:
+        raise OutputError(f"{path}: a risk that was set is not saved: save the posterior before with_risk")
 
 
 def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law | None, path: Path) -> AnyFitted:
@@ -152,6 +160,10 @@ def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law |
     first, second = parts["first"], parts["second"]
     if not isinstance(first, Fit | Ensemble) or not isinstance(second, Fit):
         raise _other_version(path)
+    if "steps" in header:
+        if not isinstance(first, Fit) or first.groups["posterior"].sizes != second.groups["posterior"].sizes:
+            raise _other_version(path)
+        return stepped(first, second)
     return chained(first, second)
 
 

@@ -5,16 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayescale.basics.html import html_of
 from bayescale.basics.intervals import numbered
 from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
+from bayescale.posterior.fit import Fit
+from bayescale.posterior.forecasting import predicted_runs
 from bayescale.posterior.left_out import places_of_runs
+from bayescale.posterior.single import made_with
+from bayescale.posterior.steps import Steps
 from bayescale.sampling.importance import K_HAT_LIMIT
 from bayescale.validation.ranks import ERROR, MASSES, coverage, coverage_band, ecdf_p_value
+from bayescale.validation.refits import without_each_run
 
 _EXPECTED = 0.9
 """Mass of the range within which the share of runs inside a calibrated band lies."""
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +115,8 @@ class Calibration:
 def calibration(fit: Posterior) -> Calibration:
     """Check a fit on its own runs: predict each from all others, without fitting again, and see where it lies.
 
+    Of a law in two steps, which leaves out a run's loss with its outcome, each prediction takes a new fit.
+
     Parameters
     ----------
     fit : Fit or Ensemble
@@ -133,7 +143,7 @@ def calibration(fit: Posterior) -> Calibration:
     True
     """
     first = first_fit(fit)
-    each = [places_of_runs(member) for member in members(fit).values()]
+    each = [_places(member) for member in members(fit).values()]
     places, k_hats = (np.column_stack(columns) for columns in zip(*each, strict=True))
     weights = fit.weights_at(reach_of(first, first.inputs)) if isinstance(fit, Ensemble) else np.ones((len(places), 1))
     training_run = np.arange(len(places)) if first.cluster is None else first.cluster
@@ -147,3 +157,15 @@ def calibration(fit: Posterior) -> Calibration:
         coords={**numbered("run", len(places)), "training_run": ("run", training_run), **inputs},
     )
     return Calibration(runs, len(np.unique(training_run)), f"{fit.title} on {fit.dataset}")
+
+
+def _places(fit: Fit) -> tuple[Array, Array]:
+    """Probability of an outcome below that of each run in its prediction from all others, and Pareto k-hats."""
+    if not isinstance(fit, Steps):
+        return places_of_runs(fit)
+    law, options = made_with(fit)
+    places, rng = np.empty(fit.record.n_runs), np.random.default_rng(options.seed)
+    for rows, rest in without_each_run(law, fit.runs, options):
+        forecast, outcomes = predicted_runs(rest, fit.runs.take(rows))
+        places[rows] = (forecast.draws(rng) < forecast.link.forward(np, outcomes)).mean(axis=0)
+    return places, np.zeros(len(places))

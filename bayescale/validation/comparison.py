@@ -18,7 +18,7 @@ from bayescale.basics.errors import LawError, RunsError, SamplingError
 from bayescale.basics.html import html_of
 from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.quantities import numbers
-from bayescale.data.candidates import suited_laws
+from bayescale.data.candidates import suited_laws, two_step_laws
 from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs, rows_of
 from bayescale.data.splitting import HORIZONS, splits
@@ -31,8 +31,10 @@ from bayescale.posterior.fitting import AnyLaw
 from bayescale.posterior.forecasting import joint_log_density
 from bayescale.posterior.single import as_runs, fit_law
 from bayescale.posterior.stacking import by_run, teaching_splits, weights_from
+from bayescale.posterior.steps import Steps
 from bayescale.validation.backtesting import backtest
 from bayescale.validation.ranking import INSIDE_DOUBT, Ranking, ranked_by_hidden_runs, ranked_by_inside_runs
+from bayescale.validation.refits import without_each_run
 
 Array = NDArray[np.float64]
 
@@ -215,9 +217,9 @@ def _chosen(laws: Sequence[AnyLaw] | None, runs: AnyRuns) -> tuple[list[AnyLaw],
     if laws is None:
         table = as_runs(runs)
         suited, left_out = suited_laws(table)
-        given = [law.name for law in suited]
+        given = [law.name for law in (*suited, *two_step_laws(table, suited))]
         if len(given) < 2:
-            found = " and ".join(law.name for law in suited) or "no shipped law"
+            found = " and ".join(map(str, given)) or "no shipped law"
             why = "".join(f"; {name} {reason}" for name, reason in left_out.items())
             raise LawError(
                 f"{table.source}: {found} suits its columns, and a comparison needs two: name laws, or files of your "
@@ -248,7 +250,10 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     """Leave-one-out log densities by PSIS or, if that is unreliable, by an exact refit; evidence and warnings."""
     import arviz as az
 
-    fitted = with_log_likelihood(fit_law(law, runs, options))
+    fitted = fit_law(law, runs, options)
+    if isinstance(fitted, Steps):
+        return _left_out_of_both(law, fitted, runs, options)
+    fitted = with_log_likelihood(fitted)
     with warnings.catch_warnings():
         # It warns of high k-hats, which are refitted below.
         warnings.simplefilter("ignore", UserWarning)
@@ -266,6 +271,20 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
         "max_pareto_k": float(k_hat.max()),
         "refits": len(refitted),
         "log_evidence": outcome_evidence(fitted),
+        "warnings": list(fitted.warnings),
+    }
+
+
+def _left_out_of_both(law: AnyLaw, fitted: Steps, runs: Runs, options: Options) -> dict[str, Any]:
+    """The same of a law in two steps, all by refits: with a run's outcome its loss is left out, which PSIS does not."""
+    others = without_each_run(law, runs, options)
+    values = [joint_log_density(rest, runs.take(rows)) for rows, rest in others]
+    return {
+        "leave_one_out": values,
+        "p_loo": float("nan"),
+        "max_pareto_k": float("nan"),
+        "refits": len(values),
+        "log_evidence": None,
         "warnings": list(fitted.warnings),
     }
 

@@ -42,7 +42,7 @@ def write() -> Iterator[tuple[str, str]]:
 
 def _by_question(laws: list[Law]) -> Iterator[str]:
     """Tables of laws, one for each kind, the laws that are fitted by default first."""
-    left = sorted(laws, key=lambda law: (not law.in_ensemble, law.name))
+    left = sorted(laws, key=lambda law: (not law.in_ensemble, not law.second_step, law.name))
     for title, takes in _KINDS.items():
         found = [law for law in left if takes(law, frozenset(law.input_names))]
         left = [law for law in left if law not in found]
@@ -62,7 +62,7 @@ def _row(law: Law) -> dict[str, str]:
 
 def status(law: Law) -> str:
     """Whether a law is fitted when none is named, and what has been measured of it."""
-    parts = ["**default**" if law.in_ensemble else "by name"]
+    parts = ["**default**" if law.in_ensemble else "**default** as second step" if law.second_step else "by name"]
     if law.name in _simulated():
         parts.append("posterior tested")
     agreement = _agreement(law.name)
@@ -94,6 +94,13 @@ def page(law: Law) -> str:
 
 def _status_in_words(law: Law) -> str:
     """What a reader should know of how far the law is trusted."""
+    if law.second_step:
+        (read,) = law.input_names
+        return (
+            f"The second of two steps where runs have a {read} and nothing is named: "
+            "[which laws are fitted then](../defaults.md#two-steps-through-the-loss). "
+            f'`--law "tied, then {law.name}"` names both steps, and `--law {law.name}` fits it alone.'
+        )
     if not law.in_ensemble:
         return (
             f"Fitted if you name it: `--law {law.name}`. [Which laws are fitted when none is named](../defaults.md) "

@@ -25,3 +25,17 @@ def test_a_table_that_is_not_there_is_refused(run_cli, elsewhere, name):
     status, _, err = run_cli("laws", name)
     assert status == 2
     assert len(err.splitlines()) == 1
+
+
+def test_laws_in_two_steps_are_among_those_of_an_outcome_that_is_asked_for(run_cli):
+    status, out, err = run_cli("laws", "gadre:c4", "--outcome", "accuracy")
+    assert (status, err) == (0, "")
+    assert "kaplan_c, then accuracy_of_loss yes" in " ".join(out.split())
+    assert "known only after a run" in out
+    status, _, err = run_cli("laws", "tied", "--outcome", "accuracy")
+    assert (status, err.splitlines()[-1]) == (2, "Error: --outcome goes with a table: give a data set's name or a file")
+
+
+def test_an_outcome_that_a_named_law_does_not_predict_is_refused(run_cli):
+    status, _, err = run_cli("predict", "gadre:c4", "--outcome", "accuracy", "--law", "tied", "--at", "N=1e9,D=1e10")
+    assert (status, err.splitlines()[-1]) == (2, "Error: --outcome accuracy: law 'tied' predicts loss or perplexity")

@@ -156,6 +156,56 @@ def test_a_law_that_reads_less_than_varies_is_left_out_with_the_reason():
     assert reasons["floor_n"] == "reads only N, but D varies too"
 
 
+ACCURACY = {"accuracy": 0.9 - LOSS / 6, "chance": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("columns", "through"),
+    [
+        ({"C": C, "loss": LOSS}, ["floor_c, then accuracy_of_loss", "kaplan_c, then accuracy_of_loss"]),
+        ({**PLANE, "loss": LOSS}, ["floor_c, then accuracy_of_loss", "kaplan_c, then accuracy_of_loss"]),
+        ({"C": C, "val_loss": LOSS}, ["floor_c, then accuracy_of_loss", "kaplan_c, then accuracy_of_loss"]),
+        ({"D": TOKENS, "loss": LOSS}, ["floor_d, then accuracy_of_loss"]),
+        ({"C": C, "loss": 3.0}, []),
+        ({"C": C}, []),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_accuracies_go_through_the_loss_where_runs_have_one(columns, through):
+    laws, runs = default_laws(Runs.from_frame(pd.DataFrame({**columns, **ACCURACY}), outcome="accuracy"))
+    assert [law.name for law in laws if ", then " in law.name] == through
+    assert "direct_accuracy" in " ".join(law.name for law in laws)
+    assert not any("is not forecast through it" in text for text in runs.notes)
+
+
+def test_losses_of_some_runs_only_are_not_gone_through_and_it_is_said():
+    losses = np.where(np.arange(len(C)) == 1, np.nan, LOSS)
+    laws, runs = default_laws(Runs.from_frame(pd.DataFrame({"C": C, "loss": losses, **ACCURACY}), outcome="accuracy"))
+    assert not any(", then " in law.name for law in laws)
+    (note,) = (text for text in runs.notes if "through it" in text)
+    assert note.startswith(f"{len(C) - 1} of {len(C)} runs have a loss, so accuracy is not forecast through it")
+    assert "\n" not in note
+
+
+def test_of_two_columns_of_losses_none_is_gone_through_and_it_is_said():
+    table = pd.DataFrame({"C": C, "train_loss": LOSS, "val_loss": LOSS + 0.1, **ACCURACY})
+    laws, runs = default_laws(Runs.from_frame(table, outcome="accuracy"))
+    assert not any(", then " in law.name for law in laws)
+    assert any("columns train_loss and val_loss may each be it" in text for text in runs.notes)
+
+
+def test_errors_by_size_and_tokens_go_through_the_loss():
+    table = pd.DataFrame({**PLANE, "loss": LOSS, "error": LOSS / 6})
+    laws, _ = default_laws(Runs.from_frame(table, outcome="error"))
+    assert [law.name for law in laws][1:] == ["skaling, then downstream_error", "tied, then downstream_error"]
+
+
+def test_a_loss_is_no_input_of_a_law_in_one_step():
+    suited, reasons = suited_laws(Runs.from_frame(pd.DataFrame({"C": C, "loss": LOSS, **ACCURACY}), outcome="accuracy"))
+    assert "direct_accuracy" in [law.name for law in suited]
+    assert reasons["accuracy_of_loss"] == "reads what is known only after a run: it is the second of two steps"
+
+
 @pytest.mark.slow
 def test_accuracies_that_rise_are_not_forecast_to_fall():
     # Accuracy by thousand steps of a public training run; at 52 thousand it was .818.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bayescale.basics.errors import LawError
 from bayescale.laws.catalog import law_names, load_law
 from bayescale.planning.allocation import numeric_optimum, optimum, six_nd, tokens_at
-from bayescale.posterior.forecasting import link_mean
+from bayescale.posterior.parts import link_mean
 from bayescale.posterior.single import fit_law
 
 fit = partial(fit_law, discrepancy=False)

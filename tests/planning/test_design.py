@@ -22,7 +22,8 @@ from bayescale.planning.candidates import candidate_grid
 from bayescale.planning.design import next_runs
 from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
 from bayescale.posterior.ensembles import Ensemble, equal_weights
-from bayescale.posterior.forecasting import draw_error, forecast, link_mean, noise_moments
+from bayescale.posterior.forecasting import forecast
+from bayescale.posterior.parts import draw_error, link_mean, noise_moments
 from bayescale.posterior.single import fit_law
 
 PLACE = {"N": 1e10, "D": 2e11}
