@@ -49,6 +49,22 @@ def main() -> None:
         if name == SCALEBENCH:
             text += f"\n\n{_mean_of_six(document)}"
         keep(stem, text, document)
+    _keep_costs()
+
+
+def _keep_costs() -> None:
+    """CPU seconds of the command of each benchmark, as its stored rows say, and of all of them."""
+    seconds: dict[str, float] = {}
+    for name in (*NAMES, DESIGN):
+        stem = f"scoreboard_{name}_development"
+        if (RESULTS / f"{stem}.json").exists():
+            rows = kept(stem)
+            # Of a rule of buying runs, each budget has the seconds of all up to it.
+            rows = rows if name != DESIGN else [row for row in rows if row["budget"] == max(r["budget"] for r in rows)]
+            seconds[name] = sum(row["cpu_s"] for row in rows)
+    lines = [*seconds.items(), ("", sum(seconds.values()))]
+    table = pd.DataFrame({"NAME": [name or "all" for name, _ in lines], "CPU s": [f"{each:.0f}" for _, each in lines]})
+    keep("scoreboard_costs_development", f"{machine()}\n\n{table.to_string(index=False)}", seconds)
 
 
 def _among_stored(stem: str, made: list[dict[str, Any]], order: list[str]) -> list[dict[str, Any]]:
