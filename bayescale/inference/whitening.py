@@ -48,8 +48,7 @@ def model_of_nuts(
         From the prior: starts of the search for the mode.
     posterior : Posterior
     """
-    many = isinstance(target, LatentDensity) and target.n_runs > MANY_RUNS
-    if not many or GROUP in observed.law.settings:
+    if not isinstance(target, LatentDensity) or target.n_runs <= MANY_RUNS or GROUP in observed.law.settings:
         return posterior.model
     return whitened(posterior, noise, observed, density, target.whitening(draws[:_SEARCHED]))
 

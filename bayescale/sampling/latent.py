@@ -231,7 +231,9 @@ class LatentDensity:
             factor, good = system.factor(weight, amplitudes)
             mode = factor.solve(system.project(weight * residual, amplitudes))
             left = residual - system.spread(mode, amplitudes)
-            for _ in range(0 if parts.df is None else steps):
+            for _ in range(steps):
+                if parts.df is None:
+                    break
                 slope, curvature = _robust(precision, parts.df, left)
                 factor, also_good = system.factor(curvature, amplitudes)
                 gradient = system.project(slope * left, amplitudes) - mode
