@@ -21,8 +21,8 @@ from reporting import add_study_options, keep, machine, study
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.data.checks import observe
 from bayescale.data.datasets import load_runs
-from bayescale.inference.engine import Sampled
 from bayescale.inference.options import Engine, Options
+from bayescale.inference.sampled import Sampled
 from bayescale.laws.catalog import load_law
 from bayescale.posterior.single import sampled_runs
 

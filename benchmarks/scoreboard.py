@@ -22,19 +22,21 @@ SCALEBENCH = "scalebench"
 SLDBENCH = ("parallel", "vocab", "domain_mixture", "moe", "data_constrained", "lr_batch")
 """Tasks of ScaleBench that are also SLDBench's, whose systems are compared by their mean over tasks."""
 DESIGN = "scalebench_design"
-"""The benchmark of which runs to buy, whose questions and answers are its own."""
+MISSES = "misses"
+OWN = (DESIGN, MISSES)
+"""Which runs to buy, and why targets are missed: their questions and answers are their own."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="FOLDER/NAME/... as in the modules of public/")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, DESIGN))}; by default all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, *OWN))}; by default all")
     parser.add_argument("--task", action="append", help="of one benchmark, instead of all of its tasks")
     add_study_options(parser)
     options = parser.parse_args()
-    for name in options.names or (*NAMES, DESIGN):
-        if name == DESIGN:
-            _design(options)
+    for name in options.names or (*NAMES, *OWN):
+        if name in OWN:
+            _own(options, name)
             continue
         tasks: list[Task] = import_module(f"public.{name}").tasks(options.folder / name)
         asked = [task for task in tasks if options.task is None or task.name in options.task]
@@ -49,6 +51,22 @@ def main() -> None:
         if name == SCALEBENCH:
             text += f"\n\n{_mean_of_six(document)}"
         keep(stem, text, document)
+    _keep_costs()
+
+
+def _keep_costs() -> None:
+    """CPU seconds of the command of each benchmark, as its stored rows say, and of all of them."""
+    seconds: dict[str, float] = {}
+    for name in (*NAMES, *OWN):
+        stem = f"scoreboard_{name}_development"
+        if (RESULTS / f"{stem}.json").exists():
+            rows = kept(stem)
+            # Of a rule of buying runs, each budget has the seconds of all up to it.
+            rows = rows if name != DESIGN else [row for row in rows if row["budget"] == max(r["budget"] for r in rows)]
+            seconds[name] = sum(row["cpu_s"] for row in rows)
+    lines = [*seconds.items(), ("", sum(seconds.values()))]
+    table = pd.DataFrame({"NAME": [name or "all" for name, _ in lines], "CPU s": [f"{each:.0f}" for _, each in lines]})
+    keep("scoreboard_costs_development", f"{machine()}\n\n{table.to_string(index=False)}", seconds)
 
 
 def _among_stored(stem: str, made: list[dict[str, Any]], order: list[str]) -> list[dict[str, Any]]:
@@ -59,11 +77,11 @@ def _among_stored(stem: str, made: list[dict[str, Any]], order: list[str]) -> li
     return sorted(rows, key=lambda entry: order.index(entry["task"]))
 
 
-def _design(options: argparse.Namespace) -> None:
-    design = import_module(f"public.{DESIGN}")
-    asked = [(question,) for question in design.questions(options.folder)]
-    rows = [row for found in study(options, DESIGN, design.answer, asked) for row in found]
-    keep(f"scoreboard_{DESIGN}_development", f"{machine()}\n\n{design.text(rows)}", rows)
+def _own(options: argparse.Namespace, name: str) -> None:
+    module = import_module(f"public.{name}")
+    asked = [(question,) for question in module.questions(options.folder)]
+    rows = [row for found in study(options, name, module.answer, asked) for row in found]
+    keep(f"scoreboard_{name}_development", f"{machine()}\n\n{module.text(rows)}", rows)
 
 
 def _rows(task: Task, law: str) -> list[dict[str, object]]:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bayescale.data.sweeps import is_setting, plain_name
 
+DATA = ("D", "characters")
+"""Columns that rise within a training run: tokens, or what is counted in their place."""
 _LEAST = 5
 """Fewest rows of one N with rising D that look like checkpoints if D rises evenly."""
 _MANY = 20
@@ -36,12 +38,15 @@ class Checkpoints:
         Whether each row comes after the end of a learning-rate schedule, where a column shows that.
     by : str
         That column.
+    data : str
+        The column that rises within a run.
     """
 
     run: NDArray[np.int64]
     told: bool
     ended: NDArray[np.bool_] | None = None
     by: str = ""
+    data: str = DATA[0]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -51,8 +56,8 @@ class Checkpoints:
             largest = int(np.bincount(self.run).argmax())
             rows = np.flatnonzero(self.run == largest) + 1
             found.append(
-                f"rows {rows[0]} to {rows[-1]} have one N and rising D, as checkpoints of one training run have, and "
-                "so have others: tell_checkpoints(runs, True) takes such rows as of one run, "
+                f"rows {rows[0]} to {rows[-1]} have one N and rising {self.data}, as checkpoints of one training run "
+                "have, and so have others: tell_checkpoints(runs, True) takes such rows as of one run, "
                 "tell_checkpoints(runs, False) as runs of their own"
             )
         if self.ended is not None:
@@ -80,25 +85,31 @@ def checkpoints_of(frame: pd.DataFrame) -> Checkpoints | None:
         if int(run.max()) + 1 == len(run):
             return None
         return Checkpoints(run, True, *_ended(frame, run))
-    if not {"N", "D"} <= set(frame.columns):
+    data = rising(frame)
+    if data is None:
         return None
     run = consecutive(frame)
     sizes = np.bincount(run)
     alike = np.flatnonzero(sizes >= _LEAST)
     if sizes[alike].sum() < _MOST * len(run):
         return None
-    D = frame["D"].to_numpy(dtype=np.float64)
+    seen = frame[data].to_numpy(dtype=np.float64)
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    looks = [code for code in alike if sizes[code] >= _MANY or _even(D[starts[code] : starts[code + 1]])]
+    looks = [code for code in alike if sizes[code] >= _MANY or _even(seen[starts[code] : starts[code + 1]])]
     if sizes[looks].sum() < _MOST * len(run):
         return None
-    return Checkpoints(run, False, *_ended(frame, run))
+    return Checkpoints(run, False, *_ended(frame, run), data=data)
+
+
+def rising(frame: pd.DataFrame) -> str | None:
+    """The column that rises within a run, if the table has one, and N."""
+    return next((name for name in DATA if name in frame), None) if "N" in frame else None
 
 
 def consecutive(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Code of each stretch of rows with one N, one group and the same settings, and rising D; shape (run,)."""
-    names = [str(name) for name in frame.columns if name in {"N", "group"} or _constant(str(name))]
-    new = frame["D"].to_numpy(dtype=np.float64)
+    """Code of each stretch of rows with one N, V, group and settings, and rising data; shape (run,)."""
+    names = [str(name) for name in frame.columns if name in {"N", "V", "group"} or _constant(str(name))]
+    new = frame[rising(frame)].to_numpy(dtype=np.float64)
     starts = np.concatenate([[True], np.diff(new) <= 0])
     for name in names:
         values = frame[name]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bayescale.data.cells import best_runs, mean_runs
-from bayescale.data.checkpoints import checkpoints_of, consecutive
+from bayescale.data.checkpoints import checkpoints_of, consecutive, rising
 from bayescale.data.compute import count_compute
 from bayescale.data.runs import Runs
 from bayescale.data.tables import Frame
@@ -66,7 +66,7 @@ def tell_checkpoints(runs: Frame | Runs, told: bool) -> Runs:
     """
     runs = Runs.of(runs)
     asked, frame = runs.structure, runs.frame
-    if told and "run" not in frame and {"N", "D"} <= set(frame.columns):
+    if told and "run" not in frame and rising(frame):
         frame = frame.assign(run=consecutive(frame))
     answered = replace(asked, checkpoints=checkpoints_of(frame) if "run" in frame else None)
     others = (text for text in runs.warnings if text not in asked.of_checkpoints)

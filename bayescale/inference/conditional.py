@@ -1,5 +1,6 @@
 """The posterior of the discrepancy: what the runs tell of it at new points, and what they leave open."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,10 +62,7 @@ class Conditional:
     def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the discrepancy at points, one function per draw, shape (draw, point)."""
         found = self.coefficients @ self.process.features(log_inputs).T
-        parts = [(self.tau, self.process.local.left_over), (self.drift, self.process.drift.left_over)]
-        if self.change.any():
-            parts.append((self.change, self._changed))
-        for amplitude, covariance in parts:
+        for amplitude, covariance in self._parts():
             root = _low_rank_root(covariance(log_inputs))
             found += amplitude * (rng.standard_normal((len(found), root.shape[1])) @ root.T)
         return np.asarray(found)
@@ -78,6 +76,13 @@ class Conditional:
         scales, n = self.process.scales, len(self.drift)
         order = np.random.default_rng(_STREAM).permutation(n)[:, None]
         return np.where(order < scales.change * n, scales.change_factor * self.drift, 0.0)
+
+    def _parts(self) -> Iterator[tuple[Array, Callable[[Array], Array]]]:
+        """Amplitudes of what the features leave open, and its covariance between points for an amplitude of 1."""
+        yield self.tau, self.process.local.left_over
+        yield self.drift, self.process.drift.left_over
+        if self.change.any():
+            yield self.change, self._changed
 
     def _changed(self, log_inputs: Array) -> Array:
         """Covariance between points of a drift that starts at the largest run, for an amplitude of 1."""

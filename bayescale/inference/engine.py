@@ -6,7 +6,7 @@ runs.
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,15 @@ from bayescale.data.checks import check_mean
 from bayescale.data.observed import Observed
 from bayescale.inference.discrepancy import Basis, discrepancy_basis
 from bayescale.inference.options import Options
+from bayescale.inference.sampled import Diagnostics, Sampled
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise
 from bayescale.laws.parameters import GROUP
 
 if TYPE_CHECKING:
+    import pymc as pm
+
     from bayescale.inference.model import Posterior
     from bayescale.sampling.importance import ImportanceResult
     from bayescale.sampling.latent import LatentDensity
@@ -42,47 +45,6 @@ _MOST_COORDINATES = 16
 """Coordinates of pooled groups above which importance sampling is not tried, since its proposals do not fit."""
 _LONG = 2
 """Draws of NUTS for each that is kept above as many coordinates, where a thousand in a chain are rarely certified."""
-
-
-@dataclass(frozen=True)
-class Diagnostics:
-    """Diagnostics of the draws; those that the sampler does not define are None.
-
-    Attributes
-    ----------
-    certified : bool
-        Whether the draws can be trusted to represent the posterior.
-    pareto_k : float or None
-        Tail shape of the importance weights; below 0.7 if certified.
-    ess : mapping
-        Effective sample size for each sampled parameter: of the importance weights (at least 1,000 if certified), or
-        the smaller of bulk and tail for NUTS (at least 400).
-    r_hat_max : float or None
-        Largest R-hat of the chains; below 1.01 if certified.
-    divergent_share : float or None
-    log_evidence, log_evidence_se : float or None
-        Log marginal likelihood of the outcomes on the link's scale, and its Monte Carlo standard error: from the
-        importance weights, or by bridge sampling if the chains are certified.
-    """
-
-    certified: bool
-    pareto_k: float | None
-    ess: Mapping[str, float]
-    r_hat_max: float | None
-    divergent_share: float | None
-    log_evidence: float | None
-    log_evidence_se: float | None
-
-    @property
-    def ess_min(self) -> float:
-        """Effective sample size for the worst parameter."""
-        return min(self.ess.values())
-
-    @property
-    def figures(self) -> dict[str, str]:
-        """Pareto k-hat or R-hat, whichever is defined, with digits that tell it from its limit, 0.7 or 1.01."""
-        defined = {"Pareto k-hat": (self.pareto_k, 2), "R-hat": (self.r_hat_max, 4)}
-        return {name: f"{value:.{digits}f}" for name, (value, digits) in defined.items() if value is not None}
 
 
 class Compiled:
@@ -108,6 +70,7 @@ class Compiled:
         """Sample the posterior given runs, one thread at a time."""
         from bayescale.inference.large_tables import density_in_blocks, is_large
         from bayescale.inference.model import with_carriers
+        from bayescale.inference.whitening import model_of_nuts
 
         observed = with_carriers(observed)
         with self._lock:
@@ -120,7 +83,8 @@ class Compiled:
                 target = density_in_blocks(observed, density) if is_large(len(observed)) else density
             if certify:
                 crowded = GROUP in self._law.settings and len(density.names) > _MOST_COORDINATES
-                nuts = functools.partial(_sample_nuts, self, density, target, options, crowded)
+                model = functools.partial(model_of_nuts, self._noise, observed, density, target, coordinates)
+                nuts = functools.partial(_sample_nuts, self, model, density, target, options, crowded)
                 asked = replace(options, engine="nuts") if crowded else options
                 sampled = _sample(density, target, coordinates, asked, nuts, self._law.several_modes)
             else:
@@ -241,23 +205,6 @@ def forget() -> None:
     _compiled.cache_clear()
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """Draws in ArviZ's shape, from either sampler."""
-
-    posterior: dict[str, Array]
-    sample_stats: xr.Dataset
-    engine: str
-    diagnostics: Diagnostics
-    warnings: tuple[str, ...] = ()
-    prior: dict[str, Array] = field(default_factory=dict)
-    basis: Basis[Any] | None = None
-    coefficients: Array | None = None
-    """Coefficients of the discrepancy's features and of the law's level, shape (chain, draw, feature)."""
-    shortfalls: tuple[str, ...] = ()
-    """Limits of a certified fit that the draws miss; none if they are certified."""
-
-
 def _sample(
     density: "LogDensity",
     target: "Density",
@@ -335,21 +282,29 @@ _APPROXIMATE = (
 
 
 def _sample_nuts(
-    compiled: Compiled, density: "LogDensity", target: "Density", options: Options, crowded: bool
+    compiled: Compiled,
+    model_of: "Callable[[Posterior], pm.Model]",
+    density: "LogDensity",
+    target: "Density",
+    options: Options,
+    crowded: bool,
 ) -> Sampled:
     from bayescale.inference.model import COEFFICIENTS
     from bayescale.sampling.bridge import log_evidence
     from bayescale.sampling.nuts import sample_nuts
 
+    own = compiled.posterior.model
+    model = model_of(compiled.posterior)
     result = sample_nuts(
-        compiled.posterior.model,
+        model,
         draws=options.draws,
         chains=options.chains,
         seed=options.seed,
         tune=options.tune,
         minutes=options.minutes,
         length=_LONG if crowded else 1,
-        compiled=compiled.nuts(),
+        compiled=compiled.nuts() if model is own else None,
+        names=[each.name for each in own.free_RVs],
     )
     sampled = {str(name): values.to_numpy() for name, values in result.posterior.data_vars.items()}
     coefficients = sampled.pop(COEFFICIENTS, None)

@@ -18,7 +18,7 @@ from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
 from bayescale.inference.conditional import Conditional
 from bayescale.inference.discrepancy import Basis, Process, error_process
-from bayescale.inference.engine import Diagnostics
+from bayescale.inference.sampled import Diagnostics
 from bayescale.inference.scales import amplitude_parameters
 from bayescale.laws.law import Law
 from bayescale.laws.noise import Noise, noise_by_name

@@ -24,8 +24,8 @@ from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate, discrepancy_basis
-from bayescale.inference.engine import Sampled
 from bayescale.inference.options import Options
+from bayescale.inference.sampled import Sampled
 from bayescale.laws import catalog
 from bayescale.laws.evidence import Bounded, OtherRun
 from bayescale.laws.law import Law

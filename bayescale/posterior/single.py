@@ -21,9 +21,10 @@ from bayescale.data.observed import Observed, serving
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.steps import first_runs
 from bayescale.inference.discrepancy import Basis, Process
-from bayescale.inference.engine import Sampled, infer, infer_prior
+from bayescale.inference.engine import infer, infer_prior
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.inference.reported import believed
+from bayescale.inference.sampled import Sampled
 from bayescale.laws import catalog
 from bayescale.laws.following import origin_of, outcomes_of
 from bayescale.laws.law import Law

@@ -12,8 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
-from bayescale.inference.discrepancy import Basis, Conditional, Process
-from bayescale.inference.engine import Diagnostics
+from bayescale.inference.conditional import Conditional
+from bayescale.inference.discrepancy import Basis, Process
+from bayescale.inference.sampled import Diagnostics
 from bayescale.laws.catalog import joint_hash
 from bayescale.laws.parameters import Derived, Parameter
 from bayescale.laws.steps import TwoSteps, two_steps

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.sampling.equations import Factor, System
-from bayescale.sampling.modes import find_modes
+from bayescale.sampling.modes import best_starts, find_modes
 
 Array = NDArray[np.float64]
 
@@ -30,6 +30,10 @@ _REPEATS = 1024
 """Draws of the coefficients per draw of theta, times runs: several if runs are few and least normal."""
 _MOST_REPEATS = 8
 _PASSES = 2
+_CONVERGED = 8
+"""Newton steps to the mode of coefficients where one is not enough: at the mode of the posterior of many runs."""
+_STARTS = 2
+"""Starts of the search for the mode of the posterior of many runs."""
 _WIDENED = 1.1
 """Width of the proposal of coefficients relative to the approximation if runs are few, so that no exact weight is far
 above the rest."""
@@ -58,6 +62,30 @@ class Parts:
     scale: Array
     amplitudes: Array
     df: Array | None
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Normal approximations of theta, and of the coefficients given theta, at a mode.
+
+    Attributes
+    ----------
+    features : array, shape (run, feature)
+    location : array, shape (coordinate,)
+        The mode.
+    root : array, shape (coordinate, coordinate)
+        Cholesky factor of the covariance of theta.
+    gain : array, shape (feature, run)
+        What the coefficients times their amplitudes are expected to be, per unit of each run's residual without them.
+    spread : array, shape (feature, feature)
+        Cholesky factor of their covariance.
+    """
+
+    features: Array
+    location: Array
+    root: Array
+    gain: Array
+    spread: Array
 
 
 class LatentDensity:
@@ -128,6 +156,27 @@ class LatentDensity:
             mode = find_modes(self, mode[None])[0].location
         return mode
 
+    def whitening(self, draws: Array) -> Whitening:
+        """Normal approximations at the highest mode to which the best of some draws lead."""
+
+        def converged(points: Array) -> Array:
+            return np.concatenate([self._conditional(chunk, _CONVERGED).log_marginal for chunk in self._chunks(points)])
+
+        mode = find_modes(converged, best_starts(converged, draws, _STARTS))[0]
+        found = self._conditional(mode.location[None], _CONVERGED)
+        slope = curvature = found.parts.scale**-2.0
+        if found.parts.df is not None:
+            slope, curvature = _robust(slope, found.parts.df, found.left)
+        features, prior = self._system.features, np.diag(found.parts.amplitudes[0] ** -2.0)
+        weighted = slope[0][:, None] * features
+        return Whitening(
+            features=features,
+            location=mode.location,
+            root=np.linalg.cholesky(mode.covariance),
+            gain=np.linalg.solve(features.T @ weighted + prior, weighted.T),
+            spread=np.linalg.cholesky(np.linalg.inv(features.T @ (curvature[0][:, None] * features) + prior)),
+        )
+
     def alternatives(self, mode: Array) -> Array:
         """A mode, and starts that lead to another mode if one amplitude can replace another.
 
@@ -169,7 +218,7 @@ class LatentDensity:
         weight = np.logaddexp.reduce(logs, axis=0) - np.log(repeats)
         return latent, np.where(np.isfinite(weight), weight, -np.inf), conditional.log_marginal
 
-    def _conditional(self, draws: Array) -> "_Conditional":
+    def _conditional(self, draws: Array, steps: int = 1) -> "_Conditional":
         with np.errstate(all="ignore"):
             parts = self._parts(draws)
             residual, precision = self._observed - parts.location, 1 / np.square(parts.scale)
@@ -182,11 +231,10 @@ class LatentDensity:
             factor, good = system.factor(weight, amplitudes)
             mode = factor.solve(system.project(weight * residual, amplitudes))
             left = residual - system.spread(mode, amplitudes)
-            if parts.df is not None:
-                squares = np.square(left) * precision
-                slope = precision * (parts.df + 1) / (parts.df + squares)
-                # Between the curvature at the mode, which heavy tails flatten away from it, and the expected curvature.
-                curvature = precision * (parts.df + 1) / (parts.df + 2 + 2 * squares)
+            for _ in range(steps):
+                if parts.df is None:
+                    break
+                slope, curvature = _robust(precision, parts.df, left)
                 factor, also_good = system.factor(curvature, amplitudes)
                 gradient = system.project(slope * left, amplitudes) - mode
                 mode = mode + factor.solve(gradient)
@@ -197,6 +245,15 @@ class LatentDensity:
             marginal = parts.log_prior + log_joint - log_factor
             marginal = np.where(sound & good & np.isfinite(marginal), marginal, -np.inf)
         return _Conditional(system, parts, mode, factor, log_factor, left, likelihood, marginal)
+
+
+def _robust(precision: Array, df: Array, left: Array) -> tuple[Array, Array]:
+    """Weights of residuals in the gradient of heavy-tailed noise, and in its curvature, both of shape (draw, run).
+
+    The curvature is between that at the residuals, which heavy tails flatten, and the expected one.
+    """
+    squares = np.square(left) * precision
+    return precision * (df + 1) / (df + squares), precision * (df + 1) / (df + 2 + 2 * squares)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ class LogDensity:
             value: self._draws[:, start:end] if value.ndim else self._draws[:, start]
             for value, start, end in zip(values, ends[:-1], ends[1:], strict=True)
         }
-        self._columns |= {model.rvs_to_values[rv]: self._latent for rv in model.free_RVs if rv not in self._parameters}
+        self._coefficients = [model.rvs_to_values[rv] for rv in model.free_RVs if rv not in self._parameters]
+        self._columns |= dict.fromkeys(self._coefficients, self._latent)
         self._functions: dict[str, Callable[..., Any]] = {}
         self._sums: _Parts | None = None
 
@@ -92,7 +93,7 @@ class LogDensity:
             Location and scale of each run, amplitudes of each feature, and degrees of freedom, if any.
         n_runs, n_features : int
         """
-        compiled = self._function("parts", lambda: self._compile(self._terms_of(nodes)))
+        compiled = self._function("parts", lambda: self._compile(self.terms_of(nodes)))
 
         def function(draws: Array) -> Parts:
             found = compiled(draws, np.zeros((len(draws), n_features)))
@@ -107,10 +108,27 @@ class LogDensity:
 
         return function
 
-    def _terms_of(self, nodes: Sequence[Any]) -> list[Any]:
+    def terms_of(self, nodes: Sequence[Any]) -> list[Any]:
         """Nodes, and the terms of the prior of all parameters, as functions of coordinates."""
         terms = [*nodes, *self._model.potentials]
         return [*self._model.replace_rvs_by_values(terms), *self._priors, *self._jacobians]
+
+    def at(self, nodes: Sequence[Any], coordinates: Any, coefficients: Any) -> list[Any]:
+        """Nodes as functions of one vector of coordinates and one of coefficients, given the runs as they are now."""
+        import pytensor.tensor as pt
+        from pytensor.graph.replace import graph_replace
+
+        scalars = [self._model.rvs_to_values[rv] for rv in self._parameters]
+        given = {value: coordinates[place] for place, value in enumerate(scalars)}
+        given |= dict.fromkeys(self._coefficients, coefficients)
+        given |= {data: pt.constant(data.get_value()) for data in self._model.data_vars}
+        return list(graph_replace(list(nodes), given, strict=False))
+
+    @property
+    def own_scale(self) -> dict[str, Any]:
+        """Sampled parameters on their own scale, by name, as functions of their values."""
+        own = self._model.replace_rvs_by_values(self._parameters)
+        return {rv.name: value for rv, value in zip(self._parameters, own, strict=True)}
 
     @cached_property
     def _priors(self) -> list[Any]:
@@ -277,7 +295,7 @@ class LogDensity:
         from pytensor.graph.replace import vectorize_graph
 
         of_runs = self._model.logp(vars=self._model.observed_RVs, sum=False)
-        *priors, likelihood = [term.sum() for term in _with_zeros([*self._terms_of([]), *of_runs])]
+        *priors, likelihood = [term.sum() for term in _with_zeros([*self.terms_of([]), *of_runs])]
         given = likelihood.type.clone(shape=(None,))()
         terms = vectorize_graph([*priors, likelihood], {**self._columns, likelihood: given})
         sums = vectorize_graph([likelihood], self._columns)

@@ -1,6 +1,7 @@
 """The No-U-Turn sampler on the same graph: the reference, and the fallback of importance sampling."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ class CompiledNuts:
 
     def __init__(self, model: "pm.Model") -> None:
         self._model = model
-        self._compiled = _compiled(model, freeze=False)
+        self._compiled = _compiled(model, [rv.name for rv in model.free_RVs], freeze=False)
 
     def with_data_of_model(self) -> Any:
         """The compiled model, with the current values of the model's ``pm.Data``."""
@@ -103,6 +104,7 @@ def sample_nuts(
     minutes: float = 0.0,
     length: int = 1,
     compiled: CompiledNuts | None = None,
+    names: Sequence[str] | None = None,
 ) -> NutsResult:
     """Sample a posterior with nutpie; compiling takes about ten seconds.
 
@@ -124,9 +126,11 @@ def sample_nuts(
         Draws per draw that is kept: more for posteriors whose draws are known to be more alike than most.
     compiled : CompiledNuts, optional
         The compiled model, for a loop over tables.
+    names : sequence of str, optional
+        Variables that are kept; by default those that are sampled.
     """
-    ready = _compiled(model, freeze=True) if compiled is None else compiled.with_data_of_model()
-    names = [rv.name for rv in model.free_RVs]
+    names = [rv.name for rv in model.free_RVs] if names is None else list(names)
+    ready = _compiled(model, names, freeze=True) if compiled is None else compiled.with_data_of_model()
     # Coefficients that many runs determine are correlated with the parameters: without the strongest correlations in
     # the mass matrix trees grow to their limit.
     has_coefficients = any(model.named_vars_to_dims.get(rv.name) == ("feature",) for rv in model.free_RVs)
@@ -182,7 +186,7 @@ def _by_coordinate(values: xr.Dataset) -> dict[str, float]:
     return found
 
 
-def _compiled(model: "pm.Model", *, freeze: bool) -> Any:
+def _compiled(model: "pm.Model", names: Sequence[str], *, freeze: bool) -> Any:
     """The model compiled without "fast" arithmetic, whose rounding depends on what is in the compilation cache."""
     import nutpie
     import pytensor
@@ -191,4 +195,4 @@ def _compiled(model: "pm.Model", *, freeze: bool) -> Any:
         # A sum of more terms than one kernel can have, as of many groups, is only a little slower.
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         # Derived parameters take time to compile, and are computed from the draws later.
-        return nutpie.compile_pymc_model(model, freeze_model=freeze, var_names=[rv.name for rv in model.free_RVs])
+        return nutpie.compile_pymc_model(model, freeze_model=freeze, var_names=list(names))

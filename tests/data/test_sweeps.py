@@ -142,6 +142,14 @@ def test_rows_of_one_size_with_rising_tokens_are_asked_about_once():
     assert not apart.shared
 
 
+def test_characters_that_rise_with_one_model_and_vocabulary_are_asked_about_too():
+    table = logged(np.arange(1, 11) * 1e9, V=np.tile(np.repeat([4096, 8192], 5), 3))
+    runs = Runs.from_frame(table.rename(columns={"D": "characters"}))
+    (question,) = runs.warnings
+    assert question.startswith("rows 1 to 5 have one N and rising characters")
+    assert tell_checkpoints(runs, True).clusters.tolist() == np.repeat(np.arange(6), 5).tolist()
+
+
 def test_a_grid_that_doubles_is_no_question_and_a_column_of_runs_answers_it():
     assert Runs.from_frame(logged(2.0 ** np.arange(6) * 1e9)).warnings == ()
     told = Runs.from_frame(logged(np.arange(1, 11) * 1e9, run=np.repeat(["a", "b", "c"], 10)))
