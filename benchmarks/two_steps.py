@@ -21,8 +21,8 @@ from reporting import add_study_options, keep, machine, study
 from bayescale.data.datasets import dataset_groups, load_dataset
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.sampled import Sampled
 from bayescale.inference.options import Options
+from bayescale.inference.sampled import Sampled
 from bayescale.laws.catalog import load_law
 from bayescale.laws.steps import THEN
 from bayescale.posterior import single

@@ -29,8 +29,11 @@ _ALIKE = 0.6
 """Correlation of neighbours' residuals above which they have a pattern, and its least distance from that under random
 order, in standard deviations."""
 
-_TAIL = 0.998
-"""Quantile above which the largest run's residual is called too large."""
+_TAIL = 0.002
+"""Chance under noise alone that the largest runs lie on one side of the fit by more than what is called too large."""
+
+_MOST_ENDS = 3
+"""Most of the largest runs that are looked at together: heavy tails explain one that is far off, hardly several."""
 
 _UNUSUAL = 0.98
 """Quantile of its prior above which a discrepancy is called too large, a low one, as that for curves reaches far."""
@@ -140,28 +143,50 @@ def _pattern(fitted: Fit, residual: Array) -> Iterator[str]:
 
 
 def _missed_end(fitted: Fit, residual: Array) -> Iterator[str]:
-    """A largest run that the fit misses by more than noise does, as forecasts start from the fit."""
-    end = int(np.argmax(fitted.observed.size))
-    limit = max(_noise_limit(fitted, end, fitted.groups[name].to_dataset()) for name in ("prior", "posterior"))
-    if abs(residual[end]) > limit:
-        side = "below" if residual[end] < 0 else "above"
-        yield (
-            f"the largest run lies {_shown(fitted, float(residual[end]))} {side} the fit, from which forecasts start, "
-            f"where neither these runs nor published ones scatter by more than {_shown(fitted, limit)}: check that "
-            f"run, and {CURE}"
+    """The largest runs, if all of them lie on one side by more than noise does, as forecasts start from the fit."""
+    ends = np.argsort(-fitted.observed.size, kind="stable")[: min(_MOST_ENDS, len(residual) // 2)]
+    rng = np.random.default_rng(0)
+    noise: list[list[Array]] = []
+    found = None
+    for n, end in enumerate(ends, start=1):
+        if residual[end] * residual[ends[0]] <= 0:
+            break
+        noise.append(
+            [_noise_sizes(fitted, end, fitted.groups[name].to_dataset(), rng) for name in ("prior", "posterior")]
         )
+        # Each run may exceed its limit on the one side or the other with this chance, all on the same with _TAIL.
+        share = 2 * (_TAIL / 2) ** (1 / n)
+        limits = np.array([max(float(np.quantile(sizes, 1 - share)) for sizes in both) for both in noise])
+        if (np.abs(residual[ends[:n]]) > limits).all():
+            found = n, limits.max()
+    if found is not None:
+        yield _of_ends(fitted, residual[ends[: found[0]]], found[1])
 
 
-def _noise_limit(fitted: Fit, row: int, group: xr.Dataset) -> float:
-    """What the noise of a run hardly exceeds, given draws of its parameters from the prior or the posterior."""
+def _of_ends(fitted: Fit, missed: Array, limit: float) -> str:
+    """What is said of the largest runs, given by how much the fit misses each and what noise hardly exceeds."""
+    least = float(missed[np.argmin(np.abs(missed))])
+    side = "below" if least < 0 else "above"
+    if len(missed) == 1:
+        runs, check = f"the largest run lies {_shown(fitted, least)}", "that run"
+    else:
+        runs, check = f"the {len(missed)} largest runs all lie {_shown(fitted, least)} or more", "those runs"
+    return (
+        f"{runs} {side} the fit, from which forecasts start, where neither these runs nor published ones scatter by "
+        f"more than {_shown(fitted, limit)}{'' if len(missed) == 1 else ' together'}: check {check}, and {CURE}"
+    )
+
+
+def _noise_sizes(fitted: Fit, row: int, group: xr.Dataset, rng: np.random.Generator) -> Array:
+    """Sizes of the noise of a run, given draws of its parameters from the prior or the posterior."""
     names = [each.name for each in fitted.noise.parameters(fitted.law)]
     drawn = {name: np.tile(group[name].to_numpy().ravel(), _REPEATS)[:, None] for name in names}
     error, relative = fitted.observed.standard_error, None if fitted.basis is None else fitted.basis.noise_scale[row]
     shift, scale = fitted.noise.draw_moments(
-        rng := np.random.default_rng(0),
+        rng,
         drawn,
         drawn["sigma"].shape,
         relative=relative,
         standard_error=None if error is None else error[row],
     )
-    return float(np.quantile(np.abs(shift + scale * rng.standard_normal(scale.shape)), _TAIL))
+    return np.asarray(np.abs(shift + scale * rng.standard_normal(scale.shape)))

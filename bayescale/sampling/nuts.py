@@ -135,6 +135,7 @@ def sample_nuts(
     # the mass matrix trees grow to their limit.
     has_coefficients = any(model.named_vars_to_dims.get(rv.name) == ("feature",) for rv in model.free_RVs)
     correlated = has_coefficients and len(model.coords["run"]) > MANY_RUNS
+    _look_up_functions(ready)
     tune, start = tune or max(1000, draws), monotonic()
     while True:
         before = monotonic()
@@ -144,6 +145,17 @@ def sample_nuts(
             kept = {"draw": slice(length - 1, None, length)}
             return replace(result, posterior=result.posterior.isel(kept), sample_stats=result.sample_stats.isel(kept))
         length, tune, seed = 2 * length, 2 * tune, seed + 1
+
+
+def _look_up_functions(ready: Any) -> None:
+    """Evaluate the density in one thread before there are several.
+
+    PyTensor's compiled code looks up functions of SciPy and LAPACK when they are first called, and compiles for that:
+    two chains that do so at once can wait for each other for ever.
+    """
+    import nutpie
+
+    nutpie.sample(ready, draws=1, tune=1, maxdepth=1, chains=1, cores=1, seed=0, progress_bar=False)
 
 
 def _chains(

@@ -48,6 +48,17 @@ def test_a_largest_run_far_below_the_fit_is_named():
     assert 40 < float(text.split("lies ")[1].split(" %")[0]) < 70
 
 
+def test_several_largest_runs_on_one_side_are_named_though_heavy_tails_explain_each():
+    x, noise = curve(40)
+    y = (0.1 + 2 * x**-0.8) * noise
+    y[-4:] *= [1.6, 2.5, 3.2, 4]
+    table = {"x": x, "y": y, "y_se": [0.001] * 36 + [0.01, 0.02, 0.02, 0.02]}
+    (text,) = [text for text in said("power_law", table) if "largest run" in text]
+    assert text.startswith("the 3 largest runs all lie ")
+    assert "above the fit" in text
+    assert "check those runs" in text
+
+
 def test_the_largest_run_of_a_law_of_loss_is_that_of_the_lowest_loss():
     loss = np.linspace(2.0, 3.5, 12)
     accuracy = 1 / (1 + np.exp(3 * (loss - 3)))
