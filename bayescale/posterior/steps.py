@@ -34,9 +34,8 @@ class Steps(Fit):
 
     Examples
     --------
-    >>> from bayescale import Runs, fit, load_runs
-    >>> runs = Runs.from_frame(load_runs("gadre:c4").frame, outcome="accuracy")
-    >>> both = fit("kaplan_c, then accuracy_of_loss", runs, draws=100)
+    >>> from bayescale import fit
+    >>> both = fit("kaplan_c, then accuracy_of_loss", "gadre:c4", draws=100)
     >>> both.first.outcome, both.second.outcome, both.outcome
     ('loss', 'accuracy', 'accuracy')
     >>> {"alpha_C", "rise", "sigma", "sigma_loss"} <= set(both.parameters)

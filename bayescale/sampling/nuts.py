@@ -151,7 +151,7 @@ def _look_up_functions(ready: Any) -> None:
     """Evaluate the density in one thread before there are several.
 
     PyTensor's compiled code looks up functions of SciPy and LAPACK when they are first called, and compiles for that:
-    two chains that do so at once can wait for each other for ever.
+    two chains that do so at once can wait for each other without end.
     """
     import nutpie
 

@@ -39,7 +39,7 @@ def with_weights(ensemble, weights, horizons=(1.0,)):
 
 
 def test_weights_of_a_single_law_take_no_fit(runs, monkeypatch):
-    monkeypatch.setattr("bayescale.posterior.stacking.fit_law", lambda *_, **__: pytest.fail("fitted"))
+    monkeypatch.setattr("bayescale.posterior.stacking.fit_laws", lambda *_, **__: pytest.fail("fitted"))
     weights = horizon_weights([load_law("tied")], runs, bs.Options())
     assert weights.to_numpy().tolist() == [[1.0]]
     assert n_teaching([load_law("tied")], runs) == 0
