@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import add_study_options, keep, machine, study
+from reporting import SCORES, add_study_options, keep, machine, study
 
 from bayescale.basics.errors import BayescaleError, LawError
 from bayescale.data.datasets import dataset_groups, load_dataset
@@ -120,18 +120,10 @@ def scored(
 
 
 def report(table: pd.DataFrame) -> str:
-    names = {
-        "cover_0.5": "50 %",
-        "cover_0.8": "80 %",
-        "cover_0.9": "90 %",
-        "width": "width",
-        "crps": "CRPS",
-        "error": "bias",
-    }
     keys = ["method", "horizon"]
-    by_task = table.groupby([*keys, "family", "task"])[list(names)].mean()
+    by_task = table.groupby([*keys, "family", "task"])[list(SCORES)].mean()
     by_family = by_task.groupby([*keys, "family"]).mean()
-    means = by_family.groupby(keys).mean().rename(columns=names)
+    means = by_family.groupby(keys).mean().rename(columns=SCORES)
     counted = by_task.groupby(keys).size().rename("tasks").to_frame()
     each = by_family.reset_index().pivot_table("cover_0.9", keys, "family")
     shown = counted.join(means).join(each).reset_index()

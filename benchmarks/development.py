@@ -157,10 +157,8 @@ def _halves(table: pd.DataFrame) -> dict[str, list[str]]:
 def _varied(table: pd.DataFrame) -> pd.DataFrame:
     """Curves without errors of zero, and without those whose seen points are all alike, which teach no law."""
     table = table[table["y"] > 0]
-    seen = table["y"].where(table["split"] == "fit").groupby(table["group"])
-    varied = seen.transform("max") > seen.transform("min")
     hidden = table["split"].eq("extrapolate").groupby(table["group"]).transform("any")
-    return table[varied & hidden].reset_index(drop=True)
+    return table[lcdb.varied(table, "y") & hidden].reset_index(drop=True)
 
 
 def _series(name: str, table: Unshipped, path: Path) -> dict[str, Runs]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from development import development_tables
-from reporting import add_study_options, keep, machine, study
+from reporting import SCORES, add_study_options, keep, machine, study
 
 from bayescale.basics.errors import BayescaleError
 from bayescale.data.datasets import dataset_groups, load_dataset
@@ -91,16 +91,8 @@ def scored(kind: str, family: str, columns: dict[str, list[float]], horizon: flo
 
 
 def report(table: pd.DataFrame) -> str:
-    names = {
-        "cover_0.5": "50 %",
-        "cover_0.8": "80 %",
-        "cover_0.9": "90 %",
-        "width": "width",
-        "crps": "CRPS",
-        "error": "bias",
-    }
-    by_family = table.groupby(["kind", "horizon", "family"])[list(names)].mean()
-    means = by_family.groupby(["kind", "horizon"]).mean().rename(columns=names)
+    by_family = table.groupby(["kind", "horizon", "family"])[list(SCORES)].mean()
+    means = by_family.groupby(["kind", "horizon"]).mean().rename(columns=SCORES)
     counted = table.groupby(["kind", "horizon"]).agg(series=("family", "size"), families=("family", "nunique"))
     worst = by_family["cover_0.9"].groupby(["kind", "horizon"]).min().rename("worst family's 90 %")
     shown = counted.join(means).join(worst).reset_index()

@@ -32,6 +32,17 @@ def kept(stem: str) -> Any:
     return json.loads((RESULTS / f"{stem}.json").read_text())
 
 
+SCORES = {
+    "cover_0.5": "50 %",
+    "cover_0.8": "80 %",
+    "cover_0.9": "90 %",
+    "width": "width",
+    "crps": "CRPS",
+    "error": "bias",
+}
+"""Scores of hidden runs that most studies show, and what they are called there."""
+
+
 def add_study_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where the fits of a benchmark run."""
     parser.add_argument("--jobs", type=int, help="processes of this machine")

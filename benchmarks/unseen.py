@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from reporting import add_study_options, keep, machine, study
+from reporting import SCORES, add_study_options, keep, machine, study
 
 import bayescale as bs
 from bayescale.basics.parallel import backend
@@ -56,14 +56,6 @@ HORIZONS = (3.0, 10.0)
 
 TARGETS = "targets"
 ACCURACY = ["accuracy", "accuracy_n", "chance"]
-SCORES = {
-    "cover_0.5": "50 %",
-    "cover_0.8": "80 %",
-    "cover_0.9": "90 %",
-    "width": "width",
-    "crps": "CRPS",
-    "error": "bias",
-}
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 class Conditional:
     """The posterior of the discrepancy: draws of the coefficients of its features.
 
+    In some draws a further drift starts at the largest run: a change beyond the runs that nothing in them announces.
+
     Attributes
     ----------
     process : Process
@@ -24,8 +26,6 @@ class Conditional:
         Multiplied by the amplitudes, so on the link's scale.
     tau, drift : array, shape (draw, 1)
         Amplitudes, which also scale the part of the process that the features leave out.
-
-    In some draws a further drift starts at the largest run: a change beyond the runs that nothing in them announces.
     """
 
     process: Process
@@ -47,17 +47,15 @@ class Conditional:
 
     def covariance(self, log_inputs: Array) -> Array:
         """Covariance between points, averaged over the draws, around the means of :meth:`moments`."""
-        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
-        parts = ((self.tau, local), (self.drift, drift), (self.change, self._changed(log_inputs)))
-        return np.sum([np.square(amplitude).mean() * part for amplitude, part in parts], axis=0)
+        parts = [np.square(amplitude).mean() * covariance(log_inputs) for amplitude, covariance in self._parts()]
+        return np.sum(parts, axis=0)
 
     def joint_covariance(self, log_inputs: Array) -> Array:
         """Covariance between the rows of one new training run, including its effect, shape (draw, point, point)."""
-        local, drift = (part.left_over(log_inputs) for part in (self.process.local, self.process.drift))
         size = self.process.size(log_inputs)
-        tau, amplitude, change = (np.square(each)[:, :, None] for each in (self.tau, self.drift, self.change))
         own = np.broadcast_to(self.run_share, self.tau.shape)[:, :, None] * np.multiply.outer(size, size)
-        return np.asarray(tau * local + amplitude * drift + change * self._changed(log_inputs) + own)
+        parts = (np.square(amplitude)[:, :, None] * covariance(log_inputs) for amplitude, covariance in self._parts())
+        return np.asarray(sum(parts) + own)
 
     def draw(self, log_inputs: Array, rng: np.random.Generator) -> Array:
         """Joint draws of the discrepancy at points, one function per draw, shape (draw, point)."""

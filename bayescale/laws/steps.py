@@ -41,8 +41,7 @@ class TwoSteps(Law):
 
     def of_first(self, values: Values) -> dict[str, Any]:
         """Values of the first law's parameters by its own names, from those of both."""
-        names = {name: self.named(name, self.second.units) for name in self.first.units}
-        return {name: values[ours] for name, ours in names.items() if ours in values}
+        return _own(values, _joint_names(self.first, self.second))
 
 
 @functools.lru_cache(maxsize=256)
@@ -62,12 +61,8 @@ def two_steps(first: Law, second: Law) -> TwoSteps:
     for law in (first, second):
         if isinstance(law, TwoSteps):
             raise LawError(f"law {law.name!r} has two steps itself: give two laws of one step")
-    if second.input_names != (first.outcome,):
-        raise LawError(
-            f"law {second.name!r} reads {', '.join(second.input_names)}: a second step reads {first.outcome}, the "
-            "outcome of the first, and nothing else"
-        )
-    names = {name: _named(name, first, second.units) for name in first.units}
+    check_second_step(second, first.outcome)
+    names = _joint_names(first, second)
 
     def named(item: Any) -> Any:
         return replace(item, name=names[item.name])
@@ -77,15 +72,12 @@ def two_steps(first: Law, second: Law) -> TwoSteps:
     )
     derived: tuple[Derived, ...] = (*second.derived, *map(named, first.derived))
 
-    def of_first(values: Values) -> dict[str, Any]:
-        return {name: values[ours] for name, ours in names.items() if ours in values}
-
     def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-        between = first.mean(xp, x, of_first(p))
+        between = first.mean(xp, x, _own(p, names))
         return second.mean(xp, {**x, first.outcome: between}, p)
 
     def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
-        found = first.derive(xp, of_first(q), centre)
+        found = first.derive(xp, _own(q, names), centre)
         return {**second.derive(xp, q, centre), **{names[name]: value for name, value in found.items()}}
 
     known = {item.name for item in first.settings}
@@ -112,6 +104,31 @@ def two_steps(first: Law, second: Law) -> TwoSteps:
         first=first,
         second=second,
     )
+
+
+def check_second_step(second: Law, outcome: str) -> None:
+    """Check that a law can follow one of some outcome: that it reads this, and nothing else but settings.
+
+    Raises
+    ------
+    LawError
+        If it does not.
+    """
+    if second.input_names != (outcome,):
+        raise LawError(
+            f"law {second.name!r} reads {', '.join(second.input_names)}: a second step reads {outcome}, the outcome of "
+            "the first, and nothing else"
+        )
+
+
+def _joint_names(first: Law, second: Law) -> dict[str, str]:
+    """What each parameter of the first law is called beside those of the second."""
+    return {name: _named(name, first, second.units) for name in first.units}
+
+
+def _own(values: Values, names: dict[str, str]) -> dict[str, Any]:
+    """Values of the first law's parameters by its own names."""
+    return {name: values[ours] for name, ours in names.items() if ours in values}
 
 
 def _named(name: str, first: Law, taken: Container[str]) -> str:

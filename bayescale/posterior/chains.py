@@ -25,6 +25,7 @@ from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.following import outcomes_of
 from bayescale.laws.law import Law
+from bayescale.laws.steps import check_second_step
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
@@ -184,19 +185,13 @@ class Chain(Fitted):
             shaped = self.second.in_chains(self.second.law.link.inverse(on_link))
             variables[name] = ((*SAMPLE_DIMS, "point"), shaped, {"units": self.second.law.outcome_unit})
         draws = xr.Dataset(variables, coords=bands.draws.coords)
+        middle = bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()
+        doubts = (*bands.warnings, *self.second.warnings, *beyond(self.second, middle))
         return Forecast(
             draws=draws.assign_coords({name: ("point", values) for name, values in given_settings.items()}),
             outcome=self.second.outcome,
             unit=self.second.law.outcome_unit,
-            warnings=tuple(
-                dict.fromkeys(
-                    (
-                        *bands.warnings,
-                        *self.second.warnings,
-                        *beyond(self.second, bands.draws["latent"].median(dim=SAMPLE_DIMS).to_numpy()),
-                    )
-                )
-            ),
+            warnings=tuple(dict.fromkeys(doubts)),
         )
 
 
@@ -251,11 +246,7 @@ def chained(first: Posterior, second: Fit) -> Chain:
     LawError
         If the outcome of the first law, in the same unit, is not the only input of the second.
     """
-    if second.law.input_names != (first_fit(first).outcome,):
-        raise LawError(
-            f"law {second.law.name!r} reads {', '.join(second.law.input_names)}: a second step reads "
-            f"{first_fit(first).outcome}, the outcome of the first, and nothing else"
-        )
+    check_second_step(second.law, first_fit(first).outcome)
     check_unit_read(second.law.inputs[0], second.law.name, first_fit(first).record.unit)
     if first_fit(first).groups["posterior"].sizes != second.groups["posterior"].sizes:
         raise LawError("both steps need the same number of draws and chains: fit them alike")

@@ -24,9 +24,9 @@ from bayescale.posterior.parts import (
     error_moments,
     link_mean,
     noise_moments,
-    of_first,
     outcomes_given,
     predicted_given,
+    split_inputs,
 )
 from bayescale.posterior.points import check_task, checked_points, tuned_settings
 from bayescale.posterior.predictive import Mixed, Predicted, Predictive
@@ -167,7 +167,7 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
 
 def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Dataset:
     if isinstance(fit, Steps):
-        return _through_both(fit, points, _forecast_draws(fit.first, of_first(fit, points), seed), seed)
+        return _through_both(fit, points, seed)
     rng = np.random.default_rng(seed)
     latent = link_mean(fit, points) + draw_error(fit, points, rng)
     coords = {**fit.sample_coords, **numbered("point", latent.shape[1])}
@@ -180,11 +180,11 @@ def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Data
     return xr.Dataset(variables, coords=coords)
 
 
-def _through_both(fit: Steps, points: Mapping[str, Array], read: xr.Dataset, seed: int) -> xr.Dataset:
+def _through_both(fit: Steps, points: Mapping[str, Array], seed: int) -> xr.Dataset:
     """Draws of the second outcome from those of the first."""
-    rng = np.random.default_rng([seed, 1])
+    own, given = split_inputs(fit, points)
+    read, rng = _forecast_draws(fit.first, own, seed), np.random.default_rng([seed, 1])
     between = {name: read[name].to_numpy().reshape(-1, read.sizes["point"]) for name in _OUTCOMES}
-    given = {name: values for name, values in points.items() if name not in of_first(fit, points)}
     on_link = outcomes_given(fit.second, between, given, rng)
     attrs, inverse, harm = {"units": fit.law.outcome_unit}, fit.law.link.inverse, broken(fit, points)
     dims = (*SAMPLE_DIMS, "point")
@@ -203,7 +203,8 @@ def _beyond(fit: Posterior, points: Mapping[str, Array], reach: Array, seed: int
     heavy = shares > _MOST
     if heavy.any():
         _, member = each[0]
-        drawn = _forecast_draws(member.first, of_first(member, points), seed)["latent"]
+        own, _ = split_inputs(member, points)
+        drawn = _forecast_draws(member.first, own, seed)["latent"]
         mixed = f" of laws with {shares.max():.0%} of the weight" * isinstance(fit, Ensemble)
         yield from beyond(member.second, drawn.median(dim=SAMPLE_DIMS).to_numpy()[heavy], mixed)
 
@@ -257,8 +258,8 @@ def _predicted(fit: Posterior, inputs: Mapping[str, ArrayLike], measured: Observ
 def _of_one_law(fit: Fit, points: Mapping[str, Array], measured: Observed | None, seed: int) -> Predicted:
     """A mixture of normals over the draws; for measured runs it includes the standard errors of their outcomes."""
     if isinstance(fit, Steps):
-        drawn = _forecast_draws(fit.first, of_first(fit, points), seed)["predictive"].to_numpy()
-        given = {name: values for name, values in points.items() if name not in of_first(fit, points)}
+        own, given = split_inputs(fit, points)
+        drawn = _forecast_draws(fit.first, own, seed)["predictive"].to_numpy()
         error, rng = None if measured is None else measured.standard_error, np.random.default_rng([seed, 1])
         found = predicted_given(fit.second, drawn.reshape(-1, drawn.shape[-1]), given, rng, error)
         return replace(found, location=found.location + broken(fit, points))

@@ -33,9 +33,9 @@ def draw_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) 
 def law_error(fit: Fit, points: Mapping[str, Array], rng: np.random.Generator) -> Array:
     """Joint draws of the law's discrepancy, shape (sample, point); one sample of zeros if the law is taken as true."""
     if isinstance(fit, Steps):
-        own = of_first(fit, points)
+        own, rest = split_inputs(fit, points)
         between = fit.first.law.link.inverse(link_mean(fit.first, own) + law_error(fit.first, own, rng))
-        given = {**{name: values for name, values in points.items() if name not in own}, fit.read: between}
+        given = {**rest, fit.read: between}
         return link_mean(fit.second, given) + error_given(fit.second, between, rng) - link_mean(fit, points)
     located = fit.law.located(points)
     return np.zeros((1, len(located))) if fit.basis is None else fit.conditional.draw(located, rng)
@@ -88,8 +88,7 @@ def add_noise(fit: Fit, inputs: Mapping[str, Array], latent: Array, rng: np.rand
     the first law itself lies.
     """
     if isinstance(fit, Steps):
-        own = of_first(fit, inputs)
-        given = {name: values for name, values in inputs.items() if name not in own}
+        own, given = split_inputs(fit, inputs)
         inverse, on_link = fit.first.law.link.inverse, link_mean(fit.first, own)
         noisy = inverse(add_noise(fit.first, own, on_link, rng))
         moved = link_mean(fit.second, {**given, fit.read: noisy})
@@ -115,10 +114,11 @@ def run_moments(
     return shift, variance
 
 
-def of_first(fit: Steps, points: Mapping[str, Array]) -> dict[str, Array]:
-    """The inputs and settings that the first step reads."""
+def split_inputs(fit: Steps, points: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The inputs and settings that the first step reads, and the others, which the second reads."""
     read = {item.name for item in (*fit.first.law.inputs, *fit.first.law.settings)}
-    return {name: values for name, values in points.items() if name in read}
+    own = {name: values for name, values in points.items() if name in read}
+    return own, {name: values for name, values in points.items() if name not in read}
 
 
 def outcomes_given(

@@ -24,12 +24,17 @@ def drawn(curves: pd.DataFrame) -> list[str]:
     return list(np.random.default_rng(SEED).choice(curves["group"].unique(), SAMPLE, replace=False))
 
 
+def varied(curves: pd.DataFrame, outcome: str) -> pd.Series:
+    """Whether the fitted points of each row's curve differ: those that are all alike teach no law."""
+    fitted = curves[outcome].where(curves["split"] == "fit").groupby(curves["group"])
+    return fitted.transform("max") > fitted.transform("min")
+
+
 def tasks(folder: Path) -> list[Task]:
-    """The drawn curves as one task; those whose fitted points are all alike, which teach no law, are left out."""
+    """The drawn curves as one task, without those whose fitted points teach no law."""
     curves = pd.read_csv(folder / "curves.csv")
     curves = curves[curves["group"].isin(drawn(curves))]
-    fitted = curves["error"].where(curves["split"] == "fit").groupby(curves["group"])
-    curves = curves[fitted.transform("max") > fitted.transform("min")].reset_index(drop=True)
+    curves = curves[varied(curves, "error")].reset_index(drop=True)
     curves["y_se"] = np.hypot(curves["error_se"], ROUNDING)
     curves["y"] = curves["error"].clip(lower=ROUNDING)
     train, test = (curves[curves["split"] == split] for split in ("fit", "extrapolate"))
