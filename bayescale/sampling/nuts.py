@@ -135,7 +135,6 @@ def sample_nuts(
     # the mass matrix trees grow to their limit.
     has_coefficients = any(model.named_vars_to_dims.get(rv.name) == ("feature",) for rv in model.free_RVs)
     correlated = has_coefficients and len(model.coords["run"]) > MANY_RUNS
-    _look_up_functions(ready)
     tune, start = tune or max(1000, draws), monotonic()
     while True:
         before = monotonic()
@@ -147,7 +146,7 @@ def sample_nuts(
         length, tune, seed = 2 * length, 2 * tune, seed + 1
 
 
-def _look_up_functions(ready: Any) -> None:
+def _look_up_functions(compiled: Any) -> None:
     """Evaluate the density in one thread before there are several.
 
     PyTensor's compiled code looks up functions of SciPy and LAPACK when they are first called, and compiles for that:
@@ -155,7 +154,7 @@ def _look_up_functions(ready: Any) -> None:
     """
     import nutpie
 
-    nutpie.sample(ready, draws=1, tune=1, maxdepth=1, chains=1, cores=1, seed=0, progress_bar=False)
+    nutpie.sample(compiled, draws=1, tune=1, maxdepth=1, chains=1, cores=1, seed=0, progress_bar=False)
 
 
 def _chains(
@@ -207,4 +206,6 @@ def _compiled(model: "pm.Model", names: Sequence[str], *, freeze: bool) -> Any:
         # A sum of more terms than one kernel can have, as of many groups, is only a little slower.
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         # Derived parameters take time to compile, and are computed from the draws later.
-        return nutpie.compile_pymc_model(model, freeze_model=freeze, var_names=list(names))
+        compiled = nutpie.compile_pymc_model(model, freeze_model=freeze, var_names=list(names))
+    _look_up_functions(compiled)
+    return compiled
