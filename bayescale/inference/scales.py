@@ -53,12 +53,12 @@ class Scales:
 def learnt_scales() -> dict[str, Scales]:
     """The constants by kind of law.
 
-    There are those for laws of several inputs, ``"surface"``; of losses, ``"alone"``, and of accuracies,
-    ``"accuracy"``, by compute, tokens or parameters alone; and of any other input, ``"curve"``, or with a ``"break"``.
+    There are those for laws of several inputs, ``"surface"``; of losses by ``"compute"`` alone, or by one ``"size"``,
+    tokens or parameters; of other outcomes or inputs, ``"curve"``; and with a ``"break"``.
     """
     found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
     changes = {"curve": found["change"], "break": found["change"]}
-    kinds = ("surface", "alone", "accuracy", "curve", "break")
+    kinds = ("surface", "compute", "size", "curve", "break")
     return {kind: Scales(**found[kind], **changes.get(kind, {})) for kind in kinds}
 
 
@@ -76,12 +76,8 @@ def _kind(law: Law) -> str:
         return "surface"
     if law.asked_for is not None:
         return "break"
-    if law.input_names[0] in ("C", "D", "N"):
-        if law.link.domain == "fraction":
-            return "accuracy"
-        if law.link.relative and law.falls:
-            return "alone"
-    return "curve"
+    of_loss = law.link.relative and law.falls
+    return {"C": "compute", "D": "size", "N": "size"}.get(law.input_names[0], "curve") if of_loss else "curve"
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
