@@ -51,10 +51,15 @@ class Scales:
 
 @cache
 def learnt_scales() -> dict[str, Scales]:
-    """The constants for laws of several inputs, ``"surface"``, of one, ``"curve"``, and of one with a ``"break"``."""
+    """The constants by kind of law.
+
+    There are those for laws of several inputs, ``"surface"``; of losses by ``"compute"`` alone, or by one ``"size"``,
+    tokens or parameters; of other outcomes or inputs, ``"curve"``; and with a ``"break"``.
+    """
     found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
-    curves = {kind: Scales(**found[kind], **found["change"]) for kind in ("curve", "break")}
-    return {"surface": Scales(**found["surface"]), **curves}
+    changes = {"curve": found["change"], "break": found["change"]}
+    kinds = ("surface", "compute", "size", "curve", "break")
+    return {kind: Scales(**found[kind], **changes.get(kind, {})) for kind in kinds}
 
 
 def scales_of(law: Law) -> Scales:
@@ -62,10 +67,17 @@ def scales_of(law: Law) -> Scales:
 
     Only laws of any x expect changes beyond the runs: the bands of losses by compute, tokens or parameters alone hold.
     """
-    if len(law.inputs) > 1:
-        return learnt_scales()["surface"]
-    found = learnt_scales()["curve" if law.asked_for is None else "break"]
+    found = learnt_scales()[_kind(law)]
     return found if law.input_names == ("x",) else replace(found, change=0.0)
+
+
+def _kind(law: Law) -> str:
+    if len(law.inputs) > 1:
+        return "surface"
+    if law.asked_for is not None:
+        return "break"
+    of_loss = law.link.relative and law.falls
+    return {"C": "compute", "D": "size", "N": "size"}.get(law.input_names[0], "curve") if of_loss else "curve"
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:

@@ -318,11 +318,19 @@ def test_only_the_discrepancy_of_a_logarithm_shrinks_with_compute():
     assert all(found == {0.0} for found in decays.values())
 
 
-def test_laws_that_only_runs_with_a_break_ask_for_have_constants_of_their_own():
-    found = {name: scales_of(bs.load_law(name)) for name in ("chinchilla", "m3", "bnsl_1", "bnsl_floor_1")}
-    assert found["m3"] == found["bnsl_1"] == learnt_scales()["curve"]
-    assert found["bnsl_floor_1"] == learnt_scales()["break"]
-    assert found["chinchilla"] == learnt_scales()["surface"]
+@pytest.mark.parametrize(
+    ("kind", "laws"),
+    [
+        ("surface", ("chinchilla", "error_nd")),
+        ("curve", ("m3", "bnsl_1", "rise_power", "frontier_growth", "compute_optimal", "energy", "sigmoid_accuracy")),
+        ("break", ("bnsl_floor_1", "bnsl_floor_c")),
+        ("compute", ("floor_c", "kaplan_c", "perplexity_c")),
+        ("size", ("floor_d", "kaplan_n", "perplexity_n")),
+    ],
+)
+def test_constants_are_those_of_what_a_law_describes(kind, laws):
+    expected = replace(learnt_scales()[kind], change=0.0)
+    assert all(replace(scales_of(bs.load_law(name)), change=0.0) == expected for name in laws)
 
 
 def test_amplitudes_are_relative_to_the_scatter_that_a_law_expects():
