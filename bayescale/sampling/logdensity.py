@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import SamplingError
 from bayescale.sampling.latent import Parts
+from bayescale.sampling.prior import draw_together
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -246,9 +247,7 @@ class LogDensity:
 
     def prior(self, n: int, seed: int) -> Array:
         """Draw coordinates from the prior, shape (n, coordinate)."""
-        import pymc as pm
-
-        return np.column_stack(pm.draw(self._coordinates, draws=n, random_seed=seed, mode=interpreted_mode()))
+        return np.column_stack(draw_together(self._coordinates, n, seed, interpreted_mode()))
 
     def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
         """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,) or (draw, group)."""
