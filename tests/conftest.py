@@ -62,11 +62,6 @@ def skaling_fit(chinchilla_runs):
 
 
 @pytest.fixture(scope="session")
-def nuts_fit(chinchilla_runs):
-    return fit("chinchilla", chinchilla_runs, engine="nuts")
-
-
-@pytest.fixture(scope="session")
 def few_runs():
     """Eleven runs of a known law with 0.4 % of noise: a typical small table."""
     N = np.repeat([1e8, 3e8, 1e9], [4, 4, 3])

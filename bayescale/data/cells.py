@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import listed
@@ -153,6 +152,8 @@ def optimism(heights: Array, noise: float, *, alike: bool = False) -> tuple[floa
     >>> round(shift, 2), round(error, 2)
     (1.54, 0.59)
     """
+    from scipy.special import ndtr
+
     contending = np.zeros(len(heights)) if alike else heights[heights <= heights.min() + _CONTENDERS * noise]
     spread = float(contending.var(ddof=1)) if len(contending) > 1 else 0.0
     drawn = np.sqrt(max(0.0, 1 - noise**2 / spread)) if spread > 0 else 0.0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import SamplingError
 from bayescale.sampling.latent import Parts
+from bayescale.sampling.prior import draw_together
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -223,7 +224,7 @@ class LogDensity:
 
     def log_prior(self, draws: Array) -> tuple[Array, Array]:
         """Log prior density of unconstrained draws, and that of their parameters on their own scale, each (draw,)."""
-        compiled = self._function("log prior", lambda: self._compile([*self._priors, *self._jacobians]))
+        compiled = self._function("log prior", self._compile_log_prior)
         found = [np.broadcast_to(term, len(draws)) for term in compiled(draws, np.empty((len(draws), 0)))]
         own_scale = np.sum(found[: len(self._priors)], axis=0)
         return own_scale + np.sum(found[len(self._priors) :], axis=0), own_scale
@@ -246,9 +247,7 @@ class LogDensity:
 
     def prior(self, n: int, seed: int) -> Array:
         """Draw coordinates from the prior, shape (n, coordinate)."""
-        import pymc as pm
-
-        return np.column_stack(pm.draw(self._coordinates, draws=n, random_seed=seed, mode=interpreted_mode()))
+        return np.column_stack(draw_together(self._coordinates, n, seed, interpreted_mode()))
 
     def unconstrain(self, parameters: Mapping[str, Array]) -> Array:
         """Coordinates, shape (draw, coordinate), of sampled parameters, each of shape (draw,) or (draw, group)."""
@@ -290,6 +289,13 @@ class LogDensity:
 
         vectorized = vectorize_graph(_with_zeros(outputs), self._columns)
         return compiled([self._draws, self._latent], vectorized, interpreted_mode())
+
+    def _compile_log_prior(self) -> Callable[..., list[Array]]:
+        """Terms of the prior, which are the last of the parts where these are compiled."""
+        from bayescale.sampling.straight import Program
+
+        parts, terms = self._functions.get("parts"), [*self._priors, *self._jacobians]
+        return parts.only(slice(-len(terms), None)) if isinstance(parts, Program) else self._compile(terms)
 
     def _compile_parts(self) -> "_Parts":
         from pytensor.graph.replace import vectorize_graph

@@ -5,7 +5,7 @@ than the arithmetic on a few hundred draws. Here the nodes' functions are looked
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -25,6 +25,51 @@ class _Step:
     last_read: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Program:
+    """A graph as steps: a function of arrays.
+
+    Attributes
+    ----------
+    steps : tuple
+    held : list
+        Constants at their places, and None where a step or an argument puts a value.
+    shared : sequence of tensor
+        Shared variables, whose places follow those of the arguments.
+    wanted : tuple of int
+        Places of the outputs.
+    """
+
+    steps: tuple[_Step, ...]
+    held: list[Any]
+    shared: Sequence[Any]
+    wanted: tuple[int, ...]
+
+    def __call__(self, *arguments: Array) -> list[Array]:
+        """Outputs at arrays."""
+        values, n_inputs = self.held.copy(), len(arguments)
+        values[:n_inputs] = arguments
+        values[n_inputs : n_inputs + len(self.shared)] = [each.get_value(borrow=True) for each in self.shared]
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                values[step.output] = step.function(*[values[i] for i in step.inputs])
+                for i in step.last_read:
+                    values[i] = None
+        return [values[i] for i in self.wanted]
+
+    def only(self, chosen: slice) -> "Program":
+        """The program of some of the outputs, which need not be compiled again."""
+        wanted = self.wanted[chosen]
+        put = {step.output for step in self.steps}
+        read, needed, steps = {i for i in range(len(self.held)) if i not in put} | {*wanted}, {*wanted}, []
+        for step in reversed(self.steps):
+            if step.output in needed:
+                steps.append(replace(step, last_read=tuple({*step.inputs} - read)))
+                read |= {*step.inputs}
+                needed |= {*step.inputs}
+        return replace(self, steps=tuple(steps[::-1]), wanted=wanted)
+
+
 def compiled(inputs: Sequence[Any], outputs: Sequence[Any], mode: Any) -> Callable[..., list[Array]]:
     """A function of arrays, as ``pytensor.function`` with this mode gives, that runs the graph node by node.
 
@@ -35,6 +80,11 @@ def compiled(inputs: Sequence[Any], outputs: Sequence[Any], mode: Any) -> Callab
         inputs, and must not be written to.
     mode : pytensor.compile.mode.Mode
         Its rewrites are applied. It runs the graph itself where a node has several outputs or a graph of its own.
+
+    Returns
+    -------
+    callable
+        A :class:`Program`, unless PyTensor runs the graph itself.
     """
     import pytensor
     from pytensor.compile.sharedvalue import SharedVariable
@@ -44,29 +94,15 @@ def compiled(inputs: Sequence[Any], outputs: Sequence[Any], mode: Any) -> Callab
     shared = [each for each in ancestors(outputs) if isinstance(each, SharedVariable)]
     graph = FunctionGraph([*inputs, *shared], outputs, clone=True)
     mode.optimizer.rewrite(graph)
-    program = _program(graph)
+    program = _program(graph, shared)
     if program is None:
         found: Callable[..., list[Array]] = pytensor.function(inputs, outputs, mode=mode, on_unused_input="ignore")
         return found
-    steps, held, wanted = program
-    n_inputs = len(inputs)
-
-    def function(*arguments: Array) -> list[Array]:
-        values = held.copy()
-        values[:n_inputs] = arguments
-        values[n_inputs : n_inputs + len(shared)] = [each.get_value(borrow=True) for each in shared]
-        with np.errstate(all="ignore"):
-            for step in steps:
-                values[step.output] = step.function(*[values[i] for i in step.inputs])
-                for i in step.last_read:
-                    values[i] = None
-        return [values[i] for i in wanted]
-
-    return function
+    return program
 
 
-def _program(graph: Any) -> tuple[list[_Step], list[Any], list[int]] | None:
-    """Steps, values before the first of them, and places of the outputs; None if a node cannot be run alone."""
+def _program(graph: Any, shared: Sequence[Any]) -> Program | None:
+    """The graph as steps; None if a node cannot be run alone."""
     from pytensor.graph.basic import Constant
     from pytensor.graph.op import HasInnerGraph
 
@@ -84,15 +120,11 @@ def _program(graph: Any) -> tuple[list[_Step], list[Any], list[int]] | None:
         if variable not in place:  # a constant
             place[variable] = len(held)
             held.append(variable.data)
-    wanted = [place[variable] for variable in graph.outputs]
-    read: set[int] = {i for i, value in enumerate(held) if value is not None or i < len(graph.inputs)} | {*wanted}
-    steps = []
-    for node in reversed(nodes):
-        own = {place[variable] for variable in node.inputs}
-        inputs = tuple(place[variable] for variable in node.inputs)
-        steps.append(_Step(_function_of(node), inputs, place[node.outputs[0]], tuple(own - read)))
-        read |= own
-    return steps[::-1], held, wanted
+    steps = tuple(
+        _Step(_function_of(node), tuple(place[variable] for variable in node.inputs), place[node.outputs[0]], ())
+        for node in nodes
+    )
+    return Program(steps, held, shared, tuple(place[variable] for variable in graph.outputs)).only(slice(None))
 
 
 def _function_of(node: Any) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bayescale.cli.documents import fit_document, limits_document, plan_document, predict_document
+from bayescale.cli.documents import limits_document, plan_document, predict_document
 from bayescale.planning.allocation import optimum
 from bayescale.planning.attainable import attainable
 from bayescale.planning.limits import limits
@@ -82,9 +82,7 @@ def test_numbers_are_those_of_python_at_full_precision(plan, predictions, chinch
     assert plan["budgets"][1]["loss"]["q95"] == float(loss.quantile(0.95))
 
 
-@pytest.mark.slow
-def test_documents_are_json_and_what_is_undefined_is_null(plan, predictions, nuts_fit):
-    for document in (plan, predictions, fit_document(nuts_fit)):
+def test_documents_are_json_and_what_is_undefined_is_null(plan, predictions):
+    for document in (plan, predictions):
         assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert plan["diagnostics"]["r_hat_max"] is None
-    assert fit_document(nuts_fit)["diagnostics"]["pareto_k"] is None

@@ -87,14 +87,6 @@ def test_arviz_reads_the_file(chinchilla_fit, saved_fit):
     assert json.loads(tree.attrs["bayescale"])["record"]["n_runs"] == 240
 
 
-@pytest.mark.slow
-def test_a_draw_sampled_by_nuts_keeps_its_statistics(nuts_fit, tmp_path):
-    again = load(save(nuts_fit, tmp_path / "nuts.nc"))
-    stats = again.tree["sample_stats"].to_dataset()
-    assert stats["diverging"].dtype == bool
-    xr.testing.assert_equal(stats, nuts_fit.tree["sample_stats"].to_dataset())
-
-
 @pytest.mark.parametrize("share", np.linspace(0, 0.999, 25).round(3))
 def test_flipped_bytes_never_give_another_fit(chinchilla_fit, copy, share):
     data = bytearray(copy.read_bytes())

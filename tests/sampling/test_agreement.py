@@ -1,13 +1,27 @@
-"""Both samplers draw from the same posterior, within their Monte Carlo errors."""
+"""Both samplers draw from the same posterior, within their Monte Carlo errors, and fits by NUTS are stored like others.
+
+All that needs draws of NUTS is in one file, since compiling it takes as long as a dozen fits.
+"""
+
+import json
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from bayescale.cli.documents import fit_document
+from bayescale.posterior.single import fit_law
+from bayescale.posterior.storage import load, save
+
 pytestmark = pytest.mark.slow
 
 TOLERANCE = 4.0
 """Largest difference, in standard errors of both samplers together."""
+
+
+@pytest.fixture(scope="module")
+def nuts_fit(chinchilla_runs):
+    return fit_law("chinchilla", chinchilla_runs, discrepancy=False, engine="nuts")
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +61,23 @@ def test_both_are_certified(chinchilla_fit, nuts_fit):
     assert nuts_fit.record.engine == "nuts"
     assert chinchilla_fit.diagnostics.certified
     assert nuts_fit.diagnostics.certified
+
+
+def test_chains_and_weights_agree_on_the_evidence_of_the_shipped_runs(chinchilla_fit, nuts_fit):
+    ours, theirs = chinchilla_fit.diagnostics, nuts_fit.diagnostics
+    error = np.hypot(ours.log_evidence_se, theirs.log_evidence_se)
+    assert abs(ours.log_evidence - theirs.log_evidence) < 4 * error
+    assert error < 0.1
+
+
+def test_a_draw_sampled_by_nuts_keeps_its_statistics(nuts_fit, tmp_path):
+    again = load(save(nuts_fit, tmp_path / "nuts.nc"))
+    stats = again.tree["sample_stats"].to_dataset()
+    assert stats["diverging"].dtype == bool
+    xr.testing.assert_equal(stats, nuts_fit.tree["sample_stats"].to_dataset())
+
+
+def test_the_document_of_chains_is_json_and_what_is_undefined_is_null(nuts_fit):
+    document = fit_document(nuts_fit)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["diagnostics"]["pareto_k"] is None

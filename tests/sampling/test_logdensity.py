@@ -8,7 +8,8 @@ from scipy import stats
 from bayescale.basics.errors import SamplingError
 from bayescale.data.observed import Observed
 from bayescale.data.runs import Runs
-from bayescale.inference.model import build_model
+from bayescale.inference.discrepancy import discrepancy_basis
+from bayescale.inference.model import build_model, feature_matrix
 from bayescale.laws import catalog
 from bayescale.laws.catalog import load_law
 from bayescale.laws.noise import NOISES, noise_by_name
@@ -156,3 +157,16 @@ def test_priors_that_read_other_parameters_are_those_of_the_model(few_runs):
         draws, np.empty((3, 0))
     )
     np.testing.assert_allclose(density.log_prior(draws)[0], np.sum([np.broadcast_to(t, 3) for t in terms], axis=0))
+
+
+def test_the_log_prior_is_the_same_where_the_parts_of_the_likelihood_are_compiled(few_runs):
+    observed = Observed(load_law("chinchilla"), Runs.from_frame(few_runs))
+    basis = discrepancy_basis(observed)
+    posterior = build_model(observed, noise_by_name("student_t"), basis)
+    alone, beside = LogDensity(posterior.model), LogDensity(posterior.model)
+    nodes = (posterior.location, posterior.scale, posterior.amplitudes, posterior.df)
+    parts = beside.parts(nodes, *feature_matrix(observed.law, basis).shape)
+    draws = alone.prior(20, 0)
+    wanted = alone.log_prior(draws)
+    np.testing.assert_allclose(beside.log_prior(draws), wanted, rtol=1e-12)
+    np.testing.assert_allclose(parts(draws).log_prior, wanted[0], rtol=1e-12)

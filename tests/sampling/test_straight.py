@@ -35,6 +35,19 @@ def test_outputs_are_those_of_pytensor(draws):
             np.testing.assert_allclose(found, wanted, rtol=1e-14)
 
 
+@pytest.mark.parametrize("chosen", [slice(1, 2), slice(2, 4), slice(-3, None), slice(5, 6)])
+def test_some_outputs_alone_are_those_of_all(draws, chosen):
+    import pytensor
+    import pytensor.tensor as pt
+
+    x, runs = pt.matrix("x"), pytensor.shared(np.array([1.0, 2.0, 7.0]))
+    whole = compiled([x], outputs_of(x, runs), interpreted_mode())
+    part = whole.only(chosen)
+    assert len(part.steps) < len(whole.steps)
+    for found, wanted in zip(part(draws), whole(draws)[chosen], strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_graph_of_several_outputs_is_left_to_pytensor(draws):
     import pytensor.tensor as pt
 
