@@ -140,7 +140,7 @@ def units_of(law: Law) -> dict[str, str]:
 
 def attributes_of(law: Law) -> dict[str, dict[str, str]]:
     """Attributes of the draws of each of these quantities: its unit, and of the outcome its own name."""
-    named = {"loss": {"long_name": law.outcome}}
+    named = {"loss": {"label": law.outcome}}
     return {name: {"units": unit, **named.get(name, {})} for name, unit in units_of(law).items()}
 
 

@@ -81,7 +81,7 @@ class Answer:
     @property
     def labels(self) -> dict[str, str]:
         """What people call quantities that ``draws`` calls otherwise, as the outcome of a plan, its ``loss``."""
-        named = {str(name): values.attrs.get("long_name") for name, values in self.draws.data_vars.items()}
+        named = {str(name): values.attrs.get("label") for name, values in self.draws.data_vars.items()}
         return {name: label for name, label in named.items() if label is not None}
 
     def to_dataframe(self) -> pd.DataFrame:
