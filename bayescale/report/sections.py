@@ -60,7 +60,7 @@ def plan_section(fit: Posterior, best: Answer | None, refusal: str, mass: float)
         f"Compute-optimal runs, median and {mass:.0%} interval",
         ("quantity", *(f"with {format_quantity(float(at['C']))} FLOP" for at in points)),
         rows,
-        "The loss is that of a run at the optimum, noise included; N* and D* include model discrepancy.",
+        f"The {outcome} is that of a run at the optimum, noise included; N* and D* include model discrepancy.",
     )
     return Section("plan", "Plan", said, tables=(table,))
 

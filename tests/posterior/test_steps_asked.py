@@ -11,6 +11,7 @@ import bayescale as bs
 from bayescale.basics.errors import LawError
 from bayescale.posterior.ensembles import equal_weights
 from bayescale.report.checks import replicated
+from bayescale.report.page import report_content
 from bayescale.validation.comparison import laws_to_compare
 
 TIED = "tied, then accuracy_of_loss"
@@ -96,6 +97,13 @@ def test_limits_show_the_loss_and_what_follows_from_it(through):
     units = reached.summary().set_index("quantity")["unit"]
     assert units["loss"] == "nats/token"
     assert units["accuracy"] == "fraction"
+
+
+def test_the_report_starts_with_the_best_run(through):
+    content = report_content(through, budgets=[1e20])
+    assert content.answer[0].text.startswith("Train ")
+    assert "and expect an accuracy of 0." in content.answer[0].text
+    assert content.planner is None
 
 
 def test_runs_of_a_mixture_hold_what_each_law_reads(mixed):
