@@ -97,7 +97,7 @@ def predictions(runs: pd.DataFrame, hidden: Runs) -> dict[str, tuple[Predictive,
     }
     for inputs in (["C"], ["N", "D"]):
         first = fit_to_score("auto", Runs.from_frame(runs[[*inputs, "loss"]]), options)
-        methods[f"loss by {', '.join(inputs)}, then accuracy"] = Chain(first, second).predicted_runs(hidden)
+        methods[f"loss by {', '.join(inputs)}, then accuracy"] = predicted_runs(Chain(first, second), hidden)
     laws = [*direct.members, *(f"{name}{THEN}accuracy_of_loss" for name in first.members)]
     mixture = mixed(laws, Runs.from_frame(runs, outcome="accuracy"), options)
     methods["one step by C, two by N, D"] = predicted_runs(mixture, hidden)

@@ -160,7 +160,7 @@ def accuracies(horizon: str, seen: list[str], hidden: list[str]) -> list[dict[st
         own, observed = predicted_runs(default, test)
         methods: dict[str, Predictive | None] = {
             "default, by C": own,
-            "loss by N, D, then accuracy": Chain(first, second).predicted_runs(test)[0],
+            "loss by N, D, then accuracy": predicted_runs(Chain(first, second), test)[0],
             "two_step": BASELINES["accuracy"]["two_step"](train, test, 0),
         }
         known = {name: each for name, each in methods.items() if each is not None}

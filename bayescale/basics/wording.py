@@ -93,3 +93,14 @@ def in_a_row(names: Iterable[str]) -> str:
     """
     found = list(names)
     return ("; " if any(", " in name for name in found) else ", ").join(found)
+
+
+def with_article(name: str) -> str:
+    """The name of an outcome with its article; a symbol has none.
+
+    Examples
+    --------
+    >>> with_article("loss"), with_article("accuracy"), with_article("y")
+    ('a loss', 'an accuracy', 'y')
+    """
+    return name if len(name) == 1 else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -85,8 +85,10 @@ def design(
 
 def _check(source: Source, target: "Target") -> None:
     """Refuse what cannot be learnt, before anything is fitted."""
-    from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw
+    from bayescale.planning.targets import LossAt, OptimumAt, WhichLaw, check_one_step
 
+    for each in source.bound:
+        check_one_step(each.law)
     if isinstance(target, LossAt):
         source.check_points(target.inputs)
     if isinstance(target, OptimumAt):

@@ -19,7 +19,7 @@ from bayescale.cli.printing import (
     print_table,
 )
 from bayescale.cli.sections import OUTPUT, Command, Section, option
-from bayescale.cli.sources import Asked, chain_from, check_second_step, points_from, pooled_from, source_from
+from bayescale.cli.sources import Asked, check_second_step, followed, points_from, pooled_from, source_from
 
 if TYPE_CHECKING:
     from bayescale.posterior.pooling import Pooled
@@ -141,16 +141,10 @@ def predict(
     read = source.read_at({name: values for name, values in places.items() if name not in settings})
     source.check_points(read)
     places = read | {name: values for name, values in places.items() if name in settings}
-    fitted = source.posterior()
+    fitted = followed(source.posterior(), then, asked)
     from bayescale.posterior.forecasting import forecast
 
-    certified, notes = fitted.certified, fitted.notes
-    if then is None:
-        bands = forecast(fitted, seed=seed, **places)
-    else:
-        chain = chain_from(fitted, then, asked)
-        bands, certified = chain.forecast(seed=seed, **places), chain.certified
-        notes = tuple(dict.fromkeys((*notes, *chain.second.notes)))
+    bands = forecast(fitted, seed=seed, **places)
     if register is not None:
         sealed = registered_forecast(fitted, bands)
         sealed.write(register)
@@ -168,7 +162,7 @@ def predict(
             for point in bands.summary(interval).to_dict("records")
         ]
         print_table(rows, f"Posterior predictive, {masses(interval)}")
-        print_basis(bands.warnings, notes, interval, fitted, *(() if then is None else (chain.second,)))
+        print_basis(bands.warnings, fitted.notes, interval, fitted)
         if register is not None:
             print_lines(f"registered in {register}, SHA-256 {sealed.hash}")
-    leave(certified)
+    leave(fitted)

@@ -7,6 +7,7 @@ import click
 
 from bayescale.cli.options import SOURCE_HELP, answer_options, figure, was_given
 from bayescale.cli.printing import (
+    LABELS,
     interval_of,
     leave,
     masses,
@@ -18,7 +19,7 @@ from bayescale.cli.printing import (
     rows_at,
 )
 from bayescale.cli.sections import Command, Section, option
-from bayescale.cli.sources import Asked, chain_from, check_second_step, source_from
+from bayescale.cli.sources import Asked, check_second_step, followed, source_from
 
 if TYPE_CHECKING:
     from bayescale.planning.answers import Answer
@@ -85,6 +86,7 @@ def limits(
     **options: Any,
 ) -> None:
     """Show the largest feasible training run by a year, what limits it, and with RUNS its loss."""
+    from bayescale.planning.attainable import attainable
     from bayescale.planning.limits import limits as limits_by
     from bayescale.planning.outlook import SHIPPED, read_outlook
 
@@ -96,7 +98,6 @@ def limits(
     if since is not None:
         found.effective(since)  # refuses a year that makes no sense, before anything is fitted
     fitted: Posterior | None = None
-    steps: list[Posterior] = []
     reached: Answer | None = None
     if runs is not None:
         asked = Asked(runs=runs, seed=seed, **options)
@@ -104,8 +105,8 @@ def limits(
             check_second_step(then, asked)
         source = source_from(asked)
         source.check_planned()
-        fitted = source.posterior()
-        steps, reached = _attain(found, fitted, asked, since, then)
+        fitted = followed(source.posterior(), then, asked)
+        reached = attainable(found, fitted, since=since, seed=seed)
     if plot is not None:
         from bayescale.plots import plot_limits, save_figure
 
@@ -119,10 +120,11 @@ def limits(
         if reached is not None:
             _show_attained(reached, interval)
         doubts = (*(reached.warnings if reached else ()), *found.warnings)
-        notes = (*found.notes, *(note for step in steps for note in step.notes))
-        print_basis(doubts, tuple(dict.fromkeys(notes)), interval, *steps)
+        given = () if fitted is None else (fitted,)
+        notes = (*found.notes, *(note for each in given for note in each.notes))
+        print_basis(doubts, tuple(dict.fromkeys(notes)), interval, *given)
     print_written(plot, as_json)
-    leave(all(step.certified for step in steps))
+    leave(fitted is None or fitted.certified)
 
 
 def _check(runs: str | None, plot: Path | None, given: dict[str, Any]) -> None:
@@ -146,18 +148,6 @@ def _write(shipped: Path, path: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(shipped.read_bytes())
     print_lines(f"written to {path}: edit it, and read it by --file {path}")
-
-
-def _attain(
-    found: "Limits", fitted: "Posterior", asked: Asked, since: float | None, then: str | None
-) -> tuple[list["Posterior"], "Answer"]:
-    """The posteriors of each step, and what they say that limits allow."""
-    from bayescale.planning.attainable import attainable
-
-    if then is None:
-        return [fitted], attainable(found, fitted, since=since, seed=asked.seed)
-    chain = chain_from(fitted, then, asked)
-    return [fitted, chain.second], attainable(found, chain, since=since, seed=asked.seed)
 
 
 def _show(found: "Limits", interval: float) -> None:
@@ -186,5 +176,5 @@ def _show(found: "Limits", interval: float) -> None:
 
 
 def _show_attained(reached: "Answer", interval: float) -> None:
-    rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format)
+    rows = rows_at(reached.summary(interval), "year", "year", "{:g}".format, {**LABELS, **reached.labels})
     print_table(rows, f"A compute-optimal run that large, if the law holds so far: {masses(interval)}")

@@ -23,7 +23,6 @@ from bayescale.cli.options import (
 from bayescale.cli.printing import (
     leave,
     masses,
-    outcome_labels,
     print_answer,
     print_basis,
     print_json,
@@ -144,7 +143,7 @@ def plan(
         if mode is ROBUST:
             _print_robust(answer, interval)
         else:
-            print_answer(answer, interval, outcome_labels(fitted))
+            print_answer(answer, interval)
         print_basis(answer.warnings, (*answer.notes, *_by_default(runs, question)), interval, fitted)
     print_written(plot, as_json)
     leave(fitted)

@@ -166,11 +166,6 @@ def _spelt(part: Any, remark: bool = False) -> Any:
     return as_options(part) if remark and isinstance(part, str) else part
 
 
-def outcome_labels(fitted: "Posterior") -> dict[str, str]:
-    """Labels of quantities, with the outcome by its own name."""
-    return {**LABELS, "loss": fitted.outcome}
-
-
 def masses(interval: float) -> str:
     """What a column of medians and intervals is called: ``median [90% interval]``."""
     return f"median [{100 * interval:g}% interval]"
@@ -230,8 +225,8 @@ def print_answer(answer: "Answer", interval: float, labels: Mapping[str, str] = 
         ]
     else:
         # Where cases differ by the size itself, N is that size and no optimum.
-        shown = labels if answer.by in {"C", "dollars", "served"} else {}
-        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by), labels=shown)
+        optimal = labels if answer.by in {"C", "dollars", "served"} else {}
+        rows = rows_at(summary, answer.by, _HEADINGS.get(answer.by, answer.by), labels={**optimal, **answer.labels})
     print_table(rows, title)
     print_lines(*(f"P({name}) = {value:.2f}" for name, value in answer.probabilities.items()))
 

@@ -92,7 +92,8 @@ def report(
     cost = cost_of(seed, **{name: options.pop(name) for name in COST_NAMES})
     asked = Asked(runs=runs, seed=seed, **options)
     if (with_backtest or with_comparison) and (asked.pool or asked.saved):
-        raise click.UsageError("--backtest and --compare take a table of runs, and no pooling")
+        instead = f"not a saved fit ({asked.runs})" if asked.saved else "and no pooling"
+        raise click.UsageError(f"--backtest and --compare take a table of runs, {instead}")
     fitted = source_from(asked).posterior()
     studies = with_backtest + with_comparison
     measured = _backtested(asked, f"study 1 of {studies}") if with_backtest else None

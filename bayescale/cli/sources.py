@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bayescale.laws.law import Law
     from bayescale.laws.parameters import Prior
     from bayescale.planning.costs import Cost
-    from bayescale.posterior.chains import Chain
     from bayescale.posterior.ensembles import Posterior
     from bayescale.posterior.fit import Fit
     from bayescale.posterior.pooling import Pooled
@@ -331,15 +330,17 @@ def check_second_step(then: str, asked: Asked) -> "Law":
     return second
 
 
-def chain_from(first: "Posterior", then: str, asked: Asked) -> "Chain":
-    """A fit of the first step, and one of the second to the same runs."""
-    from bayescale.posterior.chains import chained
+def followed(first: "Posterior", then: str | None, asked: Asked) -> "Posterior":
+    """The posterior of a first step, joined with that of a second, if there is one, given the same runs."""
+    if then is None:
+        return first
+    from bayescale.posterior.chains import Chain
     from bayescale.posterior.single import fit_law
 
     table = runs_from(asked.runs, (then,), **{**asked.reading, "outcome": None})
     with progress(f"fitting {then} to {len(table)} runs"):
         second = fit_law(then, table, **{**asked.sampling, **beliefs_from((), ())})
-    return chained(first, second)
+    return Chain(first, second)
 
 
 def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, Any]:

@@ -254,10 +254,18 @@ def _comparison_row(row: Any) -> dict[str, str]:
         "probability of being best": f"{row['probability']:.2f}",
         "ELPD (leave one out)": f"{row['elpd_loo']:.1f} +- {row['se']:.1f}",
         "ELPD minus the first's": f"{row['elpd_diff']:+.1f} +- {row['dse']:.1f}",
-        "largest k-hat": f"{row['max_pareto_k']:.2f}" + (f" ({row['refits']} refitted)" if row["refits"] else ""),
+        "largest k-hat": _k_hat(row["max_pareto_k"], row["refits"]),
         "log evidence": "" if pd.isna(evidence) else f"{evidence:.1f}",
         "stacking weight": "" if pd.isna(row["weight_stacking"]) else f"{row['weight_stacking']:.2f}",
     }
+
+
+def _k_hat(largest: float, refits: int) -> str:
+    """The largest k-hat, which refits alone do not have, and how many runs were left out by a refit."""
+    refitted = f"{refits} refitted"
+    if math.isnan(largest):
+        return refitted
+    return f"{largest:.2f} ({refitted})" if refits else f"{largest:.2f}"
 
 
 def _score_rows(summary: "pd.DataFrame") -> list[dict[str, str]]:

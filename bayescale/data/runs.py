@@ -321,8 +321,10 @@ class Runs:
 
     @property
     def outcome_unit(self) -> str:
-        """Unit of the outcome; empty if it was not given and does not follow from the column name."""
-        return UNITS.get(self.outcome, "") if self.unit is None else self.unit
+        """Unit of the outcome; empty if it was not given and does not follow from the column's name or values."""
+        if self.unit is not None:
+            return self.unit
+        return "fraction" if self.domain == "fraction" else UNITS.get(self.outcome, "")
 
     @property
     def clusters(self) -> NDArray[np.int64]:

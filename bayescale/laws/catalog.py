@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,10 @@ from bayescale.basics.files import root
 from bayescale.basics.wording import known
 from bayescale.laws.law import Law
 from bayescale.laws.sources import failed, read_source, source_hash
-from bayescale.laws.steps import THEN, two_steps
+from bayescale.laws.steps import two_steps
+
+_BETWEEN = re.compile(r"\s*,\s*then\s+")
+"""What two steps of one name have between them, as people type it."""
 
 
 def law_names() -> tuple[str, ...]:
@@ -137,8 +141,10 @@ def steps_of(name_or_path: str | Path) -> list[str | Path]:
     --------
     >>> steps_of("tied, then accuracy_of_loss")
     ['tied', 'accuracy_of_loss']
+    >>> steps_of("tied,then  accuracy_of_loss")
+    ['tied', 'accuracy_of_loss']
     """
-    return [*name_or_path.split(THEN, 1)] if isinstance(name_or_path, str) else [name_or_path]
+    return [*_BETWEEN.split(name_or_path, 1)] if isinstance(name_or_path, str) else [name_or_path]
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from bayescale.posterior.ensembles import Posterior, first_fit, joined, members,
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.parts import add_noise, broken, interpolated, law_error, link_mean, outcomes_given
 from bayescale.posterior.points import shared_settings, tuned_settings
-from bayescale.posterior.reach import compute_warnings, prior_warnings
+from bayescale.posterior.reach import READ, compute_warnings, prior_warnings, second_step_warnings
 from bayescale.posterior.steps import Steps
 
 Array = NDArray[np.float64]
@@ -103,13 +103,19 @@ def optimum(fit: Posterior, C: ArrayLike, *, flops: FlopRule | None = None, seed
     place = f"at {format_quantity(budgets[largest])} FLOP"
     named = {"latent": f"{law.outcome} {place}", "N": f"N* {place}"}
     doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
-    draws = joined(fit, each, reach_of(first_fit(fit), {"C": budgets}), seed)
+    reach = reach_of(first_fit(fit), {"C": budgets})
+    draws = joined(fit, each, reach, seed).drop_vars(READ, errors="ignore")
     tuned = tuple(setting.name for setting in law.settings if setting.tuned and setting.name in draws)
     of_law = () if draws["N"].equals(draws["N_law"]) else ("N_law",)
     return Answer(
         question="Compute-optimal runs",
         draws=draws,
-        warnings=(*fit.warnings, *compute_warnings(first_fit(fit), budgets), *doubts),
+        warnings=(
+            *fit.warnings,
+            *compute_warnings(first_fit(fit), budgets),
+            *doubts,
+            *second_step_warnings(fit, each, reach),
+        ),
         notes=fit.notes,
         by="C",
         shown=(*SHOWN, *tuned, *of_law),
@@ -130,6 +136,12 @@ def units_of(law: Law) -> dict[str, str]:
         "error": law.scale_unit,
         **{setting.name: setting.unit for setting in law.settings if setting.tuned},
     }
+
+
+def attributes_of(law: Law) -> dict[str, dict[str, str]]:
+    """Attributes of the draws of each of these quantities: its unit, and of the outcome its own name."""
+    named = {"loss": {"label": law.outcome}}
+    return {name: {"units": unit, **named.get(name, {})} for name, unit in units_of(law).items()}
 
 
 def two_inputs(law: Law, fixed: Mapping[str, float] = MappingProxyType({}), *, question: str = "an optimum") -> None:
@@ -198,7 +210,7 @@ def optimum_draws(
     """
     check_settings(fit)
     if isinstance(fit, Steps):
-        return _through_both(fit, optimum_draws(fit.first, budgets, flops, fixed, seed=seed), seed)
+        return through_both(fit, optimum_draws(fit.first, budgets, flops, fixed, seed=seed), seed)
     rng = np.random.default_rng(seed)
     flops = fit.count if flops is None else flops
     n_law = law_optimum(fit.law, fit.parameters, budgets, flops, fixed)
@@ -224,24 +236,28 @@ def optimum_draws(
         "error": error,
         **tuned_settings(fit, given),
     }
-    dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
+    dims, attributes = (*SAMPLE_DIMS, "budget"), attributes_of(fit.law)
     return xr.Dataset(
-        {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()},
+        {name: (dims, fit.in_chains(value), attributes[name]) for name, value in values.items()},
         coords={**fit.sample_coords, **numbered("budget", len(budgets)), "C": ("budget", budgets, {"units": "FLOP"})},
     )
 
 
-def _through_both(fit: Steps, best: xr.Dataset, seed: int) -> xr.Dataset:
-    """The best runs of a first step, with what follows from them in the second as their outcome."""
+def through_both(fit: Steps, best: xr.Dataset, seed: int) -> xr.Dataset:
+    """The best runs of a first step, with what follows from them in the second as their outcome.
+
+    Its own, without noise, stays as the variable :data:`bayescale.posterior.reach.READ`.
+    """
     n = best.sizes["budget"]
     between = {kind: best[name].to_numpy().reshape(-1, n) for kind, name in _KINDS.items()}
     at = {name: best[name].to_numpy().reshape(-1, n) for name in ("N", "D")}
     rng, harm = np.random.default_rng([seed, 1]), broken(fit, at)
-    link, dims, units = fit.law.link, (*SAMPLE_DIMS, "budget"), units_of(fit.law)
+    link, dims, attributes = fit.law.link, (*SAMPLE_DIMS, "budget"), attributes_of(fit.law)
     found = {name: values + harm for name, values in outcomes_given(fit.second, between, {}, rng).items()}
     values = {name: link.inverse(found[kind]) for kind, name in _KINDS.items()}
     values["error"] = found["latent"] - link_mean(fit, at)
-    return best.assign({name: (dims, fit.in_chains(each), {"units": units[name]}) for name, each in values.items()})
+    drawn = {name: (dims, fit.in_chains(each), attributes[name]) for name, each in values.items()}
+    return best.assign({**drawn, READ: best["latent"]})
 
 
 _KINDS = {"latent": "latent", "predictive": "loss"}

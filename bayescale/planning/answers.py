@@ -78,6 +78,12 @@ class Answer:
         table = table.assign(exists=[float(existing[name][cases[case]]) for name, case in pairs])
         return table if self.by else table.drop(columns=_CASE)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What people call quantities that ``draws`` calls otherwise, as the outcome of a plan, its ``loss``."""
+        named = {str(name): values.attrs.get("label") for name, values in self.draws.data_vars.items()}
+        return {name: label for name, label in named.items() if label is not None}
+
     def to_dataframe(self) -> pd.DataFrame:
         """All draws: a row per chain, draw and case, a column per quantity."""
         return self._quantities().to_dataframe().reset_index()
@@ -124,7 +130,7 @@ class Answer:
 
     def _rows(self) -> list[dict[str, str]]:
         """What people read of each row of the summary."""
-        rows = []
+        rows, labels = [], self.labels
         for row in self.summary().to_dict("records"):
             low, middle, high = (
                 format_quantity(row[name], _DIGITS) for name in row if str(name)[0] == "q" and str(name)[1:].isdigit()
@@ -134,7 +140,7 @@ class Answer:
             rows.append(
                 {
                     "case": case,
-                    "quantity": str(row["quantity"]),
+                    "quantity": labels.get(row["quantity"], str(row["quantity"])),
                     "median": middle,
                     "interval": interval,
                     "unit": row["unit"],

@@ -15,20 +15,19 @@ from bayescale.planning.allocation import two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.limits import Limits
 from bayescale.planning.spending import optimum_at
-from bayescale.posterior.chains import Chain
-from bayescale.posterior.ensembles import Posterior, first_fit
-from bayescale.posterior.forecasting import Forecast
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members
+from bayescale.posterior.steps import Steps
 
 
-def attainable(found: Limits, given: Posterior | Chain, *, since: float | None = None, seed: int = 0) -> Answer:
+def attainable(found: Limits, given: Posterior, *, since: float | None = None, seed: int = 0) -> Answer:
     """The loss that limits to training allow, if a law holds that far, and what follows from it.
 
     Parameters
     ----------
     found : Limits
         Their draws are taken in turn, as many as the posterior has.
-    given : Fit, Ensemble or Chain
-        Of loss from N and D; a chain also gives the outcome of its second step.
+    given : Fit or Ensemble
+        Of loss from N and D; laws in two steps also give the outcome of their second.
     since : float, optional
         Year of the runs that were fitted. Algorithms are then taken to need less compute for the same loss by the
         draws of ``efficiency_growth`` from there on; left out, no efficiency is counted.
@@ -40,7 +39,7 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     Answer
         By ``year``: ``C`` (FLOP, times the efficiency gained, if any is counted), ``loss`` (with noise) and ``latent``
         (without) of the compute-optimal run; ``N``, ``D`` and ``tokens_per_parameter`` where no efficiency is counted;
-        from a chain also its outcome, with noise. Dims chain, draw and budget.
+        of laws in two steps also the second outcome, with noise. Dims chain, draw and budget.
 
     Raises
     ------
@@ -58,7 +57,7 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     >>> 1.75 < float(reached.draws["latent"].median()) < 1.9
     True
     """
-    posterior = given.first if isinstance(given, Chain) else given
+    posterior = _first_step(given)
     first = first_fit(posterior)
     two_inputs(first.law)
     if first.count.rule != SIX_ND:
@@ -70,30 +69,26 @@ def attainable(found: Limits, given: Posterior | Chain, *, since: float | None =
     compute = largest.isel(draw=np.arange(n) % found.draws.sizes["draw"])
     years = compute["year"].to_numpy()
     by_budget = xr.DataArray(compute.to_numpy(), dims=("draw", "budget"), coords={"year": ("budget", years)})
-    draws, warnings = optimum_at(posterior, by_budget, [f"in {year:g}" for year in years], seed=seed)
+    places = [f"in {year:g}" for year in years]
+    draws, warnings = optimum_at(posterior, by_budget, places, seed=seed)
     shown = ("C", "loss", *(("N", "D", "tokens_per_parameter") if since is None else ()))
-    reached = Answer(
+    if posterior is not given:
+        then, warnings = optimum_at(given, by_budget, places, seed=seed)
+        draws = draws.assign({given.outcome: then["loss"]})
+        shown = (*shown, given.outcome)
+    return Answer(
         question="A compute-optimal run as large as limits allow, if the law holds that far",
         draws=draws[[*shown, "latent"]],
         warnings=warnings,
-        notes=posterior.notes,
+        notes=given.notes,
         by="year",
         shown=shown,
     )
-    if not isinstance(given, Chain):
-        return reached
-    bands = Forecast(
-        draws[["latent", "loss"]].rename(budget="point", loss="predictive"),
-        first.outcome,
-        first.law.outcome_unit,
-        warnings,
-    )
-    then = given.following(bands, seed=seed)
-    score = then.draws["predictive"].rename(point="budget")
-    return replace(
-        reached,
-        draws=reached.draws.assign({then.outcome: score}),
-        warnings=then.warnings,
-        notes=tuple(dict.fromkeys((*posterior.notes, *given.second.notes))),
-        shown=(*shown, then.outcome),
-    )
+
+
+def _first_step(given: Posterior) -> Posterior:
+    """The posterior of the first of two steps, if all laws have two."""
+    firsts = {name: each.first for name, each in members(given).items() if isinstance(each, Steps)}
+    if len(firsts) < len(members(given)):
+        return given
+    return replace(given, members=firsts) if isinstance(given, Ensemble) else next(iter(firsts.values()))

@@ -17,7 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, excess, format_quantity, numbers
+from bayescale.basics.wording import with_article
 from bayescale.data.compute import Count, six_nd
+from bayescale.data.tables import number_fault
+from bayescale.laws.law import Law
 from bayescale.laws.parameters import Prior
 from bayescale.planning.allocation import checked_budgets, law_optimum, lowest, optimum_draws, two_inputs
 from bayescale.planning.answers import Answer
@@ -237,19 +240,18 @@ def lifetime_optimum(
     """
     first = first_fit(fit)
     two_inputs(first.law)
-    if not (np.isfinite(loss) and loss > 0):
-        raise LawError(f"loss {loss:g}: must be a finite number above zero")
+    if fault := number_fault(first.law.link.domain, loss):
+        raise LawError(f"{first.outcome} {loss:g}: {fault}")
     demand = _demand(served, len(first.parameters["sigma"]), serving_price, seed)
     each = {name: _draws(member, loss, demand, serving_price, seed) for name, member in members(fit).items()}
     reached = {name: _share_reached(draws) for name, draws in each.items()}
+    quality = _quality(loss, first.law)
     if not any(reached.values()):
-        asked = _quality(loss, first.law.outcome_unit)
-        raise LawError(f"no draw of the posterior reaches {asked} by {_ENDS}: ask for another one")
+        raise LawError(f"no draw of the posterior reaches {quality} by {_ENDS}: ask for another one")
     medians = [draws["training"].isel(demand=0).median().item() for name, draws in each.items() if reached[name]]
     reach = np.repeat(reach_of(first, {"C": np.array([np.median(medians)])}), demand.shape[1])
     draws = joined(fit, each, reach, seed)
     reachable = _share_reached(draws)
-    quality = _quality(loss, first.law.outcome_unit)
     return Answer(
         question=f"Cheapest training and serving at {quality}",
         draws=draws,
@@ -260,8 +262,8 @@ def lifetime_optimum(
     )
 
 
-def _quality(loss: float, unit: str) -> str:
-    return f"a loss of {loss:g} {unit}".rstrip()
+def _quality(loss: float, law: Law) -> str:
+    return f"{with_article(law.outcome)} of {loss:g} {law.outcome_unit}".rstrip()
 
 
 def _share_reached(draws: xr.Dataset) -> float:
@@ -270,7 +272,7 @@ def _share_reached(draws: xr.Dataset) -> float:
 
 def _doubts(fit: Fit, draws: xr.Dataset, loss: float, reachable: float) -> Iterator[str]:
     if reachable < _SURE:
-        asked = _quality(loss, fit.law.outcome_unit)
+        asked = _quality(loss, fit.law)
         yield f"{1 - reachable:.0%} of draws do not reach {asked} by {_ENDS}: intervals are of the others"
     yield from tokens_warnings(fit, draws["tokens_per_parameter"])
 
@@ -319,13 +321,11 @@ def _height(fit: Fit, n: Array, d: Array) -> Array:
 
 def _error_near(fit: Fit, wanted: float, log_n_law: Array, along: Array, seed: int) -> Array:
     """Model discrepancy where the quality is reached with least training, for the median draw; shape (sample,)."""
-    if fit.basis is None and fit.risk is None:
-        return np.zeros(len(along))
     middle = np.median(along, axis=0)
     at = int(np.clip((middle > wanted).sum(), 0, len(_COMPUTE) - 1))
     n = np.exp(np.median(log_n_law[:, at]))
     point = {"N": np.array([n]), "D": fit.count.tokens(np.exp(_COMPUTE[at : at + 1]), n)}
-    return draw_error(fit, point, np.random.default_rng(seed))[:, 0]
+    return np.broadcast_to(draw_error(fit, point, np.random.default_rng(seed))[:, 0], len(along))
 
 
 def log_tokens_to_reach(fit: Fit, log_n: Array, target: Array) -> Array:

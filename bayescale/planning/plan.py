@@ -14,13 +14,12 @@ from bayescale.planning.data_wall import data_limited
 from bayescale.planning.lifetimes import lifetime_budget, lifetime_optimum
 from bayescale.planning.modes import ROBUST, mode_of
 from bayescale.planning.spending import optimum_for
-from bayescale.posterior.chains import Chain
 from bayescale.posterior.ensembles import Posterior
 from bayescale.posterior.pooling import Pooled
 
 
 def plan(
-    fit: Posterior | Chain | Pooled,
+    fit: Posterior | Pooled,
     *,
     budget: ArrayLike | None = None,
     dollars: ArrayLike | None = None,
@@ -48,8 +47,8 @@ def plan(
 
     Parameters
     ----------
-    fit : Fit, Ensemble or Chain
-        Of laws in N and D; of a chain the first step is planned with. Training takes the FLOP that the fit
+    fit : Fit or Ensemble
+        Of laws in N and D; the best run of two steps is that of the first. Training takes the FLOP that the fit
         counts, 6 N D by default.
     budget : array_like, shape (budget,) or scalar, optional
         Training compute, FLOP; with ``served`` a single budget, which also pays for serving.
@@ -139,12 +138,12 @@ def plan(
     return (robust_choice if mode is ROBUST else optimum)(posterior, budget, seed=seed)
 
 
-def _planned(fit: Posterior | Chain | Pooled) -> Posterior:
+def _planned(fit: Posterior | Pooled) -> Posterior:
     """The posterior to plan with."""
     if isinstance(fit, Pooled):
         groups = ", ".join(map(repr, fit.groups))
         raise LawError(f"a plan is for one group of pooled fits: give .of(group), one of {groups}")
-    return fit.first if isinstance(fit, Chain) else fit
+    return fit
 
 
 def _single(budget: ArrayLike) -> float:

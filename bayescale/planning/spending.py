@@ -8,13 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS, numbered
 from bayescale.basics.quantities import format_quantity
-from bayescale.planning.allocation import SHOWN, optimum_draws, two_inputs, units_of
+from bayescale.planning.allocation import SHOWN, attributes_of, optimum_draws, through_both, two_inputs
 from bayescale.planning.answers import Answer
 from bayescale.planning.costs import Cost
 from bayescale.posterior.ensembles import Posterior, first_fit, joined, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.parts import add_noise, interpolated, link_mean
-from bayescale.posterior.reach import compute_warnings, prior_warnings
+from bayescale.posterior.reach import READ, compute_warnings, prior_warnings, second_step_warnings
+from bayescale.posterior.steps import Steps
 
 Array = NDArray[np.float64]
 
@@ -100,14 +101,16 @@ def optimum_at(
     largest = int(middle.argmax())
     named = {"latent": f"{first_fit(fit).outcome} {places[largest]}", "N": f"N* {places[largest]}"}
     doubts = prior_warnings(fit, {name: draws.isel(budget=largest) for name, draws in each.items()}, named)
-    return (
-        joined(fit, each, reach_of(first_fit(fit), {"C": middle}), seed),
-        (*fit.warnings, *doubts, *compute_warnings(first_fit(fit), middle)),
-    )
+    reach = reach_of(first_fit(fit), {"C": middle})
+    beyond = (*compute_warnings(first_fit(fit), middle), *second_step_warnings(fit, each, reach))
+    draws = joined(fit, each, reach, seed).drop_vars(READ, errors="ignore")
+    return draws, (*fit.warnings, *doubts, *beyond)
 
 
 def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
     """The best run of each draw at its own compute, shape (sample, budget)."""
+    if isinstance(fit, Steps):
+        return through_both(fit, _draws(fit.first, compute, seed), seed).drop_vars("error")
     rng = np.random.default_rng([seed, 1])
     n, error = _best_at(fit, compute, seed)
     best = {"N": n, "D": fit.count.tokens(compute, n)}
@@ -120,8 +123,8 @@ def _draws(fit: Fit, compute: Array, seed: int) -> xr.Dataset:
         "latent": inverse(latent),
         "loss": inverse(add_noise(fit, best, latent, rng)),
     }
-    dims, units = (*SAMPLE_DIMS, "budget"), units_of(fit.law)
-    variables = {name: (dims, fit.in_chains(value), {"units": units[name]}) for name, value in values.items()}
+    dims, attributes = (*SAMPLE_DIMS, "budget"), attributes_of(fit.law)
+    variables = {name: (dims, fit.in_chains(value), attributes[name]) for name, value in values.items()}
     return xr.Dataset(variables, coords={**fit.sample_coords, **numbered("budget", compute.shape[1])})
 
 

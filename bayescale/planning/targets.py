@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.quantities import format_quantity, number
 from bayescale.basics.wording import in_a_row, listed
+from bayescale.laws.law import Law
+from bayescale.laws.steps import TwoSteps
 from bayescale.planning.allocation import two_inputs
-from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, reach_of
+from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.points import checked_points
 
 Array = NDArray[np.float64]
@@ -80,8 +82,25 @@ class Asked:
     points: Mapping[str, Array]
 
 
+def check_one_step(law: Law) -> None:
+    """Check that a law has one step: what a run teaches about two discrepancies at once is not computed.
+
+    Raises
+    ------
+    LawError
+        If it has two.
+    """
+    if isinstance(law, TwoSteps):
+        raise LawError(
+            f"law {law.name!r} has two steps, and what new runs teach is computed for one: ask with law "
+            f"{law.first.name!r} of the {law.first.outcome}, or with laws of {law.outcome} in one step"
+        )
+
+
 def checked_target(fit: Posterior, target: Target) -> Asked:
     """What is asked of new runs, checked against the fit."""
+    for member in members(fit).values():
+        check_one_step(member.law)
     first = first_fit(fit)
     if isinstance(target, LossAt):
         law = first.law

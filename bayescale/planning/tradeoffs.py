@@ -271,8 +271,9 @@ def size_overhead(fit: Posterior, C: float, shares: Sequence[float], *, seed: in
     each = {name: _overheads(member, budget, multiples) for name, member in members(fit).items()}
     draws = joined(fit, each, reach_of(first, {"C": np.repeat(budget, len(multiples))}), seed)
     reached = draws["overhead"].notnull().mean(dim=SAMPLE_DIMS).to_numpy()
+    optimal = f"the compute-optimal run at {format_quantity(budget[0])} FLOP"
     return Answer(
-        question=f"The loss of the compute-optimal run at {format_quantity(budget[0])} FLOP, with another size",
+        question=f"The {first.outcome} of {optimal}, with another size",
         draws=draws,
         probabilities={
             f"{share:g} times the size can reach it": float(value)

@@ -134,7 +134,7 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     cases = answer.draws[str(answer.by)]
     (dim,) = cases.dims
     each = [draws.isel({dim: i}) for i in range(cases.size)]
-    unit = str(draws.attrs["units"])
+    unit, name = str(draws.attrs["units"]), answer.labels.get(quantity, quantity)
     ax = axes_of(ax, width=7.6, height=1.7 + 0.4 * len(each))
     for row, values in enumerate(each):
         draw_bars(ax, values, -row, ci_prob, current().colour(0))
@@ -144,12 +144,12 @@ def plot_answer(answer: Answer, quantity: str, *, ax: "Axes | None" = None, ci_p
     ax.set_ylim(0.5 - len(each), 0.5)
     units = str(cases.attrs.get("units", ""))
     by = AXES.get(str(answer.by), labelled(str(answer.by), units))
-    ax.set(xlabel=labelled(quantity, unit), ylabel=by if units else "")
+    ax.set(xlabel=labelled(name, unit), ylabel=by if units else "")
     ax.grid(visible=False, axis="y")
     if _is_wide([interval_ends(values, ci_prob) for values in each]):
         log_axis(ax.xaxis)
     said = [f"{ranged(each[i], ci_prob)} ({f'{labels[i]} {units}'.strip()})" for i in sorted({0, len(each) - 1})]
-    finding = f"{answer.question}: {words(quantity).lower()} {', '.join(said)}"
+    finding = f"{answer.question}: {words(name).lower()} {', '.join(said)}"
     heading(ax, plain(finding), f"Points: medians. Thick and thin bars: {band_words(ci_prob)}.")
     return ax
 

@@ -62,8 +62,11 @@ class Ensemble(Fitted):
 
     @property
     def runs(self) -> Runs:
-        """The runs that were fitted."""
-        return self.first.runs
+        """The runs that were fitted, with what any of the laws reads of them."""
+        first, *others = (member.runs for member in self.members.values())
+        more = {str(name): column for each in others for name, column in each.frame.items() if name not in first.frame}
+        inputs = first.frame.drop(columns=first.outcome).assign(**more)
+        return replace(first, frame=inputs.assign(**{first.outcome: first.frame[first.outcome]}))
 
     @property
     def dataset(self) -> str:

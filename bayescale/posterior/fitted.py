@@ -1,4 +1,4 @@
-"""The interface that a fit, an ensemble, pooled groups and a chain of laws share."""
+"""The interface that a fit, an ensemble and pooled groups share."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Posterior predictive bands on the outcome of runs that are not trained yet."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,6 @@ from bayescale.posterior.ensembles import Ensemble, Posterior, first_fit, joined
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.parts import (
     add_noise,
-    beyond,
     broken,
     draw_error,
     error_moments,
@@ -30,7 +29,7 @@ from bayescale.posterior.parts import (
 )
 from bayescale.posterior.points import check_task, checked_points, tuned_settings
 from bayescale.posterior.predictive import Mixed, Predicted, Predictive
-from bayescale.posterior.reach import prior_warnings, reach_warnings
+from bayescale.posterior.reach import READ, prior_warnings, reach_warnings, second_step_warnings
 from bayescale.posterior.steps import Steps
 
 Array = NDArray[np.float64]
@@ -157,10 +156,15 @@ def forecast(fit: Posterior, *, seed: int = 0, **inputs: ArrayLike) -> Forecast:
         fit, {name: d.isel(point=farthest) for name, d in each.items()}, {"latent": f"{law.outcome} at {place}"}
     )
     return Forecast(
-        draws=joined(fit, each, reach, seed),
+        draws=joined(fit, each, reach, seed).drop_vars(READ, errors="ignore"),
         outcome=law.outcome,
         unit=law.outcome_unit,
-        warnings=(*fit.warnings, *doubts, *reach_warnings(first_fit(fit), points), *_beyond(fit, points, reach, seed)),
+        warnings=(
+            *fit.warnings,
+            *doubts,
+            *reach_warnings(first_fit(fit), points),
+            *second_step_warnings(fit, each, reach),
+        ),
         prior=first_fit(fit).record.engine == PRIOR,
     )
 
@@ -181,7 +185,7 @@ def _forecast_draws(fit: Fit, points: Mapping[str, Array], seed: int) -> xr.Data
 
 
 def _through_both(fit: Steps, points: Mapping[str, Array], seed: int) -> xr.Dataset:
-    """Draws of the second outcome from those of the first."""
+    """Draws of the second outcome from those of the first, which stay, without noise, as the variable ``READ``."""
     own, given = split_inputs(fit, points)
     read, rng = _forecast_draws(fit.first, own, seed), np.random.default_rng([seed, 1])
     between = {name: read[name].to_numpy().reshape(-1, read.sizes["point"]) for name in _OUTCOMES}
@@ -189,28 +193,9 @@ def _through_both(fit: Steps, points: Mapping[str, Array], seed: int) -> xr.Data
     attrs, inverse, harm = {"units": fit.law.outcome_unit}, fit.law.link.inverse, broken(fit, points)
     dims = (*SAMPLE_DIMS, "point")
     drawn = {name: (dims, fit.in_chains(inverse(values + harm)), attrs) for name, values in on_link.items()}
-    return read.assign(drawn).assign_coords({name: ("point", values) for name, values in points.items()})
-
-
-def _beyond(fit: Posterior, points: Mapping[str, Array], reach: Array, seed: int) -> Iterator[str]:
-    """Warn of second steps that extrapolate, if they have most of the weight."""
-    each = [(name, member) for name, member in members(fit).items() if isinstance(member, Steps)]
-    if not each:
-        return
-    places = list(members(fit))
-    weights = fit.weights_at(reach) if isinstance(fit, Ensemble) else np.ones((len(reach), 1))
-    shares = weights[:, [places.index(name) for name, _ in each]].sum(axis=1)
-    heavy = shares > _MOST
-    if heavy.any():
-        _, member = each[0]
-        own, _ = split_inputs(member, points)
-        drawn = _forecast_draws(member.first, own, seed)["latent"]
-        mixed = f" of laws with {shares.max():.0%} of the weight" * isinstance(fit, Ensemble)
-        yield from beyond(member.second, drawn.median(dim=SAMPLE_DIMS).to_numpy()[heavy], mixed)
-
-
-_MOST = 2 / 3
-"""Weight of the laws in two steps of a mixture above which their extrapolation in the second step is warned of."""
+    return read.assign({**drawn, READ: read["latent"]}).assign_coords(
+        {name: ("point", values) for name, values in points.items()}
+    )
 
 
 def predicted_runs(fit: Posterior, runs: Runs, *, seed: int = 0) -> tuple[Predictive, Array]:

@@ -171,19 +171,3 @@ def error_given(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
 
 _GRID = 256
 """Number of values of a first outcome at which the second law's discrepancy is drawn, to be interpolated between."""
-
-
-def beyond(fit: Fit, read: Array, whose: str = "") -> tuple[str, ...]:
-    """Warn if a first outcome, of shape (point,), lies outside the range to which the second law was fitted.
-
-    ``whose`` says of which laws the second step is, where there are others.
-    """
-    (name,) = fit.law.input_names
-    seen = fit.inputs[name]
-    outside = read[(read < seen.min()) | (read > seen.max())]
-    if not len(outside):
-        return ()
-    return (
-        f"{name} of {outside.min():.3g} lies outside the runs' {seen.min():.3g} to {seen.max():.3g}: there the second "
-        f"step{whose} extrapolates too",
-    )

@@ -30,6 +30,7 @@ from bayescale.laws import catalog
 from bayescale.laws.evidence import Bounded, OtherRun
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import GROUP, Derived, Parameter
+from bayescale.laws.steps import TwoSteps
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.forecasting import Forecast
@@ -242,7 +243,13 @@ def fit_pooled(
     """
     named = catalog.law_of(law)
     table = as_runs(runs, named, series_apart=False)
-    resolved = options.applied(serving(named, table))
+    served = serving(named, table)
+    if isinstance(served, TwoSteps):
+        raise LawError(
+            f"law {served.name!r} has two steps, and pooling takes one: pool parameters of {served.first.name} or "
+            f"{served.second.name}"
+        )
+    resolved = options.applied(served)
     for each in resolved.evidence:
         if isinstance(each, OtherRun | Bounded):
             raise LawError(f"evidence {each}: is a run of one group, and groups differ: fit that group alone")

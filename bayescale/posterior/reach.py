@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import format_quantity, times
 from bayescale.laws.links import LOG
-from bayescale.posterior.ensembles import Posterior, compute_of, members
+from bayescale.posterior.ensembles import Ensemble, Posterior, compute_of, members
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.sensitivity import follows_prior
+from bayescale.posterior.steps import Steps
 
 Array = NDArray[np.float64]
 
@@ -88,3 +89,46 @@ def reach_warnings(fit: Fit, points: Mapping[str, Array]) -> tuple[str, ...]:
     """Warn of points that lie far beyond the runs."""
     compute = compute_of(fit, points)
     return () if compute is None else compute_warnings(fit, compute)
+
+
+READ = "read"
+"""Variable, among the draws of a law in two steps, of the first outcome without noise, which the second step reads."""
+
+_MOST = 2 / 3
+"""Weight of the laws in two steps of a mixture above which their extrapolation in the second step is warned of."""
+
+
+def second_step_warnings(fit: Posterior, draws: Mapping[str, xr.Dataset], reach: Array) -> tuple[str, ...]:
+    """Warn of second steps that extrapolate, where laws in two steps have most of the weight.
+
+    Parameters
+    ----------
+    fit : Fit or Ensemble
+    draws : mapping of xarray.Dataset
+        Datasets by law, with the variable :data:`READ` of the same points if the law has two steps.
+    reach : array, shape (point,)
+        Ratio of each point's compute to the largest run's.
+    """
+    each = {name: member for name, member in members(fit).items() if isinstance(member, Steps)}
+    if not each:
+        return ()
+    weights = fit.weights_at(reach) if isinstance(fit, Ensemble) else np.ones((len(reach), 1))
+    shares = weights[:, [name in each for name in members(fit)]].sum(axis=1)
+    name, member = next(iter(each.items()))
+    read = draws[name][READ].median(dim=SAMPLE_DIMS).to_numpy()[shares > _MOST]
+    mixed = f" of laws with {shares.max():.0%} of the weight" * (len(each) < len(members(fit)))
+    return _beyond(member.second, read, mixed)
+
+
+def _beyond(fit: Fit, read: Array, whose: str) -> tuple[str, ...]:
+    """Warn if a first outcome, of shape (point,), lies outside the range to which the second law was fitted."""
+    (item,) = fit.law.inputs
+    seen = fit.inputs[item.name]
+    outside = read[(read < seen.min()) | (read > seen.max())]
+    if not len(outside):
+        return ()
+    asked = f"{item.name} of {outside.min():.3g} {item.unit}".rstrip()
+    return (
+        f"{asked} lies outside the runs' {seen.min():.3g} to {seen.max():.3g}: there the second step{whose} "
+        "extrapolates too",
+    )

@@ -62,6 +62,17 @@ class Steps(Fit):
         return (*self.second.described, *(replace(each, name=names[each.name]) for each in self.first.described))
 
     @property
+    def centre(self) -> dict[str, float]:
+        """Geometric mean of each input of either step over the fitted runs."""
+        return {**self.second.centre, **self.first.centre}
+
+    @cached_property
+    def parameter_sensitivity(self) -> dict[str, tuple[float, float]]:
+        """Sensitivity of every parameter to the prior and the runs of its own step, which alone inform it."""
+        names, of_first = _joint_names(self.first, self.second), self.first.parameter_sensitivity
+        return {**self.second.parameter_sensitivity, **{names[name]: value for name, value in of_first.items()}}
+
+    @property
     def basis(self) -> Basis[Process] | None:
         """Refused, since each step has a discrepancy of its own.
 
@@ -95,11 +106,22 @@ def stepped(first: Fit, second: Fit) -> Steps:
     Raises
     ------
     LawError
-        If the second law does not read the outcome of the first alone.
+        If the second law does not read the outcome of the first alone, or the two are not of the same runs, or not of
+        as many draws and chains.
     """
+    law = two_steps(first.law, second.law)
+    if first.groups["posterior"].sizes != second.groups["posterior"].sizes:
+        raise LawError("both steps need the same number of draws and chains: fit them alike")
+    seen, read = first.groups["observed_data"][first.outcome], second.groups["constant_data"][first.outcome]
+    if not np.array_equal(seen, read):
+        raise LawError(
+            f"both steps need the same runs, and law {second.law.name!r} was fitted to {len(read)} of "
+            f"{second.dataset}, which are not the {len(seen)} of law {first.law.name!r}: fit both to those with a "
+            f"{first.outcome} and the {second.outcome}"
+        )
     names = _joint_names(first, second)
     stated = {names.get(name, name): prior for name, prior in first.law.priors.items()}
-    law = replace(two_steps(first.law, second.law), priors={**stated, **second.law.priors})
+    law = replace(law, priors={**stated, **second.law.priors})
     draws = {
         group: second.groups[group].to_dataset().merge(first.groups[group].to_dataset().rename_vars(names))
         for group in ("posterior", "prior")

@@ -22,17 +22,17 @@ from bayescale.laws.following import as_law_of
 from bayescale.laws.law import Law
 from bayescale.laws.parameters import Prior
 from bayescale.laws.priors import stated
-from bayescale.posterior.chains import Chain, chained
+from bayescale.posterior.chains import Chain
 from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit, Record
 from bayescale.posterior.netcdf import ATTRS, digest_of, read_groups
 from bayescale.posterior.pooling import Pooled
-from bayescale.posterior.steps import Steps, stepped
+from bayescale.posterior.steps import Steps
 
 FORMAT = 6
 """Version of the file format; a file of another version is refused."""
 
-type AnyFitted = Fit | Ensemble | Pooled | Chain
+type AnyFitted = Fit | Ensemble | Pooled
 
 
 def save(fit: AnyFitted, path: str | Path) -> Path:
@@ -43,7 +43,7 @@ def save(fit: AnyFitted, path: str | Path) -> Path:
 
     Parameters
     ----------
-    fit : Fit, Ensemble, Pooled or Chain
+    fit : Fit, Ensemble or Pooled
     path : path
         Usually ends in ``.nc``.
 
@@ -85,12 +85,12 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
     ----------
     path : path
     law : path or Law, optional
-        The user's own law, if the fit has one; it must be the law that was fitted. In an ensemble or a chain it is used
-        for the fit of the law of that name.
+        The user's own law, if the fit has one; it must be the law that was fitted. In an ensemble or of two steps it is
+        used for the fit of the law of that name.
 
     Returns
     -------
-    Fit, Ensemble, Pooled or Chain
+    Fit, Ensemble or Pooled
 
     Raises
     ------
@@ -120,7 +120,7 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
 
 def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
     """Groups by their paths in a file, and the header; those of several fits each under a name of their own."""
-    if isinstance(fitted, Fit) and not isinstance(fitted, Steps):
+    if not isinstance(fitted, Ensemble | Pooled | Steps):
         _check_no_risk(fitted, path)
         return {name: node.to_dataset() for name, node in fitted.groups.children.items()}, _header_of(fitted)
     if isinstance(fitted, Ensemble):
@@ -129,10 +129,8 @@ def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[
     elif isinstance(fitted, Pooled):
         header, parts = {"pool": fitted.pool}, {str(code): each for code, each in enumerate(fitted.groups.values())}
         header["labels"] = list(fitted.groups)
-    elif isinstance(fitted, Steps):
-        _check_no_risk(fitted, path)
-        header, parts = {"steps": fitted.law.name}, {"first": fitted.first, "second": fitted.second}
     else:
+        _check_no_risk(fitted, path)
         header, parts = {}, {"first": fitted.first, "second": fitted.second}
     stored = {name: _stored(each, path) for name, each in parts.items()}
     groups = {f"{name}/{group}": each for name, (own, _) in stored.items() for group, each in own.items()}
@@ -160,11 +158,7 @@ def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law |
     first, second = parts["first"], parts["second"]
     if not isinstance(first, Fit | Ensemble) or not isinstance(second, Fit):
         raise _other_version(path)
-    if "steps" in header:
-        if not isinstance(first, Fit) or first.groups["posterior"].sizes != second.groups["posterior"].sizes:
-            raise _other_version(path)
-        return stepped(first, second)
-    return chained(first, second)
+    return Chain(first, second)
 
 
 def _given(law: str | Path | Law | None, header: dict[str, Any]) -> str | Path | Law | None:

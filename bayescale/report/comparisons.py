@@ -139,7 +139,7 @@ def _compared(compared: "Comparison") -> Table:
                 f"{row['probability']:.2f}",
                 f"{row['elpd_loo']:.1f} ({row['se']:.1f})",
                 f"{row['elpd_diff']:+.1f} ({row['dse']:.1f})",
-                f"{row['max_pareto_k']:.2f}",
+                "" if pd.isna(row["max_pareto_k"]) else f"{row['max_pareto_k']:.2f}",
                 "" if pd.isna(evidence) else f"{evidence:.1f}",
                 "" if pd.isna(row["weight_stacking"]) else f"{row['weight_stacking']:.2f}",
             )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import interval_ends
 from bayescale.basics.quantities import format_quantity, times
+from bayescale.basics.wording import with_article
 from bayescale.laws import accuracies
 from bayescale.laws.law import Law
 from bayescale.laws.links import BY_RATIO
@@ -85,7 +86,7 @@ def _planned(fit: Posterior, best: Answer, mass: float, seed: int) -> Headline:
     for i, ratio in enumerate(reach):
         at = best.draws.isel(budget=i)
         size, tokens, outcome = (interval_of(at[name], mass, 4 if name == "loss" else 3) for name in ("N", "D", "loss"))
-        expected = f"expect {_an(law.outcome)} of {outcome} {_unit(law)}".rstrip()
+        expected = f"expect {with_article(law.outcome)} of {outcome} {_unit(law)}".rstrip()
         text = f"Train {size} parameters on {tokens} tokens, and {expected}."
         found.append(_finding(f"With {format_quantity(budgets[i])} FLOP", text, float(ratio)))
     named = {f"{format_quantity(each)} FLOP": float(ratio) for each, ratio in zip(budgets, reach, strict=True)}
@@ -143,7 +144,8 @@ def _forecast_ahead(fit: Posterior, budgets: Sequence[float], mass: float, seed:
     found = tuple(
         _finding(
             f"At {named[i]}{rest}",
-            f"Expect {_an(outcome)} of {interval_of(at.isel(point=i), mass, 4)} {_unit(first.law)}".rstrip() + ".",
+            f"Expect {with_article(outcome)} of {interval_of(at.isel(point=i), mass, 4)} {_unit(first.law)}".rstrip()
+            + ".",
             float(reach[i]),
             "" if item.linear is None else f"the runs end at {value_of(item, float(values[largest]))}",
         )
@@ -168,11 +170,6 @@ def _forecast_ahead(fit: Posterior, budgets: Sequence[float], mass: float, seed:
     plot = bands([panel], axis_of(item), float(values[largest]), falls=item.falls)
     far = {} if item.linear is not None else dict(zip(named, reach.tolist(), strict=True))
     return Headline(found, Figure("answer", title, plot, table), ahead.warnings, far)
-
-
-def _an(outcome: str) -> str:
-    """The outcome with its article; a symbol has none."""
-    return outcome if len(outcome) == 1 else f"{'an' if outcome[0] in 'aeiou' else 'a'} {outcome}"
 
 
 def _unit(law: Law) -> str:

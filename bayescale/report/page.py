@@ -239,10 +239,10 @@ def _planned(
     law, best = first_fit(fit).law, None
     if not {"N", "D"} <= set(law.input_names):
         return None, None, f"law {law.name!r} reads {', '.join(law.input_names)}, and a plan needs a law of N and D"
-    if not law.falls:
-        return None, None, f"higher values of {law.outcome} are better, and a plan looks for the lowest"
     try:
         best = optimum(fit, budgets, seed=seed)
+        if not law.falls:
+            return best, None, f"it is for outcomes of which lower values are better, and {law.outcome} is none"
         return best, planner_document(fit, budgets, cost, best.draws, mass=ci_prob, seed=seed), ""
     except LawError as error:
         return best, None, str(error)

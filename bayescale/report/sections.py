@@ -60,7 +60,7 @@ def plan_section(fit: Posterior, best: Answer | None, refusal: str, mass: float)
         f"Compute-optimal runs, median and {mass:.0%} interval",
         ("quantity", *(f"with {format_quantity(float(at['C']))} FLOP" for at in points)),
         rows,
-        "The loss is that of a run at the optimum, noise included; N* and D* include model discrepancy.",
+        f"The {outcome} is that of a run at the optimum, noise included; N* and D* include model discrepancy.",
     )
     return Section("plan", "Plan", said, tables=(table,))
 
@@ -107,7 +107,7 @@ def _known_problems(fit: Posterior) -> tuple[Table, ...]:
 def ranges_of(fit: Posterior) -> dict[str, tuple[str, str, str, str]]:
     """Unit, smallest and largest value, and decades between them, of each column of quantities."""
     law, frame = first_fit(fit).law, fit.runs.frame
-    described = columns_of(law)
+    described = {name: item for each in members(fit).values() for name, item in columns_of(each.law).items()}
     units = {**UNITS, **{name: item.unit for name, item in described.items()}, law.outcome: law.outcome_unit}
     found = {}
     for name in (str(name) for name in frame if frame[name].dtype.kind == "f" and name != "noise_scale"):

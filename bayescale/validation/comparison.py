@@ -25,11 +25,12 @@ from bayescale.data.splitting import HORIZONS, splits
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.laws import catalog
 from bayescale.laws.law import Law
+from bayescale.laws.steps import TwoSteps
 from bayescale.posterior.directions import outcome_evidence
 from bayescale.posterior.fit import with_log_likelihood
 from bayescale.posterior.fitting import AnyLaw
 from bayescale.posterior.forecasting import joint_log_density
-from bayescale.posterior.single import as_runs, fit_law
+from bayescale.posterior.single import as_runs, fit_law, n_fits_of
 from bayescale.posterior.stacking import by_run, teaching_splits, weights_from
 from bayescale.posterior.steps import Steps
 from bayescale.validation.backtesting import backtest
@@ -207,7 +208,8 @@ def laws_to_compare(laws: Sequence[AnyLaw] | None, runs: AnyRuns) -> tuple[list[
         n_splits = len(splits(table, size=Observed(resolved[0], table).size))
     except RunsError:
         n_splits = 0
-    return [law.name for law in resolved], len(resolved) * (1 + n_splits)
+    fits = sum(n_fits_of([law]) * (1 + n_splits + n_refits(law, table)) for law in resolved)
+    return [law.name for law in resolved], fits
 
 
 def _chosen(laws: Sequence[AnyLaw] | None, runs: AnyRuns) -> tuple[list[AnyLaw], Runs, dict[str, str]]:
@@ -273,6 +275,11 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
         "log_evidence": outcome_evidence(fitted),
         "warnings": list(fitted.warnings),
     }
+
+
+def n_refits(law: Law, runs: Runs) -> int:
+    """How many refits leave runs out, whatever their k-hats: one for each training run of a law in two steps."""
+    return len(rows_of(runs.clusters)) if isinstance(law, TwoSteps) else 0
 
 
 def _left_out_of_both(law: AnyLaw, fitted: Steps, runs: Runs, options: Options) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def test_what_follows_from_the_loss_is_shown(run_cli):
     status, out, _ = run_cli("limits", "gadre:c4", *options)
     assert status == 0
     assert "error (fraction)" in out
-    assert out.count("on gadre:c4: 34 runs") == 2
+    assert "loss (nats/token)" in out
+    assert "fit: Chinchilla, then Downstream error from loss" in out
     assert "there the second step extrapolates too" in out
 
 

@@ -533,3 +533,9 @@ def test_repeated_rows_are_all_told(cells):
 def test_a_column_may_be_one_number(value):
     table = pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.3, 0.4]})
     assert Runs.from_frame(table, columns={"chance": value}, outcome="accuracy").column("chance").tolist() == [0.25] * 2
+
+
+def test_an_outcome_of_shares_is_a_fraction_unless_its_unit_is_given():
+    frame = pd.DataFrame({"C": [1e20, 1e21], "accuracy": [0.3, 0.5]})
+    assert Runs.from_frame(frame, outcome="accuracy").outcome_unit == "fraction"
+    assert Runs.from_frame(frame, outcome="accuracy", unit="share").outcome_unit == "share"

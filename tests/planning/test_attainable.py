@@ -87,12 +87,6 @@ def test_a_score_follows_from_the_loss(chain):
     assert near.draws["error"].median().item() == pytest.approx(there.median().item(), abs=0.01)
 
 
-def test_what_follows_takes_only_settings_of_its_law(chain):
-    bands = chain.forecast(N=1e9, D=2e10)
-    with pytest.raises(LawError, match="'downstream_error' has no setting chance"):
-        chain.following(bands, chance=0.25)
-
-
 def test_draws_repeat_by_seed(few_fit):
     found = limits(2030)
     assert attainable(found, few_fit, seed=2).draws.equals(attainable(found, few_fit, seed=2).draws)

@@ -6,7 +6,7 @@ from promises import sketches
 
 from bayescale.basics.errors import LawError
 from bayescale.data.datasets import load_dataset
-from bayescale.posterior.chains import Chain, chained, fit_chain
+from bayescale.posterior.chains import Chain, fit_chain
 from bayescale.posterior.forecasting import forecast
 from bayescale.posterior.single import fit_law
 
@@ -58,9 +58,9 @@ def test_forecasts_beyond_the_losses_seen_are_warned_of(chain):
     assert any("second step extrapolates too" in text for text in chain.forecast(N=7e10, D=1e13).warnings)
 
 
-def test_settings_of_the_second_law_are_passed_on(chain, runs):
-    accuracy = fit_law("accuracy_of_loss", "gadre:c4", discrepancy=False)
-    both = chained(chain.first, accuracy)
+def test_settings_of_the_second_law_are_passed_on(chain):
+    accuracy = fit_law("accuracy_of_loss", chain.runs.frame, discrepancy=False)
+    both = Chain(chain.first, accuracy)
     chance = accuracy.inputs["chance"][0]
     silent, given = both.forecast(N=[1e9, 2e9], D=1e11), both.forecast(N=[1e9, 2e9], D=1e11, chance=chance)
     assert 0.3 < silent.draws["latent"].median() < 0.8
@@ -70,13 +70,15 @@ def test_settings_of_the_second_law_are_passed_on(chain, runs):
         both.forecast(N=1e9, D=1e11, chance=25.0)
     with pytest.raises(LawError, match=r"in the fit, and 0\.5 is asked for: a task has only one"):
         both.forecast(N=1e9, D=1e11, chance=0.5)
+    with pytest.raises(LawError, match="chance is not an input"):
+        chain.forecast(N=1e9, D=1e11, chance=chance)
 
 
 def test_steps_must_fit_together(chain):
     fewer = fit_law("downstream_error", "gadre:c4", discrepancy=False, draws=50)
     with pytest.raises(LawError, match="same number of draws"):
-        chained(chain.first, fewer)
+        Chain(chain.first, fewer)
     direct = fit_law("sigmoid_accuracy", "gadre:c4", discrepancy=False, draws=50)
     with pytest.raises(LawError, match="reads C: a second step reads loss"):
-        chained(chain.first, direct)
-    assert isinstance(chained(chain.first, chain.second), Chain)
+        Chain(chain.first, direct)
+    assert Chain(chain.first, chain.second).summary().equals(chain.summary())
