@@ -54,7 +54,7 @@ def learnt_scales() -> dict[str, Scales]:
     """The constants by kind of law.
 
     There are those for laws of several inputs, ``"surface"``; of losses by ``"compute"`` alone, or by one ``"size"``,
-    tokens or parameters; of other outcomes or inputs, ``"curve"``; and with a ``"break"``.
+    tokens or parameters; of other outcomes or inputs, ``"curve"``; and of what may break, ``"break"``.
     """
     found = json.loads(Path(__file__).with_name("error_defaults.json").read_text(encoding="utf-8"))
     changes = {"curve": found["change"], "break": found["change"]}
@@ -76,8 +76,9 @@ def _kind(law: Law) -> str:
         return "surface"
     if law.asked_for is not None:
         return "break"
-    of_loss = law.link.relative and law.falls
-    return {"C": "compute", "D": "size", "N": "size"}.get(law.input_names[0], "curve") if of_loss else "curve"
+    if law.outcome in ("loss", "perplexity"):
+        return {"C": "compute", "D": "size", "N": "size"}.get(law.input_names[0], "curve")
+    return "curve"
 
 
 def amplitude_parameters(law: Law) -> tuple[Parameter, Parameter]:
