@@ -9,7 +9,9 @@ If coefficients are integrated out approximately (:mod:`bayescale.sampling.laten
 approximation, starting from its modes, and refitted once to exact weights.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +20,20 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import SamplingError
 from bayescale.basics.wording import told_apart
 from bayescale.sampling.adaptation import (
-    DF,
     PATIENT,
     QUICK,
     SKETCHED,
+    SKETCHED_TEMPERED,
     TEMPERED,
     Effort,
-    adapt,
+    adapted,
     around_modes,
-    freeze,
     initial_mixture,
     tempered_proposal,
 )
+from bayescale.sampling.kernels import Kernels
 from bayescale.sampling.latent import MANY_RUNS, LatentDensity
-from bayescale.sampling.mixture import Mixture, StudentT, refit
+from bayescale.sampling.mixture import Mixture, Proposal
 from bayescale.sampling.modes import Density, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
 from bayescale.sampling.weights import (
@@ -39,8 +41,6 @@ from bayescale.sampling.weights import (
     log_mean,
     normalised,
     systematic_sample,
-    tempered,
-    weighted_moments,
 )
 
 Array = NDArray[np.float64]
@@ -55,9 +55,8 @@ DISAGREEMENT_LIMIT = 4.0
 _LARGEST_POOL = 16
 """Largest number of weighted draws per requested draw."""
 
-_MATCHED_STRETCH, _MATCHED_ESS = 1.5, 20.0
-"""Initial width of a proposal that is fitted to weighted draws, relative to the curvature at the modes, and the
-effective draws per coordinate below which weights are flattened."""
+_STRETCH = 1.5
+"""Width of a first proposal, relative to the curvature at the modes."""
 _SEARCHED = 200
 """Number of prior draws among which a start is searched if calls of the density are most expensive."""
 _LARGEST_LATENT_POOL = 24_000
@@ -170,7 +169,7 @@ def sample_importance(
         again = _Attempt(density, prior_draws, n_draws, second, patient)
         better = again if again.result.certified or again.share > better.share else better
     if not better.result.certified and better.result.even_share < _EVEN_SHARE:
-        approximate = _Attempt(density, prior_draws, n_draws, second, patient, exact=False)
+        approximate = better.approximately()
         better = approximate if approximate.result.certified else better
     if several_modes or better.result.certified:
         return better.result
@@ -195,11 +194,11 @@ def sketch_importance(
     if isinstance(density, LatentDensity):
         mode = density.settle(_start(density, prior_draws, several_modes))
     if several_modes:
-        proposal = tempered_proposal(density, prior_draws, adapting, SKETCHED)
+        proposal = tempered_proposal(density, prior_draws, adapting, SKETCHED_TEMPERED)
     elif isinstance(density, LatentDensity):
-        proposal, _, _ = _matched(density, mode, adapting, 3, QUICK.draws_per_round // 2)
+        proposal = adapted(density, _around(density, mode), adapting, SKETCHED)
     else:
-        proposal = freeze(*adapt(density, initial_mixture(density, prior_draws, QUICK.starts), adapting, QUICK))
+        proposal = adapted(density, initial_mixture(density, prior_draws, SKETCHED.starts), adapting, SKETCHED)
     pool = _Pool(density, [proposal], exact=False)
     pool.extend(max(ESS_LIMIT, n_draws) * (_SKETCHED_MORE if several_modes else 1), [sampling])
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
@@ -211,28 +210,31 @@ class _Attempt:
     result: ImportanceResult
 
     def __init__(
-        self,
-        density: Density,
-        prior_draws: Array,
-        n_draws: int,
-        seed: np.random.SeedSequence,
-        effort: Effort,
-        *,
-        exact: bool = True,
+        self, density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: Effort
     ) -> None:
         self._rngs = rngs = np.random.default_rng(seed).spawn(3)
         halves = np.array_split(prior_draws, 2)
-        proposals = [_proposal(density, half, rng, effort, exact) for half, rng in zip(halves, rngs[:2], strict=True)]
-        self._pool, self._n_draws, self._done = _Pool(density, proposals, exact=exact), n_draws, 0
-        self._last = effort.walkers > 0
+        self._proposals = [_proposal(density, half, rng, effort) for half, rng in zip(halves, rngs[:2], strict=True)]
+        self._density, self._n_draws, self._last = density, n_draws, effort.walkers > 0
         self._wanted = self._per_round = max(ESS_LIMIT, n_draws)
-        self._rounds = _LARGEST_POOL // len(proposals)
+        self._rounds = _LARGEST_POOL // len(self._proposals)
         if isinstance(density, LatentDensity):
             # A third more than a certified fit needs, because each draw costs ten times as much as one without
             # coefficients.
-            largest = _LARGEST_TEMPERED_POOL if effort.walkers else _LARGEST_LATENT_POOL * (1 if exact else 2)
+            largest = _LARGEST_TEMPERED_POOL if self._last else _LARGEST_LATENT_POOL
             self._wanted, self._per_round = ESS_LIMIT * 4 // 3, ESS_LIMIT
-            self._rounds = largest // ESS_LIMIT // len(proposals)
+            self._rounds = largest // ESS_LIMIT // len(self._proposals)
+        self._start(exact=True)
+
+    def approximately(self) -> "_Attempt":
+        """An attempt with the same proposals, and fresh draws that are weighted by the approximate density."""
+        found = copy(self)
+        found._rounds *= 2
+        found._start(exact=False)
+        return found
+
+    def _start(self, *, exact: bool) -> None:
+        self._pool, self._done = _Pool(self._density, self._proposals, exact=exact), 0
         self._draw(self._rounds)
 
     @property
@@ -258,20 +260,18 @@ class _Attempt:
         self.result = _result(self._pool, self._n_draws, self._rngs[2], self._pool.disagreement())
 
 
-def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort, exact: bool) -> Mixture:
-    """A proposal adapted from some prior draws, and frozen."""
+def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort) -> Kernels:
+    """A proposal adapted from some prior draws."""
     if effort.walkers:
         return tempered_proposal(density, prior_draws, rng, effort)
     if not isinstance(density, LatentDensity):
-        return freeze(*adapt(density, initial_mixture(density, prior_draws, effort.starts), rng, effort))
-    start = best_starts(density, prior_draws[:_SEARCHED], 1)[0]
-    mixture, draws, log_weights = _matched(density, start, rng, effort.rounds // 4, effort.draws_per_round // 2)
-    frozen = freeze(mixture, draws, log_weights)
-    if not exact:
-        return frozen
-    fresh = frozen.draw(effort.draws_per_round, rng)
-    weights = _flattened(density.complete(fresh, rng)[1] - frozen.log_density(fresh))
-    return freeze(_refitted(mixture, fresh, weights), fresh, np.log(weights.clip(1e-300)))
+        return adapted(density, initial_mixture(density, prior_draws, effort.starts), rng, effort)
+    return adapted(density, _around(density, best_starts(density, prior_draws[:_SEARCHED], 1)[0]), rng, effort)
+
+
+def _around(density: LatentDensity, mode: Array) -> Mixture:
+    """Laplace approximations at a mode, and at others if one amplitude can replace another."""
+    return around_modes(find_modes(density, density.alternatives(mode)), _STRETCH)
 
 
 def _start(density: LatentDensity, prior_draws: Array, several_modes: bool) -> Array:
@@ -281,39 +281,6 @@ def _start(density: LatentDensity, prior_draws: Array, several_modes: bool) -> A
         if several_modes
         else best_starts(density, prior_draws[:_SEARCHED], 2)
     )
-
-
-def _matched(
-    density: LatentDensity, start: Array, rng: np.random.Generator, rounds: int, draws_per_round: int
-) -> tuple[Mixture, Array, Array]:
-    """One component per mode, fitted to weighted draws; returns them with these draws and their log weights.
-
-    In nine coordinates, a mixture of eight components has hundreds of numbers to estimate. With one mode, a single
-    component needs a fifth of the draws for an equally good proposal, and the exact weights reveal a missed mode.
-    """
-    mixture = around_modes(find_modes(density, density.alternatives(start)), _MATCHED_STRETCH)
-    draws, target, history = np.empty((0, len(start))), np.empty(0), []
-    for _ in range(rounds):
-        fresh = mixture.draw(draws_per_round, rng)
-        history.append(mixture)
-        draws, target = np.concatenate([draws, fresh]), np.append(target, density(fresh))
-        log_weights = target - np.logaddexp.reduce([each.log_density(draws) for each in history])
-        mixture = _refitted(mixture, draws, _flattened(log_weights))
-    return mixture, draws, log_weights
-
-
-def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
-    """Components fitted to weighted draws; a single component gets their mean and covariance."""
-    if len(mixture.components) > 1:
-        return refit(mixture, draws, weights)
-    mean, covariance = weighted_moments(draws, weights)
-    unbiased = covariance / (1 - np.square(weights).sum())
-    return Mixture((StudentT.from_covariance(mean, unbiased, DF),), np.ones(1))
-
-
-def _flattened(log_weights: Array) -> Array:
-    """Normalised weights, flattened until there are enough effective draws for each coordinate's covariances."""
-    return tempered(log_weights, least=min(0.3, _MATCHED_ESS * 9 / len(log_weights)))
 
 
 def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement: float) -> ImportanceResult:
@@ -337,9 +304,9 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
 class _Pool:
     """Fresh draws from each frozen proposal, weighted by their equal mixture."""
 
-    def __init__(self, density: Density, proposals: list[Mixture], *, exact: bool = True) -> None:
+    def __init__(self, density: Density, proposals: Sequence[Proposal], *, exact: bool = True) -> None:
         self._density, self._proposals, self.exact = density, proposals, exact
-        d = proposals[0].components[0].location.size
+        d = proposals[0].dimension
         self.draws = [np.empty((0, d)) for _ in proposals]
         n_latent = density.n_coefficients if isinstance(density, LatentDensity) else 0
         self.latent = [np.empty((0, n_latent)) for _ in proposals]
