@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescale.sampling.kernels import Kernels
-from bayescale.sampling.mixture import Mixture, Proposal, StudentT
+from bayescale.sampling.kernels import CENTRES, Kernels
+from bayescale.sampling.mixture import Mixture, StudentT
 from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
 from bayescale.sampling.tempering import tempered_draws
 from bayescale.sampling.weights import effective_share, tempered
@@ -16,11 +16,19 @@ Array = NDArray[np.float64]
 DF = 5.0
 _START_STRETCH = 2.0
 """Width of what is tempered, relative to the curvature at the modes."""
+_STRETCH = 1.5
+"""Width of a first proposal, relative to the curvature at the modes."""
 _WIDE_SHARE = 0.1
 """Share of a component with the spread of the prior in a first mixture."""
 _EFFECTIVE, _LARGEST_SHARE = 300, 0.3
 """Effective draws around which kernels are put, and the largest share of all draws that they may be: weights are
 flattened until there are as many."""
+
+
+_FEWEST = 2
+"""Effective draws per coordinate below which a mode has no kernels of its own."""
+_KEPT = 3
+"""Rounds whose draws are used: earlier ones are from proposals that fit less."""
 
 
 @dataclass(frozen=True)
@@ -47,51 +55,82 @@ class Effort:
 
 
 QUICK = Effort(starts=4, draws_per_round=1000, rounds=6, effective_share=0.3)
-PATIENT = Effort(starts=16, draws_per_round=3000, rounds=10, effective_share=0.4)
+PATIENT = Effort(starts=0, draws_per_round=2000, rounds=3, effective_share=0.4)
 TEMPERED = Effort(starts=8, draws_per_round=3000, rounds=6, effective_share=0.3, walkers=600)
 SKETCHED = Effort(starts=4, draws_per_round=1000, rounds=2, effective_share=0.2)
 SKETCHED_TEMPERED = Effort(starts=8, draws_per_round=2000, rounds=3, effective_share=0.2, walkers=300)
 
 
-def tempered_proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort) -> Kernels:
+def tempered_proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort) -> Mixture:
     """A proposal for a posterior that is curved or has several modes.
 
     What is tempered starts around all modes that many starts lead to, and has a component as wide as the prior; kernels
     are then put around draws from the posterior instead of a few heavy ones.
     """
-    start = initial_mixture(density, prior_draws, effort.starts, _START_STRETCH)
-    draws = tempered_draws(density, start, effort.walkers, rng)
-    return adapted(density, Kernels.around(draws, np.full(len(draws), 1 / len(draws)), rng), rng, effort)
+    modes = find_modes(density, best_starts(density, prior_draws, effort.starts))
+    draws = tempered_draws(density, _with_wide(around_modes(modes, _START_STRETCH), prior_draws), effort.walkers, rng)
+    first = kernels_by_mode(draws, np.full(len(draws), 1 / len(draws)), around_modes(modes), rng)
+    return adapted(density, first, around_modes(modes), rng, effort)
 
 
-def adapted(density: Density, proposal: Proposal, rng: np.random.Generator, effort: Effort) -> Kernels:
+def adapted(density: Density, proposal: Mixture, modes: Mixture, rng: np.random.Generator, effort: Effort) -> Mixture:
     """Kernels around weighted draws from a proposal, then around those from these kernels, and so on.
 
-    Every round weights all draws so far with the mixture of all proposals (Cornuet et al. 2012, arXiv:0907.1254).
+    Draws of the last rounds are weighted with the mixture of their proposals (Cornuet et al. 2012, arXiv:0907.1254).
     """
-    history: list[tuple[float, Proposal]] = []
-    draws, target, mixed = np.empty((0, proposal.dimension)), np.empty(0), np.empty(0)
+    rounds: list[_Round] = []
     for k in range(effort.rounds):
         n = effort.draws_per_round // (1 if k else 2)
         fresh = proposal.draw(n, rng)
-        fresh_target, own = density(fresh), proposal.log_density(fresh)
-        mixed = np.logaddexp(mixed, np.log(n) + proposal.log_density(draws))
-        history.append((np.log(n), proposal))
-        earlier = [log_n + each.log_density(fresh) for log_n, each in history[:-1]]
-        mixed = np.append(mixed, np.logaddexp.reduce([*earlier, np.log(n) + own]))
-        draws, target = np.concatenate([draws, fresh]), np.append(target, fresh_target)
-        weights = tempered(target - mixed, least=min(_LARGEST_SHARE, _EFFECTIVE / len(draws)))
-        proposal = found = Kernels.around(draws, weights, rng)
-        if effective_share(fresh_target - own) >= effort.effective_share:
+        rounds = [*rounds, _Round(proposal, fresh, density(fresh))][-_KEPT:]
+        draws, target = (
+            np.concatenate(each) for each in zip(*((its.draws, its.target) for its in rounds), strict=True)
+        )
+        own = [np.log(len(its.draws)) + its.proposal.log_density(draws) for its in rounds]
+        weights = tempered(target - np.logaddexp.reduce(own), least=min(_LARGEST_SHARE, _EFFECTIVE / len(draws)))
+        proposal = kernels_by_mode(draws, weights, modes, rng)
+        if effective_share(target[-n:] - own[-1][-n:]) >= effort.effective_share:
             break
-    return found
+    return proposal
 
 
-def initial_mixture(density: Density, prior_draws: Array, n_starts: int, stretch: float = 1.0) -> Mixture:
-    """Laplace approximations at the modes, and a component with the spread of the prior."""
+def kernels_by_mode(draws: Array, weights: Array, modes: Mixture, rng: np.random.Generator) -> Mixture:
+    """Kernels around draws of each mode, since those around the draws of several would be as wide as the gap."""
+    nearest = np.argmax([each.log_density(draws) for each in modes.components], axis=0)
+    of_mode = [weights * (nearest == k) for k in range(len(modes.components))]
+    enough = [each for each in of_mode if each.sum() ** 2 > _FEWEST * draws.shape[1] * np.square(each).sum()]
+    masses = np.array([each.sum() for each in enough] or [1.0])
+    masses /= masses.sum()
+    groups = (
+        [(draws, weights)] if len(enough) < 2 else [(draws[each > 0], each[each > 0] / each.sum()) for each in enough]
+    )
+    counts = np.ceil(masses * CENTRES).astype(int)
+    found = [Kernels.around(*group, rng, n) for group, n in zip(groups, counts, strict=True)]
+    return Mixture(found, masses)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Draws from a proposal, and their log density."""
+
+    proposal: Mixture
+    draws: Array
+    target: Array
+
+
+def _with_wide(modes: Mixture, prior_draws: Array) -> Mixture:
+    """A mixture with one more component, with the spread of the prior."""
     wide = StudentT.from_covariance(prior_draws.mean(axis=0), np.atleast_2d(np.cov(prior_draws.T)), DF)
-    modes = find_modes(density, best_starts(density, prior_draws, n_starts))
-    return around_modes(modes, stretch).with_component(wide, _WIDE_SHARE)
+    return modes.with_component(wide, _WIDE_SHARE)
+
+
+def proposal_from_modes(
+    density: Density, modes: list[Mode], rng: np.random.Generator, effort: Effort, prior_draws: Array | None = None
+) -> Mixture:
+    """A proposal adapted from Laplace approximations, and a component with the spread of some prior draws, if any."""
+    start = around_modes(modes, _STRETCH)
+    wide = start if prior_draws is None else _with_wide(start, prior_draws)
+    return adapted(density, wide, start, rng, effort)
 
 
 def around_modes(modes: list[Mode], stretch: float = 1.0) -> Mixture:

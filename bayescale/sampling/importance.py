@@ -27,14 +27,12 @@ from bayescale.sampling.adaptation import (
     TEMPERED,
     Effort,
     adapted,
-    around_modes,
-    initial_mixture,
+    proposal_from_modes,
     tempered_proposal,
 )
-from bayescale.sampling.kernels import Kernels
 from bayescale.sampling.latent import MANY_RUNS, LatentDensity
-from bayescale.sampling.mixture import Mixture, Proposal
-from bayescale.sampling.modes import Density, best_starts, find_modes
+from bayescale.sampling.mixture import Mixture
+from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
 from bayescale.sampling.weights import (
     effective_sizes,
@@ -55,8 +53,8 @@ DISAGREEMENT_LIMIT = 4.0
 _LARGEST_POOL = 16
 """Largest number of weighted draws per requested draw."""
 
-_STRETCH = 1.5
-"""Width of a first proposal, relative to the curvature at the modes."""
+_ROUGHLY = 0.2
+"""Gain of log density below which a search for modes ends that are only a start."""
 _SEARCHED = 200
 """Number of prior draws among which a start is searched if calls of the density are most expensive."""
 _LARGEST_LATENT_POOL = 24_000
@@ -138,8 +136,7 @@ def sample_importance(
 ) -> ImportanceResult:
     """Sample a posterior by two independently adapted, frozen mixtures.
 
-    If the first attempt is not certified, a second one searches for modes from more starts and adapts longer, with
-    other random numbers. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
+    If the first attempt is not certified, a second one adapts its proposals longer. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
     those of their approximation may be certified instead: the result says so. Then the better proposals may take more
     draws. Proposals from tempered draws, which take longer, are the last attempt.
 
@@ -160,13 +157,12 @@ def sample_importance(
     SamplingError
         If the density is finite at none of the prior draws.
     """
-    first, second, third = np.random.SeedSequence(seed).spawn(3)
-    quick, patient = (TEMPERED, TEMPERED) if several_modes else (QUICK, PATIENT)
+    first, last = np.random.SeedSequence(seed).spawn(2)
     if isinstance(density, LatentDensity):
         density.settle(_start(density, prior_draws, several_modes))
-    better = _Attempt(density, prior_draws, n_draws, first, quick)
+    better = _Attempt.of_prior(density, prior_draws, n_draws, first, TEMPERED if several_modes else QUICK)
     if not better.result.certified and better.result.even_share > _LEAST_EVEN_SHARE:
-        again = _Attempt(density, prior_draws, n_draws, second, patient)
+        again = better.adapted(PATIENT)
         better = again if again.result.certified or again.share > better.share else better
     if not better.result.certified and better.result.even_share < _EVEN_SHARE:
         approximate = better.approximately()
@@ -176,8 +172,8 @@ def sample_importance(
     better.go_on()
     if not (better.result.certified or (isinstance(density, LatentDensity) and density.n_runs > MANY_RUNS)):
         with suppress(SamplingError):  # the posterior may be curved, as that of few runs
-            last = _Attempt(density, prior_draws, n_draws, third, TEMPERED)
-            better = last if last.result.certified else better
+            tempered = _Attempt.of_prior(density, prior_draws, n_draws, last, TEMPERED)
+            better = tempered if tempered.result.certified else better
     return better.result
 
 
@@ -193,12 +189,10 @@ def sketch_importance(
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
     if isinstance(density, LatentDensity):
         mode = density.settle(_start(density, prior_draws, several_modes))
-    if several_modes:
-        proposal = tempered_proposal(density, prior_draws, adapting, SKETCHED_TEMPERED)
-    elif isinstance(density, LatentDensity):
-        proposal = adapted(density, _around(density, mode), adapting, SKETCHED)
+    if isinstance(density, LatentDensity) and not several_modes:
+        proposal = proposal_from_modes(density, _modes(density, mode), adapting, SKETCHED)
     else:
-        proposal = adapted(density, initial_mixture(density, prior_draws, SKETCHED.starts), adapting, SKETCHED)
+        proposal = _proposal(density, prior_draws, adapting, SKETCHED_TEMPERED if several_modes else SKETCHED)
     pool = _Pool(density, [proposal], exact=False)
     pool.extend(max(ESS_LIMIT, n_draws) * (_SKETCHED_MORE if several_modes else 1), [sampling])
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
@@ -210,12 +204,10 @@ class _Attempt:
     result: ImportanceResult
 
     def __init__(
-        self, density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: Effort
+        self, density: Density, proposals: Sequence[Mixture], n_draws: int, rngs: list[np.random.Generator], last: bool
     ) -> None:
-        self._rngs = rngs = np.random.default_rng(seed).spawn(3)
-        halves = np.array_split(prior_draws, 2)
-        self._proposals = [_proposal(density, half, rng, effort) for half, rng in zip(halves, rngs[:2], strict=True)]
-        self._density, self._n_draws, self._last = density, n_draws, effort.walkers > 0
+        self._density, self._proposals, self._n_draws = density, proposals, n_draws
+        self._rngs, self._last = rngs, last
         self._wanted = self._per_round = max(ESS_LIMIT, n_draws)
         self._rounds = _LARGEST_POOL // len(self._proposals)
         if isinstance(density, LatentDensity):
@@ -225,6 +217,24 @@ class _Attempt:
             self._wanted, self._per_round = ESS_LIMIT * 4 // 3, ESS_LIMIT
             self._rounds = largest // ESS_LIMIT // len(self._proposals)
         self._start(exact=True)
+
+    @classmethod
+    def of_prior(
+        cls, density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: Effort
+    ) -> "_Attempt":
+        """An attempt with a proposal from each half of the draws from the prior."""
+        rngs = np.random.default_rng(seed).spawn(3)
+        halves = np.array_split(prior_draws, 2)
+        proposals = [_proposal(density, half, rng, effort) for half, rng in zip(halves, rngs[:2], strict=True)]
+        return cls(density, proposals, n_draws, rngs, effort.walkers > 0)
+
+    def adapted(self, effort: Effort) -> "_Attempt":
+        """An attempt whose proposals are adapted longer, each from the one before."""
+        proposals = [
+            adapted(self._density, proposal, proposal, rng, effort)
+            for proposal, rng in zip(self._proposals, self._rngs[:2], strict=True)
+        ]
+        return _Attempt(self._density, proposals, self._n_draws, self._rngs, self._last)
 
     def approximately(self) -> "_Attempt":
         """An attempt with the same proposals, and fresh draws that are weighted by the approximate density."""
@@ -254,24 +264,27 @@ class _Attempt:
             self._pool.extend(self._per_round, self._rngs[:2])
             self._done += 1
             found = self._pool.ess().min()
-            few = self._done >= _FEWEST_ROUNDS and found * rounds < ESS_LIMIT * self._done
+            # Of smoothed weights, since a single heavy draw says little about further ones.
+            few = self._done >= _FEWEST_ROUNDS and self._pool.smoothed_ess() * rounds < ESS_LIMIT * self._done
             if found >= self._wanted or (not self._last and (few or self._pool.even_share() < _HOPELESS_EVEN_SHARE)):
                 break
         self.result = _result(self._pool, self._n_draws, self._rngs[2], self._pool.disagreement())
 
 
-def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort) -> Kernels:
+def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort) -> Mixture:
     """A proposal adapted from some prior draws."""
     if effort.walkers:
         return tempered_proposal(density, prior_draws, rng, effort)
     if not isinstance(density, LatentDensity):
-        return adapted(density, initial_mixture(density, prior_draws, effort.starts), rng, effort)
-    return adapted(density, _around(density, best_starts(density, prior_draws[:_SEARCHED], 1)[0]), rng, effort)
+        modes = find_modes(density, best_starts(density, prior_draws, effort.starts))
+        return proposal_from_modes(density, modes, rng, effort, prior_draws)
+    mode = best_starts(density, prior_draws[:_SEARCHED], 1)[0]
+    return proposal_from_modes(density, _modes(density, mode), rng, effort)
 
 
-def _around(density: LatentDensity, mode: Array) -> Mixture:
-    """Laplace approximations at a mode, and at others if one amplitude can replace another."""
-    return around_modes(find_modes(density, density.alternatives(mode)), _STRETCH)
+def _modes(density: LatentDensity, mode: Array) -> list[Mode]:
+    """The modes that a point leads to, and others if one amplitude can replace another."""
+    return find_modes(density, density.alternatives(mode), tolerance=_ROUGHLY)
 
 
 def _start(density: LatentDensity, prior_draws: Array, several_modes: bool) -> Array:
@@ -304,7 +317,7 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
 class _Pool:
     """Fresh draws from each frozen proposal, weighted by their equal mixture."""
 
-    def __init__(self, density: Density, proposals: Sequence[Proposal], *, exact: bool = True) -> None:
+    def __init__(self, density: Density, proposals: Sequence[Mixture], *, exact: bool = True) -> None:
         self._density, self._proposals, self.exact = density, proposals, exact
         d = proposals[0].dimension
         self.draws = [np.empty((0, d)) for _ in proposals]
@@ -343,6 +356,11 @@ class _Pool:
     def ess(self) -> Array:
         draws, weights = np.concatenate(self.draws), normalised(self.log_weights())
         return effective_sizes(draws, weights)
+
+    def smoothed_ess(self) -> float:
+        """Smallest effective sample size of the weights after Pareto smoothing."""
+        weights, _ = smooth_weights(self.log_weights())
+        return float(effective_sizes(np.concatenate(self.draws), weights).min())
 
     def even_share(self) -> float:
         """Effective share of the weights of the target relative to its approximation, at draws of the approximation."""

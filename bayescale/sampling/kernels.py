@@ -2,9 +2,8 @@
 
 The posterior of a law with its error has the shape of a funnel and of a banana: what the runs tell about an exponent and
 a floor depends on the amplitudes of the error, and on each other. A mixture of a few ellipsoids needs many draws to
-follow that. Here each coordinate gets a mean that is quadratic, and a log scale that is linear, in the coordinates that
-come after it (a triangular map: Parno and Marzouk 2018, doi:10.1137/17M1134640; amplitudes come last, and scale the
-rest). Kernels around draws in the mapped coordinates then follow what is left (West 1993,
+follow that. Here each coordinate gets a mean that is quadratic, and a log scale that is linear, in those mapped before
+it (a triangular map: Parno and Marzouk 2018, doi:10.1137/17M1134640). Kernels around draws in the mapped coordinates then follow what is left (West 1993,
 doi:10.1111/j.2517-6161.1993.tb01911.x).
 """
 
@@ -18,7 +17,8 @@ from bayescale.sampling.weights import systematic_sample, weighted_moments
 
 Array = NDArray[np.float64]
 
-_CENTRES = 400
+CENTRES = 400
+"""Kernels of a proposal."""
 _WIDTH, _VARIANCE = 0.8, 1.6
 """Standard deviation of kernels, and variance of all of them together, relative to the draws."""
 _DF = 5.0
@@ -33,18 +33,21 @@ _RIDGE = 0.02
 
 @dataclass(frozen=True)
 class TriangularMap:
-    """A map of coordinates, from the last to the first, to ones that are nearly round.
+    """A map of coordinates, one after the other, to ones that are nearly round.
 
     Attributes
     ----------
+    order : array, shape (coordinate,)
+        Coordinates from the first that is mapped to the last.
     location, scale : array, shape (coordinate,)
-        Mean and standard deviation of the draws, in reverse order.
+        Mean and standard deviation of the draws, in that order, as what follows.
     means : array, shape (feature, coordinate)
         Coefficients of the mean of each coordinate.
     log_scales : array, shape (1 + coordinate, coordinate)
         Coefficients of the logarithm of the scale of each coordinate.
     """
 
+    order: NDArray[np.intp]
     location: Array
     scale: Array
     means: Array
@@ -52,22 +55,36 @@ class TriangularMap:
 
     @classmethod
     def fitted(cls, draws: Array, weights: Array) -> "TriangularMap":
-        """Fit a map to draws of shape (draw, coordinate), whose weights sum to one."""
-        reverse = draws[:, ::-1]
-        location = weights @ reverse
-        scale = np.sqrt(weights @ np.square(reverse - location)).clip(1e-300)
-        standard = (reverse - location) / scale
+        """Fit a map to draws of shape (draw, coordinate), whose weights sum to one.
+
+        Of the order of the coordinates and its reverse, the better one is taken.
+        """
+        order = np.arange(draws.shape[1])
+        found = [cls._in_order(draws, weights, each) for each in (order[::-1], order)]
+        return max(found, key=lambda each: each._fit(draws, weights))
+
+    @classmethod
+    def _in_order(cls, draws: Array, weights: Array, order: NDArray[np.intp]) -> "TriangularMap":
+        ordered = draws[:, order]
+        location = weights @ ordered
+        scale = np.sqrt(weights @ np.square(ordered - location)).clip(1e-300)
+        standard = (ordered - location) / scale
         features, linear = _features(standard)
         d = draws.shape[1]
         means, log_scales = np.zeros((features.shape[1], d)), np.zeros((1 + d, d))
         for k in range(d):
             given, ends = features[:, : _n_features(k)], linear[:, : 1 + k]
             means[: _n_features(k), k], log_scales[: 1 + k, k] = _regression(given, ends, standard[:, k], weights)
-        return cls(location, scale, means, log_scales)
+        return cls(order, location, scale, means, log_scales)
+
+    def _fit(self, draws: Array, weights: Array) -> float:
+        """Mean log density of the draws if mapped coordinates are independent and t-distributed."""
+        mapped, log_derivative = self.forward(draws)
+        return float(weights @ (log_derivative - 0.5 * (_DF + 1) * np.log1p(np.square(mapped) / _DF).sum(axis=1)))
 
     def forward(self, points: Array) -> tuple[Array, Array]:
         """Mapped points, and the log determinant of the map's derivative at each."""
-        standard = (points[:, ::-1] - self.location) / self.scale
+        standard = (points[:, self.order] - self.location) / self.scale
         features, linear = _features(standard)
         log_scale = linear @ self.log_scales
         mapped = (standard - features @ self.means) * np.exp(-log_scale)
@@ -80,7 +97,9 @@ class TriangularMap:
             features, linear = _features(standard[:, :k])
             mean = features @ self.means[: _n_features(k), k]
             standard[:, k] = mean + np.exp(linear @ self.log_scales[: 1 + k, k]) * mapped[:, k]
-        return np.asarray((standard * self.scale + self.location)[:, ::-1])
+        found = np.empty_like(mapped)
+        found[:, self.order] = standard * self.scale + self.location
+        return found
 
 
 @dataclass(frozen=True)
@@ -104,14 +123,14 @@ class Kernels:
     centres: Array
 
     @classmethod
-    def around(cls, draws: Array, weights: Array, rng: np.random.Generator) -> "Kernels":
-        """Kernels around draws of shape (draw, coordinate), chosen by weights that sum to one."""
+    def around(cls, draws: Array, weights: Array, rng: np.random.Generator, n: int = CENTRES) -> "Kernels":
+        """``n`` kernels around draws of shape (draw, coordinate), chosen by weights that sum to one."""
         found = TriangularMap.fitted(draws, weights)
         mapped, _ = found.forward(draws)
         mapped = mapped.clip(-2 * _FARTHEST, 2 * _FARTHEST)
         mean, covariance = weighted_moments(mapped, weights)
         root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance) + 1e-300))
-        chosen = mapped[systematic_sample(weights, _CENTRES, rng)]
+        chosen = mapped[systematic_sample(weights, n, rng)]
         drawn_in = np.sqrt(_VARIANCE - _WIDTH**2)
         return cls(found, mean, root, drawn_in * np.linalg.solve(root, (chosen - mean).T).T)
 
@@ -196,7 +215,5 @@ def _regression(features: Array, linear: Array, outcome: Array, weights: Array) 
         mean = np.linalg.solve(normal, features.T @ (precision * outcome))
         squares = np.square((outcome - features @ mean) * own)
         pulled = weights * (_DF + 1) / (_DF + squares)
-        log_scale = log_scale + np.linalg.solve(
-            curvature, linear.T @ (pulled * squares - weights) - small * log_scale
-        )
+        log_scale = log_scale + np.linalg.solve(curvature, linear.T @ (pulled * squares - weights) - small * log_scale)
     return mean, log_scale

@@ -1,5 +1,6 @@
 """Mixtures of multivariate Student-t distributions: the first proposals of the importance sampler."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lgamma
 from typing import Protocol
@@ -45,6 +46,11 @@ class StudentT:
             return cls(location, scale[:, None] * factor, df)
         return cls(location, np.diag(scale), df)
 
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates."""
+        return len(self.location)
+
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draws of shape (n, coordinate)."""
         normal = rng.standard_normal((n, len(self.location)))
@@ -65,13 +71,13 @@ class StudentT:
 class Mixture:
     """A mixture of components with weights that sum to one."""
 
-    components: tuple[StudentT, ...]
+    components: Sequence[Proposal]
     weights: Array
 
     @property
     def dimension(self) -> int:
         """Number of coordinates."""
-        return int(self.components[0].location.size)
+        return self.components[0].dimension
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draws of shape (n, coordinate), components in proportion to their weights, in random order."""
@@ -84,6 +90,6 @@ class Mixture:
         logs = [np.log(w) + c.log_density(points) for c, w in zip(self.components, self.weights, strict=True) if w > 0]
         return np.asarray(np.logaddexp.reduce(np.stack(logs), axis=0))
 
-    def with_component(self, component: StudentT, weight: float) -> "Mixture":
+    def with_component(self, component: Proposal, weight: float) -> "Mixture":
         """The mixture with one more component of the given weight, the others scaled down."""
         return Mixture((*self.components, component), np.append(self.weights * (1 - weight), weight))
