@@ -25,6 +25,8 @@ _EFFECTIVE, _LARGEST_SHARE = 300, 0.3
 flattened until there are as many."""
 
 
+_GAP = 5.0
+"""Drop of the log density between modes that are apart."""
 _FEWEST = 2
 """Effective draws per coordinate below which a mode has no kernels of its own."""
 _KEPT = 3
@@ -69,8 +71,9 @@ def tempered_proposal(density: Density, prior_draws: Array, rng: np.random.Gener
     """
     modes = find_modes(density, best_starts(density, prior_draws, effort.starts))
     draws = tempered_draws(density, _with_wide(around_modes(modes, _START_STRETCH), prior_draws), effort.walkers, rng)
-    first = kernels_by_mode(draws, np.full(len(draws), 1 / len(draws)), around_modes(modes), rng)
-    return adapted(density, first, around_modes(modes), rng, effort)
+    apart = around_modes(separate(density, modes))
+    first = kernels_by_mode(draws, np.full(len(draws), 1 / len(draws)), apart, rng)
+    return adapted(density, first, apart, rng, effort)
 
 
 def adapted(density: Density, proposal: Mixture, modes: Mixture, rng: np.random.Generator, effort: Effort) -> Mixture:
@@ -130,7 +133,17 @@ def proposal_from_modes(
     """A proposal adapted from Laplace approximations, and a component with the spread of some prior draws, if any."""
     start = around_modes(modes, _STRETCH)
     wide = start if prior_draws is None else _with_wide(start, prior_draws)
-    return adapted(density, wide, start, rng, effort)
+    return adapted(density, wide, around_modes(separate(density, modes)), rng, effort)
+
+
+def separate(density: Density, modes: list[Mode]) -> list[Mode]:
+    """Modes with hardly any density halfway to a higher one."""
+    kept: list[Mode] = []
+    for mode in modes:
+        halfway = np.array([(mode.location + other.location) / 2 for other in kept])
+        if not kept or (density(halfway) < mode.log_density - _GAP).all():
+            kept.append(mode)
+    return kept
 
 
 def around_modes(modes: list[Mode], stretch: float = 1.0) -> Mixture:

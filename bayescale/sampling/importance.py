@@ -1,12 +1,12 @@
-"""Adaptive mixture importance sampling: independent draws from a posterior of a dozen parameters, in about a second.
+"""Adaptive importance sampling: independent draws from a posterior of a dozen parameters, in about a second.
 
-A proposal gains components where the weights are large (incremental mixture importance sampling, Raftery and Bao 2010,
-doi:10.1111/j.1541-0420.2009.01399.x), starting from the modes. Diagnostics on the draws that built a proposal are
-optimistic and cannot detect a missed mode, so two proposals are adapted independently and then frozen, with a wide
-defensive component each; only fresh draws are weighted, and the two must agree.
+A proposal consists of kernels around weighted draws (:mod:`bayescale.sampling.kernels`), round after round, starting
+from the modes. Diagnostics on the draws that built a proposal are optimistic and cannot detect a missed mode, so two
+proposals are adapted independently and then frozen, with a wide defensive component each; only fresh draws are
+weighted, and the two must agree.
 
 If coefficients are integrated out approximately (:mod:`bayescale.sampling.latent`), proposals are adapted to that
-approximation, starting from its modes, and refitted once to exact weights.
+approximation, starting from its modes, and fresh draws are weighted exactly.
 """
 
 from collections.abc import Sequence
@@ -134,11 +134,12 @@ class ImportanceResult:
 def sample_importance(
     density: Density, prior_draws: Array, n_draws: int, seed: int, *, several_modes: bool = False
 ) -> ImportanceResult:
-    """Sample a posterior by two independently adapted, frozen mixtures.
+    """Sample a posterior by two independently adapted, frozen proposals.
 
-    If the first attempt is not certified, a second one adapts its proposals longer. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
-    those of their approximation may be certified instead: the result says so. Then the better proposals may take more
-    draws. Proposals from tempered draws, which take longer, are the last attempt.
+    If the first attempt is not certified, a second one adapts its proposals longer. If exact weights of coefficients
+    are too uneven, as with many coefficients and heavy tails, those of their approximation may be certified instead:
+    the result says so. Then the better proposals may take more draws. Proposals from tempered draws, which take longer,
+    are the last attempt.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
 """Kernels around draws, in coordinates in which a curved posterior is nearly round: proposals that fit from few draws.
 
-The posterior of a law with its error has the shape of a funnel and of a banana: what the runs tell about an exponent and
-a floor depends on the amplitudes of the error, and on each other. A mixture of a few ellipsoids needs many draws to
+The posterior of a law with its error has the shape of a funnel and of a banana: what the runs tell about an exponent
+and a floor depends on the amplitudes of the error, and on each other. A mixture of a few ellipsoids needs many draws to
 follow that. Here each coordinate gets a mean that is quadratic, and a log scale that is linear, in those mapped before
-it (a triangular map: Parno and Marzouk 2018, doi:10.1137/17M1134640). Kernels around draws in the mapped coordinates then follow what is left (West 1993,
-doi:10.1111/j.2517-6161.1993.tb01911.x).
+it (a triangular map: Parno and Marzouk 2018, doi:10.1137/17M1134640). Kernels around draws in the mapped coordinates
+then follow what is left (West 1993, doi:10.1111/j.2517-6161.1993.tb01911.x).
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,10 @@ _WIDTH, _VARIANCE = 0.8, 1.6
 _DF = 5.0
 _DEFENSIVE_WEIGHT, _DEFENSIVE_STRETCH, _DEFENSIVE_DF = 0.1, 2.0, 3.0
 """A wide component in the mapped coordinates keeps weights bounded where there are no draws."""
-_FARTHEST = 4.0
+_FARTHEST = 3.0
 """Standard deviations from the mean beyond which the map changes no more."""
+_CLEARLY = 0.2
+"""Mean log density by which a map must fit better."""
 _STEPS = 3
 """Steps of iteratively reweighted least squares."""
 _RIDGE = 0.02
@@ -57,11 +59,11 @@ class TriangularMap:
     def fitted(cls, draws: Array, weights: Array) -> "TriangularMap":
         """Fit a map to draws of shape (draw, coordinate), whose weights sum to one.
 
-        Of the order of the coordinates and its reverse, the better one is taken.
+        Amplitudes, which scale the rest, are the last coordinates, so the order is reversed unless that fits less.
         """
         order = np.arange(draws.shape[1])
-        found = [cls._in_order(draws, weights, each) for each in (order[::-1], order)]
-        return max(found, key=lambda each: each._fit(draws, weights))
+        found, other = (cls._in_order(draws, weights, each) for each in (order[::-1], order))
+        return other if other._fit(draws, weights) > found._fit(draws, weights) + _CLEARLY else found
 
     @classmethod
     def _in_order(cls, draws: Array, weights: Array, order: NDArray[np.intp]) -> "TriangularMap":
