@@ -24,7 +24,8 @@ class Factor:
 
     Attributes
     ----------
-    blocks : sequence of array, each of shape (draw, k, k)
+    blocks : sequence of array, each of shape (k, k, draw)
+        Transposed factors; draws are last, so that every step is one operation on all of them.
     columns : sequence of the features of each block
     """
 
@@ -41,16 +42,16 @@ class Factor:
 
     def solve(self, right: Array) -> Array:
         """Solve L L' x = b, of shape (draw, feature)."""
-        return self.backward(self.forward(right))
+        return self._by_block(lambda factor, b: backward(factor, forward(factor, b)), right)
 
     def log_determinant(self) -> Array:
         """Logarithm of the determinant of L, shape (draw,)."""
-        return np.asarray(sum(np.log(np.einsum("dkk->dk", block)).sum(axis=1) for block in self.blocks))
+        return np.asarray(sum(np.log(np.einsum("kkd->kd", block)).sum(axis=0) for block in self.blocks))
 
     def _by_block(self, solved: Callable[[Array, Array], Array], right: Array) -> Array:
         found = np.empty_like(right)
         for block, columns in zip(self.blocks, self.columns, strict=True):
-            found[:, columns] = solved(block, right[:, columns])
+            found[:, columns] = solved(block, np.ascontiguousarray(right[:, columns].T)).T
         return found
 
 
@@ -110,9 +111,8 @@ class Block:
         self.features = features
         n, m = features.shape
         self._upper = np.triu_indices(m)
-        place = np.empty((m, m), dtype=np.intp)
-        place[self._upper] = place.T[self._upper] = np.arange(len(self._upper[0]))
-        self._place, self._diagonal = place.ravel(), place.diagonal()
+        self._diagonal = np.cumsum([0, *range(m, 1, -1)]) if m else np.empty(0, dtype=np.intp)
+        self._rows = [slice(start, start + m - j) for j, start in enumerate(self._diagonal)]
         # Runs at the same place have the same features, and only the sum of their weights matters.
         self._distinct, member = np.unique(self.features, axis=0, return_inverse=True)
         self._order = np.argsort(member, kind="stable")
@@ -127,14 +127,18 @@ class Block:
         return np.ascontiguousarray(features[:, self._upper[0]] * features[:, self._upper[1]])
 
     def precision(self, weights: Array, amplitudes: Array) -> Array:
-        """Precision of the coefficients given weights of shape (draw, run), shape (draw, feature, feature)."""
-        m = amplitudes.shape[1]
-        # On one triangle, whose rows are long: broadcasting over small matrices takes four times as long.
-        products = self._weighted(weights)
-        products *= amplitudes[:, self._upper[0]]
-        products *= amplitudes[:, self._upper[1]]
-        products[:, self._diagonal] += 1.0
-        return np.asarray(products[:, self._place].reshape(-1, m, m))
+        """Upper triangle of the precision of the coefficients, shape (product, draw).
+
+        Weights are of shape (draw, run).
+        """
+        amplitudes = np.ascontiguousarray(amplitudes.T)
+        products = np.ascontiguousarray(self._weighted(weights).T)
+        for rows, first in zip(self._rows, amplitudes, strict=True):
+            products[rows] *= first
+        for rows, others in zip(self._rows, range(len(amplitudes)), strict=True):
+            products[rows] *= amplitudes[others:]
+        products[self._diagonal] += 1.0
+        return products
 
     def _weighted(self, weights: Array) -> Array:
         """Weighted sums over runs of the products of features, shape (draw, product)."""
@@ -153,23 +157,16 @@ class Block:
 
     def factor(self, weights: Array, amplitudes: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Cholesky factors of the precisions, and which of them exist; the others are the identity."""
-        matrix = self.precision(weights, amplitudes)
-        good = np.isfinite(matrix).all(axis=(1, 2))
-        matrix[~good] = np.eye(matrix.shape[1])
-        try:
-            return np.linalg.cholesky(matrix), good
-        except np.linalg.LinAlgError:
-            return self._one_by_one(matrix, good), good
-
-    @staticmethod
-    def _one_by_one(matrix: Array, good: NDArray[np.bool_]) -> Array:
-        found = np.empty_like(matrix)
-        for i, each in enumerate(matrix):
-            try:
-                found[i] = np.linalg.cholesky(each)
-            except np.linalg.LinAlgError:
-                found[i], good[i] = np.eye(len(each)), False
-        return found
+        triangle = self.precision(weights, amplitudes)
+        m = amplitudes.shape[1]
+        found = np.zeros((m, m, len(amplitudes)))
+        with np.errstate(all="ignore"):
+            for j, rows in enumerate(self._rows):
+                left = triangle[rows] - np.einsum("kid,kd->id", found[:j, j:], found[:j, j])
+                found[j, j:] = left / np.sqrt(left[0])
+        good = np.isfinite(np.einsum("kkd->kd", found)).all(axis=0)
+        found[:, :, ~good] = np.eye(m)[:, :, None]
+        return found, good
 
 
 def _equal(a: Array, b: Array) -> bool:
@@ -177,18 +174,16 @@ def _equal(a: Array, b: Array) -> bool:
 
 
 def forward(factor: Array, right: Array) -> Array:
-    """Solve L x = b for many lower triangular matrices at once; shapes (draw, k, k) and (draw, k)."""
+    """Solve L x = b for many triangular matrices at once; shapes (k, k, draw) and (k, draw)."""
     found = np.empty_like(right)
-    for i in range(right.shape[1]):
-        found[:, i] = right[:, i] - np.einsum("dk,dk->d", factor[:, i, :i], found[:, :i])
-        found[:, i] /= factor[:, i, i]
+    for i in range(len(right)):
+        found[i] = (right[i] - np.einsum("kd,kd->d", factor[:i, i], found[:i])) / factor[i, i]
     return found
 
 
 def backward(factor: Array, right: Array) -> Array:
-    """Solve L' x = b for many lower triangular matrices at once; shapes (draw, k, k) and (draw, k)."""
+    """Solve L' x = b for many triangular matrices at once; shapes (k, k, draw) and (k, draw)."""
     found = np.empty_like(right)
-    for i in reversed(range(right.shape[1])):
-        found[:, i] = right[:, i] - np.einsum("dk,dk->d", factor[:, i + 1 :, i], found[:, i + 1 :])
-        found[:, i] /= factor[:, i, i]
+    for i in reversed(range(len(right))):
+        found[i] = (right[i] - np.einsum("kd,kd->d", factor[i, i + 1 :], found[i + 1 :])) / factor[i, i]
     return found

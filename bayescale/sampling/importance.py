@@ -1,15 +1,17 @@
-"""Adaptive mixture importance sampling: independent draws from a posterior of a dozen parameters, in about a second.
+"""Adaptive importance sampling: independent draws from a posterior of a dozen parameters, in about a second.
 
-A proposal gains components where the weights are large (incremental mixture importance sampling, Raftery and Bao 2010,
-doi:10.1111/j.1541-0420.2009.01399.x), starting from the modes. Diagnostics on the draws that built a proposal are
-optimistic and cannot detect a missed mode, so two proposals are adapted independently and then frozen, with a wide
-defensive component each; only fresh draws are weighted, and the two must agree.
+A proposal consists of kernels around weighted draws (:mod:`bayescale.sampling.kernels`), round after round, starting
+from the modes. Diagnostics on the draws that built a proposal are optimistic and cannot detect a missed mode, so two
+proposals are adapted independently and then frozen, with a wide defensive component each; only fresh draws are
+weighted, and the two must agree.
 
 If coefficients are integrated out approximately (:mod:`bayescale.sampling.latent`), proposals are adapted to that
-approximation, starting from its modes, and refitted once to exact weights.
+approximation, starting from its modes, and fresh draws are weighted exactly.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,29 +20,25 @@ from numpy.typing import NDArray
 from bayescale.basics.errors import SamplingError
 from bayescale.basics.wording import told_apart
 from bayescale.sampling.adaptation import (
-    DF,
     PATIENT,
     QUICK,
     SKETCHED,
+    SKETCHED_TEMPERED,
     TEMPERED,
     Effort,
-    adapt,
-    around_modes,
-    freeze,
-    initial_mixture,
+    adapted,
+    proposal_from_modes,
     tempered_proposal,
 )
 from bayescale.sampling.latent import MANY_RUNS, LatentDensity
-from bayescale.sampling.mixture import Mixture, StudentT, refit
-from bayescale.sampling.modes import Density, best_starts, find_modes
+from bayescale.sampling.mixture import Mixture
+from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
 from bayescale.sampling.psis import smooth_weights
 from bayescale.sampling.weights import (
     effective_sizes,
     log_mean,
     normalised,
     systematic_sample,
-    tempered,
-    weighted_moments,
 )
 
 Array = NDArray[np.float64]
@@ -55,9 +53,8 @@ DISAGREEMENT_LIMIT = 4.0
 _LARGEST_POOL = 16
 """Largest number of weighted draws per requested draw."""
 
-_MATCHED_STRETCH, _MATCHED_ESS = 1.5, 20.0
-"""Initial width of a proposal that is fitted to weighted draws, relative to the curvature at the modes, and the
-effective draws per coordinate below which weights are flattened."""
+_ROUGHLY = 0.2
+"""Gain of log density below which a search for modes ends that are only a start."""
 _SEARCHED = 200
 """Number of prior draws among which a start is searched if calls of the density are most expensive."""
 _LARGEST_LATENT_POOL = 24_000
@@ -137,12 +134,12 @@ class ImportanceResult:
 def sample_importance(
     density: Density, prior_draws: Array, n_draws: int, seed: int, *, several_modes: bool = False
 ) -> ImportanceResult:
-    """Sample a posterior by two independently adapted, frozen mixtures.
+    """Sample a posterior by two independently adapted, frozen proposals.
 
-    If the first attempt is not certified, a second one searches for modes from more starts and adapts longer, with
-    other random numbers. If exact weights of coefficients are too uneven, as with many coefficients and heavy tails,
-    those of their approximation may be certified instead: the result says so. Then the better proposals may take more
-    draws. Proposals from tempered draws, which take longer, are the last attempt.
+    If the first attempt is not certified, a second one adapts its proposals longer. If exact weights of coefficients
+    are too uneven, as with many coefficients and heavy tails, those of their approximation may be certified instead:
+    the result says so. Then the better proposals may take more draws. Proposals from tempered draws, which take longer,
+    are the last attempt.
 
     Parameters
     ----------
@@ -161,24 +158,23 @@ def sample_importance(
     SamplingError
         If the density is finite at none of the prior draws.
     """
-    first, second, third = np.random.SeedSequence(seed).spawn(3)
-    quick, patient = (TEMPERED, TEMPERED) if several_modes else (QUICK, PATIENT)
+    first, last = np.random.SeedSequence(seed).spawn(2)
     if isinstance(density, LatentDensity):
         density.settle(_start(density, prior_draws, several_modes))
-    better = _Attempt(density, prior_draws, n_draws, first, quick)
+    better = _Attempt.of_prior(density, prior_draws, n_draws, first, TEMPERED if several_modes else QUICK)
     if not better.result.certified and better.result.even_share > _LEAST_EVEN_SHARE:
-        again = _Attempt(density, prior_draws, n_draws, second, patient)
+        again = better.adapted(PATIENT)
         better = again if again.result.certified or again.share > better.share else better
     if not better.result.certified and better.result.even_share < _EVEN_SHARE:
-        approximate = _Attempt(density, prior_draws, n_draws, second, patient, exact=False)
+        approximate = better.approximately()
         better = approximate if approximate.result.certified else better
     if several_modes or better.result.certified:
         return better.result
     better.go_on()
     if not (better.result.certified or (isinstance(density, LatentDensity) and density.n_runs > MANY_RUNS)):
         with suppress(SamplingError):  # the posterior may be curved, as that of few runs
-            last = _Attempt(density, prior_draws, n_draws, third, TEMPERED)
-            better = last if last.result.certified else better
+            tempered = _Attempt.of_prior(density, prior_draws, n_draws, last, TEMPERED)
+            better = tempered if tempered.result.certified else better
     return better.result
 
 
@@ -194,12 +190,10 @@ def sketch_importance(
     adapting, sampling, resampling = np.random.default_rng(seed).spawn(3)
     if isinstance(density, LatentDensity):
         mode = density.settle(_start(density, prior_draws, several_modes))
-    if several_modes:
-        proposal = tempered_proposal(density, prior_draws, adapting, SKETCHED)
-    elif isinstance(density, LatentDensity):
-        proposal, _, _ = _matched(density, mode, adapting, 3, QUICK.draws_per_round // 2)
+    if isinstance(density, LatentDensity) and not several_modes:
+        proposal = proposal_from_modes(density, _modes(density, mode), adapting, SKETCHED)
     else:
-        proposal = freeze(*adapt(density, initial_mixture(density, prior_draws, QUICK.starts), adapting, QUICK))
+        proposal = _proposal(density, prior_draws, adapting, SKETCHED_TEMPERED if several_modes else SKETCHED)
     pool = _Pool(density, [proposal], exact=False)
     pool.extend(max(ESS_LIMIT, n_draws) * (_SKETCHED_MORE if several_modes else 1), [sampling])
     return _result(pool, n_draws, resampling, disagreement=float("inf"))
@@ -211,28 +205,47 @@ class _Attempt:
     result: ImportanceResult
 
     def __init__(
-        self,
-        density: Density,
-        prior_draws: Array,
-        n_draws: int,
-        seed: np.random.SeedSequence,
-        effort: Effort,
-        *,
-        exact: bool = True,
+        self, density: Density, proposals: Sequence[Mixture], n_draws: int, rngs: list[np.random.Generator], last: bool
     ) -> None:
-        self._rngs = rngs = np.random.default_rng(seed).spawn(3)
-        halves = np.array_split(prior_draws, 2)
-        proposals = [_proposal(density, half, rng, effort, exact) for half, rng in zip(halves, rngs[:2], strict=True)]
-        self._pool, self._n_draws, self._done = _Pool(density, proposals, exact=exact), n_draws, 0
-        self._last = effort.walkers > 0
+        self._density, self._proposals, self._n_draws = density, proposals, n_draws
+        self._rngs, self._last = rngs, last
         self._wanted = self._per_round = max(ESS_LIMIT, n_draws)
-        self._rounds = _LARGEST_POOL // len(proposals)
+        self._rounds = _LARGEST_POOL // len(self._proposals)
         if isinstance(density, LatentDensity):
             # A third more than a certified fit needs, because each draw costs ten times as much as one without
             # coefficients.
-            largest = _LARGEST_TEMPERED_POOL if effort.walkers else _LARGEST_LATENT_POOL * (1 if exact else 2)
+            largest = _LARGEST_TEMPERED_POOL if self._last else _LARGEST_LATENT_POOL
             self._wanted, self._per_round = ESS_LIMIT * 4 // 3, ESS_LIMIT
-            self._rounds = largest // ESS_LIMIT // len(proposals)
+            self._rounds = largest // ESS_LIMIT // len(self._proposals)
+        self._start(exact=True)
+
+    @classmethod
+    def of_prior(
+        cls, density: Density, prior_draws: Array, n_draws: int, seed: np.random.SeedSequence, effort: Effort
+    ) -> "_Attempt":
+        """An attempt with a proposal from each half of the draws from the prior."""
+        rngs = np.random.default_rng(seed).spawn(3)
+        halves = np.array_split(prior_draws, 2)
+        proposals = [_proposal(density, half, rng, effort) for half, rng in zip(halves, rngs[:2], strict=True)]
+        return cls(density, proposals, n_draws, rngs, effort.walkers > 0)
+
+    def adapted(self, effort: Effort) -> "_Attempt":
+        """An attempt whose proposals are adapted longer, each from the one before."""
+        proposals = [
+            adapted(self._density, proposal, proposal, rng, effort)
+            for proposal, rng in zip(self._proposals, self._rngs[:2], strict=True)
+        ]
+        return _Attempt(self._density, proposals, self._n_draws, self._rngs, self._last)
+
+    def approximately(self) -> "_Attempt":
+        """An attempt with the same proposals, and fresh draws that are weighted by the approximate density."""
+        found = copy(self)
+        found._rounds *= 2
+        found._start(exact=False)
+        return found
+
+    def _start(self, *, exact: bool) -> None:
+        self._pool, self._done = _Pool(self._density, self._proposals, exact=exact), 0
         self._draw(self._rounds)
 
     @property
@@ -252,26 +265,27 @@ class _Attempt:
             self._pool.extend(self._per_round, self._rngs[:2])
             self._done += 1
             found = self._pool.ess().min()
-            few = self._done >= _FEWEST_ROUNDS and found * rounds < ESS_LIMIT * self._done
+            # Of smoothed weights, since a single heavy draw says little about further ones.
+            few = self._done >= _FEWEST_ROUNDS and self._pool.smoothed_ess() * rounds < ESS_LIMIT * self._done
             if found >= self._wanted or (not self._last and (few or self._pool.even_share() < _HOPELESS_EVEN_SHARE)):
                 break
         self.result = _result(self._pool, self._n_draws, self._rngs[2], self._pool.disagreement())
 
 
-def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort, exact: bool) -> Mixture:
-    """A proposal adapted from some prior draws, and frozen."""
+def _proposal(density: Density, prior_draws: Array, rng: np.random.Generator, effort: Effort) -> Mixture:
+    """A proposal adapted from some prior draws."""
     if effort.walkers:
         return tempered_proposal(density, prior_draws, rng, effort)
     if not isinstance(density, LatentDensity):
-        return freeze(*adapt(density, initial_mixture(density, prior_draws, effort.starts), rng, effort))
-    start = best_starts(density, prior_draws[:_SEARCHED], 1)[0]
-    mixture, draws, log_weights = _matched(density, start, rng, effort.rounds // 4, effort.draws_per_round // 2)
-    frozen = freeze(mixture, draws, log_weights)
-    if not exact:
-        return frozen
-    fresh = frozen.draw(effort.draws_per_round, rng)
-    weights = _flattened(density.complete(fresh, rng)[1] - frozen.log_density(fresh))
-    return freeze(_refitted(mixture, fresh, weights), fresh, np.log(weights.clip(1e-300)))
+        modes = find_modes(density, best_starts(density, prior_draws, effort.starts))
+        return proposal_from_modes(density, modes, rng, effort, prior_draws)
+    mode = best_starts(density, prior_draws[:_SEARCHED], 1)[0]
+    return proposal_from_modes(density, _modes(density, mode), rng, effort)
+
+
+def _modes(density: LatentDensity, mode: Array) -> list[Mode]:
+    """The modes that a point leads to, and others if one amplitude can replace another."""
+    return find_modes(density, density.alternatives(mode), tolerance=_ROUGHLY)
 
 
 def _start(density: LatentDensity, prior_draws: Array, several_modes: bool) -> Array:
@@ -281,39 +295,6 @@ def _start(density: LatentDensity, prior_draws: Array, several_modes: bool) -> A
         if several_modes
         else best_starts(density, prior_draws[:_SEARCHED], 2)
     )
-
-
-def _matched(
-    density: LatentDensity, start: Array, rng: np.random.Generator, rounds: int, draws_per_round: int
-) -> tuple[Mixture, Array, Array]:
-    """One component per mode, fitted to weighted draws; returns them with these draws and their log weights.
-
-    In nine coordinates, a mixture of eight components has hundreds of numbers to estimate. With one mode, a single
-    component needs a fifth of the draws for an equally good proposal, and the exact weights reveal a missed mode.
-    """
-    mixture = around_modes(find_modes(density, density.alternatives(start)), _MATCHED_STRETCH)
-    draws, target, history = np.empty((0, len(start))), np.empty(0), []
-    for _ in range(rounds):
-        fresh = mixture.draw(draws_per_round, rng)
-        history.append(mixture)
-        draws, target = np.concatenate([draws, fresh]), np.append(target, density(fresh))
-        log_weights = target - np.logaddexp.reduce([each.log_density(draws) for each in history])
-        mixture = _refitted(mixture, draws, _flattened(log_weights))
-    return mixture, draws, log_weights
-
-
-def _refitted(mixture: Mixture, draws: Array, weights: Array) -> Mixture:
-    """Components fitted to weighted draws; a single component gets their mean and covariance."""
-    if len(mixture.components) > 1:
-        return refit(mixture, draws, weights)
-    mean, covariance = weighted_moments(draws, weights)
-    unbiased = covariance / (1 - np.square(weights).sum())
-    return Mixture((StudentT.from_covariance(mean, unbiased, DF),), np.ones(1))
-
-
-def _flattened(log_weights: Array) -> Array:
-    """Normalised weights, flattened until there are enough effective draws for each coordinate's covariances."""
-    return tempered(log_weights, least=min(0.3, _MATCHED_ESS * 9 / len(log_weights)))
 
 
 def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement: float) -> ImportanceResult:
@@ -337,9 +318,9 @@ def _result(pool: "_Pool", n_draws: int, rng: np.random.Generator, disagreement:
 class _Pool:
     """Fresh draws from each frozen proposal, weighted by their equal mixture."""
 
-    def __init__(self, density: Density, proposals: list[Mixture], *, exact: bool = True) -> None:
+    def __init__(self, density: Density, proposals: Sequence[Mixture], *, exact: bool = True) -> None:
         self._density, self._proposals, self.exact = density, proposals, exact
-        d = proposals[0].components[0].location.size
+        d = proposals[0].dimension
         self.draws = [np.empty((0, d)) for _ in proposals]
         n_latent = density.n_coefficients if isinstance(density, LatentDensity) else 0
         self.latent = [np.empty((0, n_latent)) for _ in proposals]
@@ -376,6 +357,11 @@ class _Pool:
     def ess(self) -> Array:
         draws, weights = np.concatenate(self.draws), normalised(self.log_weights())
         return effective_sizes(draws, weights)
+
+    def smoothed_ess(self) -> float:
+        """Smallest effective sample size of the weights after Pareto smoothing."""
+        weights, _ = smooth_weights(self.log_weights())
+        return float(effective_sizes(np.concatenate(self.draws), weights).min())
 
     def even_share(self) -> float:
         """Effective share of the weights of the target relative to its approximation, at draws of the approximation."""

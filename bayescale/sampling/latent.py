@@ -191,7 +191,7 @@ class LatentDensity:
         return starts
 
     def _chunks(self, draws: Array) -> Iterator[Array]:
-        size = max(_FEWEST_TOGETHER, _ELEMENTS // max(len(self._observed), self._system.n_elements // 4))
+        size = max(_FEWEST_TOGETHER, _ELEMENTS // max(len(self._observed), self._system.n_elements // 2))
         return (draws[start : start + size] for start in range(0, max(len(draws), 1), size))
 
     def _completed(self, draws: Array, rng: np.random.Generator, exact: bool) -> tuple[Array, Array, Array]:

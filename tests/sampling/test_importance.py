@@ -1,7 +1,6 @@
 """Adaptive importance sampling on targets whose moments and evidence are known."""
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -154,15 +153,25 @@ def test_only_posteriors_of_few_runs_are_tempered(monkeypatch, n_runs, last):
     rng, efforts = np.random.default_rng(0), []
     poor = replace(TARGETS["correlated normal"].sample(), pareto_k=1.0)
 
-    def attempted(density, prior_draws, n_draws, seed, effort):
-        efforts.append(effort)
-        return SimpleNamespace(result=poor, share=0.5, go_on=lambda: None)
+    class Attempted:
+        result, share = poor, 0.5
+
+        @classmethod
+        def of_prior(cls, density, prior_draws, n_draws, seed, effort):
+            return cls().adapted(effort)
+
+        def adapted(self, effort):
+            efforts.append(effort)
+            return self
+
+        def go_on(self):
+            pass
 
     def parts(draws):
         shape = (len(draws), n_runs)
         return Parts(-0.5 * draws[:, 0] ** 2, draws + np.zeros(shape), np.ones(shape), np.ones((len(draws), 2)), None)
 
-    monkeypatch.setattr(importance, "_Attempt", attempted)
+    monkeypatch.setattr(importance, "_Attempt", Attempted)
     density = LatentDensity(parts, rng.standard_normal((n_runs, 2)), rng.standard_normal(n_runs))
     sample_importance(density, rng.standard_normal((100, 1)), N_DRAWS, seed=0)
     assert efforts[-1] is last
@@ -173,10 +182,11 @@ def test_no_more_draws_are_taken_where_exact_weights_are_hopelessly_uneven(monke
     monkeypatch.setattr(importance._Pool, "even_share", lambda pool: 0.01)
     monkeypatch.setattr(importance._Pool, "extend", lambda pool, n, rngs: taken.append(n))
     monkeypatch.setattr(importance._Pool, "ess", lambda pool: np.zeros(2))
+    monkeypatch.setattr(importance._Pool, "smoothed_ess", lambda pool: np.zeros(2))
     monkeypatch.setattr(importance._Pool, "disagreement", lambda pool: 0.0)
     monkeypatch.setattr(importance, "_result", lambda pool, n_draws, rng, disagreement: disagreement)
     target = TARGETS["correlated normal"]
-    importance._Attempt(target.density, target.prior_draws(), N_DRAWS, np.random.SeedSequence(0), QUICK)
+    importance._Attempt.of_prior(target.density, target.prior_draws(), N_DRAWS, np.random.SeedSequence(0), QUICK)
     assert len(taken) == 1
 
 

@@ -1,10 +1,10 @@
-"""Mixtures of multivariate t: densities, draws and the fit to weighted draws."""
+"""Mixtures of multivariate t: densities and draws."""
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from bayescale.sampling.mixture import Mixture, StudentT, refit
+from bayescale.sampling.mixture import Mixture, StudentT
 
 COVARIANCE = np.array([[2.0, 0.9, 0.0], [0.9, 1.0, -0.3], [0.0, -0.3, 0.5]])
 
@@ -76,36 +76,3 @@ def test_a_covariance_that_is_not_positive_definite_still_gives_a_component(cova
     component = StudentT.from_covariance(np.zeros(3), covariance, 5.0)
     draws = component.draw(10, np.random.default_rng(0))
     assert np.isfinite(component.log_density(draws)).all()
-
-
-def test_refitting_recovers_the_mixture_that_made_the_draws(mixture):
-    draws = mixture.draw(20_000, np.random.default_rng(3))
-    start = Mixture(
-        (
-            StudentT.from_covariance(np.zeros(3), 4 * np.eye(3), 5.0),
-            StudentT.from_covariance(np.full(3, 5.0), np.eye(3), 3.0),
-        ),
-        np.array([0.5, 0.5]),
-    )
-    found = refit(start, draws, np.full(len(draws), 1 / len(draws)), steps=30)
-    np.testing.assert_allclose(found.weights, mixture.weights, atol=0.02)
-    for fitted, true in zip(found.components, mixture.components, strict=True):
-        np.testing.assert_allclose(fitted.location, true.location, atol=0.06)
-        scale, expected = fitted.cholesky @ fitted.cholesky.T, true.cholesky @ true.cholesky.T
-        np.testing.assert_allclose(scale, expected, atol=0.1 * expected.max())
-
-
-def test_refitting_follows_the_weights_not_the_draws(component):
-    draws = 4 * np.random.default_rng(4).standard_normal((50_000, 3))
-    target = stats.multivariate_normal([1, 0, -1], 0.5 * np.eye(3))
-    weights = np.exp(target.logpdf(draws) - stats.norm.logpdf(draws, scale=4).sum(axis=1))
-    (found,) = refit(Mixture((component,), np.ones(1)), draws, weights / weights.sum(), steps=20).components
-    np.testing.assert_allclose(found.location, [1, 0, -1], atol=0.05)
-
-
-def test_refitting_drops_a_component_that_no_draws_support(mixture):
-    lost = StudentT.from_covariance(np.full(3, 1e4), np.eye(3), 3.0)
-    draws = mixture.draw(1000, np.random.default_rng(5))
-    found = refit(mixture.with_component(lost, 0.1), draws, np.full(1000, 1e-3))
-    assert len(found.components) == 2
-    assert found.weights.sum() == pytest.approx(1)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from bayescale.sampling.importance import sample_importance
-from bayescale.sampling.mixture import Mixture, StudentT, fitted
+from bayescale.sampling.mixture import Mixture, StudentT
 from bayescale.sampling.tempering import tempered_draws
 
 WIDE = Mixture((StudentT(np.zeros(3), 8 * np.eye(3), 5.0),), np.ones(1))
@@ -37,14 +37,6 @@ def test_walkers_leave_where_the_density_is_zero():
     draws = tempered_draws(half, WIDE, 400, np.random.default_rng(0))
     assert (draws[:, 0] > 0).all()
     assert abs(draws[:, 0].mean() - np.sqrt(2 / np.pi)) < 0.15
-
-
-def test_a_mixture_is_fitted_to_clusters_far_apart():
-    rng = np.random.default_rng(0)
-    draws = np.concatenate([rng.normal(at, 0.1, (500, 2)) for at in (-3.0, 0.0, 4.0)])
-    found = fitted(draws, 3, 5.0, rng)
-    assert sorted(round(c.location[0]) for c in found.components) == [-3, 0, 4]
-    np.testing.assert_allclose(found.weights, 1 / 3, atol=0.01)
 
 
 def test_several_modes_are_certified_and_their_mass_is_right():
