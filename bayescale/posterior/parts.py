@@ -164,9 +164,10 @@ def error_given(fit: Fit, values: Array, rng: np.random.Generator) -> Array:
     if fit.basis is None:
         return np.zeros(values.shape)
     (item,) = fit.law.inputs
-    grid = np.linspace(values.min(), values.max(), _GRID)
-    errors = draw_error(fit, {item.name: grid}, rng)
-    return np.column_stack([interpolated(grid, errors, column) for column in values.T])
+    # Quantiles, since outcomes have heavy tails: one far outcome would spread an even grid beyond all others.
+    grid = np.unique(np.quantile(values, np.linspace(0, 1, _GRID)))
+    errors, steps = draw_error(fit, {item.name: grid}, rng), np.arange(len(grid), dtype=float)
+    return np.column_stack([interpolated(steps, errors, np.interp(column, grid, steps)) for column in values.T])
 
 
 _GRID = 256

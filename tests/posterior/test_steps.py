@@ -15,6 +15,7 @@ from bayescale.basics.errors import CatalogError, LawError
 from bayescale.planning.plan import plan
 from bayescale.posterior.ensembles import with_risk
 from bayescale.posterior.forecasting import forecast, predicted_runs
+from bayescale.posterior.parts import error_given
 from bayescale.posterior.replicates import posterior_predictive
 from bayescale.posterior.steps import Steps
 from bayescale.validation.calibration import calibration
@@ -93,6 +94,17 @@ def test_a_saved_member_is_the_same(mixed, tmp_path):
 def test_steps_draw_again_what_was_fitted(mixed):
     drawn = posterior_predictive(mixed.members[THROUGH]).summary()
     assert 0.7 < drawn["probability"].between(0.05, 0.95).mean() <= 1
+
+
+def test_far_outcomes_of_the_first_step_leave_the_discrepancy_of_the_others(runs):
+    with sketches():
+        second = fit("accuracy_of_loss", runs, draws=250)
+    near = np.random.default_rng(0).normal(second.centre["loss"], 0.01, (len(second.parameters["sigma"]), 1))
+    far = near.copy()
+    far[:2, 0] = 0.01, 1e4
+    drawn = [error_given(second, values, np.random.default_rng(1))[2:] for values in (near, far)]
+    widths = [np.diff(np.quantile(each, (0.05, 0.95))) for each in drawn]
+    np.testing.assert_allclose(widths[1], widths[0], rtol=0.2)
 
 
 def test_the_risk_of_a_break_reaches_a_forecast_in_two_steps(mixed):
