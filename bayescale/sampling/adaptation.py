@@ -9,7 +9,7 @@ from bayescale.sampling.kernels import CENTRES, Kernels
 from bayescale.sampling.mixture import Mixture, StudentT
 from bayescale.sampling.modes import Density, Mode, best_starts, find_modes
 from bayescale.sampling.tempering import tempered_draws
-from bayescale.sampling.weights import effective_share, tempered
+from bayescale.sampling.weights import effective_share, tempered, weighted_moments
 
 Array = NDArray[np.float64]
 
@@ -18,8 +18,8 @@ _START_STRETCH = 2.0
 """Width of what is tempered, relative to the curvature at the modes."""
 _STRETCH = 1.5
 """Width of a first proposal, relative to the curvature at the modes."""
-_WIDE_SHARE = 0.1
-"""Share of a component with the spread of the prior in a first mixture."""
+_WIDE_SHARE, _WIDE_STRETCH = 0.1, 3.0
+"""Share of a component with the spread of the prior in a first mixture, or with that of the draws stretched."""
 _EFFECTIVE, _LARGEST_SHARE = 300, 0.3
 """Effective draws around which kernels are put, and the largest share of all draws that they may be: weights are
 flattened until there are as many."""
@@ -29,6 +29,8 @@ _GAP = 5.0
 """Drop of the log density between modes that are apart."""
 _FEWEST = 2
 """Effective draws per coordinate below which a mode has no kernels of its own."""
+_MOST_MAPPED = 16
+"""Coordinates above which there is no map."""
 _KEPT = 3
 """Rounds whose draws are used: earlier ones are from proposals that fit less."""
 
@@ -59,7 +61,7 @@ class Effort:
 QUICK = Effort(starts=4, draws_per_round=1000, rounds=6, effective_share=0.3)
 PATIENT = Effort(starts=0, draws_per_round=2000, rounds=3, effective_share=0.4)
 TEMPERED = Effort(starts=8, draws_per_round=3000, rounds=6, effective_share=0.3, walkers=600)
-SKETCHED = Effort(starts=4, draws_per_round=1000, rounds=2, effective_share=0.2)
+SKETCHED = Effort(starts=4, draws_per_round=1000, rounds=3, effective_share=0.3)
 SKETCHED_TEMPERED = Effort(starts=8, draws_per_round=2000, rounds=3, effective_share=0.2, walkers=300)
 
 
@@ -98,7 +100,16 @@ def adapted(density: Density, proposal: Mixture, modes: Mixture, rng: np.random.
 
 
 def kernels_by_mode(draws: Array, weights: Array, modes: Mixture, rng: np.random.Generator) -> Mixture:
-    """Kernels around draws of each mode, since those around the draws of several would be as wide as the gap."""
+    """Kernels around draws of each mode, since those around the draws of several would be as wide as the gap.
+
+    In many coordinates, as those of pooled groups, a map has more coefficients than there are draws to fit them to, and
+    the proposal is one ellipsoid.
+    """
+    if draws.shape[1] > _MOST_MAPPED:
+        mean, covariance = weighted_moments(draws, weights)
+        unbiased = covariance / (1 - np.square(weights).sum())
+        near, wide = (StudentT.from_covariance(mean, stretch**2 * unbiased, DF) for stretch in (1.0, _WIDE_STRETCH))
+        return Mixture([near], np.ones(1)).with_component(wide, _WIDE_SHARE)
     nearest = np.argmax([each.log_density(draws) for each in modes.components], axis=0)
     of_mode = [weights * (nearest == k) for k in range(len(modes.components))]
     enough = [each for each in of_mode if each.sum() ** 2 > _FEWEST * draws.shape[1] * np.square(each).sum()]
