@@ -223,7 +223,9 @@ def _sampler(engine: str) -> str:
         return "none: the draws are from the prior"
     if engine == "nuts":
         return "the No-U-Turn sampler, with chains started at draws from the prior"
-    return "adaptive importance sampling: modes from several starts, two independent adaptations of kernels around draws"
+    return (
+        "adaptive importance sampling: modes from several starts, two independent adaptations of kernels around draws"
+    )
 
 
 def _diagnosed(member: Fit) -> str:

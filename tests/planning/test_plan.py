@@ -82,7 +82,8 @@ def test_a_refusal_can_be_written_for_another_place():
 def test_a_chain_is_planned_by_its_first_step_and_pooled_fits_group_by_group(few_fit):
     chain = bs.fit_chain("chinchilla", "downstream_error", "gadre:c4", draws=50, discrepancy=False)
     first = bs.plan(chain, budget=1e22)
-    assert first.draws.identical(bs.plan(chain.first, budget=1e22).draws)
+    alone = bs.plan(chain.first, budget=1e22)
+    assert all(first.draws[name].identical(alone.draws[name]) for name in ("N", "D", "tokens_per_parameter"))
     x = np.tile([1e2, 1e3, 1e4, 1e5], 2)
     runs = pd.DataFrame({"group": ["a"] * 4 + ["b"] * 4, "x": x, "y": 3 * x ** -np.repeat([0.2, 0.3], 4)})
     pooled = bs.fit("m1", runs, pool=["y_centre", "slope"], draws=50)

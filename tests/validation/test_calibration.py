@@ -16,11 +16,12 @@ def found(few_fit):
 
 
 def test_places_agree_with_fits_without_the_run(found, few_fit, few_runs):
-    for row in (0, 6):
+    trusted = np.flatnonzero(found.runs["k_hat"] < 0.7)
+    assert len(trusted) > len(few_runs) / 2
+    for row in trusted[[0, -1]]:
         refit = fit_law("chinchilla", few_runs.drop(index=row), discrepancy=False)
         predicted, outcome = predicted_runs(refit, few_fit.runs.take(np.array([row])))
         drawn = predicted.draws(np.random.default_rng(0))[:, 0]
-        assert found.runs["k_hat"][row] < 0.7
         place = (drawn < np.log(outcome)).mean()
         assert float(found.runs["probability"][row]) == pytest.approx(place, abs=0.03)
 
