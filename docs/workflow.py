@@ -18,7 +18,7 @@ priors = {"E": bs.elicit("LogNormal", {0.05: 1.3, 0.95: 2.1})}
 stated = bs.prior_predictive("chinchilla", runs, draws=250, priors=priors)
 print(stated)
 
-fit = bs.fit("chinchilla", runs, priors=priors)
+fit = bs.fit("chinchilla", runs, priors=priors, seed=2)
 print(fit.certified, fit.warnings)
 columns = ["q05", "q50", "q95", "sensitivity_prior", "sensitivity_runs", "unit"]
 print(fit.summary().loc[["E", "a_opt", "tau", "sigma"], columns].round(4).to_string())
