@@ -11,7 +11,7 @@ from bayescale.basics.errors import LawError, QuantityError, RunsError
 from bayescale.basics.quantities import number
 from bayescale.basics.wording import listed
 from bayescale.data.observed import Observed
-from bayescale.data.tables import Frame, as_frame, missing_column, positive, refuse
+from bayescale.data.tables import Frame, as_frame, positive, refuse
 from bayescale.posterior.ensembles import Posterior, first_fit
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.points import checked_points
@@ -136,11 +136,14 @@ def _checked_candidates(fit: Fit | Observed, candidates: Candidates) -> tuple[di
     frame = as_frame(candidates, "candidates").reset_index(drop=True)
     names = fit.law.input_names
     needed = names if {"N", "D"} <= {*frame.columns} else (*names, "C")
-    refuse(missing_column(name, frame.columns, "candidates") for name in dict.fromkeys(needed) if name not in frame)
+    lacking = [name for name in dict.fromkeys(needed) if name not in frame]
+    given = f"; its columns are {listed(map(str, frame.columns))}"
+    priced = ", the cost of each run (FLOP, or the unit of the budget)"
+    refuse(f"candidates: no column {name!r}{given}: add it{priced if name == 'C' else ''}" for name in lacking)
     if len(frame) == 0:
         raise RunsError(f"there are no candidates: give {listed(names)} of at least one run")
-    given = [name for name in dict.fromkeys((*names, "N", "D", "C")) if name in frame]
-    read = {name: positive(frame[name], "candidates", name) for name in given}
+    read_from = [name for name in dict.fromkeys((*names, "N", "D", "C")) if name in frame]
+    read = {name: positive(frame[name], "candidates", name) for name in read_from}
     refuse(fault for _, faults in read.values() for fault in faults)
     columns = {name: values for name, (values, _) in read.items()}
     cost = columns["C"] if "C" in columns else fit.runs.count(columns["N"], columns["D"])

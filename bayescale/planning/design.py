@@ -148,11 +148,12 @@ def next_runs(
     most : int or None
         Largest number of runs in the batch; as many as the budget pays for if None.
     wary : bool
-        Whether to doubt what the fit expects of runs much smaller than the target. For a loss by N and D the batch is
-        then the largest runs that the budget pays for, and of equally large ones those that tell most. Otherwise it is
-        chosen as if the scatter of the runs were rough misfit of the law, which neighbours share and whose variance is
-        c times as large for a run of c times less compute than the target; a repeated run counts for nothing. What the
-        batch is expected to leave is what the fit expects, either way.
+        Whether to doubt what the fit expects of runs much smaller than the target. For a loss, if candidates differ in
+        nothing that the law reads but N and D, the batch is then the largest runs that the budget pays for, and of
+        equally large ones those that tell most. Otherwise it is chosen as if the scatter of the runs were rough misfit
+        of the law, which neighbours share and whose variance is c times as large for a run of c times less compute than
+        the target; a repeated run counts for nothing. What the batch is expected to leave is what the fit expects,
+        either way.
     seed : int
         Of the model discrepancy in draws of N*.
 
@@ -186,7 +187,7 @@ def next_runs(
     points, cost = affordable(first, candidates, budget, most, asked.points)
     believed, noise, misfit = _belief(fit, points, asked, seed)
     expected = _observed(believed, noise)
-    if wary and isinstance(asked.target, LossAt) and set(first.law.input_names) == {"N", "D"}:
+    if wary and isinstance(asked.target, LossAt) and _differ_in_size_alone(first, points):
         enough = float(first.count(asked.points["N"], asked.points["D"]).max())
         chosen = largest_first(expected, cost, budget, most, enough)
     else:
@@ -225,6 +226,15 @@ def next_runs(
     )
 
 
+def _differ_in_size_alone(fit: Fit, points: Mapping[str, Array]) -> bool:
+    """Whether candidates of a law of N and D differ in no setting, such as a learning rate.
+
+    Those of one size may have all settings of a sweep: the largest would be one sweep, and say little of sizes.
+    """
+    settings = (points[item.name] for item in fit.law.settings if item.name in points)
+    return set(fit.law.input_names) == {"N", "D"} and all(np.ptp(values) == 0 for values in settings)
+
+
 def _belief(fit: Posterior, points: Mapping[str, Array], asked: Asked, seed: int) -> tuple[Array, Array, Array]:
     """Covariance of the candidates' expected outcomes and the targets, and of what runs scatter by: noise, or misfit.
 
@@ -249,11 +259,12 @@ def _member_belief(fit: Fit, points: Mapping[str, Array], asked: Asked, seed: in
     """Mean and covariance of the candidates' expected outcomes on the link's scale, the targets after them."""
     if isinstance(asked.target, OptimumAt):
         return _moments(_with_log_optimum(fit, points, asked.points["C"], np.random.default_rng(seed)))
-    together = _joined(points, asked.points) if isinstance(asked.target, LossAt) else points
-    latent = link_mean(fit, together)
+    each = [points, asked.points] if isinstance(asked.target, LossAt) else [points]
+    # One by one, since a tuned setting may be given of either alone.
+    latent = np.hstack([link_mean(fit, some) for some in each])
     if fit.basis is None:
         return _moments(latent)
-    located = fit.law.located(together)
+    located = np.vstack([fit.law.located(some) for some in each])
     mean, covariance = _moments(latent + fit.conditional.moments(located)[0])
     return mean, covariance + fit.conditional.covariance(located)
 
@@ -264,10 +275,10 @@ def _with_log_optimum(fit: Fit, points: Mapping[str, Array], compute: Array, rng
     if fit.basis is None:
         return np.hstack([link_mean(fit, points), np.log(n_law)])
     log_n = sizes_around(n_law)[0]
-    curve = {**points, "N": np.exp(log_n), "D": fit.count.tokens(compute, np.exp(log_n))}
+    curve = {"N": np.exp(log_n), "D": fit.count.tokens(compute, np.exp(log_n))}
     n = len(points["N"])
-    together = _joined(points, curve)
-    latent = link_mean(fit, together) + draw_error(fit, together, rng)
+    together = {name: np.concatenate([points[name], values]) for name, values in curve.items()}
+    latent = np.hstack([link_mean(fit, points), link_mean(fit, curve)]) + draw_error(fit, together, rng)
     return np.column_stack([latent[:, :n], lowest(log_n, fit.law.sign * latent[:, n:])])
 
 
@@ -305,10 +316,6 @@ def _observed(believed: Array, scatter: Array) -> Array:
 
 def _count(points: Mapping[str, Array]) -> int:
     return len(next(iter(points.values())))
-
-
-def _joined(points: Mapping[str, Array], more: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: np.concatenate([values, more[name]]) for name, values in points.items()}
 
 
 def _moments(draws: Array) -> tuple[Array, Array]:

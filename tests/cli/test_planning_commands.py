@@ -323,6 +323,42 @@ def test_what_makes_no_sense_is_refused_before_anything_is_fitted(run_cli, monke
 
 
 @pytest.mark.parametrize(
+    ("candidates", "at", "said"),
+    [
+        (
+            None,
+            "N=1e9,streams=8",
+            "law 'parallel' reads N, streams: give a table of runs to choose from, and C, their cost",
+        ),
+        (
+            "N,streams\n1e9,8\n",
+            "N=1e9,streams=8",
+            "candidates: no column 'C'; its columns are N, streams: add it, the cost",
+        ),
+        ("N,P,C\n1e9,8,1\n", "N=1e9,streams=8", "candidates: no column 'streams'; its columns are N, P, C: add it"),
+        ("N,streams,C\n1e9,8,0\n", "N=1e9,streams=8", "candidates, row 1, column C: 0"),
+        (
+            "N,streams,C\n1e9,8,1\n",
+            "N=1e9,P=8",
+            "law 'parallel' takes N, streams: streams is missing; P is not an input",
+        ),
+    ],
+)
+def test_runs_to_choose_from_are_checked_before_a_law_of_other_inputs_is_fitted(
+    run_cli, monkeypatch, tmp_path, candidates, at, said
+):
+    monkeypatch.setattr(fitting, "infer", pytest.fail)
+    runs, choice = tmp_path / "runs.csv", tmp_path / "candidates.csv"
+    runs.write_text("N,streams,loss\n1e8,1,3.1\n1e8,4,3.0\n4e8,1,2.8\n4e8,2,2.75\n1e9,1,2.6\n")
+    choice.write_text(candidates or "")
+    given = [] if candidates is None else ["--candidates", choice]
+    status, out, err = run_cli("design", runs, "--law", "parallel", "--at", at, "--budget", "2", *given)
+    assert (status, out) == (2, "")
+    assert said in " ".join(err.split())
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["plan", "--budget", "1e-300"], "training takes 1e+06 to 1e+36"),

@@ -389,12 +389,48 @@ def test_a_law_of_other_inputs_takes_candidates_with_their_cost():
     assert plan.batch["candidate"].to_numpy().tolist() == [2, 1, 0]
     assert list(plan.summary()) == ["x", "C", "spent", "sd", "reduction"]
     assert np.all(np.diff(plan.batch["sd"]) < 0)
-    with pytest.raises(RunsError, match="candidates: no column 'C'"):
+    with pytest.raises(RunsError, match="candidates: no column 'C'; its columns are x: add it, the cost of each run"):
         ask({"x": [100.0]})
     with pytest.raises(LawError, match="law 'm1' reads x: give a table of runs to choose from, and C, their cost"):
         ask()
     with pytest.raises(LawError, match=r"N\* needs a law of N and D"):
         next_runs(fitted, {"x": [1.0], "C": [1.0]}, target=OptimumAt(1e23), budget=1.0)
+
+
+@pytest.fixture(scope="module")
+def sweep_fit():
+    """Learning rates and batches at several sizes."""
+    rng = np.random.default_rng(0)
+    sizes = np.repeat([(1e8, 2e9), (1e8, 8e9), (3e8, 6e9), (1e9, 4e9)], 6, axis=0)
+    table = {"N": sizes[:, 0], "D": sizes[:, 1], "lr": rng.choice([3e-4, 1e-3, 3e-3], 24), "batch": [64, 256, 1024] * 8}
+    off = np.log(table["lr"] / 1e-3) ** 2 + np.log(table["batch"] / np.array(256)) ** 2
+    loss = 1.7 + 400 * table["N"] ** -0.33 + 400 * table["D"] ** -0.28 + 0.01 * off
+    noisy = loss * np.exp(0.003 * rng.standard_normal(24))
+    runs = bs.Runs.from_frame(pd.DataFrame({**table, "loss": noisy}))
+    return fit_law("hyperparameters", runs, draws=250, certify=False)
+
+
+SWEEP = {"N": np.repeat([3e8, 1e9], 9), "D": np.repeat([3e9, 1e10], 9)} | dict(
+    zip(("lr", "batch"), np.tile([np.repeat([3e-4, 1e-3, 3e-3], 3), np.tile([64, 256, 1024], 3)], 2), strict=True)
+)
+
+
+def test_settings_of_candidates_may_be_given_where_the_target_is_tuned_and_the_other_way_round(sweep_fit):
+    tuned = float(np.log(forecast(sweep_fit, **PLACE).draws["latent"]).std())
+    untuned = {name: SWEEP[name] for name in ("N", "D")}
+    for candidates in (SWEEP, untuned):
+        assert next_runs(sweep_fit, candidates, target=TARGET, budget=1e21).sd == pytest.approx(tuned, rel=0.05)
+        assert next_runs(sweep_fit, candidates, target=OptimumAt(1e23), budget=1e21).batch.sizes["run"] > 0
+    far_off = LossAt(**PLACE, lr=3e-2, batch=64)
+    assert next_runs(sweep_fit, untuned, target=far_off, budget=1e21).sd > tuned
+
+
+def test_candidates_that_differ_in_settings_are_not_taken_by_size_alone(sweep_fit):
+    budget = 6 * (6 * 1e9 * 1e10)
+    ask = partial(next_runs, sweep_fit, target=TARGET, budget=budget, most=None)
+    swept, tuned = ask(SWEEP).batch["N"], ask({name: SWEEP[name] for name in ("N", "D")}).batch["N"]
+    assert {*swept.to_numpy()} == {3e8, 1e9}
+    assert {*tuned.to_numpy()} == {1e9}
 
 
 def test_public_names():
