@@ -86,6 +86,7 @@ _HOME = {
     "pull": "posterior.pull",
     "recover": "validation.recovery",
     "register": "validation.registration",
+    "routed": "laws.routed",
     "save": "posterior.storage",
     "scale_up": "planning.tradeoffs",
     "tell_checkpoints": "data.preparing",

@@ -77,6 +77,7 @@ from bayescale.posterior.replicates import prior_predictive as prior_predictive
 from bayescale.posterior.pull import pull as pull
 from bayescale.validation.recovery import recover as recover
 from bayescale.validation.registration import register as register
+from bayescale.laws import routed as routed
 from bayescale.posterior.storage import save as save
 from bayescale.planning.tradeoffs import scale_up as scale_up
 from bayescale.data.preparing import tell_checkpoints as tell_checkpoints
@@ -163,6 +164,7 @@ __all__ = [
     "pull",
     "recover",
     "register",
+    "routed",
     "save",
     "scale_up",
     "tell_checkpoints",

@@ -19,7 +19,7 @@ Test forecasts: backtest Backtest compare Comparison register Registered
 Show: plots write_report
 Laws: Law law_names load_law Parameter Derived Input Setting PublishedFit Values PARAMETERS TOKENS power
 Links: LOG LOGIT IDENTITY
-Families that laws are made from: accuracies additive breaks curves growth lines perplexities
+Families that laws are made from: accuracies additive breaks curves growth lines perplexities routed
 Errors: BayescaleError
 """
 GROUPS = {title: names.split() for title, _, names in (line.partition(":") for line in _GROUPS.strip().splitlines())}
