@@ -60,10 +60,7 @@ def _keep_costs() -> None:
     for name in (*NAMES, *OWN):
         stem = f"scoreboard_{name}_development"
         if (RESULTS / f"{stem}.json").exists():
-            rows = kept(stem)
-            # Of a rule of buying runs, each budget has the seconds of all up to it.
-            rows = rows if name != DESIGN else [row for row in rows if row["budget"] == max(r["budget"] for r in rows)]
-            seconds[name] = sum(row["cpu_s"] for row in rows)
+            seconds[name] = sum(row["cpu_s"] for row in kept(stem))
     lines = [*seconds.items(), ("", sum(seconds.values()))]
     table = pd.DataFrame({"NAME": [name or "all" for name, _ in lines], "CPU s": [f"{each:.0f}" for _, each in lines]})
     keep("scoreboard_costs_development", f"{machine()}\n\n{table.to_string(index=False)}", seconds)

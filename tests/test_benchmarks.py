@@ -16,7 +16,9 @@ sys.path.insert(0, str(BENCHMARK_FOLDER))
 
 import development  # noqa: E402
 from fast import passes  # noqa: E402
-from public import lcdb  # noqa: E402
+from public import buying, lcdb  # noqa: E402
+from public.scalebench_design import in_turn  # noqa: E402
+from public.scoring import Task  # noqa: E402
 from run_all import BENCHMARKS, RESULTS, refreshed  # noqa: E402
 
 
@@ -147,3 +149,14 @@ def test_error_curves_to_learn_from_are_neither_untouched_nor_of_the_public_benc
     assert len(untouched) == len(tested) == 30
     assert len(read) == 60
     assert not read & (untouched | tested)
+
+
+def test_each_group_of_a_pool_is_bought_from_its_own_budget():
+    runs = pd.DataFrame({"N": [1.0, 1.0, 2.0, 2.0, 2.0], "price": [3.0, 1.0, 4.0, 5.0, 1.0], "loss": 1.0})
+    setting = buying.Setting("kaplan_n", lambda pool: pool["price"], purse="N")
+    pool = buying.Pool([Task(name="", train=runs, test=runs, inputs=("N",))], setting, np.empty(0, dtype=int))
+    assert pool.left(0.5) == {1.0: 2.0, 2.0: 5.0}
+    bought = pool.buy(np.array([0, 2, 3, 1, 4]), 0.5)
+    assert bought.bought.tolist() == [2, 1, 4]
+    assert bought.left(0.5) == {1.0: 1.0, 2.0: 0.0}
+    assert in_turn([np.array([2, 0]), np.array([2, 1, 3])]).tolist() == [2, 0, 1, 3]
