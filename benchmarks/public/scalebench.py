@@ -37,7 +37,7 @@ def tasks(folder: Path) -> list[Task]:
             folder,
             "moe",
             ("N", "experts"),
-            ("routed_moe",),
+            ("routed_moe", "routed_floor"),
             {"human": 0.703, "SLDAgent GPT-5": 0.773, "NAI v9": 0.656, "mean of ten laws": 0.81},
             "yes: datasets/routing has 208 of its 221 losses",
         ),

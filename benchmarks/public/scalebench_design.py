@@ -6,7 +6,7 @@ to what has been bought so far. Of ``domain_mixture`` and ``sparsity`` the budge
 to forecast, of all groups and outcomes together, is clipped at -1, which a fit that fails scores. Published values are
 means over ten laws (``sparsity``: four, ``farseer``: one), as in github.com/PlanarG/active-sl (commit e0a58ffd), where
 no rule buys the largest affordable runs. Fits are quick and uncertified; ours are means over three seeds of fits and of
-random orders, where fits are dear (``domain_mixture``, ``vocab``) over one of fits.
+random orders, of tasks whose fits take long (``domain_mixture``, ``vocab``) over one of fits.
 
 Put otherwise than there: groups of ``domain_mixture`` (model sizes) and of ``sparsity`` (lengths of the second stage)
 have budgets of their own but one fit, which reads what they differ by; it is asked about the rows to forecast of the
