@@ -68,6 +68,7 @@ BENCHMARKS = {
     "curve_cost": Benchmark(("curve_cost.py",), ("curve_cost",), parallel=False),
     "few_runs": Benchmark(("few_runs.py",), ("few_runs",)),
     "misfit": Benchmark(("misfit.py",), ("misfit",)),
+    "repeats": Benchmark(("repeats.py",), ("repeats",)),
     "breaks": Benchmark(("breaks.py",), ("breaks",)),
     "simulated": Benchmark(("simulated.py",), ("simulated",)),
     "which_law": Benchmark(("which_law.py",), ("which_law",)),

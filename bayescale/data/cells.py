@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import listed
+from bayescale.data.repeats import LEAST_FREEDOM, runs_column
 from bayescale.data.runs import Runs
 from bayescale.data.sweeps import Sweep, sweep_of
 from bayescale.data.tables import Frame
@@ -25,8 +26,6 @@ RISING = frozenset({"accuracy", "elo", "performance"})
 """Outcomes of which more is better."""
 _CONTENDERS = 4.0
 """Standard deviations of the noise within which of the lowest a run may be the best."""
-_LEAST_FREEDOM = 5
-"""Degrees of freedom with which the noise of a run counts as known."""
 
 
 def best_runs(runs: Frame | Runs) -> Runs:
@@ -123,6 +122,7 @@ def mean_runs(runs: Frame | Runs) -> Runs:
     else:
         means = np.log(means) if runs.domain in BY_RATIO else means
         found = _with_outcome(kept, runs, means, spread / np.sqrt(sizes))
+        found = replace(found, frame=found.frame.assign(**{runs_column(runs.outcome): sizes.astype(float)}))
     note = (
         f"means of each N and D, of up to {sizes.max()} rows that differ in {sweep.varied}; standard deviation of a "
         f"run {spread:.2g} {_scale(runs)}"
@@ -177,7 +177,7 @@ def _noise(frame: pd.DataFrame, sweep: Sweep, heights: Array) -> _Noise | None:
     groups = alike.groupby(list(alike), sort=False, dropna=False).ngroup().to_numpy()
     sizes = np.bincount(groups)
     freedom = len(groups) - len(sizes)
-    if freedom >= _LEAST_FREEDOM or (freedom and not sweep.settings):
+    if freedom >= LEAST_FREEDOM or (freedom and not sweep.settings):
         rest = heights - (np.bincount(groups, heights) / sizes)[groups]
         sd = float(np.sqrt(np.square(rest).sum() / freedom))
         return _Noise(sd, f"from {len(groups) - (sizes == 1).sum()} rows that repeat each other") if sd > 0 else None
@@ -186,7 +186,7 @@ def _noise(frame: pd.DataFrame, sweep: Sweep, heights: Array) -> _Noise | None:
     for rows in _rows(sweep.cells):
         found = _around_quadratic(frame[numeric].iloc[rows].to_numpy(dtype=np.float64), heights[rows])
         squares, freedom = squares + found[0], freedom + found[1]
-    if freedom < _LEAST_FREEDOM or squares == 0:
+    if freedom < LEAST_FREEDOM or squares == 0:
         return None
     words = f"from the scatter around quadratics in the logarithms of {listed(numeric)} near the best"
     return _Noise(float(np.sqrt(squares / freedom)), words)

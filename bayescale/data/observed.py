@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.data.compute import SIX_ND, TABLE, Count, Counted
+from bayescale.data.repeats import runs_column
 from bayescale.data.runs import Runs
 from bayescale.laws.following import as_law_of
 from bayescale.laws.law import Law
@@ -132,6 +133,17 @@ class Observed:
         if column not in self.runs.frame:
             return None
         return np.asarray(self.runs.column(column) * self.law.link.slope(self.outcome))
+
+    @cached_property
+    def scatter_of_repeats(self) -> Array | None:
+        """Standard deviation of a run around the mean of its repeats, on the link's scale; None where it is not known.
+
+        The standard error of the mean of ``n`` runs is that of one over the root of ``n``.
+        """
+        column = runs_column(self.law.outcome)
+        if column not in self.runs.frame or self.standard_error is None:
+            return None
+        return np.asarray(np.median(self.standard_error * np.sqrt(self.runs.column(column))))
 
     @property
     def _items(self) -> Array | None:

@@ -134,5 +134,5 @@ def repeated_runs(frame: pd.DataFrame, compared: list[str]) -> Iterator[str]:
     if len(rows):
         yield (
             f"repeated rows: {listed(rows)} ({len(rows)} of {len(frame)}) equal earlier ones in "
-            f"{', '.join(keys.columns)}: each counts as a separate run, so leave copies out"
+            f"{', '.join(keys.columns)}: leave out those that are copies"
         )

@@ -59,9 +59,14 @@ class Sweep:
         return listed(named) if named else "nothing but their outcome"
 
     @property
+    def only_repeats(self) -> bool:
+        """Whether rows of a cell differ in nothing but their seed and what came out."""
+        return not (self.settings or self.other)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of a table that is fitted with all rows of a sweep."""
-        if not (self.settings or self.seeds):
+        if self.only_repeats or not (self.settings or self.seeds):
             return ()
         several = self.sizes[self.sizes > 1]
         cure = "best_runs(runs) takes the best of each" if self.settings else "mean_runs(runs) takes the mean of each"
@@ -96,7 +101,7 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
     size = next((name for name in ("D", "C") if name in frame), None)
     if size is not None:
         keys["tokens"] = pd.Series(np.round(np.log(frame[size].to_numpy(dtype=np.float64)) / _SAME), frame.index)
-    if not keys.keys() - {"group"} or (size is None and "x" not in keys):
+    if not keys.keys() - {"group"}:
         return None
     table = pd.DataFrame(keys, copy=False)
     if not _repeats(table):
@@ -105,7 +110,11 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
     if int(cells.max()) + 1 == len(frame):
         return None
     skipped = {*keys, "D", "C", "C_table", "run", outcome, f"{outcome}_se", f"{outcome}_n"}
-    varied = [name for name in map(str, frame.columns) if name not in skipped and _differs(frame[name], cells)]
+    varied = [
+        name
+        for name in map(str, frame.columns)
+        if name not in skipped and _differs(frame[name], cells) and not _names_rows(frame[name])
+    ]
     seeds = tuple(name for name in varied if plain_name(name) in _SEEDS)
     settings = tuple(name for name in varied if plain_name(name) in _SETTINGS)
     return Sweep(cells, settings, seeds, tuple(name for name in varied if name not in {*seeds, *settings}))
@@ -143,6 +152,11 @@ def _differs(values: "pd.Series[Any]", cells: NDArray[np.int64]) -> bool:
     first[cells[::-1]] = np.arange(len(cells))[::-1]
     others = codes[first[cells]]
     return bool(((codes != others) & ~(pd.isna(codes) & pd.isna(others))).any())
+
+
+def _names_rows(values: "pd.Series[Any]") -> bool:
+    """Whether a column holds a name of each row, which tells nothing else of it."""
+    return values.dtype.kind not in "biuf" and values.is_unique and plain_name(str(values.name)) not in _SEEDS
 
 
 def plain_name(name: str) -> str:

@@ -21,6 +21,7 @@ from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, summary_table
 from bayescale.basics.wording import listed
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed, serving
+from bayescale.data.repeats import mean_of_repeats
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.tables import missing_column, refuse
 from bayescale.inference.discrepancy import Basis, Separate, discrepancy_basis
@@ -249,7 +250,7 @@ def fit_pooled(
             f"law {served.name!r} has two steps, and pooling takes one: pool parameters of {served.first.name} or "
             f"{served.second.name}"
         )
-    resolved = options.applied(served)
+    table, resolved = mean_of_repeats(table, served.link), options.applied(served)
     for each in resolved.evidence:
         if isinstance(each, OtherRun | Bounded):
             raise LawError(f"evidence {each}: is a run of one group, and groups differ: fit that group alone")

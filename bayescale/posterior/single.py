@@ -18,6 +18,7 @@ from bayescale.basics.progress import step
 from bayescale.data import datasets
 from bayescale.data.checks import observe
 from bayescale.data.observed import Observed, serving
+from bayescale.data.repeats import mean_of_repeats, runs_column
 from bayescale.data.runs import AnyRuns, Runs
 from bayescale.data.steps import first_runs
 from bayescale.inference.discrepancy import Basis, Process
@@ -104,7 +105,7 @@ def _fitted(law: str | Path | Law, runs: AnyRuns, asked: Options, way: _Way) -> 
     served = serving(resolved, table)
     if isinstance(served, TwoSteps):
         return _both_fitted(law, served, table, asked, way)
-    observed = observe(asked.applied(served), table)
+    observed = observe(asked.applied(served), mean_of_repeats(table, served.link))
     sampled = sampled_runs(observed, asked, certify=way.certify)
     if way.doubts:
         fitted = assembled(law, observed, sampled, asked)
@@ -332,6 +333,7 @@ def groups_of(observed: Observed, parameters: tuple[Parameter | Derived, ...], s
 def _constant_data(observed: Observed, basis: Basis[Process] | None) -> xr.Dataset:
     law, runs, read = observed.law, observed.runs, dict(observed.inputs)
     beside = {"C": "FLOP", f"{law.outcome}_se": law.outcome_unit, f"{law.outcome}_n": "items"}
+    beside[runs_column(law.outcome)] = "runs"
     read |= {name: runs.column(name) for name in beside if name in runs.frame}
     units = beside | {item.name: item.unit for item in (*law.inputs, *law.settings)}
     data: dict[str, Any] = {name: ("run", values, {"units": units[name]}) for name, values in read.items()}

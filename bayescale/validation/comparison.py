@@ -20,6 +20,7 @@ from bayescale.basics.parallel import fingerprint, run_tasks
 from bayescale.basics.quantities import numbers
 from bayescale.data.candidates import suited_laws, two_step_laws
 from bayescale.data.observed import Observed, serving
+from bayescale.data.repeats import mean_of_repeats
 from bayescale.data.runs import AnyRuns, Runs, rows_of
 from bayescale.data.splitting import HORIZONS, splits
 from bayescale.inference.options import Choices, Options, chosen
@@ -255,7 +256,7 @@ def _left_one_out(law: AnyLaw, runs: Runs, options: Options) -> dict[str, Any]:
     fitted = fit_law(law, runs, options)
     if isinstance(fitted, Steps):
         return _left_out_of_both(law, fitted, runs, options)
-    fitted = with_log_likelihood(fitted)
+    fitted, runs = with_log_likelihood(fitted), mean_of_repeats(runs, fitted.law.link)
     with warnings.catch_warnings():
         # It warns of high k-hats, which are refitted below.
         warnings.simplefilter("ignore", UserWarning)

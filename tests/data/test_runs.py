@@ -355,7 +355,7 @@ def test_other_outcomes_have_their_own_scale(table):
 def test_repeated_runs_are_doubted(table):
     runs = Runs.from_frame(pd.concat([table, table.iloc[[1, 2]]]))
     (warning,) = runs.warnings
-    assert warning.startswith("repeated rows: 4, 5 (2 of 5) equal earlier ones in N, D, C, loss: each counts")
+    assert warning.startswith("repeated rows: 4, 5 (2 of 5) equal earlier ones in N, D, C, loss: leave out")
 
 
 def test_equal_runs_of_two_groups_are_not_repeats(table):

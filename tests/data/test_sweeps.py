@@ -33,7 +33,13 @@ def test_a_sweep_is_noticed_with_what_differs():
     (warning,) = swept(5, 0.01).warnings
     assert warning.startswith("30 of 30 pairs of N and D have several rows (up to 5), which differ in lr: ")
     assert "best_runs(runs)" in warning
-    assert "mean_runs(runs)" in swept(5, 0.01, name="seed").warnings[0]
+
+
+def test_seeds_need_no_choice_unless_something_else_differs():
+    seeds = swept(5, 0.01, name="seed")
+    assert seeds.warnings == ()
+    (warning,) = Runs.from_frame(seeds.frame.assign(width=seeds.frame["seed"] % 2)).warnings
+    assert "mean_runs(runs)" in warning
 
 
 def test_settings_that_are_tuned_by_size_are_no_sweep():
