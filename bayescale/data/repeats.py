@@ -1,8 +1,8 @@
 """Runs that repeat each other, such as several seeds of one setting, as their mean with a standard error.
 
-What a setting scatters by around a law is shared by all of its repeats, so that three seeds of a size are not three
-pieces of evidence on the law. Their mean is one run, whose standard error is that of the mean; a new run scatters by
-as much as a repeat does, too.
+What a setting scatters by around a law is shared by all of its repeats, so that three seeds of a size say little more
+about the law than one. Their mean is one run, whose standard error is that of the mean; a new run scatters by as much
+as a repeat does, too.
 """
 
 from dataclasses import replace

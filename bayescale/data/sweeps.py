@@ -155,7 +155,7 @@ def _differs(values: "pd.Series[Any]", cells: NDArray[np.int64]) -> bool:
 
 
 def _names_rows(values: "pd.Series[Any]") -> bool:
-    """Whether a column holds a name of each row, which tells nothing else of it."""
+    """Whether a column holds a different name for each row."""
     return values.dtype.kind not in "biuf" and values.is_unique and plain_name(str(values.name)) not in _SEEDS
 
 
