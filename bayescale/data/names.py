@@ -292,8 +292,8 @@ def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
     if domains := domains_in(columns):
         first = next(loss_of(domain) for domain in domains if loss_of(domain) in columns)
         return (
-            f"{source}: is a table of mixtures of {listed(domains)}: fit, predict and tradeoff mixture read it, or "
-            f"fit_domains in Python; for one loss alone add {columns_are(loss=first)}"
+            f"{source}: is a table of mixtures of {listed(domains)}: fit, predict and tradeoff mixture read it "
+            f"by law 'data_mixture', or fit_domains in Python; for one loss alone add {columns_are(loss=first)}"
         )
     if name == "loss" and (others := fitting("perplexity", columns)):
         theirs, _ = others[0]

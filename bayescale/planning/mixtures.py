@@ -11,7 +11,7 @@ from bayescale.basics.quantities import check_positive, format_quantity, number
 from bayescale.data.domains import OTHERS
 from bayescale.planning.answers import Answer
 from bayescale.planning.simplex import lowest_shares, terms_at
-from bayescale.posterior.domains import ALL, Domains, own_seed
+from bayescale.posterior.domains import ALL, Domains, checked_weights, own_seed
 from bayescale.posterior.parts import law_error, link_mean
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def best_mixture(domains: Domains, N: float, *, weights: Mapping[str, float] | N
     >>> bool(0.4 < answer.draws["share"].sel(domain="code") < 0.8)
     True
     """
-    size, mixing = number("N", N), domains.weights(weights)
+    size, mixing = number("N", N), checked_weights(domains.fits, weights or {})
     check_positive("N", size)
     terms = [_term(domains, domain, size, own_seed(seed, place)) for place, domain in enumerate(domains.fits)]
     levels, directions, exponents = (np.stack(part, axis=1) for part in zip(*terms, strict=True))
@@ -82,6 +82,7 @@ def best_mixture(domains: Domains, N: float, *, weights: Mapping[str, float] | N
         "regret": _by_name(domains, loss - losses(best)),
     }
     within = domains.within(best).all(axis=1)
+    in_words = ", ".join(f"{name} {weight:.3g}" for name, weight in zip(domains.fits, mixing, strict=True))
     return Answer(
         question=f"The mixture of least mean loss at N = {format_quantity(size)}",
         draws=_draws(domains, found),
@@ -90,7 +91,7 @@ def best_mixture(domains: Domains, N: float, *, weights: Mapping[str, float] | N
             "the best shares are within those of the runs": float(within.mean()),
         },
         warnings=(*domains.warnings, *domains.outside(chosen[None])),
-        notes=domains.notes,
+        notes=(*domains.notes, f"weights in the mean: {in_words}"),
         by="domain",
     )
 

@@ -6,7 +6,7 @@ each is fitted to its losses alone. Noise that the losses of a run share would m
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -125,25 +125,6 @@ class Domains(Fitted):
         place = {name: setting for setting, name in self.shares_of(domain).items()}
         return np.column_stack([fit.inputs[place[name]] for name in self.names])
 
-    def weights(self, given: Mapping[str, float] | None = None) -> Array:
-        """Weights of the domains' losses that sum to one; a domain that is not named has the weight 1 before.
-
-        Raises
-        ------
-        LawError
-            If a weight is of no domain with a loss, negative or not finite, or all are zero.
-        """
-        given = given or {}
-        for name, value in given.items():
-            if name not in self.fits:
-                raise LawError(f"weight of {name!r}: no such loss: the losses are of {listed(self.fits)}")
-            if not (np.isfinite(value) and value >= 0):
-                raise LawError(f"weight of {name!r} is {value:g}: give a finite number of zero or more")
-        weights = np.array([float(given.get(name, 1.0)) for name in self.fits])
-        if not weights.any():
-            raise LawError("all weights are zero: give one domain or more a weight above zero")
-        return np.asarray(weights / weights.sum())
-
     def summary(self, ci_prob: float = DEFAULT_MASS) -> pd.DataFrame:
         """Mean, standard deviation and interval of every parameter by domain; ``worth_NAME`` is of domain ``NAME``."""
         tables = {}
@@ -180,7 +161,7 @@ class Domains(Fitted):
         LawError
             If an input or weight is missing, unknown or impossible, or shares do not sum to one.
         """
-        mixing, points = self.weights(weights), self.points(inputs)
+        mixing, points = checked_weights(self.fits, weights or {}), checked_shares(self.names, inputs)
         each = {
             domain: forecast(fit, seed=own_seed(seed, place), **self.inputs_of(domain, points))
             for place, (domain, fit) in enumerate(self.fits.items())
@@ -202,28 +183,6 @@ class Domains(Fitted):
                 *self.outside(np.column_stack([points[share_of(name)] for name in self.names])),
             ),
         )
-
-    def points(self, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
-        """Sizes and shares of new runs, each of shape (point,).
-
-        Raises
-        ------
-        LawError
-            As of :meth:`forecast`.
-        """
-        read = {"N": "positive", **{share_of(name): "fraction" for name in self.names}}
-        wrong = [f"{name} is missing" for name in read if name not in inputs]
-        wrong += [f"{name} is not an input" for name in inputs if name not in read]
-        if wrong:
-            raise LawError(f"a mixture of these domains takes {', '.join(read)}: {'; '.join(wrong)}")
-        arrays = np.broadcast_arrays(*(numbers(name, inputs[name]) for name in read))
-        points = {name: np.atleast_1d(values).ravel() for name, values in zip(read, arrays, strict=True)}
-        for name, domain in read.items():
-            check_points(name, points[name], domain)
-        total = np.sum([points[share_of(name)] for name in self.names], axis=0)
-        for row in np.flatnonzero(np.abs(total - 1) > ROUNDING):
-            raise LawError(f"point {row + 1}: the shares sum to {total[row]:.3g}: give shares that sum to 1")
-        return points
 
     def inputs_of(self, domain: str, points: Mapping[str, Array]) -> dict[str, Array]:
         """What the law of a domain's loss reads at points."""
@@ -310,6 +269,50 @@ def fit_domains(
         for place, (domain, runs) in enumerate(found.runs.items())
     }
     return Domains(fits, found.names)
+
+
+def checked_shares(names: Sequence[str], inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Sizes of new runs and shares of some domains in them, each of shape (point,).
+
+    Raises
+    ------
+    LawError
+        As of :meth:`Domains.forecast`.
+    """
+    read = {"N": "positive", **{share_of(name): "fraction" for name in names}}
+    wrong = [f"{name} is missing" for name in read if name not in inputs]
+    wrong += [f"{name} is not an input" for name in inputs if name not in read]
+    if wrong:
+        raise LawError(f"mixtures of {listed(names)} take {', '.join(read)}: {'; '.join(wrong)}")
+    arrays = np.broadcast_arrays(*(numbers(name, inputs[name]) for name in read))
+    points = {name: np.atleast_1d(values).ravel() for name, values in zip(read, arrays, strict=True)}
+    for name, domain in read.items():
+        check_points(name, points[name], domain)
+    total = np.sum([points[share_of(name)] for name in names], axis=0)
+    for row in np.flatnonzero(np.abs(total - 1) > ROUNDING):
+        raise LawError(f"point {row + 1}: the shares sum to {total[row]:.3g}: give shares that sum to 1")
+    return points
+
+
+def checked_weights(names: Iterable[str], given: Mapping[str, float]) -> Array:
+    """Weights of the losses of some domains, which sum to one; a domain that is not given has the weight 1 before.
+
+    Raises
+    ------
+    LawError
+        If a weight is of no domain with a loss, negative or not finite, or all are zero.
+    """
+    found = dict.fromkeys(names, 1.0)
+    for name, value in given.items():
+        if name not in found:
+            raise LawError(f"weight of {name!r}: no such loss: the losses are of {listed(found)}")
+        if not (np.isfinite(value) and value >= 0):
+            raise LawError(f"weight of {name!r} is {value:g}: give a finite number of zero or more")
+        found[name] = float(value)
+    weights = np.array(list(found.values()))
+    if not weights.any():
+        raise LawError("all weights are zero: give a domain a weight above zero")
+    return np.asarray(weights / weights.sum())
 
 
 def own_seed(seed: int, place: int) -> int:
