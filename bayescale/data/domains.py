@@ -11,13 +11,11 @@ from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import listed
 from bayescale.data.exports import read_tables
 from bayescale.data.mapping import asked_for
-from bayescale.data.names import LOSS_OF_DOMAIN, domains_in, loss_of, share_of
+from bayescale.data.names import LOSS_OF_DOMAIN, OTHERS, domains_in, loss_of, share_of
 from bayescale.data.preparing import Preparation
 from bayescale.data.runs import Runs
 from bayescale.data.tables import FloatArray, Frame, as_frame, numbers_in, refuse
 
-OTHERS = tuple(f"other_{place}" for place in range(1, 5))
-"""Shares of the other domains, as the law of one domain's loss reads them."""
 ROUNDING = 0.02
 """Largest distance of a sum of shares from one that rounding may leave."""
 _MOST = len(OTHERS) + 1

@@ -247,6 +247,8 @@ def fitting(role: str, names: Iterable[str]) -> list[tuple[str, Meaning]]:
     return [(name, meant) for name, meant in found if meant.rank == lowest]
 
 
+OTHERS = tuple(f"other_{place}" for place in range(1, 5))
+"""Shares of other domains in the training data, as the law of one domain's loss reads them."""
 _SHARE = re.compile(r"share_(.+)|(p\d+)")
 LOSS_OF_DOMAIN = re.compile(r"loss_.+|loss\d+")
 

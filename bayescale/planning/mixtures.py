@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayescale.basics.intervals import SAMPLE_DIMS
 from bayescale.basics.quantities import check_positive, format_quantity, number
-from bayescale.data.domains import OTHERS
+from bayescale.data.names import OTHERS
 from bayescale.planning.answers import Answer
 from bayescale.planning.simplex import lowest_shares, terms_at
 from bayescale.posterior.domains import ALL, Domains, checked_weights, own_seed

@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescale.basics.errors import LawError
 from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered
-from bayescale.basics.quantities import numbers
+from bayescale.basics.quantities import number, numbers
 from bayescale.basics.wording import listed
-from bayescale.data.domains import OTHERS, ROUNDING, Mixtures, mixtures
-from bayescale.data.names import share_of
+from bayescale.data.domains import ROUNDING, Mixtures, mixtures
+from bayescale.data.names import OTHERS, share_of
 from bayescale.data.tables import Frame
 from bayescale.inference.options import Choices, Options, chosen
 from bayescale.posterior.fit import Fit
@@ -306,9 +306,9 @@ def checked_weights(names: Iterable[str], given: Mapping[str, float]) -> Array:
     for name, value in given.items():
         if name not in found:
             raise LawError(f"weight of {name!r}: no such loss: the losses are of {listed(found)}")
-        if not (np.isfinite(value) and value >= 0):
-            raise LawError(f"weight of {name!r} is {value:g}: give a finite number of zero or more")
-        found[name] = float(value)
+        found[name] = number(f"weight of {name}", value)
+        if not (np.isfinite(found[name]) and found[name] >= 0):
+            raise LawError(f"weight of {name!r} is {found[name]:g}: give a finite number of zero or more")
     weights = np.array(list(found.values()))
     if not weights.any():
         raise LawError("all weights are zero: give a domain a weight above zero")

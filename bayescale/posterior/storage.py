@@ -14,7 +14,7 @@ from bayescale.basics.entries import misfit
 from bayescale.basics.errors import CatalogError, FitFileError, LawError, OutputError, QuantityError, RunsError
 from bayescale.basics.files import replacing
 from bayescale.basics.intervals import SAMPLE_DIMS
-from bayescale.data.domains import OTHERS
+from bayescale.data.names import OTHERS
 from bayescale.inference.sampled import Diagnostics
 from bayescale.laws import catalog
 from bayescale.laws.beliefs import with_beliefs
