@@ -20,9 +20,9 @@ Array = NDArray[np.float64]
 def best_mixture(domains: Domains, N: float, *, weights: Mapping[str, float] | None = None, seed: int = 0) -> Answer:
     """The mixture of domains of least expected loss at a size, beside the best one of each draw.
 
-    Losses are without the noise of a run, and the law's discrepancy is along the size alone: in the shares the law is
-    taken as true. One mixture is recommended: that of the least posterior mean of the weighted
-    mean of losses, which also has the least expected regret.
+    Losses are without the noise of a run. The law's discrepancy is along the size alone: in the shares the law is taken
+    as true. One mixture is recommended: that of the least posterior mean of the weighted mean of losses, which also
+    has the least expected regret.
 
     Parameters
     ----------
