@@ -53,13 +53,12 @@ class Domains(Fitted):
 
     Examples
     --------
-    >>> web, size = np.tile([0.2, 0.5, 0.8], 3), np.repeat([1e8, 3e8, 1e9], 3)
-    >>> table = {"N": size, "share_web": web, "share_code": 1 - web}
-    >>> table["loss_web"] = (1.9 + 60 * size**-0.2) * (web + 0.1 * (1 - web)) ** -0.05
-    >>> table["loss_code"] = (1.1 + 60 * size**-0.2) * (1 - web + 0.02 * web) ** -0.1
-    >>> domains = fit_domains(table, draws=100, discrepancy=False)
+    >>> from bayescale import draw_prior
+    >>> web = np.array([0.7, 0.6, 0.4])
+    >>> found = mixtures({"N": [1e8, 1e9, 1e8], "share_web": web, "share_code": 1 - web, "loss_web": [3, 2, 3.1]})
+    >>> domains = Domains({"web": draw_prior("data_mixture", found.runs["web"], draws=100)}, found.names)
     >>> domains.forecast(N=1e9, share_web=0.5, share_code=0.5).summary()["domain"].to_list()
-    ['code', 'web', 'all domains']
+    ['web', 'all domains']
     """
 
     fits: Mapping[str, Fit]
