@@ -18,11 +18,29 @@ def table(tmp_path_factory):
     return path
 
 
-def test_a_program_is_told_the_best_mixture_of_a_saved_fit(domains_file):
-    command = [sys.executable, "-m", "bayescale", "tradeoff", "mixture", str(domains_file), "--at", "N=1B", "--json"]
+def test_what_is_wrong_is_a_line_and_no_traceback(table):
+    command = [
+        sys.executable,
+        "-m",
+        "bayescale",
+        "tradeoff",
+        "mixture",
+        str(table),
+        "--at",
+        "N=1B",
+        "--weight",
+        "art=2",
+    ]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = json.loads(ran.stdout)
-    assert ran.returncode == int(not found["certified"])
+    assert ran.returncode == 2
+    assert not ran.stdout
+    assert ran.stderr == "bayescale: weight of 'art': no such loss: the losses are of code, math, web\n"
+
+
+def test_a_program_is_told_the_best_mixture_of_a_saved_fit(run_cli, domains_file):
+    status, out, _ = run_cli("tradeoff", "mixture", domains_file, "--at", "N=1B", "--json")
+    found = json.loads(out)
+    assert status == int(not found["certified"])
     assert list(found["domains"]) == list(NAMES)
     assert found["domains"]["math"]["shares"] == {"share": "math", "other_1": "code", "other_2": "web"}
     *each, whole = found["cases"]
@@ -53,8 +71,6 @@ def test_parameters_are_shown_by_domain_and_saved(run_cli, domains_file, tmp_pat
     assert (tmp_path / "again.nc").exists()
     assert "math, median [90% interval]" in out
     assert "worth_code" in out
-    _, out, _ = run_cli("fit", tmp_path / "again.nc", "--json")
-    assert list(json.loads(out)["domains"]) == list(NAMES)
 
 
 @pytest.mark.parametrize(
