@@ -162,7 +162,7 @@ class Domains(Fitted):
         """
         mixing, points = checked_weights(self.fits, weights or {}), checked_shares(self.names, inputs)
         each = {
-            domain: forecast(fit, seed=own_seed(seed, place), **self.inputs_of(domain, points))
+            domain: forecast(fit, seed=own_seed(seed, place), **self._inputs_of(domain, points))
             for place, (domain, fit) in enumerate(self.fits.items())
         }
         kinds = {kind: [found.draws[kind].to_numpy() for found in each.values()] for kind in ("latent", "predictive")}
@@ -183,7 +183,7 @@ class Domains(Fitted):
             ),
         )
 
-    def inputs_of(self, domain: str, points: Mapping[str, Array]) -> dict[str, Array]:
+    def _inputs_of(self, domain: str, points: Mapping[str, Array]) -> dict[str, Array]:
         """What the law of a domain's loss reads at points."""
         own = {setting: points[share_of(name)] for setting, name in self.shares_of(domain).items()}
         return {"N": points["N"], **{name: np.zeros_like(points["N"]) for name in OTHERS}, **own}
