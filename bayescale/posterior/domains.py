@@ -28,6 +28,7 @@ from bayescale.posterior.fit import Fit
 from bayescale.posterior.fitted import Fitted
 from bayescale.posterior.forecasting import Forecast, forecast
 from bayescale.posterior.points import check_points
+from bayescale.posterior.pooling import names_of_nodes
 from bayescale.posterior.single import fit_law
 
 Array = NDArray[np.float64]
@@ -110,7 +111,8 @@ class Domains(Fitted):
     @property
     def tree(self) -> xr.DataTree:
         """The draws for ArviZ, those of each domain under its name."""
-        return xr.DataTree.from_dict({re.sub(r"\W+", "_", name): each.tree for name, each in self.fits.items()})
+        names = names_of_nodes(list(self.fits))
+        return xr.DataTree.from_dict({name: each.tree for name, each in zip(names, self.fits.values(), strict=True)})
 
     def shares_of(self, domain: str) -> dict[str, str]:
         """Domains by what the law of one domain's loss calls their shares."""

@@ -89,6 +89,10 @@ def test_weights_that_cannot_be_are_refused(given, words):
         checked_weights(("code", "web"), given)
 
 
+def test_draws_are_a_tree_by_domain(domains_fit):
+    assert list(domains_fit.tree.children) == list(NAMES)
+
+
 def test_a_plan_is_refused(domains_fit):
     with pytest.raises(LawError, match="best_mixture"):
         domains_fit.plan(budget=1e21)
