@@ -10,6 +10,7 @@ from bayescale.validation.comparison import Comparison as Comparison
 from bayescale.planning.costs import Cost as Cost
 from bayescale.laws.parameters import Derived as Derived
 from bayescale.planning.design import Design as Design
+from bayescale.posterior.domains import Domains as Domains
 from bayescale.posterior.ensembles import Ensemble as Ensemble
 from bayescale.posterior.fit import Fit as Fit
 from bayescale.posterior.forecasting import Forecast as Forecast
@@ -42,6 +43,7 @@ from bayescale.planning.targets import WhichLaw as WhichLaw
 from bayescale.laws import accuracies as accuracies
 from bayescale.laws import additive as additive
 from bayescale.validation.backtesting import backtest as backtest
+from bayescale.planning.mixtures import best_mixture as best_mixture
 from bayescale.data.cells import best_runs as best_runs
 from bayescale.laws import breaks as breaks
 from bayescale.validation.calibration import calibration as calibration
@@ -55,6 +57,7 @@ from bayescale.posterior.single import draw_prior as draw_prior
 from bayescale.laws.elicitation import elicit as elicit
 from bayescale.posterior.fitting import fit as fit
 from bayescale.posterior.chains import fit_chain as fit_chain
+from bayescale.posterior.domains import fit_domains as fit_domains
 from bayescale.planning.floors import floor_effect as floor_effect
 from bayescale.posterior.forecasting import forecast as forecast
 from bayescale.laws import growth as growth
@@ -97,6 +100,7 @@ __all__ = [
     "Cost",
     "Derived",
     "Design",
+    "Domains",
     "Ensemble",
     "Fit",
     "Forecast",
@@ -129,6 +133,7 @@ __all__ = [
     "accuracies",
     "additive",
     "backtest",
+    "best_mixture",
     "best_runs",
     "breaks",
     "calibration",
@@ -142,6 +147,7 @@ __all__ = [
     "elicit",
     "fit",
     "fit_chain",
+    "fit_domains",
     "floor_effect",
     "forecast",
     "growth",

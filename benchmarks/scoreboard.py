@@ -23,8 +23,9 @@ SLDBENCH = ("parallel", "vocab", "domain_mixture", "moe", "data_constrained", "l
 """Tasks of ScaleBench that are also SLDBench's, whose systems are compared by their mean over tasks."""
 DESIGN = "scalebench_design"
 MISSES = "misses"
-OWN = (DESIGN, MISSES)
-"""Which runs to buy, and why targets are missed: their questions and answers are their own."""
+DOMAINS = "domains"
+OWN = (DESIGN, MISSES, DOMAINS)
+"""Which runs to buy, why targets are missed, and whether losses are independent: their questions are their own."""
 
 
 def main() -> None:

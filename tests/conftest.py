@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from mixing import mixture_runs
 from promises import sketches
 from shown import unfolded
 
 from bayescale import OtherRun, Prior, Published
 from bayescale.cli import main
 from bayescale.data.datasets import load_dataset
+from bayescale.posterior.domains import fit_domains
 from bayescale.posterior.single import fit_law
 from bayescale.posterior.storage import save
 
@@ -115,6 +117,18 @@ def elsewhere(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def domains_fit():
+    """Three domains that are mixed, whose laws are taken as true."""
+    with sketches():
+        return fit_domains(mixture_runs(), discrepancy=False)
+
+
+@pytest.fixture(scope="session")
+def domains_file(domains_fit, tmp_path_factory):
+    return domains_fit.save(tmp_path_factory.mktemp("domains") / "domains.nc")
 
 
 @pytest.fixture

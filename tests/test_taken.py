@@ -73,8 +73,10 @@ STUDIES = {
 UNTESTED = {
     *(("next_dollar", "U"), ("write_report", "budgets"), ("write_report", "ci_prob")),
     *(("register", "inputs"), ("elicit", "quantiles"), ("optimal_by_approach", "budget")),
+    *(("best_mixture", "N"), ("best_mixture", "weights")),
 }
-"""Only for laws of unique tokens; read as budgets of plans are; a share; read by forecast; values of a prior."""
+"""Only for laws of unique tokens; read as budgets of plans are; a share; read by forecast; values of a prior; of
+several fits, and tested with them."""
 
 
 def values_of(result):

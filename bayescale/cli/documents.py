@@ -16,6 +16,7 @@ from bayescale.planning.choices import REGRETS
 from bayescale.planning.design import Design
 from bayescale.planning.limits import Limits
 from bayescale.planning.outlook import LARGEST, TREND
+from bayescale.posterior.domains import Domains
 from bayescale.posterior.ensembles import ENSEMBLE, Ensemble, Posterior, first_fit, members, reach_of
 from bayescale.posterior.fit import Fit
 from bayescale.posterior.forecasting import Forecast
@@ -91,6 +92,26 @@ def pooled_document(pooled: Pooled) -> dict[str, Any]:
         }
     )
     return document
+
+
+def domains_document(domains: Domains) -> dict[str, Any]:
+    """Each domain's fit, with the domains that its law calls by places."""
+    fits = {name: {**fit_document(each), "shares": domains.shares_of(name)} for name, each in domains.fits.items()}
+    document: dict[str, Any] = finite(
+        {
+            "dataset": domains.dataset,
+            "certified": domains.certified,
+            "domains": fits,
+            "warnings": list(domains.warnings),
+            "notes": list(domains.notes),
+        }
+    )
+    return document
+
+
+def mixture_document(domains: Domains, answer: Answer) -> dict[str, Any]:
+    """Each domain's fit, and the best mixture, domain by domain."""
+    return {**domains_document(domains), **_answer(answer)}
 
 
 def plan_document(fit: Posterior, best: Answer) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bayescale.basics.quantities import format_column, with_unit
+from bayescale.cli.domains import mixtures_from, show_domains, show_forecast
 from bayescale.cli.options import SOURCE_HELP, answer_options, fit_options, runs_option
 from bayescale.cli.printing import (
     interval_of,
     leave,
     masses,
     print_basis,
+    print_blocks,
     print_json,
     print_lines,
     print_parameters,
@@ -52,6 +54,9 @@ def fit_command(runs: str, output: Path | None, seed: int, interval: float, as_j
             raise click.UsageError("--output: a file holds the fit of one group: name it by --group")
         _show_pooled(pooled_from(asked), interval, as_json)
         return
+    if (mixtures := mixtures_from(asked)) is not None:
+        show_domains(mixtures.posterior(), output, interval, as_json)
+        return
     fitted = source_from(asked).posterior()
     if output is not None:
         from bayescale.posterior.storage import save
@@ -83,18 +88,7 @@ def _show_pooled(pooled: "Pooled", interval: float, as_json: bool) -> None:
 
         print_json(pooled_document(pooled))
     else:
-        summary = pooled.summary(interval)
-        for group, block in summary.groupby(level="group", sort=False):
-            rows = [
-                {
-                    "parameter": str(name),
-                    "median and interval": interval_of(row, 4),
-                    "unit": row["unit"],
-                    "meaning": row["meaning"],
-                }
-                for name, row in block.droplevel("group").to_dict("index").items()
-            ]
-            print_table(rows, f"{group}, {masses(interval)}")
+        print_blocks(pooled.summary(interval), interval)
         print_basis(pooled.warnings, (), interval, next(iter(pooled.groups.values())))
     leave(pooled)
 
@@ -136,6 +130,11 @@ def predict(
             raise click.UsageError("--register: the forecast of one step is registered: give it or --then, not both")
         check_unregistered(register)
     places, asked = points_from(at, points), Asked(runs=runs, seed=seed, **options)
+    if (mixtures := mixtures_from(asked)) is not None:
+        if then is not None or register is not None:
+            raise click.UsageError(f"{'--then' if then else '--register'}: takes one outcome, and here are several")
+        show_forecast(mixtures, places, seed, interval, as_json)
+        return
     settings = () if then is None else [item.name for item in check_second_step(then, asked).settings]
     source = source_from(asked)
     read = source.read_at({name: values for name, values in places.items() if name not in settings})

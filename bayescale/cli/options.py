@@ -26,7 +26,7 @@ SOURCE_HELP = "RUNS is a shipped data set's name, a table (a file or -), or a sa
 TABLE_HELP = "RUNS is a shipped data set's name, or a table (a file or -)."
 
 
-def _joined(ctx: click.Context, param: click.Parameter, given: tuple[dict[str, str], ...]) -> dict[str, str] | None:
+def joined(ctx: click.Context, param: click.Parameter, given: tuple[dict[str, str], ...]) -> dict[str, str] | None:
     """Pairs of an option that may be repeated, each name once."""
     names = [name for pairs in given for name in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -41,7 +41,7 @@ COLUMNS = option(
     section=TABLE,
     type=Pairs(),
     multiple=True,
-    callback=_joined,
+    callback=joined,
     metavar="OURS=YOURS,...",
     help="The table's own names, arithmetic, or a setting: loss=val_loss,N=params_m*1e6,chance=0.25.",
 )

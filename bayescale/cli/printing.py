@@ -51,7 +51,7 @@ def print_basis(warnings: Sequence[str], notes: Sequence[str], interval: float, 
 
     fits = [fit for each in fitted for fit in members(each).values()]
     print_remarks(warnings, ())
-    print_lines(*map(_fit_line, fits))
+    print_lines(*map(fit_line, fits))
     print_remarks((), notes)
     if was_given("parameters"):
         print_lines("")
@@ -59,7 +59,7 @@ def print_basis(warnings: Sequence[str], notes: Sequence[str], interval: float, 
             print_parameters(fit, interval)
 
 
-def _fit_line(fitted: "Fit") -> str:
+def fit_line(fitted: "Fit") -> str:
     """What was fitted, and how well it was sampled, of one law."""
     record, diagnostics = fitted.record, fitted.diagnostics
     shown = [f"{name} {value}" for name, value in diagnostics.figures.items()]
@@ -90,6 +90,21 @@ def print_parameters(fitted: "Fit", interval: float) -> None:
         for name, row in fitted.summary(interval).to_dict("index").items()
     ]
     print_table(rows, f"Parameters of {fitted.law.title}, {masses(interval)}")
+
+
+def print_blocks(summary: "pd.DataFrame", interval: float) -> None:
+    """A table of parameters for each group or domain, which the first level of the index names."""
+    for label, block in summary.groupby(level=0, sort=False):
+        rows = [
+            {
+                "parameter": str(name),
+                "median and interval": interval_of(row, 4),
+                "unit": row["unit"],
+                "meaning": row["meaning"],
+            }
+            for name, row in block.droplevel(0).to_dict("index").items()
+        ]
+        print_table(rows, f"{label}, {masses(interval)}")
 
 
 def print_remarks(warnings: Sequence[str], notes: Sequence[str]) -> None:

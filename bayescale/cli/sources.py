@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayescale.basics.errors import QuantityError
-from bayescale.basics.quantities import parse_quantity
 from bayescale.cli.options import DEFAULT_DISCREPANCY, DEFAULT_ENGINE, DEFAULT_LAW, DEFAULT_NOISE
 from bayescale.cli.printing import progress
+from bayescale.cli.values import number_from
 
 if TYPE_CHECKING:
     from bayescale.data.observed import Observed
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from bayescale.posterior.ensembles import Posterior
     from bayescale.posterior.fit import Fit
     from bayescale.posterior.pooling import Pooled
+    from bayescale.posterior.storage import AnyFitted
 
 
 _LENGTHS = ("draws", "chains", "tune", "minutes")
@@ -196,7 +196,8 @@ def check_pooling(asked: Asked) -> None:
         raise click.UsageError("--by, --group and --new-group go with --pool")
 
 
-def _saved(asked: Asked) -> Source:
+def loaded_from(asked: Asked) -> "AnyFitted":
+    """A saved fit, unless options are given that have no effect on one."""
     given = {
         "noise": asked.noise,
         "discrepancy": asked.discrepancy,
@@ -218,11 +219,19 @@ def _saved(asked: Asked) -> Source:
         raise click.UsageError(f"--{option} has no effect on a saved fit ({asked.runs}): fit the runs again")
     if len(asked.laws) > 1:
         raise click.UsageError("--law: give only the law file of a saved fit, if it is a law of your own")
-    from bayescale.posterior.ensembles import Ensemble, members
-    from bayescale.posterior.fit import Fit
     from bayescale.posterior.storage import load
 
-    loaded = load(asked.runs, law=asked.laws[0] if asked.laws else None)
+    return load(asked.runs, law=asked.laws[0] if asked.laws else None)
+
+
+def _saved(asked: Asked) -> Source:
+    from bayescale.posterior.domains import Domains
+    from bayescale.posterior.ensembles import Ensemble, members
+    from bayescale.posterior.fit import Fit
+
+    loaded = loaded_from(asked)
+    if isinstance(loaded, Domains):
+        raise click.UsageError(f"{asked.runs} holds mixtures of domains: fit, predict and tradeoff mixture read them")
     if not isinstance(loaded, Fit | Ensemble):
         raise click.UsageError(f"{asked.runs} holds {type(loaded).__name__.lower()} fits, which only Python can load")
     return Source(tuple(members(loaded).values()), lambda: loaded)
@@ -279,7 +288,7 @@ def _risk(given: dict[str, str]) -> dict[str, float]:
 
     if given.keys() != {"probability", "size"}:
         raise click.UsageError("--risk takes probability=0.1,size=0.03: both, and nothing else")
-    numbers = {name: _number("--risk", name, text) for name, text in given.items()}
+    numbers = {name: number_from("--risk", name, text) for name, text in given.items()}
     RecipeRisk(**numbers)
     return numbers
 
@@ -358,7 +367,7 @@ def points_from(at: Sequence[dict[str, str]], path: Path | None) -> dict[str, An
     for point in at:
         if point.keys() != at[0].keys():
             raise click.UsageError(f"--at: every point needs the same inputs, here {', '.join(at[0])}")
-    return {name: [_number("--at", name, point[name]) for point in at] for name in at[0]}
+    return {name: [number_from("--at", name, point[name]) for point in at] for name in at[0]}
 
 
 def runs_at(at: Sequence[dict[str, str]], n: int) -> list[dict[str, float]]:
@@ -366,14 +375,7 @@ def runs_at(at: Sequence[dict[str, str]], n: int) -> list[dict[str, float]]:
     if len(at) != n:
         wanted = {1: "one run", 2: "two runs"}[n]
         raise click.UsageError(f"--at: give {wanted}, each as --at N=70B,D=1.4T, not {len(at)}")
-    return [{name: _number("--at", name, text) for name, text in point.items()} for point in at]
-
-
-def _number(option: str, name: str, text: str) -> float:
-    try:
-        return parse_quantity(text)
-    except QuantityError as error:
-        raise click.UsageError(f"{option} {name}: {error}") from None
+    return [{name: number_from("--at", name, text) for name, text in point.items()} for point in at]
 
 
 def cost_of(

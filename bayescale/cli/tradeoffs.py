@@ -1,9 +1,10 @@
-"""Commands that weigh one thing against another: compute, money, size, data, recipes."""
+"""Commands that weigh one thing against another: compute, money, size, data, recipes, domains."""
 
 from typing import Any
 
 import click
 
+from bayescale.cli.domains import mixture
 from bayescale.cli.options import (
     PRICE_NAMES,
     SOURCE_HELP,
@@ -25,7 +26,7 @@ QUESTION = Section("Question")
 
 @click.group()
 def tradeoff() -> None:
-    """Weigh compute, money, size, data and recipes against each other, each answer with its probability."""
+    """Weigh compute, money, size, data, recipes and domains against each other, each answer with its probability."""
 
 
 def _budget(help: str, default: str | None = "5.76e23") -> Decorator:
@@ -203,3 +204,4 @@ def floor(
 
 
 tradeoff.add_command(recipes)
+tradeoff.add_command(mixture)

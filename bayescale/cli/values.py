@@ -8,6 +8,14 @@ from bayescale.basics.errors import LawError, QuantityError
 from bayescale.basics.quantities import check_unit, parse_quantity
 
 
+def number_from(option: str, name: str, text: str) -> float:
+    """The number of a ``name=value`` pair of an option."""
+    try:
+        return parse_quantity(text)
+    except QuantityError as error:
+        raise click.UsageError(f"{option} {name}: {error}") from None
+
+
 class Quantity(click.ParamType[float]):
     """A positive number such as 70B or 5.76e23, or one above another bound."""
 

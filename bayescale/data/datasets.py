@@ -314,11 +314,22 @@ def load_runs(
         asked: dict[str, Any] = {"outcome": named, "domain": domain or usual, "unit": unit or own}
         renamed = Runs.from_frame(runs.frame, source=runs.source, columns=columns, as_is=True, **asked)
         return replace(renamed, notes=runs.notes)
-    if str(name_or_path) == STANDARD_INPUT or path.suffix.lower() in SUFFIXES or os.path.exists(path):
+    if is_table(path):
         reading: dict[str, Any] = {"glob": glob, "drop_bad": drop_bad, "as_is": as_is}
         return Runs.read(path, columns=columns, outcome=outcome, domain=domain, unit=unit, **reading)
     otherwise = "a path that ends in .csv, .jsonl, .xlsx or .parquet"
     raise RunsError(unknown(str(name_or_path), dataset_names(), "data set", otherwise))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is that of a table, which may be missing, and not the name of a data set.
+
+    Examples
+    --------
+    >>> is_table(Path("absent.csv")), is_table(Path("chinchilla"))
+    (True, False)
+    """
+    return str(path) == STANDARD_INPUT or path.suffix.lower() in SUFFIXES or os.path.exists(path)
 
 
 def _one_series(name: str, group: str) -> Runs:

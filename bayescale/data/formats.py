@@ -88,8 +88,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @lru_cache(maxsize=1)
+@lru_cache(maxsize=1)
 def _standard_input(stream: Any) -> bytes:
-    """All of standard input, which can be read only once."""
+    """All of standard input, kept since it can be read only once."""
     if stream is None or stream.isatty():
         raise RunsError("standard input: is no file: pipe a table into it, such as bayescale fit - < runs.csv")
     content = getattr(stream, "buffer", stream).read()

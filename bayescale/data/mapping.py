@@ -89,10 +89,7 @@ def mapped(
     RunsError
         If two columns share a name, the mapping does not fit, or two columns fit a quantity that is needed.
     """
-    names = [" ".join(str(name).split()) for name in frame.columns]
-    refuse(_repeated_names(names, source))
-    table = Mapped(frame.set_axis(names, axis=1).reset_index(drop=True), source, unit)
-    _ask(table, columns)
+    table = asked_for(frame, columns, source, unit)
     exact = set(table.names)
     known = next((name for name in OUTCOMES if name in exact), None) if not outcomes else None
     outcome = known or _found_outcome(table, outcomes or [name for name in OUTCOMES if name != "y"])
@@ -130,8 +127,11 @@ OUTCOMES = {
 # ------------------------------------------------------------------------------------------- what columns= asks for
 
 
-def _ask(table: Mapped, columns: Mapping[str, str]) -> None:
-    names = table.names
+def asked_for(frame: pd.DataFrame, columns: Mapping[str, str], source: str, unit: str | None = None) -> Mapped:
+    """A table with the columns that are asked for by our names, as the first step of :func:`mapped`."""
+    names = [" ".join(str(name).split()) for name in frame.columns]
+    refuse(_repeated_names(names, source))
+    table = Mapped(frame.set_axis(names, axis=1).reset_index(drop=True), source, unit)
     found: dict[str, str] = {}
     arithmetic: dict[str, str] = {}
     faults = []
@@ -155,6 +155,7 @@ def _ask(table: Mapped, columns: Mapping[str, str]) -> None:
     table.frame = before.set_axis([ours_of.get(name, name) for name in names], axis=1)
     table.labels = {ours: f"{theirs} (as {ours})" for ours, theirs in found.items()}
     _compute(table, before, arithmetic)
+    return table
 
 
 def _is_arithmetic(text: str, names: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bayescale.basics.wording import columns_are
+from bayescale.basics.wording import columns_are, listed
 from bayescale.data.tables import missing_column
 from bayescale.data.units import Unit, unit_of
 
@@ -247,9 +247,56 @@ def fitting(role: str, names: Iterable[str]) -> list[tuple[str, Meaning]]:
     return [(name, meant) for name, meant in found if meant.rank == lowest]
 
 
+OTHERS = tuple(f"other_{place}" for place in range(1, 5))
+"""Shares of other domains in the training data, as the law of one domain's loss reads them."""
+_SHARE = re.compile(r"share_(.+)|(p\d+)")
+LOSS_OF_DOMAIN = re.compile(r"loss_.+|loss\d+")
+
+
+def share_of(domain: str) -> str:
+    """Column of a domain's share of the training data.
+
+    Examples
+    --------
+    >>> share_of("web"), share_of("p1")
+    ('share_web', 'p1')
+    """
+    return domain if re.fullmatch(r"p\d+", domain) else f"share_{domain}"
+
+
+def loss_of(domain: str) -> str:
+    """Column of a domain's loss.
+
+    Examples
+    --------
+    >>> loss_of("web"), loss_of("p1")
+    ('loss_web', 'loss1')
+    """
+    return f"loss{domain[1:]}" if re.fullmatch(r"p\d+", domain) else f"loss_{domain}"
+
+
+def domains_in(columns: Iterable[str]) -> tuple[str, ...]:
+    """Domains of whose shares a table has columns, in alphabetical order; none unless some of them have a loss.
+
+    Examples
+    --------
+    >>> domains_in(["N", "share_web", "share_code", "loss_web", "loss_code"]), domains_in(["N", "p1", "p2", "loss"])
+    (('code', 'web'), ())
+    """
+    names = set(columns)
+    found = sorted(match[1] or match[2] for name in names if (match := _SHARE.fullmatch(name)))
+    return tuple(found) if len(found) > 1 and any(loss_of(domain) in names for domain in found) else ()
+
+
 def missing_outcome(name: str, columns: Iterable[str], source: str) -> str:
     """Message for a table without the outcome, with the column that is probably meant."""
     columns = [str(column) for column in columns]
+    if domains := domains_in(columns):
+        first = next(loss_of(domain) for domain in domains if loss_of(domain) in columns)
+        return (
+            f"{source}: is a table of mixtures of {listed(domains)}: fit, predict and tradeoff mixture read it "
+            f"by law 'data_mixture', or fit_domains in Python; for one loss alone add {columns_are(loss=first)}"
+        )
     if name == "loss" and (others := fitting("perplexity", columns)):
         theirs, _ = others[0]
         return (

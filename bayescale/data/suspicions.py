@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from bayescale.basics.quantities import format_quantity
 from bayescale.basics.wording import listed
+from bayescale.data.names import OTHERS
 from bayescale.data.tables import FloatArray
 from bayescale.data.units import odd_ratio, thinned
 from bayescale.laws.links import BY_RATIO
 
 UNITS = {"N": "parameters", "D": "tokens", "U": "tokens", "C": "FLOP", "loss": "nats/token"}
-NAMES = ("group", "model")
+NAMES = ("group", "model", "share", *OTHERS)
 """Columns that distinguish runs with equal numbers."""
 _LARGEST_LOSS = 12.0
 _SMALLEST_LOSS = 1.2

@@ -105,7 +105,7 @@ class Forecast:
         return tuple(str(name) for name in self.draws.data_vars if name not in _OUTCOMES)
 
     def __str__(self) -> str:
-        table = self.summary().map(lambda v: format_quantity(v, 4)).to_string(index=False)
+        table = self.summary().map(lambda v: v if isinstance(v, str) else format_quantity(v, 4)).to_string(index=False)
         return "\n".join([self._title, table, *self.warnings])
 
     @property

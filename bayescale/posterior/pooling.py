@@ -98,7 +98,7 @@ class Pooled(Fitted):
     @property
     def tree(self) -> xr.DataTree:
         """The draws for ArviZ, those of each group under its name."""
-        names = _names_of_nodes(list(self.groups))
+        names = names_of_nodes(list(self.groups))
         return xr.DataTree.from_dict({name: each.tree for name, each in zip(names, self.groups.values(), strict=True)})
 
     def of(self, group: str | None) -> Fit:
@@ -320,7 +320,7 @@ def _of_group(sampled: Sampled, law: Law, code: int, rows: NDArray[np.intp]) -> 
     )
 
 
-def _names_of_nodes(groups: Sequence[str]) -> list[str]:
+def names_of_nodes(groups: Sequence[str]) -> list[str]:
     """Unique names of groups that can be nodes of a tree, in which a slash separates levels."""
     found: list[str] = []
     for group in groups:

@@ -14,6 +14,7 @@ from bayescale.basics.entries import misfit
 from bayescale.basics.errors import CatalogError, FitFileError, LawError, OutputError, QuantityError, RunsError
 from bayescale.basics.files import replacing
 from bayescale.basics.intervals import SAMPLE_DIMS
+from bayescale.data.names import OTHERS
 from bayescale.inference.sampled import Diagnostics
 from bayescale.laws import catalog
 from bayescale.laws.beliefs import with_beliefs
@@ -23,6 +24,7 @@ from bayescale.laws.law import Law
 from bayescale.laws.parameters import Prior
 from bayescale.laws.priors import stated
 from bayescale.posterior.chains import Chain
+from bayescale.posterior.domains import Domains
 from bayescale.posterior.ensembles import Ensemble
 from bayescale.posterior.fit import Fit, Record
 from bayescale.posterior.netcdf import ATTRS, digest_of, read_groups
@@ -32,7 +34,7 @@ from bayescale.posterior.steps import Steps
 FORMAT = 6
 """Version of the file format; a file of another version is refused."""
 
-type AnyFitted = Fit | Ensemble | Pooled
+type AnyFitted = Fit | Ensemble | Pooled | Domains
 
 
 def save(fit: AnyFitted, path: str | Path) -> Path:
@@ -43,7 +45,7 @@ def save(fit: AnyFitted, path: str | Path) -> Path:
 
     Parameters
     ----------
-    fit : Fit, Ensemble or Pooled
+    fit : Fit, Ensemble, Pooled or Domains
     path : path
         Usually ends in ``.nc``.
 
@@ -90,7 +92,7 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
 
     Returns
     -------
-    Fit, Ensemble or Pooled
+    Fit, Ensemble, Pooled or Domains
 
     Raises
     ------
@@ -120,7 +122,7 @@ def load(path: str | Path, *, law: str | Path | Law | None = None) -> AnyFitted:
 
 def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
     """Groups by their paths in a file, and the header; those of several fits each under a name of their own."""
-    if not isinstance(fitted, Ensemble | Pooled | Steps):
+    if not isinstance(fitted, Ensemble | Pooled | Domains | Steps):
         _check_no_risk(fitted, path)
         return {name: node.to_dataset() for name, node in fitted.groups.children.items()}, _header_of(fitted)
     if isinstance(fitted, Ensemble):
@@ -129,6 +131,9 @@ def _stored(fitted: AnyFitted, path: Path) -> tuple[dict[str, xr.Dataset], dict[
     elif isinstance(fitted, Pooled):
         header, parts = {"pool": fitted.pool}, {str(code): each for code, each in enumerate(fitted.groups.values())}
         header["labels"] = list(fitted.groups)
+    elif isinstance(fitted, Domains):
+        header, parts = {"domains": fitted.names}, {str(code): each for code, each in enumerate(fitted.fits.values())}
+        header["labels"] = list(fitted.fits)
     else:
         _check_no_risk(fitted, path)
         header, parts = {}, {"first": fitted.first, "second": fitted.second}
@@ -155,6 +160,8 @@ def _restored(tree: xr.DataTree, header: dict[str, Any], law: str | Path | Law |
         return _ensemble(parts, header["weights"], path)
     if "pool" in header:
         return _pooled(parts, header, nodes["between"].to_dataset(), path)
+    if "domains" in header:
+        return _domains(parts, header, path)
     first, second = parts["first"], parts["second"]
     if not isinstance(first, Fit | Ensemble) or not isinstance(second, Fit):
         raise _other_version(path)
@@ -186,6 +193,16 @@ def _pooled(parts: Mapping[str, AnyFitted], header: dict[str, Any], between: xr.
     if fits != groups or not between.data_vars or not all(between[name].dims == SAMPLE_DIMS for name in between):
         raise _other_version(path)
     return Pooled(groups=fits, between=between, pool=tuple(header["pool"]))
+
+
+def _domains(parts: Mapping[str, AnyFitted], header: dict[str, Any], path: Path) -> Domains:
+    fits = {name: each for name, each in zip(header["labels"], parts.values(), strict=True) if isinstance(each, Fit)}
+    names = tuple(map(str, header["domains"]))
+    if len(fits) < len(parts) or not 2 <= len(set(names)) <= len(OTHERS) + 1 or not set(fits) <= set(names):
+        raise _other_version(path)
+    if len({tuple(each.groups["posterior"].sizes.items()) for each in fits.values()}) != 1:
+        raise _other_version(path)
+    return Domains(fits, names)
 
 
 def _other_version(path: Path) -> FitFileError:

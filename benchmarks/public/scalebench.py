@@ -16,10 +16,9 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from bayescale.data.domains import mixtures
+from bayescale.data.names import OTHERS
 from public.scoring import DEFAULT, MEAN_R2, Task
-
-SIZES = {"70M": 7e7, "160M": 1.6e8, "305M": 3.05e8, "410M": 4.1e8}
-DOMAINS = range(1, 6)
 
 
 def tasks(folder: Path) -> list[Task]:
@@ -80,21 +79,17 @@ def tasks(folder: Path) -> list[Task]:
 
 def _domain_mixture(folder: Path) -> Task:
     """Five outcomes as groups, each by the share of its own domain and those of the four others."""
-    tables = []
-    for part in ("train", "test"):
-        wide = pd.read_csv(folder / f"domain_mixture/{part}.csv")
-        each = []
-        for own in DOMAINS:
-            others = [wide[f"p{domain}"].to_numpy() for domain in DOMAINS if domain != own]
-            shares = {"share": wide[f"p{own}"], **{f"other_{place}": h for place, h in enumerate(others, start=1)}}
-            run = {"group": str(own), "N": wide["group"].map(SIZES), **shares, "loss": wide[f"loss{own}"]}
-            each.append(pd.DataFrame(run))
-        tables.append(pd.concat(each, ignore_index=True))
+    train, test = (
+        pd.concat([runs.frame.assign(group=domain) for domain, runs in found.runs.items()], ignore_index=True)
+        for found in (
+            mixtures(folder / f"domain_mixture/{part}.csv", columns={"N": "group"}) for part in ("train", "test")
+        )
+    )
     return Task(
         name="domain_mixture",
-        train=tables[0],
-        test=tables[1],
-        inputs=("N", "share", *(f"other_{place}" for place in range(1, 5))),
+        train=train,
+        test=test,
+        inputs=("N", "share", *OTHERS),
         metric=MEAN_R2,
         published={"human": 0.671, "SLDAgent GPT-5": 0.988, "NAI v9": 0.991},
     )

@@ -9,8 +9,8 @@ from making.markdown import ORPHAN, table
 
 _GROUPS = """
 Runs: Runs load_dataset dataset_names check Check best_runs mean_runs count_flops tell_checkpoints
-Fit: fit Fit Ensemble Pooled fit_chain Chain Options save load
-Forecast and plan: forecast Forecast plan Answer versus Cost
+Fit: fit Fit Ensemble Pooled fit_chain Chain fit_domains Domains Options save load
+Forecast and plan: forecast Forecast plan Answer versus Cost best_mixture
 Decide: compare_recipes floor_effect limits Limits next_dollar optimal_by_approach ApproachesCompared scale_up
 Choose the next runs: next_runs Design LossAt OptimumAt WhichLaw
 Priors and evidence: Prior elicit draw_prior prior_predictive Bounded Measured OtherRun Published pull
