@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from public.scoring import DEFAULT, MEAN_R2, Task
+from public.scoring import DEFAULT, MEAN_R2, RUN, Task
 
 SIZES = {"70M": 7e7, "160M": 1.6e8, "305M": 3.05e8, "410M": 4.1e8}
 DOMAINS = range(1, 6)
@@ -57,15 +57,8 @@ def tasks(folder: Path) -> list[Task]:
             {"human": 1.0, "SLDAgent GPT-5": 1.0, "NAI v9": 0.985, "mean of ten laws": 0.99},
             columns={"P": "streams"},
         ),
-        _task(
-            folder,
-            "vocab",
-            ("N", "V", "characters"),
-            (),
-            {"human": 0.966, "SLDAgent GPT-5": 0.987, "NAI v9": 0.971, "mean of ten laws": 0.93},
-            columns={"loss": "normalised_loss"},
-            outcome="normalised_loss",
-        ),
+        _vocabulary(folder),
+        _with_runs_named(_vocabulary(folder)),
         _domain_mixture(folder),
         _task(
             folder,
@@ -76,6 +69,24 @@ def tasks(folder: Path) -> list[Task]:
         ),
         _sparsity(folder),
     ]
+
+
+def _vocabulary(folder: Path) -> Task:
+    return _task(
+        folder,
+        "vocab",
+        ("N", "V", "characters"),
+        (),
+        {"human": 0.966, "SLDAgent GPT-5": 0.987, "NAI v9": 0.971, "mean of ten laws": 0.93},
+        columns={"loss": "normalised_loss"},
+        outcome="normalised_loss",
+    )
+
+
+def _with_runs_named(task: Task) -> Task:
+    """With a column that names the runs: each of the 54 pairs of N and V to fit has 20 rows, evenly apart in characters."""
+    run = task.train.groupby(["N", "V"], sort=False).ngroup()
+    return replace(task, name=f"{task.name}, runs named", train=task.train.assign(**{RUN: run}))
 
 
 def _domain_mixture(folder: Path) -> Task:
