@@ -84,7 +84,7 @@ def _vocabulary(folder: Path) -> Task:
 
 
 def _with_runs_named(task: Task) -> Task:
-    """With a column that names the runs: each of the 54 pairs of N and V to fit has 20 rows, evenly apart in characters."""
+    """With a column that names the runs: each of 54 pairs of N and V has 20 rows, at even steps of characters."""
     run = task.train.groupby(["N", "V"], sort=False).ngroup()
     return replace(task, name=f"{task.name}, runs named", train=task.train.assign(**{RUN: run}))
 
