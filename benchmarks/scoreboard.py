@@ -23,8 +23,9 @@ SLDBENCH = ("parallel", "vocab", "domain_mixture", "moe", "data_constrained", "l
 """Tasks of ScaleBench that are also SLDBench's, whose systems are compared by their mean over tasks."""
 DESIGN = "scalebench_design"
 MISSES = "misses"
-OWN = (DESIGN, MISSES)
-"""Which runs to buy, and why targets are missed: their questions and answers are their own."""
+HELD_OUT = "held_out_cells"
+OWN = (DESIGN, MISSES, HELD_OUT)
+"""Which runs to buy, why targets are missed, and how a law was chosen: their questions and answers are their own."""
 
 
 def main() -> None:
