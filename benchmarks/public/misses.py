@@ -1,8 +1,9 @@
 """Why targets are missed: what was measured of ``lr_batch`` and of ``sloth`` beside the rows of the scoreboard.
 
 The rows of ``lr_batch`` are forecast by the law with its learnt error and by the law taken as true: is it the law that
-is off, and by a constant? Rows of one N and D may share an effect, as checkpoints of one run do. The scores of ``sloth`` are forecast by the curve of our law fitted by least squares, with
-and without a constant for each family, which published methods read and ours does not.
+is off, and by a constant? Rows of one N and D may also share an effect, as checkpoints of one run do. The scores of
+``sloth`` are forecast by the curve of our law fitted by least squares, with and without a constant for each family,
+which published methods read and ours does not.
 """
 
 import time
