@@ -24,8 +24,9 @@ SLDBENCH = ("parallel", "vocab", "domain_mixture", "moe", "data_constrained", "l
 DESIGN = "scalebench_design"
 MISSES = "misses"
 DOMAINS = "domains"
-OWN = (DESIGN, MISSES, DOMAINS)
-"""Which runs to buy, why targets are missed, and whether losses are independent: their questions are their own."""
+HELD_OUT = "held_out_cells"
+OWN = (DESIGN, MISSES, HELD_OUT, DOMAINS)
+"""Which runs to buy, why targets are missed, how a law was chosen, and whether losses are independent: all their own."""
 
 
 def main() -> None:

@@ -1,8 +1,10 @@
 """Learning rate and batch size: how far from their best values a run loses, and how these move with N and D.
 
-Chinchilla's law holds for well-tuned runs. Off the best learning rate and batch the loss rises as a quadratic of the
-logarithms, as near any smooth minimum; both optima are powers of N and D, as in the published rules, and the best
-learning rate for a batch is a power of that batch. A run whose learning rate or batch is not given is taken as tuned.
+Well-tuned runs follow the law ``skaling``, in which parameters and data interact: sweeps of the Step Law show that
+interaction plainly. Off the best learning rate and batch the reducible loss rises in proportion to itself, as a
+quadratic of the logarithms, as near any smooth minimum. Both optima are powers of N and D, as in the published rules,
+and the best learning rate for a batch is a power of that batch. A run whose learning rate or batch is not given is
+taken as tuned.
 """
 
 from dataclasses import replace
@@ -37,7 +39,7 @@ def _loss(name: str, what: str) -> Parameter:
     return Parameter(
         name=f"{name}_cost",
         prior=Prior("LogNormal", mu=float(np.log(0.01)), sigma=0.7),
-        meaning=f"rise of the loss, relative to that at the centre, where {what} is off by a factor of e",
+        meaning=f"rise of the loss at the centre of the runs, relative to it, per squared e-fold that {what} is off",
         reason="5-95 % 0.3-3 %",
     )
 
@@ -86,7 +88,7 @@ def _coefficient(xp: ModuleType, q: Values, name: str, centre: Values) -> Any:
 
 def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
     return {
-        **additive.derive(xp, q, centre),
+        **additive.derive_raised(xp, q, centre),
         "lr_coefficient": _coefficient(xp, q, "lr", centre),
         "batch_coefficient": _coefficient(xp, q, "batch", centre),
         "lr_rise": q["loss_centre"] * q["lr_cost"],
@@ -95,25 +97,27 @@ def derive(xp: ModuleType, q: Values, centre: Values) -> dict[str, Any]:
 
 
 def mean(xp: ModuleType, x: Values, p: Values) -> Any:
-    tuned = p["E"] + p["A"] * power(xp, x["N"], -p["alpha_N"]) + p["B"] * power(xp, x["D"], -p["beta_D"])
+    reducible = additive.raised(xp, x, p)
     lr, batch = log_optima(xp, x, p)
     off_batch = xp.log(x["batch"]) - batch if "batch" in x else 0.0
     off_lr = xp.log(x["lr"]) - lr - p["lr_batch"] * off_batch if "lr" in x else 0.0
-    return tuned + p["lr_rise"] * off_lr**2 + p["batch_rise"] * off_batch**2
+    rise = p["lr_rise"] * off_lr**2 + p["batch_rise"] * off_batch**2
+    return p["E"] + reducible * (1 + rise / (p["level_N"] + p["level_D"]))
 
 
 LAW = Law(
     name="hyperparameters",
     title="Learning rate and batch size",
-    formula="E + A N^-alpha + B D^-beta + R_l log(l/l_opt)^2 + R_b log(b/b_opt)^2, "
+    formula="E + (A N^-alpha + B D^-beta)^k (1 + r_l log(l/l_opt)^2 + r_b log(b/b_opt)^2), "
     "l_opt = k_l N^n D^d (b/b_opt)^c, b_opt = k_b N^m D^e",
-    citation="Hoffmann et al. 2022, arXiv:2203.15556, for tuned runs; Li et al. 2025, arXiv:2503.04715, for the optima",
+    citation="arXiv:2608.07222 (2026), for tuned runs; Li et al. 2025, arXiv:2503.04715, for the optima",
     decision="Learning rate and batch size at a scale that cannot be swept, and what a wrong one costs.",
     failure="A quadratic is too kind to rates near divergence; schedule, weight decay and warm-up are left out.",
     inputs=(PARAMETERS, TOKENS),
     settings=(LEARNING_RATE, BATCH),
     parameters=(
         *additive.LEVELS,
+        additive.OUTER_EXPONENT,
         replace(additive.LOSS_CENTRE, meaning="loss of tuned runs at the geometric-mean N and D of the runs"),
         *additive.EXPONENTS,
         *OPTIMA,
@@ -121,15 +125,23 @@ LAW = Law(
     ),
     derived=(
         additive.E,
-        additive.A,
-        additive.B,
+        *additive.RAISED,
         additive.ALPHA_N,
         additive.BETA_D,
-        *additive.SIZED,
+        *additive.EACH_LEVEL,
+        additive.RAISED_EXPONENT,
         Derived(name="lr_coefficient", meaning="best learning rate at N = D = 1, k_l"),
         Derived(name="batch_coefficient", meaning="best batch at N = D = 1, k_b"),
-        Derived(name="lr_rise", meaning="rise of the loss per squared e-fold of the learning rate", unit="nats/token"),
-        Derived(name="batch_rise", meaning="rise of the loss per squared e-fold of the batch", unit="nats/token"),
+        Derived(
+            name="lr_rise",
+            meaning="rise of the loss at the centre per squared e-fold of the learning rate",
+            unit="nats/token",
+        ),
+        Derived(
+            name="batch_rise",
+            meaning="rise of the loss at the centre per squared e-fold of the batch",
+            unit="nats/token",
+        ),
     ),
     mean=mean,
     derive=derive,

@@ -1,8 +1,9 @@
 """Why targets are missed: what was measured of ``lr_batch`` and of ``sloth`` beside the rows of the scoreboard.
 
 The rows of ``lr_batch`` are forecast by the law with its learnt error and by the law taken as true: is it the law that
-is off, and by a constant? The scores of ``sloth`` are forecast by the curve of our law fitted by least squares, with
-and without a constant for each family, which published methods read and ours does not.
+is off, and by a constant? Rows of one N and D may also share an effect, as checkpoints of one run do. The scores of
+``sloth`` are forecast by the curve of our law fitted by least squares, with and without a constant for each family,
+which published methods read and ours does not.
 """
 
 import time
@@ -18,11 +19,13 @@ from scipy.special import expit
 
 import bayescale as bs
 from public import scalebench, sloth
-from public.scoring import Task, r_squared
+from public.scoring import RUN, Task, r_squared
 
 Array = NDArray[np.float64]
 
 WITH_ERROR, AS_TRUE = "law with its error", "law taken as true"
+WITH_EFFECTS = "with its error, effect per N and D"
+OF_LAW = (WITH_ERROR, WITH_EFFECTS, AS_TRUE)
 NO_FAMILY, FAMILY = "least squares", "least squares, constant per family"
 _PRIOR = 0.02
 """Weight of the constants of families, so that a family of one model does not choose its own without limit."""
@@ -41,7 +44,7 @@ def questions(folder: Path) -> list[Question]:
     (swept,) = (task for task in scalebench.tasks(folder / "scalebench") if task.name == "lr_batch")
     _, every, pooled = sloth.tasks(folder / "sloth")
     return [
-        *(Question(swept, setting) for setting in (WITH_ERROR, AS_TRUE)),
+        *(Question(swept, setting) for setting in OF_LAW),
         *(Question(task, setting) for task in (every, pooled) for setting in (NO_FAMILY, FAMILY)),
     ]
 
@@ -49,15 +52,17 @@ def questions(folder: Path) -> list[Question]:
 def answer(question: Question) -> list[dict[str, Any]]:
     """One row of scores."""
     start = time.process_time()
-    found = _of_law(question) if question.setting in (WITH_ERROR, AS_TRUE) else _of_curve(question)
+    found = _of_law(question) if question.setting in OF_LAW else _of_curve(question)
     return [{"task": question.task.name, "setting": question.setting, **found, "cpu_s": time.process_time() - start}]
 
 
 def _of_law(question: Question) -> dict[str, Any]:
     task = question.task
     table = task.train[[*task.inputs, task.outcome]].reset_index(drop=True)
+    if question.setting == WITH_EFFECTS:
+        table[RUN] = table.groupby(["N", "D"]).ngroup()
     runs = bs.Runs.from_frame(table, outcome=task.outcome, source=task.name)
-    fitted = bs.fit("hyperparameters", runs, discrepancy=question.setting == WITH_ERROR)
+    fitted = bs.fit("hyperparameters", runs, discrepancy=question.setting != AS_TRUE)
     rows = bs.forecast(fitted, **{name: task.test[name].to_numpy(dtype=float) for name in task.inputs}).summary()
     observed, median = task.test[task.outcome].to_numpy(dtype=float), rows["q50"].to_numpy()
     constant = float(np.mean(median - observed))

@@ -18,7 +18,7 @@ import pandas as pd
 
 from bayescale.data.domains import mixtures
 from bayescale.data.names import OTHERS
-from public.scoring import DEFAULT, MEAN_R2, Task
+from public.scoring import DEFAULT, MEAN_R2, RUN, Task
 
 
 def tasks(folder: Path) -> list[Task]:
@@ -56,15 +56,8 @@ def tasks(folder: Path) -> list[Task]:
             {"human": 1.0, "SLDAgent GPT-5": 1.0, "NAI v9": 0.985, "mean of ten laws": 0.99},
             columns={"P": "streams"},
         ),
-        _task(
-            folder,
-            "vocab",
-            ("N", "V", "characters"),
-            (),
-            {"human": 0.966, "SLDAgent GPT-5": 0.987, "NAI v9": 0.971, "mean of ten laws": 0.93},
-            columns={"loss": "normalised_loss"},
-            outcome="normalised_loss",
-        ),
+        _vocabulary(folder),
+        _with_runs_named(_vocabulary(folder)),
         _domain_mixture(folder),
         _task(
             folder,
@@ -75,6 +68,24 @@ def tasks(folder: Path) -> list[Task]:
         ),
         _sparsity(folder),
     ]
+
+
+def _vocabulary(folder: Path) -> Task:
+    return _task(
+        folder,
+        "vocab",
+        ("N", "V", "characters"),
+        (),
+        {"human": 0.966, "SLDAgent GPT-5": 0.987, "NAI v9": 0.971, "mean of ten laws": 0.93},
+        columns={"loss": "normalised_loss"},
+        outcome="normalised_loss",
+    )
+
+
+def _with_runs_named(task: Task) -> Task:
+    """With a column that names the runs: each of 54 pairs of N and V has 20 rows, at even steps of characters."""
+    run = task.train.groupby(["N", "V"], sort=False).ngroup()
+    return replace(task, name=f"{task.name}, runs named", train=task.train.assign(**{RUN: run}))
 
 
 def _domain_mixture(folder: Path) -> Task:

@@ -15,6 +15,8 @@ import bayescale as bs
 DEFAULT = "auto"
 MEAN_R2 = "mean R2"
 """The mean over groups of R2 within each."""
+RUN = "run"
+"""Column that names the training run of each row to fit, where rows are checkpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def by_group(task: Task) -> list[Task]:
 def forecast_rows(task: Task, law: str) -> pd.DataFrame:
     """Median and 90 % interval of every row to forecast after one fit, and what the fit cost per row."""
     train, test = task.train, task.test
-    also = [f"{task.outcome}_se", *(["family"] if task.pool else [])]
+    also = [f"{task.outcome}_se", RUN, *(["family"] if task.pool else [])]
     table = train[[*task.inputs, task.outcome, *(name for name in also if name in train)]]
     start = time.process_time()
     runs = bs.Runs.from_frame(table.reset_index(drop=True), outcome=task.outcome, source=task.name)

@@ -158,6 +158,20 @@ def test_best_settings_minimise_the_mean(prior_draws):
         assert (law.mean(np, {**rates, "lr": rates["lr"] * factor}, p) > law.mean(np, rates, p)).all()
 
 
+def test_settings_that_are_off_cost_the_same_share_of_the_reducible_loss_at_every_scale(prior_draws):
+    law = LAWS["hyperparameters"]
+    p = law.all_parameters(prior_draws[law.name], centre(law))
+    shares = []
+    for N, D in ((1e8, 2e9), (1e10, 2e12)):
+        x = {"N": np.array([N]), "D": np.array([D])}
+        best = law.best_settings(x, p)
+        off = {name: values * 2 for name, values in best.items()}
+        tuned = law.mean(np, {**x, **best}, p) - p["E"]
+        shares.append((law.mean(np, {**x, **off}, p) - p["E"]) / tuned)
+    np.testing.assert_allclose(shares[0], shares[1], rtol=1e-6)
+    assert (shares[0] > 1).all()
+
+
 @pytest.mark.parametrize("law", TERMS_SIZED_AT_THE_CENTRE, ids=lambda law: law.name)
 def test_terms_have_their_level_at_the_centre(law, prior_draws):
     at, sampled = centre(law), prior_draws[law.name]
