@@ -26,7 +26,7 @@ MISSES = "misses"
 DOMAINS = "domains"
 HELD_OUT = "held_out_cells"
 OWN = (DESIGN, MISSES, HELD_OUT, DOMAINS)
-"""Which runs to buy, why targets are missed, how a law was chosen, and whether losses are independent: all their own."""
+"""Which runs to buy, why targets are missed, how a law was chosen, whether losses are independent: own questions."""
 
 
 def main() -> None:
