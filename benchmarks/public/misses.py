@@ -27,6 +27,8 @@ WITH_ERROR, AS_TRUE = "law with its error", "law taken as true"
 WITH_EFFECTS = "with its error, effect per N and D"
 OF_LAW = (WITH_ERROR, WITH_EFFECTS, AS_TRUE)
 NO_FAMILY, FAMILY = "least squares", "least squares, constant per family"
+OF_CURVES = ("all models, one law", "six families, pooled")
+"""Tasks of scores to which curves are fitted."""
 _PRIOR = 0.02
 """Weight of the constants of families, so that a family of one model does not choose its own without limit."""
 
@@ -42,10 +44,10 @@ class Question:
 def questions(folder: Path) -> list[Question]:
     """Every measurement."""
     (swept,) = (task for task in scalebench.tasks(folder / "scalebench") if task.name == "lr_batch")
-    _, every, pooled = sloth.tasks(folder / "sloth")
+    scores = [task for task in sloth.tasks(folder / "sloth") if task.name in OF_CURVES]
     return [
         *(Question(swept, setting) for setting in OF_LAW),
-        *(Question(task, setting) for task in (every, pooled) for setting in (NO_FAMILY, FAMILY)),
+        *(Question(task, setting) for task in scores for setting in (NO_FAMILY, FAMILY)),
     ]
 
 

@@ -111,6 +111,7 @@ def questions(folder: Path) -> list[Question]:
     return [
         Question(task, rule, seed)
         for task in tasks(folder / "scalebench")
+        if task.name in SETTINGS
         for rule in (*RULES, *WITHOUT_A_FIT)
         for seed in range(SEEDS if rule == "random" else SETTINGS[task.name].seeds)
     ]
