@@ -40,12 +40,15 @@ class Sweep:
         Columns that differ within a cell: what was tuned, and what only repeats a run.
     other : tuple of str
         Further columns that differ within a cell.
+    exact : bool
+        Whether rows of a cell have the very same tokens or compute.
     """
 
     cells: NDArray[np.int64]
     settings: tuple[str, ...]
     seeds: tuple[str, ...]
     other: tuple[str, ...] = ()
+    exact: bool = True
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -61,7 +64,7 @@ class Sweep:
     @property
     def only_repeats(self) -> bool:
         """Whether rows of a cell differ in nothing but their seed and what came out."""
-        return not (self.settings or self.other)
+        return not (self.settings or self.other) and (self.exact or bool(self.seeds))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -117,7 +120,8 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
     ]
     seeds = tuple(name for name in varied if plain_name(name) in _SEEDS)
     settings = tuple(name for name in varied if plain_name(name) in _SETTINGS)
-    return Sweep(cells, settings, seeds, tuple(name for name in varied if name not in {*seeds, *settings}))
+    other = tuple(name for name in varied if name not in {*seeds, *settings})
+    return Sweep(cells, settings, seeds, other, exact=size is None or not _differs(frame[size], cells))
 
 
 def _repeats(keys: pd.DataFrame) -> bool:

@@ -299,7 +299,7 @@ _SCATTERS = (_noise, _misfit)
 
 def _noise_variance(fit: Fit, points: Mapping[str, Array]) -> Array:
     variance = np.full(_count(points), fit.noise.effective_variance(fit.columns).mean())
-    repeats = fit.observed.scatter_of_repeats
+    repeats = fit.scatter_of_repeats
     own = 0.0 if repeats is None else np.square(repeats)
     return own + (variance if fit.basis is None else variance * np.square(noise_scale(points)))
 

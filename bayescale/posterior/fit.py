@@ -15,6 +15,7 @@ from bayescale.basics.intervals import DEFAULT_MASS, SAMPLE_DIMS, numbered, summ
 from bayescale.basics.wording import listed
 from bayescale.data.compute import SIX_ND, Count, Counted
 from bayescale.data.observed import Observed
+from bayescale.data.repeats import runs_column
 from bayescale.data.runs import Runs
 from bayescale.inference.conditional import Conditional
 from bayescale.inference.discrepancy import Basis, Process, error_process
@@ -233,6 +234,12 @@ class Fit(Fitted):
     def observed(self) -> Observed:
         """The law bound to the runs that were fitted."""
         return Observed(self.law, self.runs)
+
+    @cached_property
+    def scatter_of_repeats(self) -> Array | None:
+        """Standard deviation of a run around the mean of its repeats, on the link's scale; None where it is not known."""
+        repeated = runs_column(self.law.outcome) in self.groups["constant_data"]
+        return self.observed.scatter_of_repeats if repeated else None
 
     @property
     def on_link(self) -> Array:

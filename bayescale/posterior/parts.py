@@ -76,7 +76,7 @@ def noise_moments(
 
     ``standard_error`` is that of the measured outcome on the link's scale; without one it scatters as repeats do.
     """
-    standard_error = fit.observed.scatter_of_repeats if standard_error is None else standard_error
+    standard_error = fit.scatter_of_repeats if standard_error is None else standard_error
     shape = np.broadcast_shapes(fit.columns["sigma"].shape, *(values.shape for values in inputs.values()))
     relative = None if fit.basis is None else noise_scale(inputs)
     return fit.noise.draw_moments(rng, fit.columns, shape, relative=relative, standard_error=standard_error)

@@ -80,6 +80,14 @@ def test_names_of_rows_and_of_training_runs_tell_nothing():
     assert len(averaged(seeded(run=lambda n: np.arange(n) % 4))) == 48
 
 
+def test_rows_of_nearly_the_same_tokens_are_repeats_only_if_seeds_say_so():
+    table = seeded()
+    near = table.assign(D=table["D"] * (1 + 1e-4 * table["seed"]))
+    assert len(averaged(near)) == 12
+    assert len(averaged(near.drop(columns="seed"))) == 48
+    assert len(mean_of_repeats(bs.load_dataset("chinchilla"), LOG)) == 240
+
+
 def test_a_table_of_sizes_alone_has_repeats_too():
     assert len(averaged(seeded()[["N", "loss"]])) == 12
 
@@ -110,7 +118,7 @@ def test_a_new_run_scatters_as_repeats_do(fitted, tmp_path):
     assert high - low > 3.29 * SCATTER * 0.9
     bs.save(fitted, tmp_path / "fit.nc")
     again = bs.load(tmp_path / "fit.nc")
-    assert again.observed.scatter_of_repeats == pytest.approx(float(fitted.observed.scatter_of_repeats))
+    assert again.scatter_of_repeats == pytest.approx(float(fitted.scatter_of_repeats))
 
 
 def test_bands_hold_single_runs_where_settings_scatter_more_than_seeds():
