@@ -237,7 +237,7 @@ class Fit(Fitted):
 
     @cached_property
     def scatter_of_repeats(self) -> Array | None:
-        """Standard deviation of a run around the mean of its repeats, on the link's scale; None where it is not known."""
+        """Standard deviation of a run around the mean of its repeats, on the link's scale; None if not known."""
         repeated = runs_column(self.law.outcome) in self.groups["constant_data"]
         return self.observed.scatter_of_repeats if repeated else None
 
