@@ -16,14 +16,12 @@ from bayescale.basics.errors import RunsError
 from bayescale.basics.wording import listed
 from bayescale.data.repeats import LEAST_FREEDOM, runs_column
 from bayescale.data.runs import Runs
-from bayescale.data.sweeps import Sweep, sweep_of
+from bayescale.data.sweeps import RISING, Sweep, sweep_of
 from bayescale.data.tables import Frame
 from bayescale.laws.links import BY_RATIO
 
 Array = NDArray[np.float64]
 
-RISING = frozenset({"accuracy", "elo", "performance"})
-"""Outcomes of which more is better."""
 _CONTENDERS = 4.0
 """Standard deviations of the noise within which of the lowest a run may be the best."""
 

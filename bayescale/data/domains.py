@@ -131,7 +131,7 @@ def _checked_domains(frame: pd.DataFrame, source: str) -> tuple[str, ...]:
 
 
 def _shares(frame: pd.DataFrame, domains: Sequence[str], source: str) -> dict[str, FloatArray]:
-    """Shares of each domain in each run, which sum to one."""
+    """Shares of each domain in each run, which sum to one but for rounding, which is taken out."""
     read = [numbers_in("fraction", frame[share_of(domain)], source, share_of(domain)) for domain in domains]
     refuse(fault for _, faults in read for fault in faults)
     total = np.sum([values for values, _ in read], axis=0)
@@ -139,7 +139,7 @@ def _shares(frame: pd.DataFrame, domains: Sequence[str], source: str) -> dict[st
         f"{source}, row {row + 1}: shares of {listed(domains)} sum to {total[row]:.3g}: correct them to sum to 1"
         for row in np.flatnonzero(np.abs(total - 1) > ROUNDING)
     )
-    return {domain: values for domain, (values, _) in zip(domains, read, strict=True)}
+    return {domain: values / total for domain, (values, _) in zip(domains, read, strict=True)}
 
 
 def _losses(column: "pd.Series[float]", source: str) -> FloatArray:

@@ -284,7 +284,8 @@ def domains_in(columns: Iterable[str]) -> tuple[str, ...]:
     (('code', 'web'), ())
     """
     names = set(columns)
-    found = sorted(match[1] or match[2] for name in names if (match := _SHARE.fullmatch(name)))
+    named = {match[1] or match[2] for name in names if (match := _SHARE.fullmatch(name))}
+    found = sorted(domain for domain in named if share_of(domain) in names)
     return tuple(found) if len(found) > 1 and any(loss_of(domain) in names for domain in found) else ()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescale.data.runs import Runs
-from bayescale.data.sweeps import Sweep, sweep_of
+from bayescale.data.sweeps import RISING, Sweep, sweep_of
 from bayescale.laws.links import Link
 
 Array = NDArray[np.float64]
@@ -34,9 +34,10 @@ def mean_of_repeats(runs: Runs, link: Link) -> Runs:
     Returns
     -------
     Runs
-        The runs themselves where nothing is repeated, where the rows of a training run are its checkpoints, or where
-        the table states the precision of each outcome. Otherwise a row for each setting, with a column of how many runs
-        it is the mean of, and, where repeats tell it, a column of its standard error; and a note.
+        The runs themselves where nothing is repeated, or so little that their scatter is unknown, where the rows of a
+        training run are its checkpoints, or where the table states the precision of each outcome. Otherwise a row for
+        each setting, with columns of how many runs it is the mean of and of its standard error, and a note. Copies are
+        one run without a standard error.
 
     Examples
     --------
@@ -49,12 +50,14 @@ def mean_of_repeats(runs: Runs, link: Link) -> Runs:
     1  2.599    0.038        4.0
     """
     found = None if _precise(runs) or runs.shared else runs.structure.sweep or sweep_of(runs.frame, runs.outcome)
-    if found is None or not found.only_repeats:
+    if found is None or not found.only_repeats or ("run" in runs.frame and not found.seeds):
         return runs
     scaled = np.asarray(link.forward(np, runs.column(runs.outcome)))
     sizes = found.sizes
     scatter = scatter_of(scaled, found)
-    middle = _middles(scaled, found)[found.cells]
+    if scatter is None and not _copies(scaled, found):
+        return runs
+    middle = _middles(scaled, found, scatter, -1.0 if runs.outcome in RISING else 1.0)[found.cells]
     apart = scaled - middle
     if scatter is not None:
         apart = apart.clip(-_FARTHEST * scatter, _FARTHEST * scatter)
@@ -97,12 +100,24 @@ def scatter_of(scaled: Array, repeats: Sweep) -> float | None:
     return float(np.sqrt(np.mean(np.square(apart)))) or None
 
 
-def _middles(scaled: Array, repeats: Sweep) -> Array:
-    """Median of each setting, shape (setting,)."""
-    order = np.lexsort((scaled, repeats.cells))
+def _copies(scaled: Array, repeats: Sweep) -> bool:
+    """Whether all repeats came out alike."""
+    _, first = np.unique(repeats.cells, return_index=True)
+    return bool((scaled == scaled[first][repeats.cells]).all())
+
+
+def _middles(scaled: Array, repeats: Sweep, scatter: float | None, sign: float) -> Array:
+    """Median of each setting, shape (setting,); of two runs far apart the better, since to diverge is to do worse."""
+    order = np.lexsort((sign * scaled, repeats.cells))
     ends = np.cumsum(repeats.sizes)
-    low, high = (ends - repeats.sizes + half for half in ((repeats.sizes - 1) // 2, repeats.sizes // 2))
-    return np.asarray(0.5 * (scaled[order[low]] + scaled[order[high]]))
+    better, worse = (scaled[order[ends - repeats.sizes + half]] for half in _halves(repeats.sizes))
+    apart = np.abs(worse - better) > 2 * _FARTHEST * (np.inf if scatter is None else scatter)
+    return np.asarray(np.where(apart, better, 0.5 * (better + worse)))
+
+
+def _halves(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the two middle rows of settings, which are one row where their number is odd."""
+    return (sizes - 1) // 2, sizes // 2
 
 
 def _precise(runs: Runs) -> bool:

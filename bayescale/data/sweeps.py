@@ -22,6 +22,8 @@ _SETTINGS = frozenset(
         *("optimizer", "optimiser", "dropout", "gradclip", "clipnorm", "initstd", "initscale"),
     }
 )
+RISING = frozenset({"accuracy", "elo", "performance"})
+"""Outcomes of which more is better."""
 _CELL = ("N", "U", "x", "group")
 """Columns beside D by whose values runs are of one cell."""
 _SAME = 0.01
@@ -72,10 +74,11 @@ class Sweep:
         if self.only_repeats or not (self.settings or self.seeds):
             return ()
         several = self.sizes[self.sizes > 1]
-        cure = "best_runs(runs) takes the best of each" if self.settings else "mean_runs(runs) takes the mean of each"
+        # A mean over what the law may read, such as experts, would be of nothing.
+        cure = "; best_runs(runs) takes the best of each" if self.settings else ""
         return (
             f"{len(several)} of {len(self.sizes)} pairs of N and D have several rows (up to {several.max()}), which "
-            f"differ in {self.varied}: each counts as a run of the law; {cure}",
+            f"differ in {self.varied}: each counts as a run of the law{cure}",
         )
 
 
@@ -113,14 +116,11 @@ def sweep_of(frame: pd.DataFrame, outcome: str) -> Sweep | None:
     if int(cells.max()) + 1 == len(frame):
         return None
     skipped = {*keys, "D", "C", "C_table", "run", outcome, f"{outcome}_se", f"{outcome}_n"}
-    varied = [
-        name
-        for name in map(str, frame.columns)
-        if name not in skipped and _differs(frame[name], cells) and not _names_rows(frame[name])
-    ]
+    varied = [name for name in map(str, frame.columns) if name not in skipped and _differs(frame[name], cells)]
     seeds = tuple(name for name in varied if plain_name(name) in _SEEDS)
     settings = tuple(name for name in varied if plain_name(name) in _SETTINGS)
-    other = tuple(name for name in varied if name not in {*seeds, *settings})
+    # Beside a column of seeds, names of rows say nothing; without one they may be of different recipes.
+    other = tuple(n for n in varied if n not in {*seeds, *settings} and not (seeds and _names_rows(frame[n])))
     return Sweep(cells, settings, seeds, other, exact=size is None or not _differs(frame[size], cells))
 
 
@@ -160,7 +160,7 @@ def _differs(values: "pd.Series[Any]", cells: NDArray[np.int64]) -> bool:
 
 def _names_rows(values: "pd.Series[Any]") -> bool:
     """Whether a column holds a different name for each row."""
-    return values.dtype.kind not in "biuf" and values.is_unique and plain_name(str(values.name)) not in _SEEDS
+    return values.dtype.kind not in "biuf" and values.is_unique
 
 
 def plain_name(name: str) -> str:

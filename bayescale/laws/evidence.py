@@ -115,7 +115,8 @@ class OtherRun:
     value : float
         Its outcome.
     sd : float
-        Standard deviation of offset and outcome together, on the link's scale: of the logarithm for a loss.
+        Standard deviation of offset and outcome together, on the link's scale: of the logarithm for a loss. Noise of
+        runs is added; that of a single seed is not, where the table has several of each setting.
     offset : float
         Its outcome minus that of your recipe, on the link's scale: 0.02 for a loss that is 2 % higher.
     outcome : str

@@ -29,7 +29,7 @@ SLOPE_EXPERTS = Parameter(
 INTERACTION = Parameter(
     name="c",
     prior=Prior("Normal", mu=0.01, sigma=0.01),
-    meaning="change of either slope per decade of the other input; if positive, experts help large models less",
+    meaning="change of either exponent per decade of the other input; if positive, experts help large models less",
     reason="sd as large as the mean: experts may also help all sizes alike",
 )
 E_START = Parameter(

@@ -241,8 +241,9 @@ def _noise_variance(fit: Fit, other: Observed) -> Array:
     """
     relative = noise_scale(other.inputs) if fit.basis is not None else np.ones(len(other))
     variance = fit.noise.effective_variance(fit.columns) * relative**2
-    if other.standard_error is not None:
-        variance = variance + other.standard_error**2
+    error = fit.scatter_of_repeats if other.standard_error is None else other.standard_error
+    if error is not None:
+        variance = variance + error**2
     if other.cluster is not None:
         variance = variance * np.bincount(other.cluster)[other.cluster]
     return np.asarray(variance)

@@ -292,7 +292,7 @@ def checked_shares(names: Sequence[str], inputs: Mapping[str, ArrayLike]) -> dic
     total = np.sum([points[share_of(name)] for name in names], axis=0)
     for row in np.flatnonzero(np.abs(total - 1) > ROUNDING):
         raise LawError(f"point {row + 1}: the shares sum to {total[row]:.3g}: give shares that sum to 1")
-    return points
+    return {name: values if name == "N" else values / total for name, values in points.items()}
 
 
 def checked_weights(names: Iterable[str], given: Mapping[str, float]) -> Array:

@@ -33,6 +33,17 @@ def test_each_domain_with_a_loss_has_its_runs():
     }
 
 
+def test_rounding_of_shares_is_taken_out():
+    table = {**TABLE, **{name: [0.99 * value for value in TABLE[name]] for name in TABLE if name.startswith("share_")}}
+    one, other = (mixtures(each).runs["code"].frame for each in (TABLE, table))
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_number_that_is_called_a_share_is_no_other_domain():
+    table = {"N": [1e8, 2e8], "p1": [0.5, 0.25], "p2": [0.5, 0.75], "loss1": [3, 2], "loss2": [3, 2]}
+    assert mixtures({**table, "share_p1": [0.1, 0.1]}).names == ("p1", "p2")
+
+
 def test_the_order_of_columns_does_not_matter():
     turned = pd.DataFrame(TABLE)[list(TABLE)[::-1]]
     one, other = mixtures(TABLE), mixtures(turned)

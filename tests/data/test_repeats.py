@@ -53,11 +53,22 @@ def test_copies_are_one_run_each():
     assert "loss_se" not in runs.frame
 
 
-def test_two_repeats_in_a_table_count_once_and_tell_no_scatter():
+def test_two_repeats_in_a_table_tell_no_scatter_and_stay_runs():
     table = pd.concat([seeded(1), seeded(1, seed=1).iloc[:2].assign(seed=1)], ignore_index=True)
-    runs = averaged(table)
-    assert len(runs) == 12
-    assert "loss_se" not in runs.frame
+    assert len(averaged(table)) == 14
+
+
+def test_one_of_two_runs_that_diverged_leaves_the_other():
+    table = seeded(2)
+    table.loc[0, "loss"] *= 3
+    moved = averaged(table).column("loss") / averaged(seeded(2)).column("loss")
+    assert abs(np.log(moved[0])) < 3 * SCATTER
+    np.testing.assert_allclose(moved[1:], 1.0, atol=SCATTER / 4)
+    best = pd.DataFrame(
+        {"C": np.repeat(np.geomspace(1e20, 1e21, 8), 2), "seed": [0, 1] * 8, "accuracy": [0.5, 0.51] * 8}
+    )
+    best.loc[3, "accuracy"] = 0.01
+    assert averaged(best, LOGIT).column("accuracy")[1] > 0.45
 
 
 @pytest.mark.parametrize(
@@ -73,9 +84,13 @@ def test_rows_that_differ_in_more_or_have_a_precision_stay_as_they_are(columns):
     assert len(averaged(seeded(**columns))) == 48
 
 
-def test_names_of_rows_and_of_training_runs_tell_nothing():
-    assert len(averaged(seeded(name=lambda n: [f"run {i}" for i in range(n)]))) == 12
-    assert len(averaged(seeded(run=lambda n: [f"run {i}" for i in range(n)]))) == 12
+def test_names_of_rows_and_of_training_runs_tell_nothing_beside_seeds():
+    named = seeded(name=lambda n: [f"run {i}" for i in range(n)])
+    of_runs = seeded(run=lambda n: [f"run {i}" for i in range(n)])
+    assert len(averaged(named)) == len(averaged(of_runs)) == 12
+    # Without seeds they may be names of recipes.
+    assert len(averaged(named.drop(columns="seed"))) == len(averaged(of_runs.drop(columns="seed"))) == 48
+    assert len(averaged(seeded(optimizer=lambda n: [f"adam {i}" for i in range(n)]))) == 48
     # Checkpoints of one run are no repeats of each other, nor of those of another run.
     assert len(averaged(seeded(run=lambda n: np.arange(n) % 4))) == 48
 

@@ -39,7 +39,8 @@ def test_seeds_need_no_choice_unless_something_else_differs():
     seeds = swept(5, 0.01, name="seed")
     assert seeds.warnings == ()
     (warning,) = Runs.from_frame(seeds.frame.assign(width=seeds.frame["seed"] % 2)).warnings
-    assert "mean_runs(runs)" in warning
+    assert "differ in seed, width: each counts as a run of the law" in warning
+    assert "mean_runs" not in warning
 
 
 def test_settings_that_are_tuned_by_size_are_no_sweep():
