@@ -55,16 +55,20 @@ def mean_of_repeats(runs: Runs, link: Link) -> Runs:
     scaled = np.asarray(link.forward(np, runs.column(runs.outcome)))
     sizes = found.sizes
     scatter = scatter_of(scaled, found)
-    if scatter is None:
+    if scatter is None and not _copies(scaled, found):
         return runs
-    middle = _middles(scaled, found, scatter, -1.0 if runs.outcome in RISING else 1.0)
-    apart = (scaled - middle[found.cells]).clip(-_FARTHEST * scatter, _FARTHEST * scatter)
-    outcome = np.asarray(link.inverse(middle + np.bincount(found.cells, apart) / sizes))
+    middle = _middles(scaled, found, scatter, -1.0 if runs.outcome in RISING else 1.0)[found.cells]
+    apart = scaled - middle
+    if scatter is not None:
+        apart = apart.clip(-_FARTHEST * scatter, _FARTHEST * scatter)
+    means = np.bincount(found.cells, middle + apart) / sizes
+    outcome = np.asarray(link.inverse(means))
     columns = {runs.outcome: outcome, runs_column(runs.outcome): sizes.astype(float)}
-    if scatter:
+    if scatter is not None:
         columns[f"{runs.outcome}_se"] = scatter / np.sqrt(sizes) / link.slope(outcome)
-    kept = runs.take(_first_rows(found))
-    known = f"; they scatter by {scatter:.2g} ({link.words} {runs.outcome}) around it" if scatter else ""
+    _, first = np.unique(found.cells, return_index=True)
+    kept = runs.take(first)
+    known = "" if scatter is None else f"; they scatter by {scatter:.2g} ({link.words} {runs.outcome}) around it"
     note = (
         f"{len(scaled)} rows are {len(sizes)} settings with up to {sizes.max()} runs, which differ in {found.varied}: "
         f"the mean of each setting is fitted{known}"
@@ -80,11 +84,9 @@ def runs_column(outcome: str) -> str:
 def scatter_of(scaled: Array, repeats: Sweep) -> float | None:
     """Standard deviation of a run around the mean of those that repeat it; None where there are too few to tell.
 
-    Repeats far from the others count as less far. Copies do not scatter, however few they are.
+    Repeats far from the others count as less far.
     """
     sizes = repeats.sizes
-    if (scaled == scaled[_first_rows(repeats)][repeats.cells]).all():
-        return 0.0
     if len(scaled) - len(sizes) < LEAST_FREEDOM:
         return None
     several = (sizes > 1)[repeats.cells]
@@ -95,20 +97,21 @@ def scatter_of(scaled: Array, repeats: Sweep) -> float | None:
     usual = 1.4826 * float(np.median(apart))
     if usual > 0:
         apart = np.minimum(apart, _FARTHEST * usual)
-    return float(np.sqrt(np.mean(np.square(apart))))
+    return float(np.sqrt(np.mean(np.square(apart)))) or None
 
 
-def _first_rows(repeats: Sweep) -> NDArray[np.intp]:
-    """The first row of each setting."""
-    return np.asarray(np.unique(repeats.cells, return_index=True)[1])
+def _copies(scaled: Array, repeats: Sweep) -> bool:
+    """Whether all repeats came out alike."""
+    _, first = np.unique(repeats.cells, return_index=True)
+    return bool((scaled == scaled[first][repeats.cells]).all())
 
 
-def _middles(scaled: Array, repeats: Sweep, scatter: float, sign: float) -> Array:
+def _middles(scaled: Array, repeats: Sweep, scatter: float | None, sign: float) -> Array:
     """Median of each setting, shape (setting,); of two runs far apart the better, since to diverge is to do worse."""
     order = np.lexsort((sign * scaled, repeats.cells))
     ends = np.cumsum(repeats.sizes)
     better, worse = (scaled[order[ends - repeats.sizes + half]] for half in _halves(repeats.sizes))
-    apart = np.abs(worse - better) > 2 * _FARTHEST * scatter
+    apart = np.abs(worse - better) > 2 * _FARTHEST * (np.inf if scatter is None else scatter)
     return np.asarray(np.where(apart, better, 0.5 * (better + worse)))
 
 

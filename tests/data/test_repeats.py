@@ -48,10 +48,9 @@ def test_a_run_that_diverged_moves_its_mean_by_little():
 
 def test_copies_are_one_run_each():
     once = seeded(1).drop(columns="seed")
-    for copies in (2, 3, 10):
-        runs = averaged(pd.concat([once] * copies, ignore_index=True))
-        np.testing.assert_allclose(runs.column("loss"), once["loss"], rtol=1e-12)
-        assert "loss_se" not in runs.frame
+    runs = averaged(pd.concat([once, once], ignore_index=True))
+    np.testing.assert_allclose(runs.column("loss"), once["loss"], rtol=1e-12)
+    assert "loss_se" not in runs.frame
 
 
 def test_two_repeats_in_a_table_tell_no_scatter_and_stay_runs():
